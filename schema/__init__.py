@@ -1,0 +1,1 @@
+"""What a client may say: the GraphQL schema, its gates and its limits."""
