@@ -1,0 +1,23 @@
+"""Hints between replicas, and counters. All of it may be lost at any time: nothing here can grant, and a lost message
+costs time, not safety, because the ledger compares guard versions in its own transaction."""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+
+class Bus(Protocol):
+    """In process by default; redis where several replicas run. Never raises for a lost neighbour on `publish`."""
+
+    async def publish(self, topic: str, payload: bytes) -> None: ...
+
+    def subscribe(self, topic: str) -> AsyncIterator[bytes]:
+        """Messages published after the call. A slow consumer loses the oldest (it must treat them as hints)."""
+        ...
+
+    async def allow(self, key: str, *, rate: float, burst: int) -> bool:
+        """Token bucket (tokens per second, bucket size). When the neighbour is down a local bucket decides."""
+        ...
+
+    async def check(self) -> None: ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,111 @@
+"""The chain, as the domains see it: calls to intend, a state to compare with, a head to be as fresh as."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.ports.rows import CallRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The newest indexed block. `lag`: blocks behind the chain's head; `heard_at`: monotonic seconds of the last answer."""
+
+    number: int
+    hash: bytes
+    timestamp: int
+    lag: int
+    heard_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainFacts:
+    """Fixed for a deployment: pinned at first start, compared at each."""
+
+    chain_id: int
+    genesis: bytes
+    identity_registry: str
+    consent_registry: str
+    anchor_registry: str
+    gateway: bytes
+    confirmations: int
+
+
+class Calls(Protocol):
+    """Encodes intended calls. Pure: nothing is sent here."""
+
+    def enrol(self, *, subject: bytes, controller: bytes, custodian: bytes) -> CallRow: ...
+
+    def register_actor(
+        self, *, actor: bytes, key: bytes, roles: int, profile: bytes, encryption_key: bytes
+    ) -> CallRow: ...
+
+    def set_membership(
+        self, *, org: bytes, member: bytes, role: int, not_after: int, seq: int, signature: bytes
+    ) -> CallRow: ...
+
+    def grant(
+        self,
+        *,
+        type_hash: bytes,
+        subject: bytes,
+        effect: int,
+        scope_hash: bytes,
+        not_before: int,
+        not_after: int,
+        epoch: int,
+        signature: bytes,
+    ) -> CallRow: ...
+
+    def revoke(self, *, subject: bytes, consent: bytes, signature: bytes) -> CallRow: ...
+
+    def revoke_all(self, *, subject: bytes, epoch: int, signature: bytes) -> CallRow: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landed:
+    """The call is on the canonical chain and indexed here."""
+
+    transaction: bytes
+    block_number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reverted:
+    """The contract refuses it, and always will. `error`: the custom error's name."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Underway:
+    """Not yet known; relaying goes on."""
+
+
+class Chain(Protocol):
+    """Reads of the chain and the fate of calls. Foreign failures: UpstreamError."""
+
+    facts: ChainFacts
+
+    def head(self) -> Head:
+        """What the index stands on; no I/O."""
+        ...
+
+    def wake(self) -> None:
+        """Tells the relay that there are new calls; no I/O."""
+        ...
+
+    async def outcome(
+        self, call: bytes, *, timeout: float, confirmed: bool
+    ) -> Landed | Reverted | Underway:
+        """Waits up to `timeout` seconds until the call has landed and is indexed; with `confirmed`, also until the
+        chain profile's confirmations are there."""
+        ...
+
+    async def subject_states(self, subjects: Sequence[bytes]) -> tuple[tuple[int, int], ...]:
+        """(epoch, seq) of each subject at the newest indexed block."""
+        ...
+
+    async def valid_signature(self, signer: bytes, digest: bytes, signature: bytes) -> bool:
+        """The contract's own verdict (ERC-1271, ERC-7913), for signers that are no plain wallet."""
+        ...

@@ -1,0 +1,86 @@
+"""The index: what can be rebuilt, kept where it is quick to find. Its answers are hints until verified."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from gateway.ports.rows import (
+    ConsentRow,
+    EventRow,
+    IdempotencyRow,
+    NarrowingRow,
+    RecordRow,
+    Row,
+    SessionRow,
+    StoredEntry,
+)
+
+
+class Index(Protocol):
+    """Reads see every acknowledged write of every replica. Foreign failures: UpstreamError."""
+
+    async def head(self, record: bytes) -> RecordRow | None:
+        """The latest version of a record (tokens empty)."""
+        ...
+
+    async def version(self, record: bytes, version: int) -> RecordRow | None: ...
+
+    async def page(
+        self, subject: bytes, *, after: int, limit: int, tokens: Sequence[Sequence[bytes]] = ()
+    ) -> tuple[RecordRow, ...]:
+        """Latest versions of a subject's records with seq > `after`, ascending, at most `limit`. `tokens`: each inner
+        sequence is any-of, the outer is all-of. `seq` is that of the record's first version, so an amendment keeps
+        its place."""
+        ...
+
+    async def idempotency(self, key: bytes) -> IdempotencyRow | None: ...
+
+    async def versions_of(self, names: Sequence[bytes]) -> Mapping[bytes, int]:
+        """The guard versions of names; a name never bumped has version 0."""
+        ...
+
+    async def consents(self, subject: bytes) -> tuple[ConsentRow, ...]:
+        """In order of arrival."""
+        ...
+
+    async def consent(self, consent: bytes) -> ConsentRow | None: ...
+
+    async def narrowings(self, subject: bytes) -> tuple[NarrowingRow, ...]: ...
+
+    async def profile(self, actor: bytes) -> bytes | None:
+        """The digest of the actor's newest profile block."""
+        ...
+
+    async def events(self, key: bytes, *, contract: str) -> tuple[EventRow, ...]:
+        """Every indexed event of `contract` that has `key` among its indexed topics, in chain order."""
+        ...
+
+    async def entries(
+        self, subject_token: bytes, *, before: int, limit: int
+    ) -> tuple[tuple[int, StoredEntry], ...]:
+        """(row id, entry), newest first, row id < `before`."""
+        ...
+
+    async def spend_challenge(self, nonce: str, *, message_digest: bytes, now: int) -> bool:
+        """True once, for a known, unexpired challenge with this digest; durable on return."""
+        ...
+
+    async def session(self, token_digest: bytes, *, now: int) -> SessionRow | None: ...
+
+    async def call_transaction(self, call: bytes) -> tuple[str, bytes | None, int | None]:
+        """(state, transaction hash, block number) of an intended call; state as in anchoring.model.CallState."""
+        ...
+
+    async def apply(self, rows: Sequence[Row]) -> None:
+        """One durable transaction for rows that need no decision (challenges, sessions, profiles, calls).
+        Raises ConflictError when a key is taken."""
+        ...
+
+    async def meta(self, key: str) -> bytes | None: ...
+
+    async def set_meta(self, key: str, value: bytes) -> bytes:
+        """Sets it if absent; returns what stands."""
+        ...
+
+    async def check(self) -> None: ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,185 @@
+"""Rows of the index: ciphertext, random names, digests and keyed tokens. Nothing here tells a thief of the database
+whose record it is or what it says; all of it can be rebuilt from chain, IPFS and keys, but sessions and challenges.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """A name (subject, actor or organization; 32 bytes) and the version of its state that a decision stood on."""
+
+    name: bytes
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bump:
+    """Moves a name's version on by one: what was decided on the old state can no longer be acknowledged."""
+
+    name: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRow:
+    """One version of a record. `seq` orders a patient's records; the ledger assigns it (0 when not yet stored)."""
+
+    record: bytes
+    version: int
+    subject: bytes
+    digest: bytes
+    tokens: tuple[bytes, ...] = ()
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdempotencyRow:
+    """`key` is a token scoped to the actor; `request` a keyed digest of what was asked; `result` record ids, joined."""
+
+    key: bytes
+    request: bytes
+    result: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentRow:
+    """A consent whose signature this gateway verified. `digest`: the sealed block with typed data and signature."""
+
+    consent: bytes
+    subject: bytes
+    digest: bytes
+    call: bytes
+
+
+class NarrowingKind(IntEnum):
+    """What a patient ended here, before the chain has it."""
+
+    REVOKE = 1
+    REVOKE_ALL = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NarrowingRow:
+    """In force from the moment that it is durable. `target`: the consent id, or the ended epoch as 32 bytes."""
+
+    kind: NarrowingKind
+    subject: bytes
+    target: bytes
+    digest: bytes
+    call: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileRow:
+    """An actor's sealed profile block (its name), found again by the digest that the chain has."""
+
+    actor: bytes
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketRow:
+    """A leaf on its way to the chain, in the same transaction as what it stands for.
+
+    `values`: the ABI values of the leaf, in the log's fixed order, each as bytes; `cid_digest`: the block it anchors.
+    """
+
+    log: bytes
+    leaf: bytes
+    values: tuple[bytes, ...]
+    cid_digest: bytes
+    locator: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRow:
+    """An intended transaction, durable before it is sent. Lower `priority` goes first (revocations: 0)."""
+
+    call: bytes
+    lane: str
+    priority: int
+    contract: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChallengeRow:
+    """A sign-in challenge (EIP-4361), good once."""
+
+    nonce: str
+    message_digest: bytes
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRow:
+    """A session: SHA-256 of its access token, never the token."""
+
+    token_digest: bytes
+    actor: bytes
+    expires_at: int
+
+
+Row = (
+    Bump
+    | RecordRow
+    | IdempotencyRow
+    | ConsentRow
+    | NarrowingRow
+    | ProfileRow
+    | TicketRow
+    | CallRow
+    | ChallengeRow
+    | SessionRow
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryRow:
+    """What the notary is asked to write about one decision. It adds writer, sequence, previous hash and signature.
+
+    `decision` 16 random bytes; `public` sealed under the log key: (time, outcome, actor);
+    `private` sealed under the subject's audit key: (subject, record, action, purpose, consent, CID), may be empty;
+    `subject_token` keyed per subject, so that patients find their own; empty when no subject is concerned;
+    `receipt` RFC 8785 text of the receipt without `writer` and `writerSeq` (empty: nothing was released).
+    """
+
+    decision: bytes
+    public: bytes
+    private: bytes
+    subject_token: bytes
+    receipt: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEntry:
+    """An audit entry as it lies in the index."""
+
+    writer: bytes
+    seq: int
+    decision: bytes
+    previous: bytes
+    hash: bytes
+    public: bytes
+    private: bytes
+    subject_token: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow:
+    """A contract event as indexed. `keys`: its indexed 32-byte topics after the first; `args` the decoded rest.
+
+    `final` False while a reorg may still undo it. `orphaned` True: its block left the canonical chain; a narrowing
+    event stays in force until that absence is final.
+    """
+
+    contract: str
+    name: str
+    keys: tuple[bytes, ...]
+    args: dict[str, bytes | int]
+    block_number: int
+    block_hash: bytes
+    log_index: int
+    transaction: bytes
+    orphaned: bool = False
