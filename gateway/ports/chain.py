@@ -9,7 +9,7 @@ from gateway.ports.rows import CallRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The newest indexed block. `lag`: blocks behind the chain's head; `heard_at`: monotonic seconds of the last answer."""
+    """The newest indexed block. `lag`: blocks behind the chain's head; `heard_at`: monotonic seconds of the last word."""
 
     number: int
     hash: bytes

@@ -7,7 +7,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FhirIssue:
-    """`index` of the resource in the call; `path` FHIRPath-like, never a value; `message` names the rule, never data."""
+    """`index` of the resource in the call; `path` FHIRPath-like, never a value; `message` names the rule."""
 
     index: int
     path: str

@@ -1,0 +1,1 @@
+"""What was decided and released, durable before the answer."""

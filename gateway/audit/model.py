@@ -1,0 +1,51 @@
+"""What the audit says of a decision, and the receipt that proves an answer."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from gateway.ids import ActorId, DecisionId, RecordId
+from gateway.ports.anchors import AnchorState
+
+
+class Outcome(StrEnum):
+    PERMITTED = "PERMITTED"
+    DENIED = "DENIED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """`payload`: the exact RFC 8785 text that the notary signed (Ed25519, `signature` 64 bytes) with `signer`, the
+    gateway's receipt key as registered on chain. `consent` None: the patient's own access."""
+
+    decision: DecisionId
+    consent: bytes | None
+    purpose: str
+    as_of_block: int
+    decided_at: datetime
+    obligations: tuple[str, ...]
+    payload: str
+    signer: bytes
+    signature: bytes
+    anchor: AnchorState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessEvent:
+    """One line of a patient's access log."""
+
+    decision: DecisionId
+    at: datetime
+    actor: ActorId | None
+    action: str
+    purpose: str | None
+    outcome: Outcome
+    record: RecordId | None
+    anchor: AnchorState
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessLogPage:
+    events: tuple[AccessEvent, ...]
+    has_next: bool

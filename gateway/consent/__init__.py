@@ -1,0 +1,1 @@
+"""What a patient allows: signed terms, and the one decision made of them."""

@@ -1,0 +1,263 @@
+"""What a decision is made of: the request, verified facts, verified grants, and the two answers.
+
+Two states are two classes: a `Permit` can be built by the decision alone (`gateway.consent.policy`), and it is the
+only thing that opens a data key. Nothing here is truthy by accident: neither answer has `__bool__`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, IntEnum, StrEnum
+
+from gateway.identity.model import Role
+from gateway.ids import ActorId, ConsentId, RecordId, SubjectId
+
+
+class Purpose(StrEnum):
+    """HL7 v3 PurposeOfUse."""
+
+    TREAT = "TREAT"
+    ETREAT = "ETREAT"
+    HPAYMT = "HPAYMT"
+    HOPERAT = "HOPERAT"
+    HRESCH = "HRESCH"
+    CLINTRCH = "CLINTRCH"
+    PATRQT = "PATRQT"
+    PUBHLTH = "PUBHLTH"
+
+
+class Action(StrEnum):
+    READ = "READ"
+    WRITE = "WRITE"
+
+
+class Effect(IntEnum):
+    """As ConsentRegistry has it."""
+
+    PERMIT = 0
+    DENY = 1
+
+
+class ConsentStatus(StrEnum):
+    ACTIVE = "ACTIVE"
+    NOT_YET = "NOT_YET"
+    EXPIRED = "EXPIRED"
+    REVOKED = "REVOKED"
+
+
+NO_END = 2**64 - 1
+"""`notAfter` of a DENY without an end."""
+ANYONE = bytes(32)
+"""Grantee of a scope that names everyone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Version 1 of the signed scope. Empty collections mean all, except `actions`, `purposes` and (in a permit)
+    `labels`, where empty means none. Times are RFC 3339 UTC text, or empty for unbounded."""
+
+    grantee: ActorId
+    actions: tuple[str, ...]
+    purposes: tuple[str, ...]
+    resource_types: tuple[str, ...]
+    codes: tuple[str, ...]
+    labels: tuple[str, ...]
+    authors: tuple[ActorId, ...]
+    records: tuple[RecordId, ...]
+    data_from: str
+    data_to: str
+    data_use: tuple[str, ...]
+    context: str
+    terms_hash: bytes
+    salt: bytes
+    statement: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """A consent as it is signed (EIP-712 `Consent`). Times are seconds since 1970."""
+
+    subject: SubjectId
+    effect: Effect
+    scope: Scope
+    not_before: int
+    not_after: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A consent that is on chain and whose signature this gateway verified over the opened terms.
+
+    `confirmed`: the chain profile's confirmations are there (a permit counts only then; a deny at once).
+    `revoked`: a revocation is durable here or seen on chain, confirmed or not.
+    """
+
+    consent: ConsentId
+    terms: Terms
+    confirmed: bool
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedDeny:
+    """An active deny on chain whose scope we cannot open: all but the patient are denied."""
+
+    consent: ConsentId
+    not_before: int
+    not_after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epochs:
+    """A subject's standing at one block. `stale`: the indexed events do not add up to the chain's (epoch, seq)."""
+
+    subject: SubjectId
+    epoch: int
+    seq: int
+    version: int
+    stale: bool
+    controller: bytes
+    custodian: ActorId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsOf:
+    """The block that a decision stands on. `fresh` False: lag or silence of the chain is past the bound."""
+
+    block_number: int
+    block_hash: bytes
+    block_time: int
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requester:
+    """Who asks. `key` is the signer of the actor, compared with the subject's controller."""
+
+    actor: ActorId
+    key: bytes
+    roles: frozenset[Role]
+    organizations: frozenset[ActorId]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessRequest:
+    """One question to the engine. `record` None: a record yet to be made."""
+
+    requester: Requester
+    subject: SubjectId
+    record: RecordId | None
+    action: Action
+    purpose: Purpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionFacts:
+    """Verified facts of a record, opened under the facts key; of a record to be written, read from its resource.
+
+    `labels`: the record's own, and, of an old version, the current ones too. `period`: (start, end) seconds since
+    1970, None where the resource has no date. `inline`: labels inside the resource by JSON pointer of the part.
+    """
+
+    subject: SubjectId
+    record: RecordId | None
+    resource_type: str
+    contained_types: frozenset[str]
+    codes: frozenset[str]
+    labels: frozenset[str]
+    author: ActorId | None
+    period: tuple[float, float] | None
+    inline: Mapping[str, frozenset[str]]
+
+
+class Basis(Enum):
+    """What a permit stands on."""
+
+    OWN = "own"
+    CONSENT = "consent"
+    CUSTODY = "custody"
+
+
+class _Mint:
+    """Held by the decision alone; a Permit built without it raises."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permit:
+    """Opens exactly one record (or writes one) of one subject, for one request, for seconds.
+
+    `obligations`: JSON pointers to be redacted. `expires`: seconds since 1970. `version`: the subject's guard version
+    that the ledger compares when it acknowledges.
+    """
+
+    mint: _Mint
+    action: Action
+    basis: Basis
+    subject: SubjectId
+    record: RecordId | None
+    requester: ActorId
+    purpose: Purpose
+    consents: tuple[ConsentId, ...]
+    obligations: tuple[str, ...]
+    epoch: int
+    seq: int
+    version: int
+    as_of: AsOf
+    decided_at: float
+    expires: float
+
+    def __post_init__(self) -> None:
+        if type(self.mint) is not _Mint:
+            raise TypeError("a Permit is made by a decision alone")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deny:
+    """`reason` stays inside: the audit has it, the client does not."""
+
+    reason: str
+
+
+Decision = Permit | Deny
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentInput:
+    """What a patient asks to be drafted; ids are already parsed. Times are seconds since 1970."""
+
+    subject: SubjectId
+    effect: Effect
+    grantee: ActorId
+    actions: tuple[Action, ...]
+    purposes: tuple[Purpose, ...]
+    resource_types: tuple[str, ...]
+    codes: tuple[str, ...]
+    authors: tuple[ActorId, ...]
+    records: tuple[RecordId, ...]
+    labels: tuple[str, ...]
+    data_from: datetime | None
+    data_to: datetime | None
+    data_use: tuple[str, ...]
+    not_before: datetime | None
+    not_after: datetime | None
+    terms_hash: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentView:
+    """A consent as its patient sees it."""
+
+    consent: ConsentId
+    terms: Terms
+    status: ConsentStatus
+    signer: bytes
+    transaction: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokedAll:
+    subject: SubjectId
+    epoch: int

@@ -1,0 +1,1 @@
+"""Keys and sealing. Only the envelope and the keys touch primitives."""

@@ -1,0 +1,1 @@
+"""Who asks: actors, subjects, memberships, sign-in."""

@@ -1,0 +1,110 @@
+"""People and institutions, as a decision sees them: random names, keys, roles, epochs. A name for display is sealed
+at rest and shown only through the API."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, StrEnum
+from typing import Any
+
+from gateway.ids import ActorId, SubjectId
+
+
+class Role(Enum):
+    """Bit of `IdentityRegistry.roles`. Names are those of `ActorRole` in the public schema."""
+
+    REGISTRAR = 1
+    PATIENT = 2
+    CLINICIAN = 4
+    ORGANIZATION = 8
+    RESEARCHER = 16
+    DATA_STEWARD = 32
+    AUDITOR = 64
+    DEVICE = 128
+    PAYER = 256
+
+
+def to_bits(roles: frozenset[Role]) -> int:
+    return sum(role.value for role in roles)
+
+
+def from_bits(bits: int) -> frozenset[Role]:
+    return frozenset(role for role in Role if bits & role.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """`key` is an ERC-7913 signer: a 20-byte address, or verifier ‖ key. `encryption_key` X25519, 32 bytes or empty."""
+
+    id: ActorId
+    key: bytes
+    roles: frozenset[Role]
+    name: str | None
+    encryption_key: bytes
+    epoch: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """`member` belongs to `organization` until `not_after` (seconds since 1970)."""
+
+    organization: ActorId
+    member: ActorId
+    not_after: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """An authenticated actor with what a decision needs of it.
+
+    `guards`: (name, version) of the actor and of its organizations, for the ledger to compare.
+    """
+
+    actor: Actor
+    organizations: frozenset[ActorId]
+    registrar: bool
+    guards: tuple[tuple[bytes, int], ...]
+
+
+class Custody(StrEnum):
+    """Whose hand is on a subject's consents."""
+
+    CONTROLLER = "controller"
+    CUSTODIAN = "custodian"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A patient. `controller` empty while in custody of `custodian` (an actor)."""
+
+    id: SubjectId
+    controller: bytes
+    custodian: ActorId | None
+    block_number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenge:
+    """An EIP-4361 message to be signed by the address named in it."""
+
+    message: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """`access_token` is shown once; we keep its SHA-256."""
+
+    access_token: str = field(repr=False)
+    expires_at: datetime
+    actor: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """EIP-712 JSON for `eth_signTypedData_v4`; `id` is its digest (of a consent: the consent id)."""
+
+    id: bytes
+    typed_data: Mapping[str, Any]

@@ -1,0 +1,1 @@
+"""FHIR resources as sealed, anchored, consented records."""
