@@ -9,7 +9,7 @@ from gateway.ports.rows import CallRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The newest indexed block. `lag`: blocks behind the chain's head; `heard_at`: monotonic seconds of the last word."""
+    """The newest indexed block. `lag`: blocks behind the chain's head; `heard_at`: monotonic time of the last word."""
 
     number: int
     hash: bytes
@@ -95,9 +95,7 @@ class Chain(Protocol):
         """Tells the relay that there are new calls; no I/O."""
         ...
 
-    async def outcome(
-        self, call: bytes, *, timeout: float, confirmed: bool
-    ) -> Landed | Reverted | Underway:
+    async def outcome(self, call: bytes, *, timeout: float, confirmed: bool) -> Landed | Reverted | Underway:
         """Waits up to `timeout` seconds until the call has landed and is indexed; with `confirmed`, also until the
         chain profile's confirmations are there."""
         ...

@@ -54,9 +54,7 @@ class Index(Protocol):
         """Every indexed event of `contract` that has `key` among its indexed topics, in chain order."""
         ...
 
-    async def entries(
-        self, subject_token: bytes, *, before: int, limit: int
-    ) -> tuple[tuple[int, StoredEntry], ...]:
+    async def entries(self, subject_token: bytes, *, before: int, limit: int) -> tuple[tuple[int, StoredEntry], ...]:
         """(row id, entry), newest first, row id < `before`."""
         ...
 

@@ -1,0 +1,95 @@
+"""What is sealed, and under whose key.
+
+Facts are msgpack arrays (`msgspec`, `array_like`): fields are only ever added at the end, and a reader of an older
+block sees their defaults. Each carries 32 random bytes, so its commitment cannot be guessed.
+"""
+
+from enum import Enum
+from typing import NewType
+
+import msgspec
+
+KeyId = NewType("KeyId", bytes)
+"""16 random bytes: names one version of a domain's key, in blocks and in the key store."""
+
+
+class DomainKind(Enum):
+    """Whose key it is. The value is stored; what destroys it is in ARCHITECTURE, key domains."""
+
+    SUBJECT = 1
+    AUDIT = 2
+    ACTOR = 3
+    LOG = 4
+
+
+class Domain(msgspec.Struct, frozen=True, array_like=True):
+    """`name`: the subject, the actor, or 32 zero bytes for the gateway's log."""
+
+    kind: int
+    name: bytes
+
+
+def subject_domain(subject: bytes) -> Domain:
+    return Domain(DomainKind.SUBJECT.value, subject)
+
+
+def audit_domain(subject: bytes) -> Domain:
+    return Domain(DomainKind.AUDIT.value, subject)
+
+
+def actor_domain(actor: bytes) -> Domain:
+    return Domain(DomainKind.ACTOR.value, actor)
+
+
+LOG_DOMAIN = Domain(DomainKind.LOG.value, bytes(32))
+
+
+class RecordFacts(msgspec.Struct, frozen=True, array_like=True, tag="record"):
+    """What a decision needs of one version of a record.
+
+    `recorded_at` milliseconds since 1970; `period` (start, end) seconds since 1970; `inline` labels by JSON pointer;
+    `previous` digest of the version before, or empty; `content_commitment` sha-256(0x01 ‖ content_salt ‖ RFC 8785),
+    `octets_commitment` sha-256(0x02 ‖ octets_salt ‖ octets); `author_signature` over the content commitment, or empty.
+    """
+
+    salt: bytes
+    subject: bytes
+    author: bytes
+    recorded_at: int
+    resource_type: str
+    contained_types: tuple[str, ...]
+    labels: tuple[str, ...]
+    given_labels: tuple[str, ...]
+    codes: tuple[str, ...]
+    period: tuple[float, float] | None
+    inline: dict[str, tuple[str, ...]]
+    previous: bytes
+    idempotency: bytes
+    content_salt: bytes
+    content_commitment: bytes
+    octets_salt: bytes
+    octets_commitment: bytes
+    content_size: int
+    author_signature: bytes = b""
+
+
+class ConsentFacts(msgspec.Struct, frozen=True, array_like=True, tag="consent"):
+    """A signed consent, revocation or revocation of all: the typed data as RFC 8785 text, and its signature."""
+
+    salt: bytes
+    subject: bytes
+    typed_data: bytes
+    signature: bytes
+
+
+class ProfileFacts(msgspec.Struct, frozen=True, array_like=True, tag="profile"):
+    """An actor's name for display, with the key that signed for its encryption key."""
+
+    salt: bytes
+    actor: bytes
+    name: str
+    encryption_key: bytes
+    encryption_key_signature: bytes
+
+
+Facts = RecordFacts | ConsentFacts | ProfileFacts
