@@ -1,4 +1,4 @@
-module consentry.test/servers/kubo
+module consentry.invalid/servers/kubo
 
 go 1.26.5
 

@@ -1,0 +1,171 @@
+"""Each real server starts, answers one real call, and keeps what it is meant to keep."""
+
+import hashlib
+import json
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from tests.servers.anvil import STATE_INTERVAL_SECONDS, running_anvil
+from tests.servers.chain import Chain
+from tests.servers.geth import running_geth
+from tests.servers.http import post, post_file, rpc
+from tests.servers.kubo import Kubo, running_kubo
+from tests.servers.postgres import Postgres, running_postgres
+from tests.servers.process import ServerFailed, ServerProcess
+from tests.servers.pytest_fixtures import require_program
+from tests.servers.redis import Redis, running_redis
+
+pytestmark = pytest.mark.services
+
+_BLOCK = b"one block of bytes that nobody else has"
+_PUT = "/api/v0/block/put?cid-codec=raw&mhtype=sha2-256&pin=true"
+_ACCOUNT = "0x00000000000000000000000000000000c0ffee01"
+_ETHER = 10**18
+
+
+def _put_block(kubo: Kubo, content: bytes) -> str:
+    key: str = json.loads(post_file(kubo.url + _PUT, content))["Key"]
+    return key
+
+
+def _get_block(kubo: Kubo, cid: str) -> bytes:
+    return post(f"{kubo.url}/api/v0/block/get?arg={cid}&offline=true")
+
+
+def _balance(chain: Chain) -> int:
+    return int(rpc(chain.url, "eth_getBalance", _ACCOUNT, "latest"), 16)
+
+
+def _height(chain: Chain) -> int:
+    return int(rpc(chain.url, "eth_blockNumber"), 16)
+
+
+def test_kubo_gives_back_the_block_that_was_put(kubo: Kubo) -> None:
+    assert _get_block(kubo, _put_block(kubo, _BLOCK)) == _BLOCK
+
+
+def test_kubo_names_a_raw_block_by_its_sha256(kubo: Kubo) -> None:
+    cid = _put_block(kubo, _BLOCK)
+    answer = post(f"{kubo.url}/api/v0/cid/format?arg={cid}&f=%25D&b=base16")
+    assert json.loads(answer)["Formatted"] == hashlib.sha256(_BLOCK).hexdigest()
+
+
+def test_kubo_has_no_peers_and_no_swarm_listeners(kubo: Kubo) -> None:
+    peers = json.loads(post(f"{kubo.url}/api/v0/swarm/peers"))["Peers"]
+    listeners = json.loads(post(f"{kubo.url}/api/v0/swarm/addrs/local"))["Strings"]
+    assert (peers or [], listeners or []) == ([], [])
+
+
+def test_kubo_keeps_a_pinned_block_when_killed_and_started_again(tmp_path: Path) -> None:
+    require_program("ipfs")
+    with running_kubo(tmp_path / "repo") as kubo:
+        cid = _put_block(kubo, _BLOCK)
+        kubo.process.kill()
+        kubo.process.start()
+        pins = json.loads(post(f"{kubo.url}/api/v0/pin/ls?arg={cid}"))["Keys"]
+        assert (_get_block(kubo, cid), list(pins)) == (_BLOCK, [cid])
+
+
+def test_kubo_keeps_a_block_across_two_runs_on_one_folder(tmp_path: Path) -> None:
+    require_program("ipfs")
+    with running_kubo(tmp_path / "repo") as first:
+        cid = _put_block(first, _BLOCK)
+    with running_kubo(tmp_path / "repo") as second:
+        assert _get_block(second, cid) == _BLOCK
+
+
+def test_anvil_tells_its_chain_id(anvil: Chain) -> None:
+    assert int(rpc(anvil.url, "eth_chainId"), 16) == anvil.chain_id == 31_337
+
+
+def test_anvil_funds_an_address_by_what_was_asked(anvil: Chain) -> None:
+    before = _balance(anvil)
+    anvil.fund(_ACCOUNT, _ETHER)
+    assert _balance(anvil) - before == _ETHER
+
+
+def test_anvil_keeps_what_is_older_than_its_interval_when_killed(tmp_path: Path) -> None:
+    require_program("anvil")
+    with running_anvil(tmp_path) as anvil:
+        anvil.fund(_ACCOUNT, _ETHER)
+        height = _height(anvil)
+        time.sleep(2.0 * STATE_INTERVAL_SECONDS)
+        anvil.process.kill()
+        anvil.process.start()
+        assert (_balance(anvil), _height(anvil)) == (_ETHER, height)
+
+
+def test_geth_tells_its_chain_id(geth: Chain) -> None:
+    assert int(rpc(geth.url, "eth_chainId"), 16) == geth.chain_id == 1_337
+
+
+def test_geth_funds_an_address_by_what_was_asked(geth: Chain) -> None:
+    before = _balance(geth)
+    geth.fund(_ACCOUNT, _ETHER)
+    assert _balance(geth) - before == _ETHER
+
+
+def test_geth_goes_on_from_its_last_block_after_a_restart(tmp_path: Path) -> None:
+    require_program("geth")
+    with running_geth(tmp_path / "data") as geth:
+        geth.fund(_ACCOUNT, _ETHER)
+        height = _height(geth)
+        geth.process.restart()
+        geth.fund(_ACCOUNT, _ETHER)
+        assert (_balance(geth), _height(geth)) == (2 * _ETHER, height + 1)
+
+
+def test_postgres_gives_each_asker_an_empty_database_of_its_own(postgres: Postgres) -> None:
+    one, other = postgres.fresh_database(), postgres.fresh_database()
+    with psycopg.connect(postgres.dsn(one)) as connection:
+        connection.execute("CREATE TABLE held (n int)")
+    with psycopg.connect(postgres.dsn(other)) as connection:
+        assert connection.execute("SELECT to_regclass('held')").fetchone() == (None,)
+
+
+def test_postgres_keeps_a_committed_row_when_killed() -> None:
+    require_program("postgres")
+    require_program("initdb")
+    with running_postgres() as postgres:
+        with psycopg.connect(postgres.dsn()) as connection:
+            connection.execute("CREATE TABLE held (n int)")
+            connection.execute("INSERT INTO held VALUES (7)")
+        postgres.process.kill()
+        postgres.process.start()
+        with psycopg.connect(postgres.dsn()) as connection:
+            assert connection.execute("SELECT n FROM held").fetchall() == [(7,)]
+
+
+def test_redis_answers_a_set_and_a_get(redis_server: Redis) -> None:
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.set("held", b"7")
+        assert client.get("held") == b"7"
+
+
+def test_redis_forgets_everything_when_restarted() -> None:
+    require_program("redis-server")
+    with running_redis() as server, redis.Redis.from_url(server.url) as client:
+        client.set("held", b"7")
+        server.process.restart()
+        assert client.get("held") is None
+
+
+def test_a_suspended_server_does_not_answer_until_it_is_resumed() -> None:
+    require_program("redis-server")
+    with running_redis() as server:
+        server.process.suspend()
+        with redis.Redis.from_url(server.url, socket_timeout=0.3, retry=None) as client:
+            with pytest.raises(redis.exceptions.TimeoutError):
+                client.ping()
+            server.process.resume()
+            assert client.ping()
+
+
+def test_a_server_that_ends_at_once_is_reported_with_its_last_words(tmp_path: Path) -> None:
+    process = ServerProcess(["sh", "-c", "echo no such luck; exit 3"], log=tmp_path / "log", answers=lambda: False)
+    with pytest.raises(ServerFailed, match=r"ended with 3: no such luck"):
+        process.start()
