@@ -1,0 +1,346 @@
+"""A folder of pack files: where each block lies, appending under the lock, erasing, and repair after a crash.
+
+Synchronous and safe to call from several threads. Every change is made under an exclusive lock on the folder, and
+begins by reading what other processes appended; so no two writers interleave and no block is stored twice.
+"""
+
+import ctypes
+import errno
+import fcntl
+import hashlib
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from gateway.adapters.pack_format import PACK_HEAD_SIZE, PACK_MAGIC, Damage, Kind, Record, Torn, encode_record, scan
+from gateway.errors import IntegrityError, UpstreamError
+from gateway.storage.model import Cid
+
+LOCK_WAIT_SECONDS: Final = 10.0
+FREE_SPACE_MIN: Final = 64 << 20
+_ZEROS: Final = bytes(16)
+_PUNCH_HOLE_KEEP_SIZE: Final = 0x03  # FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, fallocate(2)
+
+
+@dataclass(slots=True)
+class _Pack:
+    """One open file: its descriptor, the mark of its records, and the end of what has been read of it."""
+
+    fd: int
+    mark: bytes
+    end: int = PACK_HEAD_SIZE
+
+
+class PackFolder:
+    """The packs of one folder, by number, and the place of every block in them."""
+
+    def __init__(self, folder: Path, *, pack_size_max: int) -> None:
+        self._folder = folder
+        self._pack_size_max = pack_size_max
+        self._mutex = threading.RLock()
+        self._packs: list[_Pack] = []
+        # A place is pack << 72 | offset << 32 | size: one int is a quarter of the memory of a tuple of three.
+        self._places: dict[str, int] = {}
+        self._older: dict[str, list[int]] = {}
+        self._doomed: dict[str, list[int]] = {}
+        self._damage: list[str] = []
+        self._retired: list[int] = []
+        self._unsynced = True
+        self._name_unsynced = True
+        self._unsafe = False
+
+    @classmethod
+    def open(cls, folder: Path, *, pack_size_max: int) -> Self:
+        """Reads all headers and repairs what a crash left. UpstreamError."""
+        opened = cls(folder, pack_size_max=pack_size_max)
+        with _as_upstream("open the block store"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _sync_folder(folder.parent)
+            with opened._exclusive():
+                opened._repair()
+        return opened
+
+    def size_of(self, cid: str) -> int | None:
+        """Octets of a block that this process has seen."""
+        place = self._places.get(cid)
+        return None if place is None else place & 0xFFFFFFFF
+
+    def read(self, cid: str) -> bytes | None:
+        """The bytes stored for a CID, unverified; None if it is not here, or was removed by another process."""
+        place = self._places.get(cid)
+        if place is None:
+            return None
+        try:
+            data = self._read_place(place)
+        except IndexError:
+            return None  # the packs are just being read anew
+        except OSError as error:
+            raise UpstreamError(f"cannot read the pack that holds {cid}") from error
+        # Removed bytes read as zeros; the caller refreshes and then finds the order to remove them.
+        if data[:16] == _ZEROS and not any(data) and not Cid.parse(cid).names(data):
+            return None
+        return data
+
+    def cids(self) -> list[str]:
+        """Every block that this process has seen."""
+        with self._mutex:
+            return list(self._places)
+
+    def refresh(self) -> None:
+        """Reads what other processes appended, without the lock: an incomplete end is left for the next time."""
+        with self._mutex, _as_upstream("read the block store"):
+            self._read_on(repairing=False)
+
+    def append(self, blocks: Sequence[tuple[str, bytes]]) -> None:
+        """Durable on return. UpstreamError: nothing was promised, and nothing of it hinders another try."""
+        with self._mutex, _as_upstream("write to the block store"), self._exclusive():
+            self._repair()
+            fresh = {cid: data for cid, data in blocks if not self._holds(cid)}
+            if fresh:
+                self._write([(Kind.BLOCK, cid, data) for cid, data in fresh.items()])
+            elif self._unsynced:
+                # Their writer may have died between write and sync: what is found is made durable before it counts.
+                self._sync()
+
+    def remove(self, cids: Sequence[str]) -> None:
+        """On return no pack holds the bytes of these blocks; absent ones are success."""
+        with self._mutex, _as_upstream("remove from the block store"), self._exclusive():
+            self._repair()
+            present = [cid for cid in dict.fromkeys(cids) if cid in self._places]
+            if present:
+                # Commit point of the removal. A crash before: the blocks are whole and the caller was told nothing.
+                # A crash after: opening the folder, or the next writer, finds the order and completes it.
+                self._write([(Kind.REMOVED, cid, b"") for cid in present])
+                self._erase()
+
+    def check(self) -> None:
+        """UpstreamError if blocks cannot be stored here; IntegrityError naming the damaged places."""
+        with _as_upstream("reach the block store"):
+            space = os.statvfs(self._folder)
+            if space.f_bavail * space.f_frsize < FREE_SPACE_MIN:
+                raise UpstreamError("the disk of the block store is nearly full")
+        if self._unsafe:
+            raise UpstreamError("a write to the block store failed and could not be undone; open it again")
+        if self._damage:
+            raise IntegrityError("damaged block store: " + ", ".join(self._damage[:8]))
+
+    def close(self) -> None:
+        with self._mutex:
+            self._forget()
+            for fd in self._retired:
+                os.close(fd)
+            self._retired.clear()
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """The folder's lock. Opened anew each time: a descriptor that a fork inherits would share the lock."""
+        lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            deadline = time.monotonic() + LOCK_WAIT_SECONDS
+            while not _try_lock(lock):
+                if time.monotonic() > deadline:
+                    raise UpstreamError("another process holds the block store's lock")
+                time.sleep(0.002)
+            yield
+        finally:
+            os.close(lock)
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number:08d}.pack"
+
+    def _repair(self) -> None:
+        """Under the lock nobody is writing: what is incomplete now stays so, and is completed or cut off."""
+        self._read_on(repairing=True)
+        if self._doomed:
+            self._erase()
+
+    def _read_on(self, *, repairing: bool) -> None:
+        if self._packs and os.fstat(self._packs[-1].fd).st_size < self._packs[-1].end:
+            self._forget()  # another process cut off a write that failed
+        while True:
+            # Asked before the last pack is read: if there is a next one, this one no longer grows.
+            following = self._path(len(self._packs)).exists()
+            if self._packs:
+                self._read_pack(len(self._packs) - 1, last=not following, repairing=repairing)
+            if not following or not self._open_pack(len(self._packs), repairing=repairing):
+                return
+
+    def _forget(self) -> None:
+        # Kept open until `close`: another thread may be reading from them at this instant.
+        self._retired += [pack.fd for pack in self._packs]
+        for known in (self._packs, self._places, self._older, self._doomed, self._damage):
+            known.clear()
+
+    def _open_pack(self, number: int, *, repairing: bool) -> bool:
+        """Whether the pack is there whole; under the lock, a head that a crash cut short is written again."""
+        fd = os.open(self._path(number), os.O_RDWR | os.O_CLOEXEC)
+        head = os.pread(fd, PACK_HEAD_SIZE, 0)
+        if len(head) < PACK_HEAD_SIZE or not any(head):
+            if not repairing:
+                os.close(fd)
+                return False
+            head = _write_pack_head(fd)
+        if not head.startswith(PACK_MAGIC):
+            os.close(fd)
+            raise IntegrityError(f"{self._path(number).name} is not a pack file")
+        self._packs.append(_Pack(fd, head[len(PACK_MAGIC) :]))
+        self._name_unsynced = True
+        return True
+
+    def _read_pack(self, number: int, *, last: bool, repairing: bool) -> None:
+        pack = self._packs[number]
+        size = os.fstat(pack.fd).st_size
+        if size > pack.end:
+            self._unsynced = True
+        for found in scan(pack.fd, pack.mark, start=pack.end, stop=size):
+            if isinstance(found, Record):
+                self._note(number, found)
+                pack.end = found.offset + found.size
+            elif last and not repairing:
+                return
+            elif last and isinstance(found, Torn):
+                # Nobody was told that this record was stored. A crash before or after the cut: cut (again) at open.
+                os.ftruncate(pack.fd, found.offset)
+                os.fdatasync(pack.fd)
+            else:
+                length = found.size if isinstance(found, Damage) else size - found.offset
+                self._damage.append(f"{self._path(number).name} at {found.offset}, {length} octets")
+                pack.end = found.offset + length
+
+    def _note(self, number: int, record: Record) -> None:
+        """Takes one record into the index, in the order of writing."""
+        known = self._places.get(record.cid)
+        if record.kind is Kind.BLOCK:
+            if known is not None:
+                self._older.setdefault(record.cid, []).append(known)
+            self._places[record.cid] = number << 72 | record.offset << 32 | record.size
+        elif record.kind is Kind.REMOVED:
+            places = self._older.pop(record.cid, []) + ([] if known is None else [known])
+            self._places.pop(record.cid, None)
+            self._doomed.setdefault(record.cid, []).extend(places)
+        else:
+            self._doomed.pop(record.cid, None)
+
+    def _read_place(self, place: int) -> bytes:
+        return os.pread(self._packs[place >> 72].fd, place & 0xFFFFFFFF, place >> 32 & 0xFFFFFFFFFF)
+
+    def _holds(self, cid: str) -> bool:
+        """Whether the block is here and whole: a damaged one is stored again, which heals it."""
+        place = self._places.get(cid)
+        return place is not None and hashlib.sha256(self._read_place(place)).digest() == Cid.parse(cid).digest
+
+    def _write(self, records: Sequence[tuple[Kind, str, bytes]]) -> None:
+        """Appends records and makes them durable, or leaves the pack as it was (OSError)."""
+        if self._unsafe:
+            raise UpstreamError("a write to the block store failed and could not be undone; open it again")
+        if not self._packs or self._packs[-1].end >= self._pack_size_max:
+            self._start_pack()
+        number, pack = len(self._packs) - 1, self._packs[-1]
+        octets = b"".join(encode_record(pack.mark, kind, cid, data) for kind, cid, data in records)
+        start = pack.end
+        try:
+            _write_all(pack.fd, octets, start)
+            # Commit point. A crash before: the records may be there in part; the end is cut off at open, and whole
+            # ones are blocks that nobody asks for. A crash after: they are on disk, and the caller puts again or not.
+            self._sync()
+        except OSError:
+            self._undo(pack.fd, start)
+            raise
+        for found in scan(pack.fd, pack.mark, start=start, stop=start + len(octets)):
+            if isinstance(found, Record):
+                self._note(number, found)
+        pack.end = start + len(octets)
+
+    def _sync(self) -> None:
+        """Makes the last pack durable, its name in the folder first where that is not known to be so."""
+        if self._name_unsynced:
+            _sync_folder(self._folder)
+            self._name_unsynced = False
+        os.fdatasync(self._packs[-1].fd)
+        self._unsynced = False
+
+    def _undo(self, fd: int, start: int) -> None:
+        """After a failed sync the kernel may call lost pages clean, so the written octets must not stay."""
+        try:
+            os.ftruncate(fd, start)
+        except OSError:
+            self._unsafe = True
+
+    def _start_pack(self) -> None:
+        if self._packs:
+            os.fdatasync(self._packs[-1].fd)
+        fd = os.open(self._path(len(self._packs)), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # A crash from here on: no file, or one with a short head, which the next opening writes again, or an empty
+        # pack. Its name becomes durable with its first record, in `_sync`.
+        head = _write_pack_head(fd)
+        self._packs.append(_Pack(fd, head[len(PACK_MAGIC) :]))
+        self._name_unsynced = True
+
+    def _erase(self) -> None:
+        """Zeroes the bytes of every block that is ordered to be removed, then notes that they are gone."""
+        doomed = dict(self._doomed)
+        touched = set()
+        for place in (place for places in doomed.values() for place in places):
+            pack = self._packs[place >> 72]
+            _zero(pack.fd, place >> 32 & 0xFFFFFFFFFF, place & 0xFFFFFFFF)
+            touched.add(pack.fd)
+        for fd in touched:
+            # Commit point of the erasure: before, a crash leaves the order, which is carried out again; after, zeros.
+            os.fdatasync(fd)
+        self._write([(Kind.ERASED, cid, b"") for cid in doomed])
+
+
+@contextmanager
+def _as_upstream(task: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UpstreamError(f"cannot {task}: {errno.errorcode.get(error.errno or 0, 'I/O error')}") from error
+
+
+def _try_lock(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _write_pack_head(fd: int) -> bytes:
+    head = PACK_MAGIC + secrets.token_bytes(PACK_HEAD_SIZE - len(PACK_MAGIC))
+    os.ftruncate(fd, 0)
+    _write_all(fd, head, 0)
+    os.fdatasync(fd)
+    return head
+
+
+def _write_all(fd: int, octets: bytes, at: int) -> None:
+    rest = memoryview(octets)
+    while rest:
+        written = os.pwrite(fd, rest, at)
+        rest, at = rest[written:], at + written
+
+
+def _zero(fd: int, at: int, size: int) -> None:
+    """Gives the space back to the file system (fallocate), or writes zeros where it cannot."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    punch = getattr(libc, "fallocate", None)
+    if punch is not None and size:
+        punch.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+        if punch(fd, _PUNCH_HOLE_KEEP_SIZE, at, size) == 0:
+            return
+    _write_all(fd, bytes(size), at)
