@@ -1,0 +1,256 @@
+"""The one decision. Facts in, `Permit | Deny(reason)` out: no clock, no I/O, no log.
+
+No grant: denied. Deny overrides permit. Ambiguous, stale, unknown, empty: denied, each with a reason of its own that
+never leaves the service. A permit is read narrowly (all must be covered), a deny widely (anything touched is hit).
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from gateway.consent.model import (
+    ANYONE,
+    AccessRequest,
+    Action,
+    AsOf,
+    Basis,
+    Decision,
+    DecisionFacts,
+    Deny,
+    Effect,
+    Epochs,
+    Grant,
+    Permit,
+    Purpose,
+    Requester,
+    Scope,
+    SealedDeny,
+    _Mint,
+)
+from gateway.identity.model import Role
+from gateway.ids import ConsentId
+
+PERMIT_SECONDS = 5.0
+"""A permit opens a key for this long and no longer."""
+RESEARCH = frozenset({Purpose.HRESCH, Purpose.CLINTRCH})
+CLAIMS: dict[Role, frozenset[Purpose]] = {
+    Role.PATIENT: frozenset({Purpose.PATRQT}),
+    Role.CLINICIAN: frozenset({Purpose.TREAT, Purpose.ETREAT, Purpose.HOPERAT, Purpose.PUBHLTH, Purpose.CLINTRCH}),
+    Role.ORGANIZATION: frozenset(Purpose) - {Purpose.PATRQT},
+    Role.RESEARCHER: RESEARCH,
+    Role.DATA_STEWARD: frozenset({Purpose.HRESCH, Purpose.HOPERAT}),
+    Role.AUDITOR: frozenset({Purpose.HOPERAT}),
+    Role.DEVICE: frozenset({Purpose.TREAT, Purpose.ETREAT}),
+    Role.PAYER: frozenset({Purpose.HPAYMT}),
+    Role.REGISTRAR: frozenset({Purpose.HOPERAT}),
+}
+"""Which purposes a role may claim at all, before any consent is looked at."""
+_MINT = _Mint()
+_SEALED = "a deny stands whose scope cannot be opened"
+
+
+def owns(requester: Requester, epochs: Epochs) -> bool:
+    """The requester's present key is the subject's controller."""
+    return bool(epochs.controller) and requester.key == epochs.controller
+
+
+def keeps(requester: Requester, epochs: Epochs) -> bool:
+    """The subject is in custody of the requester, or of an organization that the requester belongs to."""
+    return (
+        not epochs.controller
+        and epochs.custodian is not None
+        and (epochs.custodian == requester.actor or epochs.custodian in requester.organizations)
+    )
+
+
+def may_concern(requester: Requester, grants: Iterable[Grant | SealedDeny], epochs: Epochs) -> bool:
+    """Whether any decision on this subject could permit. False: deny before anything is fetched."""
+    if owns(requester, epochs) or keeps(requester, epochs):
+        return True
+    return any(
+        type(grant) is Grant and grant.terms.effect is Effect.PERMIT and _names(grant.terms.scope, requester)
+        for grant in grants
+    )
+
+
+def decide(
+    request: AccessRequest,
+    facts: DecisionFacts,
+    grants: Sequence[Grant | SealedDeny],
+    epochs: Epochs,
+    as_of: AsOf,
+    now: float,
+) -> Decision:
+    """The decision on one record. `now`: seconds since 1970, the host's clock."""
+    # 1. What is stale, or about something else, decides nothing.
+    if not as_of.fresh:
+        return Deny(reason="the index lags behind the chain")
+    if epochs.stale:
+        return Deny(reason="the subject's events do not add up")
+    if not request.subject == facts.subject == epochs.subject or request.record != facts.record:
+        return Deny(reason="the facts are of another record")
+    # 2. Patients have their own.
+    if owns(request.requester, epochs):
+        return _permit(request, epochs, as_of, now, basis=Basis.OWN, consents=(), obligations=())
+    # 3. In custody the enrolling organization appends, and nobody reads.
+    if not epochs.controller:
+        appends = request.action is Action.WRITE and request.record is None and keeps(request.requester, epochs)
+        if not appends:
+            return Deny(reason="the subject is in custody")
+        return _permit(request, epochs, as_of, now, basis=Basis.CUSTODY, consents=(), obligations=())
+    # 4. A role bounds what may be claimed.
+    if not any(request.purpose in CLAIMS[role] for role in request.requester.roles):
+        return Deny(reason="the role may not claim this purpose")
+    # 5. Denies, read widely.
+    hidden = _denied_parts(request, facts, grants, as_of, now)
+    if isinstance(hidden, Deny):
+        return hidden
+    # 6. Permits, read narrowly; of several, the one that hides least.
+    best: tuple[int, ConsentId, frozenset[str]] | None = None
+    for grant in grants:
+        if type(grant) is Grant and permits(grant, request, facts, epochs, as_of, now):
+            parts = hidden | _unnamed_parts(grant.terms.scope, facts)
+            if best is None or len(parts) < best[0]:
+                best = (len(parts), grant.consent, parts)
+    if best is None:
+        return Deny(reason="no consent covers this")
+    if best[2] and request.action is Action.WRITE:
+        return Deny(reason="parts are labelled beyond the consent")
+    return _permit(
+        request, epochs, as_of, now, basis=Basis.CONSENT, consents=(best[1],), obligations=tuple(sorted(best[2]))
+    )
+
+
+def permits(
+    grant: Grant, request: AccessRequest, facts: DecisionFacts, epochs: Epochs, as_of: AsOf, now: float
+) -> bool:
+    """A PERMIT covers the whole record. Empty purposes or actions match nothing; unlisted labels are not covered."""
+    terms, scope = grant.terms, grant.terms.scope
+    if terms.effect is not Effect.PERMIT or not grant.confirmed or grant.revoked or terms.epoch != epochs.epoch:
+        return False
+    if terms.subject != facts.subject:
+        return False
+    if not (terms.not_before <= now and max(now, as_of.block_time) < terms.not_after):
+        return False
+    if not _names(scope, request.requester):
+        return False
+    if request.action.value not in scope.actions or request.purpose.value not in scope.purposes:
+        return False
+    if scope.context or (scope.data_use and request.purpose in RESEARCH):
+        return False  # a study's context or a data use is asked for by requests that name one; this one does not
+    types = scope.resource_types
+    if types and not (facts.resource_type in types and facts.contained_types <= frozenset(types)):
+        return False
+    if scope.codes and not facts.codes & frozenset(scope.codes):
+        return False
+    if scope.authors and facts.author not in scope.authors:
+        return False
+    if scope.records and facts.record not in scope.records:
+        return False
+    return facts.labels <= frozenset(scope.labels) and _inside(scope, facts.period)
+
+
+def denies(grant: Grant, request: AccessRequest, facts: DecisionFacts, as_of: AsOf, now: float) -> bool:
+    """A DENY touches the request: each non-empty criterion but `labels` intersects. Unconfirmed ones count."""
+    terms, scope = grant.terms, grant.terms.scope
+    if terms.effect is not Effect.DENY or grant.revoked or terms.subject != facts.subject:
+        return False
+    if not (terms.not_before <= max(now, as_of.block_time) and min(now, as_of.block_time) < terms.not_after):
+        return False
+    if not _names(scope, request.requester):
+        return False
+    if scope.actions and request.action.value not in scope.actions:
+        return False
+    if scope.purposes and request.purpose.value not in scope.purposes:
+        return False
+    if scope.data_use and request.purpose not in RESEARCH:
+        return False
+    types = scope.resource_types
+    if types and facts.resource_type not in types and not facts.contained_types & frozenset(types):
+        return False
+    if scope.codes and not facts.codes & frozenset(scope.codes):
+        return False
+    if scope.authors and facts.author is not None and facts.author not in scope.authors:
+        return False
+    if scope.records and facts.record is not None and facts.record not in scope.records:
+        return False
+    return _touches(scope, facts.period)
+
+
+def _denied_parts(
+    request: AccessRequest, facts: DecisionFacts, grants: Iterable[Grant | SealedDeny], as_of: AsOf, now: float
+) -> frozenset[str] | Deny:
+    """Deny for the whole record, or the inline parts that some deny hits by their labels."""
+    hidden: set[str] = set()
+    for grant in grants:
+        if type(grant) is SealedDeny:
+            if grant.not_before <= max(now, as_of.block_time) and min(now, as_of.block_time) < grant.not_after:
+                return Deny(reason=_SEALED)
+        elif type(grant) is Grant and denies(grant, request, facts, as_of, now):
+            labels = frozenset(grant.terms.scope.labels)
+            if not labels or labels & facts.labels:
+                return Deny(reason="a deny covers this")
+            hidden |= {part for part, inline in facts.inline.items() if inline & labels}
+    return frozenset(hidden)
+
+
+def _unnamed_parts(scope: Scope, facts: DecisionFacts) -> frozenset[str]:
+    labels = frozenset(scope.labels)
+    return frozenset(part for part, inline in facts.inline.items() if not inline <= labels)
+
+
+def _names(scope: Scope, requester: Requester) -> bool:
+    return scope.grantee in (requester.actor, ANYONE) or scope.grantee in requester.organizations
+
+
+def _inside(scope: Scope, period: tuple[float, float] | None) -> bool:
+    """The whole clinical period lies in the scope's; without a date it is not covered."""
+    if not scope.data_from and not scope.data_to:
+        return True
+    if period is None:
+        return False
+    start, end = bounds(scope)
+    return start <= period[0] and period[1] <= end
+
+
+def _touches(scope: Scope, period: tuple[float, float] | None) -> bool:
+    """The clinical period meets the scope's; without a date it meets any."""
+    if period is None or (not scope.data_from and not scope.data_to):
+        return True
+    start, end = bounds(scope)
+    return period[0] <= end and start <= period[1]
+
+
+def bounds(scope: Scope) -> tuple[float, float]:
+    """The data period in seconds since 1970, unbounded sides as infinities."""
+    start = datetime.fromisoformat(scope.data_from).timestamp() if scope.data_from else float("-inf")
+    end = datetime.fromisoformat(scope.data_to).timestamp() if scope.data_to else float("inf")
+    return start, end
+
+
+def _permit(
+    request: AccessRequest,
+    epochs: Epochs,
+    as_of: AsOf,
+    now: float,
+    *,
+    basis: Basis,
+    consents: tuple[ConsentId, ...],
+    obligations: Collection[str],
+) -> Permit:
+    return Permit(
+        mint=_MINT,
+        action=request.action,
+        basis=basis,
+        subject=request.subject,
+        record=request.record,
+        requester=request.requester.actor,
+        purpose=Purpose.PATRQT if basis is Basis.OWN else request.purpose,
+        consents=consents,
+        obligations=tuple(obligations),
+        epoch=epochs.epoch,
+        seq=epochs.seq,
+        version=epochs.version,
+        as_of=as_of,
+        decided_at=now,
+        expires=now + PERMIT_SECONDS,
+    )

@@ -1,0 +1,376 @@
+"""What a patient signs, in three shapes (EIP-712): a consent, a revocation, a revocation of all. Pure.
+
+The JSON that a client sends back is only read for its message; the digest that must be signed is computed from what
+was understood, so nothing unread can be in force. The chain takes `scopeHash` in place of the scope.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway import eip712
+from gateway.consent.model import ANYONE, NO_END, Action, ConsentInput, Effect, Purpose, Scope, Terms
+from gateway.errors import CallerError
+from gateway.ids import ActorId, RecordId, SubjectId
+
+SCOPE_FIELDS = (
+    ("grantee", "bytes32"),
+    ("actions", "string[]"),
+    ("purposes", "string[]"),
+    ("resourceTypes", "string[]"),
+    ("codes", "string[]"),
+    ("labels", "string[]"),
+    ("authors", "bytes32[]"),
+    ("records", "bytes16[]"),
+    ("dataFrom", "string"),
+    ("dataTo", "string"),
+    ("dataUse", "string[]"),
+    ("context", "string"),
+    ("termsHash", "bytes32"),
+    ("salt", "bytes32"),
+    ("statement", "string"),
+)
+CONSENT_FIELDS = (
+    ("subject", "bytes32"),
+    ("effect", "uint8"),
+    ("scope", "Scope"),
+    ("notBefore", "uint64"),
+    ("notAfter", "uint64"),
+    ("epoch", "uint64"),
+)
+CONSENT_TYPES = {"Consent": CONSENT_FIELDS, "Scope": SCOPE_FIELDS}
+REVOCATION_TYPES = {"Revocation": (("subject", "bytes32"), ("consentId", "bytes32"))}
+REVOKE_ALL_TYPES = {"RevokeAll": (("subject", "bytes32"), ("epoch", "uint64"))}
+CONSENT_TYPE_HASH = eip712.type_hash("Consent", CONSENT_TYPES)
+MOST_ITEMS = 256
+LONGEST_TEXT = 512
+_SAFE_INTEGER = 2**53 - 1
+
+
+def consent_typed_data(terms: Terms, domain: Mapping[str, Any]) -> dict[str, Any]:
+    """EIP-712 JSON of a consent. Integers past 2^53 are decimal text, so that JavaScript keeps them."""
+    return eip712.typed_data(
+        "Consent",
+        CONSENT_TYPES,
+        {
+            "subject": _hex(terms.subject),
+            "effect": int(terms.effect),
+            "scope": _scope_message(terms.scope),
+            "notBefore": _number(terms.not_before),
+            "notAfter": _number(terms.not_after),
+            "epoch": _number(terms.epoch),
+        },
+        domain,
+    )
+
+
+def revocation_typed_data(subject: bytes, consent: bytes, domain: Mapping[str, Any]) -> dict[str, Any]:
+    return eip712.typed_data(
+        "Revocation", REVOCATION_TYPES, {"subject": _hex(subject), "consentId": _hex(consent)}, domain
+    )
+
+
+def revoke_all_typed_data(subject: bytes, epoch: int, domain: Mapping[str, Any]) -> dict[str, Any]:
+    return eip712.typed_data("RevokeAll", REVOKE_ALL_TYPES, {"subject": _hex(subject), "epoch": _number(epoch)}, domain)
+
+
+def scope_hash(scope: Scope, domain: Mapping[str, Any]) -> bytes:
+    """hashStruct(Scope), 32 bytes: all that the chain learns of a scope."""
+    return eip712.struct_hash(eip712.typed_data("Scope", {"Scope": SCOPE_FIELDS}, _scope_message(scope), domain))
+
+
+def read_consent(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) -> Terms:
+    """The terms in a client's typed data. Raises CallerError naming the field for anything else."""
+    message = read_message(typed_data, "Consent", domain)
+    scope = message.get("scope")
+    if not isinstance(scope, Mapping):
+        raise CallerError("not an object", field=("typedData", "message", "scope"))
+    effect = _integer(message, "effect")
+    if effect not in (Effect.PERMIT, Effect.DENY):
+        raise CallerError("no such effect", field=("typedData", "message", "effect"))
+    terms = Terms(
+        subject=SubjectId(_bytes(message, "subject", 32)),
+        effect=Effect(effect),
+        scope=_read_scope(scope),
+        not_before=_integer(message, "notBefore"),
+        not_after=_integer(message, "notAfter"),
+        epoch=_integer(message, "epoch"),
+    )
+    check_terms(terms)
+    return terms
+
+
+def read_revocation(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) -> tuple[SubjectId, bytes]:
+    message = read_message(typed_data, "Revocation", domain)
+    return SubjectId(_bytes(message, "subject", 32)), _bytes(message, "consentId", 32)
+
+
+def read_revoke_all(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) -> tuple[SubjectId, int]:
+    message = read_message(typed_data, "RevokeAll", domain)
+    return SubjectId(_bytes(message, "subject", 32)), _integer(message, "epoch")
+
+
+def read_message(typed_data: Mapping[str, Any], primary: str, domain: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The message, if it is of this type and for this chain and contract."""
+    if typed_data.get("primaryType") != primary:
+        raise CallerError(f"primaryType must be {primary}", field=("typedData", "primaryType"))
+    theirs = typed_data.get("domain")
+    if not isinstance(theirs, Mapping):
+        raise CallerError("not an object", field=("typedData", "domain"))
+    if set(theirs) != set(domain):
+        raise CallerError("not this gateway's domain", field=("typedData", "domain"))
+    for name, ours in domain.items():
+        if str(theirs[name]).lower() != str(ours).lower():
+            raise CallerError("signed for another chain or contract", field=("typedData", "domain", name))
+    message = typed_data.get("message")
+    if not isinstance(message, Mapping):
+        raise CallerError("not an object", field=("typedData", "message"))
+    return message
+
+
+def check_terms(terms: Terms) -> None:
+    """What no consent may be, whoever signed it."""
+    scope = terms.scope
+    if not terms.not_before < terms.not_after:
+        raise CallerError("notAfter must be later than notBefore", field=("notAfter",))
+    if terms.effect is Effect.PERMIT and terms.not_after >= NO_END:
+        raise CallerError("a permit must have an end", field=("notAfter",))
+    if not scope.actions or not set(scope.actions) <= {action.value for action in Action}:
+        raise CallerError("name at least one action", field=("actions",))
+    if not scope.purposes or not set(scope.purposes) <= {purpose.value for purpose in Purpose}:
+        raise CallerError("name at least one purpose", field=("purposes",))
+    if terms.effect is Effect.PERMIT and scope.grantee == ANYONE:
+        raise CallerError("a permit must name its grantee", field=("granteeId",))
+    start, end = _instant(scope.data_from, "dataFrom"), _instant(scope.data_to, "dataTo")
+    if start is not None and end is not None and end < start:
+        raise CallerError("dataTo must not be earlier than dataFrom", field=("dataTo",))
+
+
+def draft_terms(wanted: ConsentInput, *, epoch: int, now: int, salt: bytes, grantee_name: str | None) -> Terms:
+    """The terms that a patient is asked to sign. Raises CallerError naming the input field."""
+    if wanted.effect is Effect.PERMIT and wanted.not_after is None:
+        raise CallerError("a permit must have an end", field=("notAfter",))
+    for field, texts in (
+        ("resourceTypes", wanted.resource_types),
+        ("codes", wanted.codes),
+        ("labels", wanted.labels),
+        ("dataUse", wanted.data_use),
+    ):
+        _bounded(texts, field)
+    not_before = now if wanted.not_before is None else int(wanted.not_before.timestamp())
+    not_after = NO_END if wanted.not_after is None else int(wanted.not_after.timestamp())
+    if not_before < 0 or not_after < 0:
+        raise CallerError("earlier than 1970", field=("notBefore",))
+    bare = Scope(
+        grantee=wanted.grantee,
+        actions=_unique(action.value for action in wanted.actions),
+        purposes=_unique(purpose.value for purpose in wanted.purposes),
+        resource_types=_unique(wanted.resource_types),
+        codes=_unique(wanted.codes),
+        labels=_unique(wanted.labels),
+        authors=tuple(dict.fromkeys(wanted.authors)),
+        records=tuple(dict.fromkeys(wanted.records)),
+        data_from=_text(wanted.data_from),
+        data_to=_text(wanted.data_to),
+        data_use=_unique(wanted.data_use),
+        context="",
+        terms_hash=wanted.terms_hash or bytes(32),
+        salt=salt,
+        statement="",
+    )
+    terms = Terms(
+        subject=wanted.subject,
+        effect=wanted.effect,
+        scope=bare,
+        not_before=not_before,
+        not_after=not_after,
+        epoch=epoch,
+    )
+    check_terms(terms)
+    return with_statement(terms, grantee_name)
+
+
+def with_statement(terms: Terms, grantee_name: str | None) -> Terms:
+    """The same terms with the plain words that belong to them."""
+    scope = Scope(
+        **{name: getattr(terms.scope, name) for name in Scope.__slots__ if name != "statement"},
+        statement=statement(terms, grantee_name),
+    )
+    return Terms(**{name: getattr(terms, name) for name in Terms.__slots__ if name != "scope"}, scope=scope)
+
+
+_VERBS = {"READ": "read", "WRITE": "add to and amend"}
+_REASONS = {
+    "TREAT": "treatment",
+    "ETREAT": "emergency treatment",
+    "HPAYMT": "payment",
+    "HOPERAT": "health-care operations",
+    "HRESCH": "research",
+    "CLINTRCH": "a clinical trial",
+    "PATRQT": "the patient's own request",
+    "PUBHLTH": "public health",
+}
+
+
+def statement(terms: Terms, grantee_name: str | None) -> str:
+    """Plain words for the whole scope; the same terms and name give the same text."""
+    scope = terms.scope
+    who = "anyone" if scope.grantee == ANYONE else f"{grantee_name or 'unnamed'} ({_hex(scope.grantee)[:10]}…)"
+    verbs = " and ".join(_VERBS[action] for action in scope.actions)
+    reasons = ", ".join(_REASONS[purpose] for purpose in scope.purposes)
+    lead = "I allow" if terms.effect is Effect.PERMIT else "I forbid"
+    parts = [f"{lead} {who} to {verbs} my records for {reasons}."]
+    for title, items in (
+        ("Only these kinds", scope.resource_types),
+        ("Only these codes", scope.codes),
+        ("Only what these wrote", tuple(_hex(author)[:10] + "…" for author in scope.authors)),
+        ("Only these records", tuple(_hex(record)[:10] + "…" for record in scope.records)),
+        ("For these uses of data", scope.data_use),
+    ):
+        if items:
+            parts.append(f"{title}: {', '.join(items)}.")
+    if scope.labels:
+        word = "Sensitive records included" if terms.effect is Effect.PERMIT else "Only records marked"
+        parts.append(f"{word}: {', '.join(scope.labels)}.")
+    elif terms.effect is Effect.PERMIT:
+        parts.append("No sensitive records.")
+    if scope.data_from or scope.data_to:
+        parts.append(f"About care from {scope.data_from or 'the beginning'} to {scope.data_to or 'today and later'}.")
+    end = "until I revoke it" if terms.not_after >= NO_END else f"to {_text(_moment(terms.not_after))}"
+    parts.append(f"Valid from {_text(_moment(terms.not_before))} {end}.")
+    return " ".join(parts)
+
+
+def _scope_message(scope: Scope) -> dict[str, Any]:
+    return {
+        "grantee": _hex(scope.grantee),
+        "actions": list(scope.actions),
+        "purposes": list(scope.purposes),
+        "resourceTypes": list(scope.resource_types),
+        "codes": list(scope.codes),
+        "labels": list(scope.labels),
+        "authors": [_hex(author) for author in scope.authors],
+        "records": [_hex(record) for record in scope.records],
+        "dataFrom": scope.data_from,
+        "dataTo": scope.data_to,
+        "dataUse": list(scope.data_use),
+        "context": scope.context,
+        "termsHash": _hex(scope.terms_hash),
+        "salt": _hex(scope.salt),
+        "statement": scope.statement,
+    }
+
+
+def _read_scope(message: Mapping[str, Any]) -> Scope:
+    return Scope(
+        grantee=ActorId(_bytes(message, "grantee", 32)),
+        actions=_texts(message, "actions"),
+        purposes=_texts(message, "purposes"),
+        resource_types=_texts(message, "resourceTypes"),
+        codes=_texts(message, "codes"),
+        labels=_texts(message, "labels"),
+        authors=tuple(ActorId(raw) for raw in _byte_list(message, "authors", 32)),
+        records=tuple(RecordId(raw) for raw in _byte_list(message, "records", 16)),
+        data_from=_one_text(message, "dataFrom"),
+        data_to=_one_text(message, "dataTo"),
+        data_use=_texts(message, "dataUse"),
+        context=_one_text(message, "context"),
+        terms_hash=_bytes(message, "termsHash", 32),
+        salt=_bytes(message, "salt", 32),
+        statement=_one_text(message, "statement", longest=65_536),
+    )
+
+
+def _hex(raw: bytes) -> str:
+    return "0x" + raw.hex()
+
+
+def _number(value: int) -> int | str:
+    return value if value <= _SAFE_INTEGER else str(value)
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(min(seconds, 253_402_300_799), UTC)
+
+
+def _text(moment: datetime | None) -> str:
+    if moment is None:
+        return ""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z").replace(".000Z", "Z")
+
+
+def _instant(text: str, field: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise CallerError("not an RFC 3339 time", field=(field,)) from error
+    if moment.tzinfo is None:
+        raise CallerError("not an RFC 3339 time with a zone", field=(field,))
+    return moment
+
+
+def _unique(items: Any) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(items))
+
+
+def _bounded(texts: Sequence[str], field: str) -> None:
+    if len(texts) > MOST_ITEMS:
+        raise CallerError(f"at most {MOST_ITEMS} items", field=(field,))
+    for text in texts:
+        if not text or len(text) > LONGEST_TEXT or not text.isprintable():
+            raise CallerError(f"1 to {LONGEST_TEXT} printable characters each", field=(field,))
+
+
+def _at(name: str) -> tuple[str, ...]:
+    return ("typedData", "message", name)
+
+
+def _integer(message: Mapping[str, Any], name: str) -> int:
+    value = message.get(name)
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 20:
+        value = int(value)
+    if type(value) is not int or not 0 <= value <= NO_END:
+        raise CallerError("not an unsigned integer", field=_at(name))
+    return value
+
+
+def _raw(value: Any, size: int, name: str) -> bytes:
+    if isinstance(value, str) and len(value) == 2 + 2 * size and value.startswith("0x"):
+        try:
+            return bytes.fromhex(value[2:])
+        except ValueError as error:
+            raise CallerError("not hexadecimal", field=_at(name)) from error
+    raise CallerError(f"not {size} bytes of hexadecimal", field=_at(name))
+
+
+def _bytes(message: Mapping[str, Any], name: str, size: int) -> bytes:
+    return _raw(message.get(name), size, name)
+
+
+def _list(message: Mapping[str, Any], name: str) -> list[Any]:
+    value = message.get(name)
+    if not isinstance(value, list) or len(value) > MOST_ITEMS:
+        raise CallerError(f"not a list of at most {MOST_ITEMS} items", field=_at(name))
+    return value
+
+
+def _byte_list(message: Mapping[str, Any], name: str, size: int) -> tuple[bytes, ...]:
+    return tuple(_raw(item, size, name) for item in _list(message, name))
+
+
+def _texts(message: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    items = _list(message, name)
+    for item in items:
+        if not isinstance(item, str):
+            raise CallerError("not a list of text", field=_at(name))
+    _bounded(items, name)
+    return tuple(items)
+
+
+def _one_text(message: Mapping[str, Any], name: str, *, longest: int = LONGEST_TEXT) -> str:
+    value = message.get(name)
+    if not isinstance(value, str) or len(value) > longest:
+        raise CallerError("not text, or too long", field=_at(name))
+    return value
