@@ -1,0 +1,167 @@
+"""The tables that the gateway owns. A thief of them learns no health data; all can be rebuilt but sessions, challenges.
+
+`id` and `seq` order by arrival. Rows of `entries` are only ever inserted. Nothing here connects or migrates.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite counts a row id by itself only for a column declared INTEGER.
+Counter = BigInteger().with_variant(Integer, "sqlite")
+
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("name", LargeBinary(32), primary_key=True),
+    Column("version", BigInteger, nullable=False),
+)
+"""Guard versions. A missing name has version 0; a row is never deleted."""
+
+records = Table(
+    "records",
+    metadata,
+    Column("seq", Counter, primary_key=True, autoincrement=True),
+    Column("record", LargeBinary(16), nullable=False, unique=True),
+    Column("subject", LargeBinary(32), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Index("ix_records_subject_seq", "subject", "seq"),
+    sqlite_autoincrement=True,
+)
+"""The latest version of each record, in its first version's place."""
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("record", LargeBinary(16), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary(32), nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("token", LargeBinary, primary_key=True),
+    Column("record", LargeBinary(16), primary_key=True),
+    Index("ix_tokens_record", "record"),
+)
+"""Blind-index tokens of each record's latest version."""
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),
+    Column("request", LargeBinary, nullable=False),
+    Column("result", LargeBinary, nullable=False),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("seq", Counter, primary_key=True, autoincrement=True),
+    Column("consent", LargeBinary(32), nullable=False, unique=True),
+    Column("subject", LargeBinary(32), nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("call", LargeBinary(16), nullable=False),
+    Index("ix_consents_subject_seq", "subject", "seq"),
+    sqlite_autoincrement=True,
+)
+
+narrowings = Table(
+    "narrowings",
+    metadata,
+    Column("seq", Counter, primary_key=True, autoincrement=True),
+    Column("kind", Integer, nullable=False),
+    Column("subject", LargeBinary(32), nullable=False),
+    Column("target", LargeBinary(32), nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("call", LargeBinary(16), nullable=False),
+    UniqueConstraint("subject", "kind", "target"),
+    sqlite_autoincrement=True,
+)
+
+profiles = Table(
+    "profiles",
+    metadata,
+    Column("seq", Counter, primary_key=True, autoincrement=True),
+    Column("actor", LargeBinary(32), nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Index("ix_profiles_actor_seq", "actor", "seq"),
+    sqlite_autoincrement=True,
+)
+"""The newest of an actor has the highest `seq`."""
+
+writers = Table(
+    "writers",
+    metadata,
+    Column("id", Counter, primary_key=True, autoincrement=True),
+    Column("writer", LargeBinary(32), nullable=False, unique=True),
+    Column("instance", LargeBinary(32), nullable=False),
+    Column("previous", LargeBinary(32), nullable=False),
+    Column("checked_at", BigInteger, nullable=False),
+    Index("ix_writers_instance_id", "instance", "id"),
+    sqlite_autoincrement=True,
+)
+"""The lives of notaries. `previous`: hash of the instance's newest entry when this life began (zeros: none)."""
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("id", Counter, primary_key=True, autoincrement=True),
+    Column("writer", LargeBinary(32), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("decision", LargeBinary(16), nullable=False),
+    Column("previous", LargeBinary(32), nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+    Column("public", LargeBinary, nullable=False),
+    Column("private", LargeBinary, nullable=False),
+    Column("subject_token", LargeBinary, nullable=False),
+    Column("receipt_digest", LargeBinary(32), nullable=False),
+    UniqueConstraint("writer", "seq"),
+    Index("ix_entries_subject_token_id", "subject_token", "id"),
+    sqlite_autoincrement=True,
+)
+"""The audit log: one hash chain a writer, from `seq` 1 without a gap."""
+
+challenges = Table(
+    "challenges",
+    metadata,
+    Column("nonce", Text, primary_key=True),
+    Column("message_digest", LargeBinary(32), nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+"""Unspent sign-in challenges; spending one deletes it."""
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_digest", LargeBinary(32), primary_key=True),
+    Column("actor", LargeBinary(32), nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+"""What is pinned at first start (chain id, genesis, registries …)."""
