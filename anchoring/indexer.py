@@ -1,0 +1,129 @@
+"""What a follower does next, given what it indexed and what the chain says now. Pure: headers in, a plan out.
+
+Narrowing events of a block that left the chain stay, marked, until their absence is final; widening ones go at once
+(ARCHITECTURE section 3, Narrowing and widening).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from anchoring.model import BlockRef, Event
+
+DENY = 1
+"""ConsentGranted's effect."""
+
+_NARROWING = frozenset(
+    {
+        ("ConsentRegistry", "ConsentRevoked"),
+        ("ConsentRegistry", "AllConsentsRevoked"),
+        ("IdentityRegistry", "ControllerChanged"),
+        ("IdentityRegistry", "CustodyEnded"),
+        ("IdentityRegistry", "ActorRemoved"),
+        ("IdentityRegistry", "KeyRotated"),
+        ("IdentityRegistry", "RolesChanged"),
+    }
+)
+"""Events that end something whatever their arguments. Some widen as well (a new controller, a new key): whoever folds
+an orphaned one takes only what it ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extends:
+    """The new headers follow the indexed block without a break."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forked:
+    """The indexed block is no longer canonical, or the headers do not join: look for the common ancestor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewind:
+    """Everything above `ancestor` left the chain."""
+
+    ancestor: BlockRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooDeep:
+    """No common ancestor within finality: nothing may be undone by a program."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """`forget` is deleted; `orphan` stays in force, marked. `names`: every 32-byte name that either touches."""
+
+    forget: tuple[Event, ...]
+    orphan: tuple[Event, ...]
+    names: frozenset[bytes]
+
+
+def link(cursor: BlockRef | None, headers: Sequence[BlockRef]) -> Extends | Forked:
+    """Whether `headers` (ascending, without gaps) follow `cursor` and each other."""
+    previous = cursor
+    for header in headers:
+        if previous is not None and (header.parent != previous.hash or header.number != previous.number + 1):
+            return Forked()
+        previous = header
+    return Extends()
+
+
+def common_ancestor(known: Sequence[BlockRef], canonical: Mapping[int, bytes], *, finality: int) -> Rewind | TooDeep:
+    """The highest of `known` (what was indexed, any order) that `canonical` (number → hash now) still has, if it lies
+    at most `finality` blocks below the highest known."""
+    if not known:
+        return TooDeep()
+    ordered = sorted(known, key=lambda block: block.number, reverse=True)
+    for block in ordered:
+        if ordered[0].number - block.number > finality:
+            return TooDeep()
+        if canonical.get(block.number) == block.hash:
+            return Rewind(ancestor=block)
+    return TooDeep()
+
+
+def narrows(event: Event, *, block_time: int) -> bool:
+    """Whether the event takes a right away. `block_time`: its block's seconds since 1970 (a membership that was set to
+    an end no later than its own block is an ended one)."""
+    if (event.contract, event.name) in _NARROWING:
+        return True
+    if (event.contract, event.name) == ("ConsentRegistry", "ConsentGranted"):
+        return event.args.get("effect") == DENY
+    if (event.contract, event.name) == ("IdentityRegistry", "MembershipSet"):
+        not_after = event.args.get("notAfter")
+        return isinstance(not_after, int) and not_after <= block_time
+    return False
+
+
+def undo(events: Sequence[Event], *, times: Mapping[bytes, int]) -> Undo:
+    """What becomes of canonical `events` whose blocks left the chain. `times`: block hash → its timestamp; of a block
+    whose time is unknown every event counts as narrowing."""
+    orphan = tuple(e for e in events if e.block_hash not in times or narrows(e, block_time=times[e.block_hash]))
+    kept = {(e.block_hash, e.log_index) for e in orphan}
+    return Undo(
+        forget=tuple(e for e in events if (e.block_hash, e.log_index) not in kept),
+        orphan=orphan,
+        names=names_touched(events),
+    )
+
+
+def names_touched(events: Sequence[Event]) -> frozenset[bytes]:
+    """Subjects, actors and organizations: the 32-byte keys of identity and consent events. Logs of roots and ids of
+    consents are no names, and zero names nobody."""
+    touched: set[bytes] = set()
+    for event in events:
+        if event.contract == "IdentityRegistry":
+            touched.update(event.keys)
+        elif event.contract == "ConsentRegistry":
+            touched.update(event.keys[:1])
+    return frozenset(touched - {bytes(32)})
+
+
+def absence_is_final(orphaned_at: int, *, head: int, finality: int) -> bool:
+    """Whether a block that was missed at `orphaned_at` can no longer come back."""
+    return head >= orphaned_at + finality
+
+
+def depth(block_number: int, *, head: int) -> int:
+    """Blocks on top of a block: 0 for the head itself, negative when it is not there yet."""
+    return head - block_number
