@@ -58,6 +58,10 @@ class Index(Protocol):
         """(row id, entry), newest first, row id < `before`."""
         ...
 
+    async def entry(self, decision: bytes) -> tuple[int, StoredEntry] | None:
+        """(row id, entry) of one decision."""
+        ...
+
     async def spend_challenge(self, nonce: str, *, message_digest: bytes, now: int) -> bool:
         """True once, for a known, unexpired challenge with this digest; durable on return."""
         ...

@@ -154,7 +154,8 @@ class EntryRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredEntry:
-    """An audit entry as it lies in the index."""
+    """An audit entry as it lies in the index. `receipt_digest`: SHA-256 of the signed receipt text (empty: of no octets);
+    the hash covers it, so without it no reader could compute the chain again."""
 
     writer: bytes
     seq: int
@@ -164,6 +165,7 @@ class StoredEntry:
     public: bytes
     private: bytes
     subject_token: bytes
+    receipt_digest: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,178 @@
+"""No answer without a durable audit entry: this room writes entries and reads a patient's own back.
+
+An entry has two sealed parts: (time, outcome, actor) under the log key; (subject, record, action, purpose, consents,
+CID, reason) under the subject's audit key, which outlives the records and dies with retention. A refusal of what does
+not exist does the same work as one of what is forbidden.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from gateway import jsontext
+from gateway.audit.model import AccessEvent, AccessLogPage, Outcome, Receipt
+from gateway.errors import CallerError, IntegrityError
+from gateway.ids import ActorId, DecisionId, RecordId
+from gateway.ports.anchors import Anchors, AnchorState
+from gateway.ports.clock import Entropy
+from gateway.ports.index import Index
+from gateway.ports.ledger import Appended, Ledger, Stale, Taken
+from gateway.ports.rows import EntryRow, Guard, Row, StoredEntry
+from gateway.ports.sealing import SealingKeys
+
+_PENDING = AnchorState(status="PENDING", proof=None)
+_pack = msgspec.msgpack.Encoder().encode
+_NEWEST = 2**62
+
+
+class _Public(msgspec.Struct, frozen=True, array_like=True):
+    at: int
+    outcome: str
+    actor: bytes
+
+
+class _Private(msgspec.Struct, frozen=True, array_like=True):
+    subject: bytes
+    record: bytes
+    action: str
+    purpose: str
+    consents: tuple[bytes, ...]
+    digest: bytes
+    reason: str
+
+
+_unpack_public = msgspec.msgpack.Decoder(_Public).decode
+_unpack_private = msgspec.msgpack.Decoder(_Private).decode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing to be audited. `subject` None: no patient is concerned, or none exists. `at` seconds since 1970."""
+
+    decision: DecisionId
+    at: float
+    actor: ActorId
+    outcome: Outcome
+    action: str
+    purpose: str = ""
+    subject: bytes | None = None
+    record: bytes = b""
+    consents: tuple[bytes, ...] = ()
+    digest: bytes = b""
+    reason: str = ""
+
+
+class Audit:
+    """Writes through the ledger, reads through the index."""
+
+    def __init__(self, *, ledger: Ledger, index: Index, keys: SealingKeys, anchors: Anchors, entropy: Entropy) -> None:
+        self._ledger = ledger
+        self._index = index
+        self._keys = keys
+        self._anchors = anchors
+        self._entropy = entropy
+
+    def new_decision(self) -> DecisionId:
+        return DecisionId(self._entropy.bytes(16))
+
+    async def append(
+        self,
+        event: Event,
+        *,
+        guards: Sequence[Guard] = (),
+        rows: Sequence[Row] = (),
+        receipt: Mapping[str, jsontext.JsonValue] | None = None,
+    ) -> Appended | Stale | Taken:
+        """Durable on return, or nothing was written (Stale, Taken). UpstreamError: in doubt; release nothing."""
+        public = self._keys.seal_public(_pack(_Public(int(event.at * 1000), event.outcome.value, event.actor)))
+        private = _pack(
+            _Private(
+                event.subject or bytes(32),
+                event.record or bytes(16),
+                event.action,
+                event.purpose,
+                event.consents,
+                event.digest,
+                event.reason,
+            )
+        )
+        sealed, token = await self._keys.seal_private(event.subject, private, context=event.decision)
+        entry = EntryRow(
+            decision=event.decision,
+            public=public,
+            private=sealed,
+            subject_token=token,
+            receipt=b"" if receipt is None else jsontext.canonical(dict(receipt)),
+        )
+        return await self._ledger.append(entry, guards=guards, rows=rows)
+
+    def receipt(self, event: Event, appended: Appended, *, as_of_block: int, obligations: tuple[str, ...]) -> Receipt:
+        """What the client gets of a signed receipt."""
+        return Receipt(
+            decision=event.decision,
+            consent=event.consents[0] if event.consents else None,
+            purpose=event.purpose,
+            as_of_block=as_of_block,
+            decided_at=moment(int(event.at * 1000)),
+            obligations=obligations,
+            payload=appended.receipt.decode(),
+            signer=self._ledger.receipt_key,
+            signature=appended.signature,
+            anchor=_PENDING,
+        )
+
+    async def log(self, subject: bytes, *, first: int, after: str | None) -> AccessLogPage:
+        """A patient's entries, newest first. Who may ask is decided by the caller of this."""
+        token = await self._keys.subject_token(subject)
+        before = _NEWEST if after is None else _cursor(after)
+        if token is None:
+            return AccessLogPage(events=(), has_next=False)
+        rows = await self._index.entries(token, before=before, limit=first + 1)
+        shown = rows[:first]
+        states = await self._anchors.states([self._leaf(stored) for _, stored in shown])
+        events = [
+            await self._event(subject, row, stored, state) for (row, stored), state in zip(shown, states, strict=True)
+        ]
+        return AccessLogPage(events=tuple(events), has_next=len(rows) > first)
+
+    async def event(self, subject: bytes, decision: DecisionId) -> AccessEvent | None:
+        """One entry of a patient's log by its decision; None when it is not in that log."""
+        found = await self._index.entry(decision)
+        token = await self._keys.subject_token(subject)
+        if found is None or token is None or found[1].subject_token != token:
+            return None
+        states = await self._anchors.states([self._leaf(found[1])])
+        return await self._event(subject, found[0], found[1], states[0])
+
+    async def _event(self, subject: bytes, row: int, stored: StoredEntry, state: AnchorState) -> AccessEvent:
+        public = _unpack_public(self._keys.open_public(stored.public))
+        private = _unpack_private(await self._keys.open_private(subject, stored.private, context=stored.decision))
+        if private.subject != subject:
+            raise IntegrityError("an audit entry lies in another patient's log")
+        return AccessEvent(
+            decision=DecisionId(stored.decision),
+            at=moment(public.at),
+            actor=ActorId(public.actor) if any(public.actor) else None,
+            action=private.action,
+            purpose=private.purpose or None,
+            outcome=Outcome(public.outcome),
+            record=RecordId(private.record) if any(private.record) else None,
+            anchor=state,
+            cursor=str(row),
+        )
+
+    def _leaf(self, stored: StoredEntry) -> bytes:
+        return self._anchors.leaf((stored.writer, stored.seq.to_bytes(8, "big"), stored.hash), kind="audit")
+
+
+def moment(milliseconds: int) -> datetime:
+    """UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _cursor(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise CallerError("not a cursor of this connection", field=("after",))
+    return int(text)

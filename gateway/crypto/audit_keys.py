@@ -1,0 +1,44 @@
+"""The audit's keys: everything that an entry holds is sealed, and a token finds a patient's own entries."""
+
+from gateway.crypto.keys import DomainKey, KeyRing
+from gateway.crypto.model import audit_domain
+from gateway.errors import IntegrityError
+from gateway.ports.clock import Entropy
+
+_PUBLIC = b"audit/public"
+_LOG = b"access-log"
+
+
+class AuditKeys:
+    """Implements `gateway.ports.sealing.SealingKeys` over the key ring."""
+
+    def __init__(self, ring: KeyRing, entropy: Entropy) -> None:
+        self._ring = ring
+        self._entropy = entropy
+
+    def seal_public(self, plaintext: bytes) -> bytes:
+        return self._ring.log.seal(plaintext, context=_PUBLIC, entropy=self._entropy)
+
+    def open_public(self, sealed: bytes) -> bytes:
+        return self._ring.log.open(sealed, context=_PUBLIC)
+
+    async def seal_private(self, subject: bytes | None, plaintext: bytes, *, context: bytes) -> tuple[bytes, bytes]:
+        if subject is None:
+            key = self._ring.log
+            key.token(_LOG)  # the same work as for a subject that exists
+            token = b""
+        else:
+            domain = audit_domain(subject)
+            key = self._ring.held_of(domain) or await self._ring.of(domain)
+            token = key.token(_LOG)
+        return key.id + key.seal(plaintext, context=context, entropy=self._entropy), token
+
+    async def open_private(self, subject: bytes, sealed: bytes, *, context: bytes) -> bytes:
+        key: DomainKey = await self._ring.by_id(sealed[:16])
+        if key.domain != audit_domain(subject):
+            raise IntegrityError("an audit entry is sealed under another key")
+        return key.open(sealed[16:], context=context)
+
+    async def subject_token(self, subject: bytes) -> bytes | None:
+        key = await self._ring.existing(audit_domain(subject))
+        return None if key is None else key.token(_LOG)

@@ -1,0 +1,21 @@
+"""Sealing for the audit: the log key for what an operator may count, a subject's audit key for the rest."""
+
+from typing import Protocol
+
+
+class SealingKeys(Protocol):
+    """Keys stay behind this; IntegrityError where something does not open."""
+
+    def seal_public(self, plaintext: bytes) -> bytes: ...
+
+    def open_public(self, sealed: bytes) -> bytes: ...
+
+    async def seal_private(self, subject: bytes | None, plaintext: bytes, *, context: bytes) -> tuple[bytes, bytes]:
+        """(sealed, subject token). Without a subject: sealed under the log key and an empty token, at equal cost."""
+        ...
+
+    async def open_private(self, subject: bytes, sealed: bytes, *, context: bytes) -> bytes: ...
+
+    async def subject_token(self, subject: bytes) -> bytes | None:
+        """None where the subject has no audit key yet."""
+        ...
