@@ -1,0 +1,51 @@
+"""The validator's process: reads batches of resources from standard input, writes the issues found to standard output.
+
+A frame is a length (4 bytes, big-endian) and a MessagePack value. In: an array of byte strings, one resource each.
+Out: an array of [index, path, message]; the first frame out is empty and says that the models are loaded.
+Ends when its input ends, so it never outlives the gateway. Has no environment, no key, no file and no network.
+"""
+
+import struct
+import sys
+from typing import BinaryIO
+
+import msgspec
+
+from gateway.adapters.fhir_schema.models import COMMON_TYPES, check_model, load_models
+from gateway.adapters.fhir_schema.r4 import Issue, R4Schema
+from gateway.errors import CallerError
+from gateway.jsontext import json_pointer, loads
+
+LENGTH = struct.Struct(">I")
+
+
+def check(raw: bytes, schema: R4Schema) -> Issue | None:
+    """The first issue of one resource, through both stages."""
+    try:
+        loads(raw)
+    except CallerError as error:
+        return Issue(path=json_pointer(error.field), message=error.message)
+    resource = msgspec.json.decode(raw)
+    # What has "null" in a text costs the look for lone nulls in vain, and nothing else.
+    return schema.check(resource, has_null=b"null" in raw) or check_model(resource)
+
+
+def serve(source: BinaryIO, sink: BinaryIO) -> None:
+    schema = R4Schema()
+    load_models(COMMON_TYPES)
+    decoder = msgspec.msgpack.Decoder(list[bytes])
+    _write(sink, [])
+    while len(head := source.read(LENGTH.size)) == LENGTH.size:
+        resources = decoder.decode(source.read(LENGTH.unpack(head)[0]))
+        found = ((index, check(raw, schema)) for index, raw in enumerate(resources))
+        _write(sink, [(index, issue.path, issue.message) for index, issue in found if issue is not None])
+
+
+def _write(sink: BinaryIO, issues: list[tuple[int, str, str]]) -> None:
+    body = msgspec.msgpack.encode(issues)
+    sink.write(LENGTH.pack(len(body)) + body)
+    sink.flush()
+
+
+if __name__ == "__main__":
+    serve(sys.stdin.buffer, sys.stdout.buffer)
