@@ -13,7 +13,7 @@ import msgspec
 
 from gateway import jsontext
 from gateway.audit.model import AccessEvent, AccessLogPage, Outcome, Receipt
-from gateway.errors import CallerError, IntegrityError
+from gateway.errors import IntegrityError
 from gateway.ids import ActorId, DecisionId, RecordId
 from gateway.ports.anchors import Anchors, AnchorState
 from gateway.ports.clock import Entropy
@@ -25,6 +25,7 @@ from gateway.ports.sealing import SealingKeys
 _PENDING = AnchorState(status="PENDING", proof=None)
 _pack = msgspec.msgpack.Encoder().encode
 _NEWEST = 2**62
+_CURSOR = b"access-log"
 
 
 class _Public(msgspec.Struct, frozen=True, array_like=True):
@@ -126,7 +127,7 @@ class Audit:
     async def log(self, subject: bytes, *, first: int, after: str | None) -> AccessLogPage:
         """A patient's entries, newest first. Who may ask is decided by the caller of this."""
         token = await self._keys.subject_token(subject)
-        before = _NEWEST if after is None else _cursor(after)
+        before = _NEWEST if after is None else self._keys.reveal(after, context=_CURSOR + subject)
         if token is None:
             return AccessLogPage(events=(), has_next=False)
         rows = await self._index.entries(token, before=before, limit=first + 1)
@@ -160,7 +161,7 @@ class Audit:
             outcome=Outcome(public.outcome),
             record=RecordId(private.record) if any(private.record) else None,
             anchor=state,
-            cursor=str(row),
+            cursor=self._keys.hide(row, context=_CURSOR + subject),
         )
 
     def _leaf(self, stored: StoredEntry) -> bytes:
@@ -170,9 +171,3 @@ class Audit:
 def moment(milliseconds: int) -> datetime:
     """UTC."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-def _cursor(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise CallerError("not a cursor of this connection", field=("after",))
-    return int(text)

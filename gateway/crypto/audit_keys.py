@@ -42,3 +42,9 @@ class AuditKeys:
     async def subject_token(self, subject: bytes) -> bytes | None:
         key = await self._ring.existing(audit_domain(subject))
         return None if key is None else key.token(_LOG)
+
+    def hide(self, number: int, *, context: bytes) -> str:
+        return self._ring.log.hide(number, context=context)
+
+    def reveal(self, text: str, *, context: bytes) -> int:
+        return self._ring.log.reveal(text, context=context)

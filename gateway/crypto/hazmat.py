@@ -8,7 +8,10 @@ import hashlib
 import hmac
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.ciphers.modes import ECB
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
@@ -65,3 +68,12 @@ def mac(key: bytes, message: bytes) -> bytes:
 
 def sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
+
+
+def permute(key: bytes, block: bytes) -> bytes:
+    """AES-256 on one 16-byte block (FIPS 197): a keyed permutation, for opaque cursors alone, never for data."""
+    return Cipher(AES256(key), ECB()).encryptor().update(block)  # noqa: S305 - one block, no mode
+
+
+def permute_back(key: bytes, block: bytes) -> bytes:
+    return Cipher(AES256(key), ECB()).decryptor().update(block)  # noqa: S305 - one block, no mode

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from gateway.crypto import hazmat
 from gateway.crypto.model import LOG_DOMAIN, Domain, KeyId
-from gateway.errors import IntegrityError
+from gateway.errors import CallerError, IntegrityError
 from gateway.ports.clock import Entropy
 from gateway.ports.keys import KeyStore, Vault, WrappedKey
 
@@ -28,6 +28,7 @@ class DomainKey:
     facts: bytes = field(repr=False)
     search: bytes = field(repr=False)
     sealing: bytes = field(repr=False)
+    cursor: bytes = field(repr=False)
 
     @classmethod
     def of(cls, stored: WrappedKey, material: bytes) -> "DomainKey":
@@ -38,6 +39,7 @@ class DomainKey:
             hazmat.derive(material, "facts"),
             hazmat.derive(material, "search"),
             hazmat.derive(material, "seal"),
+            hazmat.derive(material, "cursor"),
         )
 
     def token(self, *parts: bytes) -> bytes:
@@ -54,6 +56,21 @@ class DomainKey:
         """Raises IntegrityError."""
         nonce, ciphertext = sealed[: hazmat.NONCE_SIZE], sealed[hazmat.NONCE_SIZE :]
         return hazmat.open_sealed(self.sealing, nonce, ciphertext, context)
+
+    def hide(self, number: int, *, context: bytes) -> str:
+        """An opaque cursor: 32 hex digits that tell nobody the number, and fit no other context."""
+        tag = hazmat.sha256(context)[:8]
+        return hazmat.permute(self.cursor, tag + number.to_bytes(8, "big")).hex()
+
+    def reveal(self, text: str, *, context: bytes) -> int:
+        """The number of a cursor of ours. Raises CallerError naming `after`."""
+        try:
+            plain = hazmat.permute_back(self.cursor, bytes.fromhex(text) if len(text) == 32 else bytes(16))
+        except ValueError as error:
+            raise CallerError("not a cursor of this connection", field=("after",)) from error
+        if plain[:8] != hazmat.sha256(context)[:8]:
+            raise CallerError("not a cursor of this connection", field=("after",))
+        return int.from_bytes(plain[8:], "big")
 
 
 class KeyRing:

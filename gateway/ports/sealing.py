@@ -19,3 +19,11 @@ class SealingKeys(Protocol):
     async def subject_token(self, subject: bytes) -> bytes | None:
         """None where the subject has no audit key yet."""
         ...
+
+    def hide(self, number: int, *, context: bytes) -> str:
+        """An opaque cursor for a position."""
+        ...
+
+    def reveal(self, text: str, *, context: bytes) -> int:
+        """CallerError naming `after` for anything that is no cursor of ours in this context."""
+        ...

@@ -1,0 +1,93 @@
+"""What people and organizations sign about who they are: the sign-in message (EIP-4361), memberships and encryption
+keys (EIP-712). Pure."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway import eip712
+from gateway.errors import CallerError
+from gateway.ids import ActorId
+
+MEMBERSHIP_TYPES = {
+    "Membership": (
+        ("org", "bytes32"),
+        ("member", "bytes32"),
+        ("role", "uint8"),
+        ("notAfter", "uint64"),
+        ("seq", "uint64"),
+    )
+}
+ENCRYPTION_KEY_TYPES = {"EncryptionKey": (("key", "bytes"), ("encryptionKey", "bytes32"))}
+_SIGN_IN = re.compile(
+    r"\A[^\s]{1,255} wants you to sign in with your Ethereum account:\n(?P<address>0x[0-9a-fA-F]{40})\n\n"
+    r"Sign in to Consentry\.\n\nURI: \S{1,512}\nVersion: 1\nChain ID: \d{1,20}\nNonce: (?P<nonce>[0-9a-f]{32})\n"
+    r"Issued At: \S{20,30}\nExpiration Time: \S{20,30}\Z"
+)
+LONGEST_MESSAGE = 2048
+
+
+def sign_in_message(
+    *, domain: str, uri: str, address: bytes, chain_id: int, nonce: str, issued: datetime, expires: datetime
+) -> str:
+    """EIP-4361, the only form that this gateway issues and takes back."""
+    return (
+        f"{domain} wants you to sign in with your Ethereum account:\n{eip712.address_text(address)}\n\n"
+        f"Sign in to Consentry.\n\nURI: {uri}\nVersion: 1\nChain ID: {chain_id}\nNonce: {nonce}\n"
+        f"Issued At: {_time(issued)}\nExpiration Time: {_time(expires)}"
+    )
+
+
+def read_sign_in(message: str) -> tuple[bytes, str]:
+    """(20-byte address, nonce). Raises CallerError: whether it is ours, unspent and unexpired is checked elsewhere."""
+    found = _SIGN_IN.match(message) if len(message) <= LONGEST_MESSAGE else None
+    if found is None:
+        raise CallerError("not a sign-in message of this gateway", field=("input", "message"))
+    return bytes.fromhex(found["address"][2:]), found["nonce"]
+
+
+def membership_typed_data(
+    *, org: ActorId, member: ActorId, not_after: int, seq: int, domain: Mapping[str, Any]
+) -> dict[str, Any]:
+    message = {"org": "0x" + org.hex(), "member": "0x" + member.hex(), "role": 0, "notAfter": not_after, "seq": seq}
+    return eip712.typed_data("Membership", MEMBERSHIP_TYPES, message, domain)
+
+
+def read_membership(typed_data: Mapping[str, Any]) -> tuple[ActorId, ActorId, int, int]:
+    """(organization, member, notAfter, seq). Raises CallerError naming the field."""
+    message = typed_data.get("message")
+    if typed_data.get("primaryType") != "Membership" or not isinstance(message, Mapping):
+        raise CallerError("not a membership", field=("input", "typedData", "primaryType"))
+    return (
+        ActorId(_id(message, "org")),
+        ActorId(_id(message, "member")),
+        _integer(message, "notAfter"),
+        _integer(message, "seq"),
+    )
+
+
+def encryption_key_typed_data(*, key: bytes, encryption_key: bytes, domain: Mapping[str, Any]) -> dict[str, Any]:
+    """What binds an X25519 key to the signer that it belongs to."""
+    message = {"key": "0x" + key.hex(), "encryptionKey": "0x" + encryption_key.hex()}
+    return eip712.typed_data("EncryptionKey", ENCRYPTION_KEY_TYPES, message, domain)
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _id(message: Mapping[str, Any], name: str) -> bytes:
+    value = message.get(name)
+    if isinstance(value, str) and re.fullmatch(r"0x[0-9a-fA-F]{64}", value):
+        return bytes.fromhex(value[2:])
+    raise CallerError("not 32 bytes of hexadecimal", field=("input", "typedData", "message", name))
+
+
+def _integer(message: Mapping[str, Any], name: str) -> int:
+    value = message.get(name)
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 20:
+        value = int(value)
+    if type(value) is int and 0 <= value < 2**64:
+        return value
+    raise CallerError("not an unsigned integer", field=("input", "typedData", "message", name))
