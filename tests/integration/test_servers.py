@@ -119,6 +119,25 @@ def test_geth_goes_on_from_its_last_block_after_a_restart(tmp_path: Path) -> Non
         assert (_balance(geth), _height(geth)) == (2 * _ETHER, height + 1)
 
 
+def test_geth_keeps_its_last_block_when_killed_at_once(tmp_path: Path) -> None:
+    require_program("geth")
+    with running_geth(tmp_path / "data") as geth:
+        geth.fund(_ACCOUNT, _ETHER)
+        height = _height(geth)
+        geth.process.kill()
+        geth.process.start()
+        assert (_balance(geth), _height(geth)) == (_ETHER, height)
+
+
+def test_geth_that_is_not_durable_goes_back_to_genesis_when_killed(tmp_path: Path) -> None:
+    require_program("geth")
+    with running_geth(tmp_path / "data", durable=False) as geth:
+        geth.fund(_ACCOUNT, _ETHER)
+        geth.process.kill()
+        geth.process.start()
+        assert _height(geth) == 0
+
+
 def test_postgres_gives_each_asker_an_empty_database_of_its_own(postgres: Postgres) -> None:
     one, other = postgres.fresh_database(), postgres.fresh_database()
     with psycopg.connect(postgres.dsn(one)) as connection:

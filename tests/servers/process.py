@@ -69,16 +69,22 @@ class ServerProcess:
         *,
         log: Path,
         answers: Callable[[], bool],
+        says: str = "",
         env: Mapping[str, str] | None = None,
         user: str | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
         ready_within: float = 60.0,
         stopped_within: float = 20.0,
     ) -> None:
-        """`answers` says whether the server serves yet (it may raise OSError); `user` is whom it runs as."""
+        """`answers` tells whether the server serves yet (it may raise OSError); `user` is whom it runs as.
+
+        `says` is a text of its log that must have appeared since the start, for servers that answer too early.
+        """
         self._argv = [str(word) for word in argv]
         self._log = log
         self._answers = answers
+        self._says = says.encode()
+        self._log_mark = 0
         self._env = {**os.environ, **(env or {})}
         self._user = user
         self._stop_signal = stop_signal
@@ -96,6 +102,7 @@ class ServerProcess:
     def start(self) -> None:
         """Start the server and return once it answers. Raises `ServerFailed` when it does not in time."""
         with self._log.open("ab") as output:
+            self._log_mark = output.tell()
             self._child = subprocess.Popen(
                 self._argv,
                 stdin=subprocess.DEVNULL,
@@ -160,7 +167,7 @@ class ServerProcess:
 
     def _is_up(self) -> bool:
         try:
-            return self._answers()
+            return self._says in self._log.read_bytes()[self._log_mark :] and self._answers()
         except OSError:
             return False
 
