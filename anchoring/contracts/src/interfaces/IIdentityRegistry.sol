@@ -40,7 +40,7 @@ interface IIdentityRegistry {
 
     /// @notice The one verdict on a signature, for this contract, the consent registry and gateways (by `eth_call`).
     /// An account's signature is 65 bytes, low-s, v 27 or 28; a contract's is its ERC-1271 answer, and so an account's
-    /// that delegates to code by EIP-7702; a verifier's is its own.
+    /// that delegates to code by EIP-7702; a verifier's is its own (P-256 and passkeys: low-s too).
     function validSignature(bytes calldata signer, bytes32 digest, bytes calldata signature)
         external
         view
