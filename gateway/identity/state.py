@@ -73,9 +73,7 @@ def fold_memberships(member: ActorId, events: Iterable[EventRow], confirmed: Con
             seq=_number(event, "seq"),
         )
         before = standing.get(found.organization)
-        if confirmed(event) and not event.orphaned:
-            standing[found.organization] = found
-        elif before is not None and found.not_after < before.not_after:
+        if (confirmed(event) and not event.orphaned) or (before is not None and found.not_after < before.not_after):
             standing[found.organization] = found
     return tuple(standing.values())
 

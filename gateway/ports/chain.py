@@ -107,3 +107,7 @@ class Chain(Protocol):
     async def valid_signature(self, signer: bytes, digest: bytes, signature: bytes) -> bool:
         """The contract's own verdict (ERC-1271, ERC-7913), for signers that are no plain wallet."""
         ...
+
+    async def actor_of_key(self, key: bytes) -> bytes | None:
+        """The actor that an ERC-7913 signer is bound to at the chain's head."""
+        ...

@@ -1,0 +1,406 @@
+"""Who asks, and who is who: sign-in, actors, subjects, memberships.
+
+A registrar registers and enrols; it can make neither a membership nor a controller change. Names and keys stand on
+chain; what this room holds in memory is a cache that the ledger's guards keep honest.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from gateway import eip712
+from gateway.audit.model import Outcome
+from gateway.audit.service import Audit, Event, moment
+from gateway.errors import CallerError, ConflictError, DeniedError, UnauthenticatedError, UpstreamError
+from gateway.identity import rules, state
+from gateway.identity.model import Actor, Caller, Challenge, Draft, Role, Session, Subject, to_bits
+from gateway.ids import ActorId, SubjectId
+from gateway.ports.chain import Calls, Chain, Landed, Reverted
+from gateway.ports.clock import Clock, Entropy
+from gateway.ports.documents import Documents
+from gateway.ports.index import Index
+from gateway.ports.ledger import Appended, Stale
+from gateway.ports.rows import CallRow, ChallengeRow, EventRow, Guard, Row, SessionRow
+
+CONTRACT = "IdentityRegistry"
+CHALLENGE_SECONDS = 300
+HELD = 10_000
+LONGEST_NAME = 200
+TRIES = 5
+LANDING_SECONDS = 30.0
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInTerms:
+    """`domain` and `uri` as EIP-4361 has them; sessions last `session_seconds`."""
+
+    domain: str
+    uri: str
+    session_seconds: int
+    registrars: frozenset[bytes]
+
+
+class Identity:
+    """See the module."""
+
+    def __init__(
+        self,
+        *,
+        index: Index,
+        audit: Audit,
+        chain: Chain,
+        calls: Calls,
+        documents: Documents,
+        clock: Clock,
+        entropy: Entropy,
+        terms: SignInTerms,
+    ) -> None:
+        self._index = index
+        self._audit = audit
+        self._chain = chain
+        self._calls = calls
+        self._documents = documents
+        self._clock = clock
+        self._entropy = entropy
+        self._terms = terms
+        self._domain = eip712.domain(chain_id=chain.facts.chain_id, contract=chain.facts.identity_registry)
+        self._callers: OrderedDict[bytes, tuple[Caller, int, int]] = OrderedDict()
+        self._actors: OrderedDict[bytes, Actor] = OrderedDict()
+
+    # ---- sign-in
+
+    async def challenge(self, *, address: str) -> Challenge:
+        """An EIP-4361 message for an address, known here or not."""
+        now = self._clock.now()
+        expires = moment(int((now + CHALLENGE_SECONDS) * 1000))
+        nonce = self._entropy.bytes(16).hex()
+        message = rules.sign_in_message(
+            domain=self._terms.domain,
+            uri=self._terms.uri,
+            address=bytes.fromhex(address[2:]),
+            chain_id=self._chain.facts.chain_id,
+            nonce=nonce,
+            issued=moment(int(now * 1000)),
+            expires=expires,
+        )
+        row = ChallengeRow(
+            nonce=nonce, message_digest=_sha256(message.encode()), expires_at=int(now) + CHALLENGE_SECONDS
+        )
+        await self._index.apply((row,))
+        return Challenge(message=message, expires_at=expires)
+
+    async def sign_in(self, *, message: str, signature: bytes) -> Session:
+        """Raises UnauthenticatedError for whatever does not hold: form, signature, nonce, expiry, unknown actor."""
+        address, nonce = rules.read_sign_in(message)
+        digest = eip712.personal_digest(message)
+        if eip712.recover(digest, signature) != address:
+            plain_wallet = len(signature) == 65
+            if plain_wallet or not await self._chain.valid_signature(address, digest, signature):
+                raise UnauthenticatedError("the signature is not of this address", field=("input", "signature"))
+        now = self._clock.now()
+        if not await self._index.spend_challenge(nonce, message_digest=_sha256(message.encode()), now=int(now)):
+            raise UnauthenticatedError(
+                "the challenge is unknown, spent or expired; ask for a new one", field=("input", "message")
+            )
+        found = await self._chain.actor_of_key(address)
+        actor = None if found is None else await self.actor(ActorId(found))
+        if actor is None or actor.key != address:
+            raise UnauthenticatedError("this address is of no registered actor", field=("input", "message"))
+        token = self._entropy.bytes(32).hex()
+        expires = int(now) + self._terms.session_seconds
+        await self._index.apply((SessionRow(token_digest=_sha256(token.encode()), actor=actor.id, expires_at=expires),))
+        return Session(access_token=token, expires_at=moment(expires * 1000), actor=actor)
+
+    async def caller(self, token: str | None) -> Caller | None:
+        """The caller behind an access token; None when there is none, or it is unknown or expired."""
+        if token is None or len(token) > 128:
+            return None
+        digest = _sha256(token.encode("utf-8", "replace"))
+        now = int(self._clock.now())
+        held = self._callers.get(digest)
+        if held is not None and held[1] > now and (held[2] == 0 or held[2] > now):
+            return held[0]
+        session = await self._index.session(digest, now=now)
+        if session is None:
+            return None
+        found = await self._load_caller(ActorId(session.actor), now)
+        if found is None:
+            return None
+        self._callers[digest] = (found[0], session.expires_at, found[1])
+        if len(self._callers) > HELD:
+            self._callers.popitem(last=False)
+        return found[0]
+
+    async def _load_caller(self, actor_id: ActorId, now: int) -> tuple[Caller, int] | None:
+        """The caller, and when one of its memberships ends (0: never)."""
+        actor = await self._load_actor(actor_id)
+        if actor is None or actor.key == state.NOBODY:
+            return None
+        events = await self._index.events(actor_id, contract=CONTRACT)
+        memberships = [
+            found for found in state.fold_memberships(actor_id, events, self._confirmed) if found.not_after > now
+        ]
+        caller = Caller(
+            actor=actor,
+            organizations=frozenset(found.organization for found in memberships),
+            registrar=actor.key in self._terms.registrars and Role.REGISTRAR in actor.roles,
+            guards=((actor_id, actor.version),),
+        )
+        settles = 0 if all(map(self._confirmed, events)) else now + 1
+        ends = min((found.not_after for found in memberships), default=0)
+        return caller, min(filter(None, (settles, ends)), default=0)
+
+    def forget(self, name: bytes) -> None:
+        """Drops what is cached of an actor. An organization's change bumps its members' names too."""
+        self._actors.pop(name, None)
+        for digest in [
+            digest
+            for digest, (caller, _, _) in self._callers.items()
+            if caller.actor.id == name or name in caller.organizations
+        ]:
+            del self._callers[digest]
+
+    async def refreshed(self, caller: Caller) -> Caller:
+        """The same caller as it stands now, after a guard was found stale. UnauthenticatedError when it is gone."""
+        self.forget(caller.actor.id)
+        found = await self._load_caller(caller.actor.id, int(self._clock.now()))
+        if found is None:
+            raise UnauthenticatedError("this actor is no longer registered")
+        return found[0]
+
+    # ---- actors
+
+    async def actor(self, actor: ActorId) -> Actor | None:
+        held = self._actors.get(actor)
+        return held if held is not None else await self._load_actor(actor)
+
+    async def _load_actor(self, actor: ActorId) -> Actor | None:
+        # The version is read before the events: a change in between makes the guard fail, never the reverse.
+        version = (await self._index.versions_of((actor,)))[actor]
+        events = await self._index.events(actor, contract=CONTRACT)
+        found = state.fold_actor(actor, events, self._confirmed)
+        if found is None:
+            return None
+        name = await self._documents.profile_name(actor, found.profile) if any(found.profile) else None
+        loaded = Actor(
+            id=actor,
+            key=found.key,
+            roles=found.roles,
+            name=name,
+            encryption_key=found.encryption_key,
+            epoch=found.epoch,
+            version=version,
+        )
+        if found.settled:
+            self._actors[actor] = loaded
+            if len(self._actors) > HELD:
+                self._actors.popitem(last=False)
+        return loaded
+
+    async def organizations(self, actor: ActorId) -> tuple[Actor, ...]:
+        """Those that the actor is a member of now."""
+        events = await self._index.events(actor, contract=CONTRACT)
+        now = int(self._clock.now())
+        found = [
+            await self.actor(membership.organization)
+            for membership in state.fold_memberships(actor, events, self._confirmed)
+            if membership.not_after > now
+        ]
+        return tuple(organization for organization in found if organization is not None)
+
+    async def register_actor(
+        self,
+        caller: Caller,
+        *,
+        key: bytes,
+        roles: frozenset[Role],
+        name: str,
+        encryption_key: bytes | None,
+        encryption_key_signature: bytes | None,
+    ) -> Actor:
+        """A registrar's. Returns when the actor stands on chain."""
+        self._require_registrar(caller)
+        await self._check_actor(key, roles, name, encryption_key, encryption_key_signature)
+        if await self._chain.actor_of_key(key) is not None:
+            raise ConflictError("this key is another actor's", field=("input", "key"))
+        return await self.found_actor(
+            caller,
+            key=key,
+            roles=roles,
+            name=name,
+            encryption_key=encryption_key or b"",
+            encryption_key_signature=encryption_key_signature or b"",
+        )
+
+    async def found_actor(
+        self,
+        caller: Caller | None,
+        *,
+        key: bytes,
+        roles: frozenset[Role],
+        name: str,
+        encryption_key: bytes = b"",
+        encryption_key_signature: bytes = b"",
+    ) -> Actor:
+        """Registers without a registrar's gate: for start-up, which makes the registrars themselves."""
+        actor = ActorId(self._entropy.bytes(32))
+        profile = await self._documents.put_profile(
+            actor, name=name, encryption_key=encryption_key, encryption_key_signature=encryption_key_signature
+        )
+        call = self._calls.register_actor(
+            actor=actor, key=key, roles=to_bits(roles), profile=profile, encryption_key=encryption_key
+        )
+        await self._intend(caller, call, action="REGISTER")
+        found = await self._landed(call, lambda: self.actor(actor))
+        if found is None:
+            raise UpstreamError("the registration is on chain but not yet confirmed; ask again")
+        return found
+
+    async def _check_actor(
+        self,
+        key: bytes,
+        roles: frozenset[Role],
+        name: str,
+        encryption_key: bytes | None,
+        encryption_key_signature: bytes | None,
+    ) -> None:
+        if len(key) < 20 or len(key) > 20 + 1024 or not any(key):
+            raise CallerError("a 20-byte address, or a verifier and its key", field=("input", "key"))
+        if not roles:
+            raise CallerError("name at least one role", field=("input", "roles"))
+        if Role.REGISTRAR in roles and key not in self._terms.registrars:
+            raise CallerError("registrars are named in the settings", field=("input", "roles"))
+        if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+            raise CallerError(f"1 to {LONGEST_NAME} printable characters", field=("input", "name"))
+        if (encryption_key is None) != (encryption_key_signature is None):
+            raise CallerError("an encryption key comes with its signature", field=("input", "encryptionKeySignature"))
+        if encryption_key is not None and encryption_key_signature is not None:
+            if len(encryption_key) != 32:
+                raise CallerError("an X25519 public key has 32 bytes", field=("input", "encryptionKey"))
+            full = rules.encryption_key_typed_data(key=key, encryption_key=encryption_key, domain=self._domain)
+            if not await self.signed_by(key, eip712.digest(full), encryption_key_signature):
+                raise CallerError("not signed by the key", field=("input", "encryptionKeySignature"))
+
+    # ---- subjects
+
+    async def enrol_patient(self, caller: Caller, *, controller: bytes | None) -> Subject:
+        """A registrar's. Without a controller the subject is in custody of the registrar's organization."""
+        self._require_registrar(caller)
+        if controller is not None and not 20 <= len(controller) <= 20 + 1024:
+            raise CallerError("a 20-byte address, or a verifier and its key", field=("input", "controller"))
+        subject = SubjectId(self._entropy.bytes(32))
+        custodian = min(caller.organizations, default=caller.actor.id) if controller is None else ActorId(bytes(32))
+        call = self._calls.enrol(subject=subject, controller=controller or b"", custodian=custodian)
+        await self._intend(caller, call, action="ENROL")
+        found = await self._landed(call, lambda: self.subject(subject))
+        if found is None:
+            raise UpstreamError("the enrolment is on chain but not yet confirmed; ask again")
+        return found
+
+    async def subject(self, subject: SubjectId) -> Subject | None:
+        events = await self._index.events(subject, contract=CONTRACT)
+        return state.fold_subject(subject, events, self._confirmed)
+
+    # ---- memberships
+
+    async def draft_membership(
+        self, caller: Caller, *, organization: ActorId, member: ActorId, not_after: datetime
+    ) -> Draft:
+        """The organization's own. A time that is past ends the membership."""
+        self._require_organization(caller, organization)
+        if await self.actor(member) is None:
+            raise DeniedError("no such member")
+        seconds = int(not_after.timestamp())
+        if seconds < 0:
+            raise CallerError("earlier than 1970", field=("input", "notAfter"))
+        events = await self._index.events(organization, contract=CONTRACT)
+        seq = state.membership_seq(organization, member, events) + 1
+        full = rules.membership_typed_data(
+            org=organization, member=member, not_after=seconds, seq=seq, domain=self._domain
+        )
+        return Draft(id=eip712.digest(full), typed_data=full)
+
+    async def add_member(self, caller: Caller, *, typed_data: Mapping[str, Any], signature: bytes) -> Actor:
+        """Relays a membership that the organization's key has signed. Returns the member."""
+        org, member, not_after, seq = rules.read_membership(typed_data)
+        self._require_organization(caller, org)
+        full = rules.membership_typed_data(org=org, member=member, not_after=not_after, seq=seq, domain=self._domain)
+        if not await self.signed_by(caller.actor.key, eip712.digest(full), signature):
+            raise CallerError("not signed by the organization's key for this chain", field=("input", "signature"))
+        events = await self._index.events(org, contract=CONTRACT)
+        latest = state.membership_seq(org, member, events)
+        if seq not in (latest, latest + 1):
+            raise ConflictError("the membership has moved on; draft it again", field=("input", "typedData"))
+        call = self._calls.set_membership(
+            org=org, member=member, role=0, not_after=not_after, seq=seq, signature=signature
+        )
+        await self._intend(caller, call, action="MEMBERSHIP")
+        self.forget(member)
+        found = await self._landed(call, lambda: self.actor(member))
+        if found is None:
+            raise DeniedError("no such member")
+        self.forget(member)
+        return found
+
+    # ---- shared steps
+
+    async def signed_by(self, signer: bytes, digest: bytes, signature: bytes) -> bool:
+        """The contract's verdict on a signature, taken here for a plain wallet and from the registry for the rest."""
+        if len(signer) == 20 and eip712.recover(digest, signature) == signer:
+            return True
+        if len(signer) == 20 and len(signature) == 65 and signature[64] in (27, 28):
+            # A contract wallet may take 65 bytes too; an account without code answers no.
+            return await self._chain.valid_signature(signer, digest, signature)
+        if len(signature) > 16_384:
+            return False
+        return await self._chain.valid_signature(signer, digest, signature)
+
+    async def _intend(self, caller: Caller | None, call: CallRow, *, action: str) -> None:
+        """The call and its audit entry are durable together; then the relay is told."""
+        for _ in range(TRIES):
+            event = Event(
+                decision=self._audit.new_decision(),
+                at=self._clock.now(),
+                actor=caller.actor.id if caller else ActorId(bytes(32)),
+                outcome=Outcome.PERMITTED,
+                action=action,
+            )
+            guards = [Guard(name=name, version=version) for name, version in caller.guards] if caller else []
+            rows: tuple[Row, ...] = (call,)
+            answer = await self._audit.append(event, guards=guards, rows=rows)
+            if isinstance(answer, Appended):
+                self._chain.wake()
+                return
+            if isinstance(answer, Stale) and caller is not None:
+                caller = await self.refreshed(caller)
+                continue
+            self._chain.wake()
+            return  # the very call stands already: relaying it again is the same
+        raise UpstreamError("the caller's standing keeps changing; try again")
+
+    async def _landed(self, call: CallRow, load: Callable[[], Awaitable[T]]) -> T:
+        outcome = await self._chain.outcome(call.call, timeout=LANDING_SECONDS, confirmed=True)
+        if isinstance(outcome, Landed):
+            return await load()
+        if isinstance(outcome, Reverted):
+            raise ConflictError(f"the registry refuses: {outcome.error}")
+        raise UpstreamError("not on chain in time; relaying goes on, ask again")
+
+    def _confirmed(self, event: EventRow) -> bool:
+        return self._chain.head().number - event.block_number >= self._chain.facts.confirmations
+
+    def _require_registrar(self, caller: Caller) -> None:
+        if not caller.registrar:
+            raise DeniedError("not a registrar")
+
+    def _require_organization(self, caller: Caller, organization: ActorId) -> None:
+        if caller.actor.id != organization or Role.ORGANIZATION not in caller.actor.roles:
+            raise DeniedError("not the organization itself")
+
+
+def _sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()

@@ -1,0 +1,72 @@
+"""Consents as signed, and profiles, as sealed blocks: what survives the database."""
+
+from gateway.crypto import envelope
+from gateway.crypto.keys import KeyRing
+from gateway.crypto.model import ConsentFacts, Domain, Facts, ProfileFacts, actor_domain, subject_domain
+from gateway.errors import IntegrityError
+from gateway.ids import RecordId
+from gateway.ports.clock import Entropy
+from gateway.ports.documents import SignedDocument
+from gateway.storage.model import Cid
+from gateway.storage.service import Blocks
+
+
+class SealedDocuments:
+    """Implements `gateway.ports.documents.Documents`."""
+
+    def __init__(self, *, blocks: Blocks, keys: KeyRing, entropy: Entropy) -> None:
+        self._blocks = blocks
+        self._keys = keys
+        self._entropy = entropy
+
+    async def put_signed(self, subject: bytes, document: SignedDocument) -> bytes:
+        facts = ConsentFacts(
+            salt=self._entropy.bytes(32),
+            subject=subject,
+            typed_data=document.typed_data,
+            signature=document.signature,
+        )
+        return await self._put(facts, subject_domain(subject))
+
+    async def signed(self, subject: bytes, digest: bytes) -> SignedDocument:
+        facts = await self._open(digest, subject_domain(subject))
+        if not isinstance(facts, ConsentFacts) or facts.subject != subject:
+            raise IntegrityError("the block is no signed document of this subject")
+        return SignedDocument(typed_data=facts.typed_data, signature=facts.signature)
+
+    async def put_profile(
+        self, actor: bytes, *, name: str, encryption_key: bytes, encryption_key_signature: bytes
+    ) -> bytes:
+        facts = ProfileFacts(
+            salt=self._entropy.bytes(32),
+            actor=actor,
+            name=name,
+            encryption_key=encryption_key,
+            encryption_key_signature=encryption_key_signature,
+        )
+        return await self._put(facts, actor_domain(actor))
+
+    async def profile_name(self, actor: bytes, digest: bytes) -> str:
+        facts = await self._open(digest, actor_domain(actor))
+        if not isinstance(facts, ProfileFacts) or facts.actor != actor:
+            raise IntegrityError("the block is no profile of this actor")
+        return facts.name
+
+    async def _put(self, facts: Facts, domain: Domain) -> bytes:
+        sealed = envelope.seal_document(
+            facts,
+            name=RecordId(self._entropy.bytes(16)),
+            key=await self._keys.of(domain),
+            log=self._keys.log,
+            entropy=self._entropy,
+        )
+        return (await self._blocks.put(sealed.block)).digest
+
+    async def _open(self, digest: bytes, domain: Domain) -> Facts:
+        cid = Cid.from_digest(digest)
+        block = self._blocks.get_now(cid) or await self._blocks.get(cid)
+        located = envelope.locate(block, self._keys.log)
+        key = await self._keys.by_id(located.key_id)
+        if key.domain != domain:
+            raise IntegrityError("the block is sealed under another key")
+        return envelope.open_facts(located, key).facts
