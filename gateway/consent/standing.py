@@ -1,0 +1,202 @@
+"""A subject's standing, gathered and kept: grants, epochs and the version that the ledger will compare.
+
+The version is read first, so a change during loading makes the guard fail, never the reverse. What is kept is dropped
+on any hint of change; a lost hint costs a retry, because the ledger refuses what was decided on an old version.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway import eip712, jsontext
+from gateway.consent import rules, state
+from gateway.consent.model import AsOf, ConsentStatus, ConsentView, Epochs, Grant, SealedDeny, Terms
+from gateway.errors import IntegrityError, StaleError
+from gateway.identity.model import Subject
+from gateway.identity.state import fold_subject
+from gateway.ids import ConsentId, SubjectId
+from gateway.ports.chain import Chain
+from gateway.ports.clock import Clock
+from gateway.ports.documents import Documents
+from gateway.ports.index import Index
+from gateway.ports.rows import ConsentRow, EventRow
+
+HELD = 10_000
+MOST_STATES = 256
+"""Subjects in one batched comparison with the chain (ConsentRegistry.subjectStates)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freshness:
+    """How far behind the chain a decision may stand. `lag_blocks` behind the head; `silence_seconds` without a word
+    from the chain. `period_seconds` 0: blocks come on demand, so the head's age says nothing."""
+
+    lag_blocks: int
+    silence_seconds: float
+    period_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Everything about one subject that a decision needs. `settles_at`: block from which more is confirmed."""
+
+    subject: Subject
+    epochs: Epochs
+    grants: tuple[Grant | SealedDeny, ...]
+    chain_epoch: int
+    transactions: Mapping[bytes, bytes]
+    order: tuple[ConsentId, ...]
+    settles_at: int | None
+
+
+class Standings:
+    """Loads, keeps and drops standings."""
+
+    def __init__(self, *, index: Index, chain: Chain, documents: Documents, clock: Clock, freshness: Freshness) -> None:
+        self._index = index
+        self._chain = chain
+        self._documents = documents
+        self._clock = clock
+        self._freshness = freshness
+        self._held: OrderedDict[bytes, Standing] = OrderedDict()
+        self._terms: OrderedDict[bytes, Terms] = OrderedDict()
+        self.domain = eip712.domain(chain_id=chain.facts.chain_id, contract=chain.facts.consent_registry)
+
+    def as_of(self) -> AsOf:
+        """The block that decisions stand on now. Raises StaleError when lag or silence is past the bound."""
+        head = self._chain.head()
+        bounds = self._freshness
+        silence = self._clock.monotonic() - head.heard_at
+        if head.lag > bounds.lag_blocks or silence > bounds.silence_seconds:
+            raise StaleError("the index is behind the chain; try again shortly")
+        now = self._clock.now()
+        if bounds.period_seconds and now - head.timestamp > bounds.silence_seconds + 8 * bounds.period_seconds:
+            raise StaleError("the chain makes no blocks; try again shortly")
+        return AsOf(
+            block_number=head.number,
+            block_hash=head.hash,
+            block_time=head.timestamp if bounds.period_seconds else max(head.timestamp, int(now)),
+            fresh=True,
+        )
+
+    def held(self, subject: SubjectId) -> Standing | None:
+        """The standing if it is in memory and settled; no I/O."""
+        found = self._held.get(subject)
+        if found is not None and found.settles_at is not None and self._chain.head().number >= found.settles_at:
+            return None
+        return found
+
+    async def of(self, subject: SubjectId) -> Standing | None:
+        """None: no such subject. Raises UpstreamError when the chain cannot be asked."""
+        return self.held(subject) or await self._load(subject)
+
+    def forget(self, subject: bytes) -> None:
+        self._held.pop(subject, None)
+
+    async def compare(self) -> None:
+        """Compares every kept subject with the chain, one call for each 256; what differs is dropped."""
+        kept = list(self._held.items())
+        for start in range(0, len(kept), MOST_STATES):
+            part = kept[start : start + MOST_STATES]
+            states = await self._chain.subject_states([subject for subject, _ in part])
+            for (subject, standing), (epoch, seq) in zip(part, states, strict=True):
+                if (standing.chain_epoch, standing.epochs.seq) != (epoch, seq):
+                    self.forget(subject)
+
+    async def _load(self, subject: SubjectId) -> Standing | None:
+        version = (await self._index.versions_of((subject,)))[subject]
+        identity_events = await self._index.events(subject, contract="IdentityRegistry")
+        found = fold_subject(subject, identity_events, self._confirmed)
+        if found is None:
+            return None
+        consent_events = await self._index.events(subject, contract="ConsentRegistry")
+        rows = await self._index.consents(subject)
+        folded = state.fold(
+            subject,
+            consent_events=consent_events,
+            identity_events=identity_events,
+            narrowings=await self._index.narrowings(subject),
+            terms=await self._open(rows),
+            confirmed=self._confirmed,
+        )
+        ((epoch, seq),) = await self._chain.subject_states((subject,))
+        standing = Standing(
+            subject=found,
+            epochs=Epochs(
+                subject=subject,
+                epoch=folded.effective_epoch,
+                seq=folded.seq,
+                version=version,
+                stale=(epoch, seq) != (folded.epoch, folded.seq),
+                controller=found.controller,
+                custodian=found.custodian,
+            ),
+            grants=folded.grants,
+            chain_epoch=folded.epoch,
+            transactions=folded.transactions,
+            order=tuple(ConsentId(row.consent) for row in rows),
+            settles_at=self._settling([*consent_events, *identity_events]),
+        )
+        if not standing.epochs.stale:
+            self._held[subject] = standing
+            if len(self._held) > HELD:
+                self._held.popitem(last=False)
+        return standing
+
+    async def _open(self, rows: Sequence[ConsentRow]) -> dict[bytes, Terms]:
+        """The terms of each consent. A block that is missing or wrong leaves its consent unopened: a permit then
+        permits nothing, and a deny denies to all but the patient."""
+        fresh = [row for row in rows if row.consent not in self._terms]
+        opened = await asyncio.gather(*(self._open_one(row) for row in fresh), return_exceptions=True)
+        for row, terms in zip(fresh, opened, strict=True):
+            if isinstance(terms, Terms):
+                self._terms[row.consent] = terms
+                if len(self._terms) > HELD:
+                    self._terms.popitem(last=False)
+            elif not isinstance(terms, IntegrityError):
+                raise terms
+        return {row.consent: self._terms[row.consent] for row in rows if row.consent in self._terms}
+
+    async def _open_one(self, row: ConsentRow) -> Terms:
+        document = await self._documents.signed(row.subject, row.digest)
+        full: Any = jsontext.loads(document.typed_data)
+        terms = rules.read_consent(full, self.domain)
+        if eip712.digest(rules.consent_typed_data(terms, self.domain)) != row.consent:
+            raise IntegrityError("a sealed consent is not the one that its row names")
+        return terms
+
+    def _confirmed(self, event: EventRow) -> bool:
+        return self._chain.head().number - event.block_number >= self._chain.facts.confirmations
+
+    def _settling(self, events: Sequence[EventRow]) -> int | None:
+        waiting = [event.block_number for event in events if not event.orphaned and not self._confirmed(event)]
+        return min(waiting) + self._chain.facts.confirmations if waiting else None
+
+    def view(self, standing: Standing, consent: ConsentId, terms: Terms, signer: bytes) -> ConsentView:
+        """A consent as its patient sees it now."""
+        grant = next((grant for grant in standing.grants if grant.consent == consent), None)
+        return ConsentView(
+            consent=consent,
+            terms=terms,
+            status=_status(terms, standing, grant, self._clock.now()),
+            signer=signer,
+            transaction=standing.transactions.get(consent),
+        )
+
+    async def terms_of(self, row: ConsentRow) -> Terms:
+        """Raises IntegrityError, UpstreamError."""
+        held = self._terms.get(row.consent)
+        return held if held is not None else await self._open_one(row)
+
+
+def _status(terms: Terms, standing: Standing, grant: Grant | SealedDeny | None, now: float) -> ConsentStatus:
+    ended = terms.effect == 0 and terms.epoch != standing.epochs.epoch
+    if ended or (isinstance(grant, Grant) and grant.revoked):
+        return ConsentStatus.REVOKED
+    if now >= terms.not_after:
+        return ConsentStatus.EXPIRED
+    if now < terms.not_before or grant is None:
+        return ConsentStatus.NOT_YET
+    return ConsentStatus.ACTIVE
