@@ -302,10 +302,8 @@ class Consents:
             )
             guards = [Guard(name=name, version=version) for name, version in caller.guards] if guarded else []
             answer = await self._audit.append(event, guards=guards, rows=rows)
-            if isinstance(answer, Appended) or (isinstance(answer, Taken) and answer.table != "calls"):
-                return
-            if isinstance(answer, Taken):
-                return
+            if isinstance(answer, Appended | Taken):
+                return  # taken: the very same stands already, written whole by an earlier try
             if isinstance(answer, Stale):
                 caller = await self._identity.refreshed(caller)
         raise UpstreamError("the caller's standing keeps changing; try again")

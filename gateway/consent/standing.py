@@ -13,7 +13,7 @@ from typing import Any
 from gateway import eip712, jsontext
 from gateway.consent import rules, state
 from gateway.consent.model import AsOf, ConsentStatus, ConsentView, Epochs, Grant, SealedDeny, Terms
-from gateway.errors import IntegrityError, StaleError
+from gateway.errors import IntegrityError, StaleError, UpstreamError
 from gateway.identity.model import Subject
 from gateway.identity.state import fold_subject
 from gateway.ids import ConsentId, SubjectId
@@ -89,7 +89,7 @@ class Standings:
         return found
 
     async def of(self, subject: SubjectId) -> Standing | None:
-        """None: no such subject. Raises UpstreamError when the chain cannot be asked."""
+        """None: no such subject. Stale, and not kept, when the chain cannot be asked."""
         return self.held(subject) or await self._load(subject)
 
     def forget(self, subject: bytes) -> None:
@@ -121,7 +121,6 @@ class Standings:
             terms=await self._open(rows),
             confirmed=self._confirmed,
         )
-        ((epoch, seq),) = await self._chain.subject_states((subject,))
         standing = Standing(
             subject=found,
             epochs=Epochs(
@@ -129,7 +128,7 @@ class Standings:
                 epoch=folded.effective_epoch,
                 seq=folded.seq,
                 version=version,
-                stale=(epoch, seq) != (folded.epoch, folded.seq),
+                stale=not await self._adds_up(subject, folded),
                 controller=found.controller,
                 custodian=found.custodian,
             ),
@@ -144,6 +143,14 @@ class Standings:
             if len(self._held) > HELD:
                 self._held.popitem(last=False)
         return standing
+
+    async def _adds_up(self, subject: SubjectId, folded: state.ConsentState) -> bool:
+        """Whether the indexed events are all that the chain has. A chain out of reach cannot say so: they are not."""
+        try:
+            ((epoch, seq),) = await self._chain.subject_states((subject,))
+        except UpstreamError:
+            return False
+        return (epoch, seq) == (folded.epoch, folded.seq)
 
     async def _open(self, rows: Sequence[ConsentRow]) -> dict[bytes, Terms]:
         """The terms of each consent. A block that is missing or wrong leaves its consent unopened: a permit then

@@ -1,5 +1,6 @@
-"""A subject's consents as chain and ledger have them: a pure fold. What narrows counts at first sight; what widens, once
-confirmed; and where the indexed events do not add up to the chain's (epoch, seq) nothing counts."""
+"""A subject's consents as chain and ledger have them: a pure fold.
+
+What narrows counts at first sight; what widens, once confirmed. Whether the events are all there is not judged here."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
