@@ -47,9 +47,9 @@ def decode_base32(text: str) -> bytes | None:
         return None
     try:
         number = int(text[1:].translate(_TO_PYTHON_DIGITS), 32)
-    except ValueError:
+        binary = (number >> 2).to_bytes(CID_SIZE, "big")
+    except (ValueError, OverflowError):  # int() also takes a sign and underscores
         return None
-    binary = (number >> 2).to_bytes(CID_SIZE + 1, "big")[1:]
     return binary if encode_base32(binary) == text else None
 
 
