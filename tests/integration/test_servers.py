@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import subprocess
 import time
 from pathlib import Path
 
 import psycopg
 import pytest
 import redis
+import yaml
 
 from tests.servers.anvil import STATE_INTERVAL_SECONDS, running_anvil
 from tests.servers.chain import Chain
@@ -21,6 +23,7 @@ from tests.servers.redis import Redis, running_redis
 
 pytestmark = pytest.mark.services
 
+_COMPOSE = Path(__file__).resolve().parents[2] / "docker-compose.yml"
 _BLOCK = b"one block of bytes that nobody else has"
 _PUT = "/api/v0/block/put?cid-codec=raw&mhtype=sha2-256&pin=true"
 _ACCOUNT = "0x00000000000000000000000000000000c0ffee01"
@@ -76,6 +79,20 @@ def test_kubo_keeps_a_block_across_two_runs_on_one_folder(tmp_path: Path) -> Non
         cid = _put_block(first, _BLOCK)
     with running_kubo(tmp_path / "repo") as second:
         assert _get_block(second, cid) == _BLOCK
+
+
+def test_the_node_in_docker_compose_is_set_up_like_the_tested_one(kubo: Kubo, tmp_path: Path) -> None:
+    script = yaml.safe_load(_COMPOSE.read_text())["configs"]["kubo_private"]["content"].replace("$$", "$")
+    ipfs = require_program("ipfs")
+    environment = {"IPFS_PATH": str(tmp_path), "PATH": f"{ipfs.parent}:/usr/bin:/bin"}
+    for command in ([str(ipfs), "init", "--empty-repo"], ["sh", "-c", script]):
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+    composed, tested = (json.loads((repo / "config").read_text()) for repo in (tmp_path, kubo.data_dir))
+    for config in (composed, tested):
+        del config["Identity"], config["Addresses"]["API"]
+    # `ipfs init --profile=test` writes these two for loopback; without routing they mean nothing.
+    tested["Routing"].pop("LoopbackAddressesOnLanDHT", None)
+    assert composed == tested
 
 
 def test_anvil_tells_its_chain_id(anvil: Chain) -> None:
