@@ -45,8 +45,8 @@ def admit(raw: bytes, chain: EmbeddedChain) -> Admitted:
         raise RpcRefused("already known")
     _check_fields(transaction)
     _check_gas(transaction)
-    sender = _recover(transaction)
-    _check_account(transaction, sender, chain.state(chain.head))
+    _check_signature(transaction)
+    check_account(transaction, chain.state(chain.head))
     return Admitted(transaction=transaction)
 
 
@@ -109,29 +109,29 @@ def _check_gas(transaction: SignedTransactionAPI) -> None:
         raise RpcRefused(f"insufficient gas for floor data gas cost: gas {gas}, minimum needed {floor_gas(data)}")
 
 
-def _recover(transaction: SignedTransactionAPI) -> bytes:
-    """The signer's address. High-s and out-of-range values are refused (EIP-2): no second form of a signature."""
+def _check_signature(transaction: SignedTransactionAPI) -> None:
+    """A signer can be recovered. High-s and out-of-range values are refused (EIP-2): no second form of a signature."""
     r, s = transaction.r, transaction.s
     parity = 0 if transaction_type(transaction) == LEGACY else transaction.y_parity
     if parity not in (0, 1) or not 0 < r < SECPK1_N or not 0 < s <= SECPK1_N // 2:
         raise RpcRefused("invalid sender: invalid transaction v, r, s values")
     try:
         transaction.check_signature_validity()
-        return transaction.sender
     except (BadSignature, ValidationError) as e:
         raise RpcRefused("invalid sender: recovery failed") from e
 
 
-def _check_account(transaction: SignedTransactionAPI, sender: bytes, state: StateAPI) -> None:
+def check_account(transaction: SignedTransactionAPI, state: StateAPI) -> None:
+    """The sender is no contract (EIP-3607), its next nonce is this one, and it can pay. Errors: `RpcRefused`."""
     address, nonce = transaction.sender, transaction.nonce
     if state.get_code(address):
-        raise RpcRefused(f"sender not an eoa: address {octets(sender)}")
+        raise RpcRefused(f"sender not an eoa: address {octets(address)}")
     expected = state.get_nonce(address)
     if nonce < expected:
         raise RpcRefused(f"nonce too low: next nonce {expected}, tx nonce {nonce}")
     if nonce > expected:
         # geth would queue it. Here nothing waits: what is acknowledged is mined.
-        raise RpcRefused(f"nonce too high: address {octets(sender)}, tx: {nonce} state: {expected}")
+        raise RpcRefused(f"nonce too high: address {octets(address)}, tx: {nonce} state: {expected}")
     balance, cost = state.get_balance(address), transaction.gas * transaction.max_fee_per_gas + transaction.value
     if balance < cost:
         raise RpcRefused(
