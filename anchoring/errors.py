@@ -36,6 +36,10 @@ class ChainHalted(AnchoringError):
     """A reorganization past finality, or another chain at the same URL: nothing is indexed until an operator acts."""
 
 
+class StoreUnavailable(AnchoringError):
+    """The database does not answer, or refuses: nothing is known to be written. Do it again."""
+
+
 class LeaseLost(AnchoringError):
     """Another process writes for this account now: whatever was planned must not be written."""
 

@@ -124,6 +124,14 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IntendedCall:
+    """A call without a nonce. `seq` orders by arrival."""
+
+    call: Call
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SentCall:
     """A call under a nonce. `attempts`: every signed transaction ever made for it under this nonce, oldest first;
     any one of them may land. `sent_at`: seconds since 1970 of the newest."""

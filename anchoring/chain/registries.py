@@ -1,0 +1,222 @@
+"""The three registries in calldata and back: intended calls, reads at a block, decoded events. Sends nothing.
+
+A call is named sha-256(contract ‖ data)[:16]: the same intent is the same call, however often it is asked for.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
+
+from anchoring.chain.abi import ANCHOR, CONSENT, IDENTITY, EventShape, Method, contract
+from anchoring.chain.client import ChainClient, Json, octets, quantity
+from anchoring.errors import ChainRefused, ChainUnavailable
+from anchoring.model import Call, Event, LogName
+
+RELAY: Final = "relay"
+ANCHORS: Final = "anchor"
+FIRST, SECOND = 0, 5
+"""Priorities: what takes rights away goes before what gives them."""
+MAX_SUBJECTS: Final = 256
+"""ConsentRegistry.subjectStates takes no more at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Checksummed addresses of a deployment."""
+
+    identity: str
+    consent: str
+    anchor: str
+
+    def by_octets(self) -> Mapping[bytes, str]:
+        return {
+            bytes.fromhex(self.identity[2:]): IDENTITY,
+            bytes.fromhex(self.consent[2:]): CONSENT,
+            bytes.fromhex(self.anchor[2:]): ANCHOR,
+        }
+
+
+class Registries:
+    """Calls, reads and events of one deployment."""
+
+    def __init__(self, addresses: Addresses, client: ChainClient) -> None:
+        self.addresses: Final = addresses
+        self._client = client
+        self._names = addresses.by_octets()
+
+    # Calls that the relay lane sends
+
+    def enrol(self, *, subject: bytes, controller: bytes, custodian: bytes) -> Call:
+        return self._identity("enrol", subject, controller, custodian or bytes(32))
+
+    def register_actor(self, *, actor: bytes, key: bytes, roles: int, profile: bytes, encryption_key: bytes) -> Call:
+        return self._identity("registerActor", actor, key, roles, profile, encryption_key)
+
+    def set_membership(
+        self, *, org: bytes, member: bytes, role: int, not_after: int, seq: int, signature: bytes
+    ) -> Call:
+        return self._identity("setMembership", org, member, role, not_after, seq, signature)
+
+    def grant(
+        self,
+        *,
+        type_hash: bytes,
+        subject: bytes,
+        effect: int,
+        scope_hash: bytes,
+        not_before: int,
+        not_after: int,
+        epoch: int,
+        signature: bytes,
+    ) -> Call:
+        terms = (type_hash, subject, effect, scope_hash, not_before, not_after, epoch)
+        # A deny takes rights away: it goes with the revocations.
+        return self._consent("grant", FIRST if effect else SECOND, terms, signature)
+
+    def revoke(self, *, subject: bytes, consent: bytes, signature: bytes) -> Call:
+        return self._consent("revoke", FIRST, subject, consent, signature)
+
+    def revoke_all(self, *, subject: bytes, epoch: int, signature: bytes) -> Call:
+        return self._consent("revokeAll", FIRST, subject, epoch, signature)
+
+    def open_log(self, name: LogName, *, anchorer: str) -> Call:
+        """For the gateway's owner to send."""
+        method = contract(ANCHOR).methods["openLog"]
+        data = method.encode(name.gateway, name.writer, name.kind.on_chain, anchorer)
+        return _call(self.addresses.anchor, data, lane=RELAY, priority=SECOND)
+
+    # The call that the anchor lane sends
+
+    def anchor(self, *, log: bytes, root: bytes, manifest_digest: bytes, count: int) -> Call:
+        data = contract(ANCHOR).methods["anchor"].encode(log, root, manifest_digest, count)
+        return _call(self.addresses.anchor, data, lane=ANCHORS, priority=SECOND)
+
+    # Reads
+
+    async def subject_states(self, subjects: Sequence[bytes], *, block: int | str) -> tuple[tuple[int, int], ...]:
+        """(epoch, seq) of each subject at a block, 256 at a time. Raises ChainUnavailable, ChainRefused."""
+        method = contract(CONSENT).methods["subjectStates"]
+        states: list[tuple[int, int]] = []
+        for start in range(0, len(subjects), MAX_SUBJECTS):
+            part = list(subjects[start : start + MAX_SUBJECTS])
+            epochs, seqs = await self._read(self.addresses.consent, method, part, block=block)
+            if len(epochs) != len(part) or len(seqs) != len(part):
+                raise ChainUnavailable("the node's answer does not fit the question")
+            states.extend(zip(epochs, seqs, strict=True))
+        return tuple(states)
+
+    async def valid_signature(self, signer: bytes, digest: bytes, signature: bytes, *, block: int | str) -> bool:
+        """The contract's own verdict; a call that reverts is a signature that does not hold."""
+        method = contract(IDENTITY).methods["validSignature"]
+        try:
+            (valid,) = await self._read(self.addresses.identity, method, signer, digest, signature, block=block)
+        except ChainRefused as refused:
+            if refused.reverted:
+                return False
+            raise
+        return bool(valid)
+
+    async def anchorer_of(self, log: bytes) -> str | None:
+        """The account that anchors a log, at the newest block; None while it is not open."""
+        method = contract(ANCHOR).methods["logState"]
+        *_, anchorer = await self._read(self.addresses.anchor, method, log, block="latest")
+        return None if int(anchorer, 16) == 0 else str(anchorer)
+
+    async def anchored_at(self, log: bytes, root: bytes) -> int:
+        """The block of a root in a log; 0 if it holds none such."""
+        method = contract(ANCHOR).methods["anchoredAt"]
+        block_number, _ = await self._read(self.addresses.anchor, method, log, root, block="latest")
+        return int(block_number)
+
+    # Events
+
+    def log_filter(self, *, first: int, last: int) -> Json:
+        """The eth_getLogs filter for all three registries."""
+        addresses = [self.addresses.identity, self.addresses.consent, self.addresses.anchor]
+        return {"fromBlock": hex(first), "toBlock": hex(last), "address": addresses}
+
+    def events(self, logs: Json) -> tuple[Event, ...]:
+        """Decoded eth_getLogs, in chain order. Events that the ABIs do not name are left out. Raises ChainUnavailable
+        for what is no log of these contracts."""
+        if not isinstance(logs, Sequence) or isinstance(logs, str):
+            raise ChainUnavailable("the node's answer is no list of logs")
+        found = [event for log in logs if (event := self._event(log)) is not None]
+        return tuple(sorted(found, key=lambda event: (event.block_number, event.log_index)))
+
+    def _event(self, log: Json) -> Event | None:
+        if not isinstance(log, Mapping) or not isinstance(topics := log.get("topics"), Sequence):
+            raise ChainUnavailable("the node's answer is no log")
+        if log.get("removed") is True:
+            raise ChainUnavailable("the node answered with a removed log")
+        name = self._names.get(octets(log.get("address")))
+        if name is None:
+            raise ChainUnavailable("the node answered with a log of another contract")
+        words = [octets(topic) for topic in topics]
+        shape = contract(name).events.get(words[0]) if words else None
+        if shape is None:
+            return None
+        keys, args = _arguments(shape, words[1:], octets(log.get("data")))
+        return Event(
+            contract=name,
+            name=shape.name,
+            keys=keys,
+            args=args,
+            block_number=quantity(log.get("blockNumber")),
+            block_hash=octets(log.get("blockHash")),
+            log_index=quantity(log.get("logIndex")),
+            transaction=octets(log.get("transactionHash")),
+        )
+
+    async def _read(self, address: str, method: Method, *values: object, block: int | str) -> tuple[Any, ...]:
+        return method.decode(await self._client.eth_call(address, method.encode(*values), block=block))
+
+    def _identity(self, name: str, *values: object) -> Call:
+        data = contract(IDENTITY).methods[name].encode(*values)
+        return _call(self.addresses.identity, data, lane=RELAY, priority=SECOND)
+
+    def _consent(self, name: str, priority: int, *values: object) -> Call:
+        data = contract(CONSENT).methods[name].encode(*values)
+        return _call(self.addresses.consent, data, lane=RELAY, priority=priority)
+
+
+def anchored_root(call: Call) -> tuple[bytes, bytes] | None:
+    """(log, root) of an `anchor` call; None for any other."""
+    method = contract(ANCHOR).methods["anchor"]
+    if call.data[:4] != method.selector or len(call.data) < 4 + 64:
+        return None
+    return call.data[4:36], call.data[36:68]
+
+
+def _call(address: str, data: bytes, *, lane: str, priority: int) -> Call:
+    name = hashlib.sha256(bytes.fromhex(address[2:]) + data).digest()[:16]
+    return Call(call=name, lane=lane, priority=priority, contract=address, data=data)
+
+
+def _arguments(
+    shape: EventShape, words: Sequence[bytes], data: bytes
+) -> tuple[tuple[bytes, ...], Mapping[str, bytes | int]]:
+    if len(words) != len(shape.indexed):
+        raise ChainUnavailable(f"a log of {shape.name} with {len(words)} indexed values")
+    keys = tuple(word for (_, kind), word in zip(shape.indexed, words, strict=True) if kind == "bytes32")
+    args: dict[str, bytes | int] = {}
+    try:
+        for (name, kind), word in zip(shape.indexed, words, strict=True):
+            if kind != "bytes32":
+                args[name] = _plain(decode((kind,), word)[0])
+        for (name, _), value in zip(shape.plain, decode([kind for _, kind in shape.plain], data), strict=True):
+            args[name] = _plain(value)
+    except DecodingError as e:
+        raise ChainUnavailable(f"a log of {shape.name} that does not decode") from e
+    return keys, args
+
+
+def _plain(value: object) -> bytes | int:
+    if isinstance(value, bytes | int):
+        return value
+    if isinstance(value, str) and value.startswith("0x"):
+        return bytes.fromhex(value[2:])
+    raise ChainUnavailable("an event argument that is neither number nor bytes")

@@ -1,0 +1,91 @@
+"""One database, SQLite or PostgreSQL: transactions that write are whole or not there, and run off the event loop.
+
+SQLite: WAL, `synchronous=FULL`, and BEGIN IMMEDIATE, so that nothing read in a writing transaction can change before
+its commit. PostgreSQL: READ COMMITTED; each writing transaction first takes the row that it competes for.
+Driver errors become StoreUnavailable here; none leaves this package.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Row, create_engine, event
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from anchoring.errors import StoreUnavailable
+
+T = TypeVar("T")
+AnyRow = Row[*tuple[Any, ...]]
+"""A row whose columns are read by name."""
+BUSY_SECONDS = 10
+_WRITES = "anchoring_writes"
+MANY = 500
+"""Most values in one IN list."""
+
+
+class Database:
+    """An engine of anchoring's own. Use `read` and `write`; close it with `close`."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = _engine(url)
+        # SQLite has one writer: threads of this process queue here instead of polling the file's lock.
+        self._one_writer = threading.Lock() if self._engine.dialect.name == "sqlite" else None
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Runs `work` in a thread, in a transaction that writes nothing. Raises StoreUnavailable."""
+        return await asyncio.to_thread(self._run, work, False)
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Runs `work` in a thread, in one durable transaction; what it raises undoes it. Raises StoreUnavailable.
+
+        COMMIT POINT: before the return nothing of it is there after a crash, or all of it; after the return, all.
+        """
+        return await asyncio.to_thread(self._run, work, True)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _run(self, work: Callable[[Connection], T], writes: bool) -> T:
+        try:
+            with self._transaction(writes) as connection:
+                return work(connection)
+        except IntegrityError:
+            raise
+        except DBAPIError as e:
+            raise StoreUnavailable(f"the database does not do it ({type(e.orig).__name__})") from e
+
+    @contextmanager
+    def _transaction(self, writes: bool) -> Iterator[Connection]:
+        lock = self._one_writer if writes else None
+        if lock is not None:
+            lock.acquire()
+        try:
+            with self._engine.connect() as connection:
+                connection = connection.execution_options(**{_WRITES: writes})
+                with connection.begin():
+                    yield connection
+        finally:
+            if lock is not None:
+                lock.release()
+
+
+def _engine(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True, pool_size=4)
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"pragma {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
