@@ -50,12 +50,14 @@ T = TypeVar("T")
 class KuboStore:
     """A BlockStore on one Kubo node. Blocks are synced by the node when its datastore says `sync: true`."""
 
-    __slots__ = ("_budget", "_client", "_closed", "_threads")
+    __slots__ = ("_budget", "_client", "_closed", "_read_seconds", "_threads", "_write_seconds")
 
-    def __init__(self, url: str) -> None:
-        """`url` is the RPC's, as `http://127.0.0.1:5001`. Nothing is asked yet. SettingsError for another kind."""
+    def __init__(self, url: str, *, read_seconds: float = READ_SECONDS, write_seconds: float = WRITE_SECONDS) -> None:
+        """`url` is the RPC's, as `http://127.0.0.1:5001`; the seconds bound whole calls. SettingsError for another."""
+        self._read_seconds = read_seconds
+        self._write_seconds = write_seconds
         self._budget = Budget()
-        self._client = ipfshttpclient.Client(_multiaddr(url), timeout=(CONNECT_SECONDS, WRITE_SECONDS))
+        self._client = ipfshttpclient.Client(_multiaddr(url), timeout=(CONNECT_SECONDS, write_seconds))
         # Its own session has no bounds; this attribute is where its 0.7.0, the last release, keeps one.
         self._client._client._session = BoundedSession(self._budget, connections=CONNECTIONS)
         self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="kubo")
@@ -94,7 +96,7 @@ class KuboStore:
         """Unverified bytes. BlockMissingError, UpstreamError; IntegrityError past the limit, while streaming."""
         opened = partial(self._client.block.get, str(Cid.parse(cid)), opts=_OFFLINE)
         try:
-            return await self._run(partial(_joined, opened), seconds=READ_SECONDS, size=limit, line=limit)
+            return await self._run(partial(_joined, opened), seconds=self._read_seconds, size=limit, line=limit)
         except _NotFound as error:
             raise BlockMissingError(f"no block {cid}") from error
 
@@ -112,8 +114,8 @@ class KuboStore:
     async def pins(self) -> AsyncIterator[str]:
         """Pinned blocks of our kind; what else the node pins is passed over."""
         listing = partial(self._client.pin.ls, type="recursive", opts={"stream": "true"}, stream=True)
-        lines = await self._run(listing, seconds=READ_SECONDS, size=_PINS_SIZE_MAX, line=_LINE_SIZE_MAX)
-        step = partial(self._run, seconds=READ_SECONDS, size=_PINS_SIZE_MAX, line=_LINE_SIZE_MAX)
+        lines = await self._run(listing, seconds=self._read_seconds, size=_PINS_SIZE_MAX, line=_LINE_SIZE_MAX)
+        step = partial(self._run, seconds=self._read_seconds, size=_PINS_SIZE_MAX, line=_LINE_SIZE_MAX)
         try:
             while batch := await step(partial(_take, lines, 1000)):
                 for line in batch:
@@ -128,7 +130,7 @@ class KuboStore:
         names = [str(Cid.parse(cid)) for cid in dict.fromkeys(cids)]
         for name in names:
             try:
-                await self._ask_one(self._client.pin.rm, name, seconds=WRITE_SECONDS)
+                await self._ask_one(self._client.pin.rm, name, seconds=self._write_seconds)
             except _NotPinned:
                 continue
         for start in range(0, len(names), 100):
@@ -146,7 +148,9 @@ class KuboStore:
     async def _put_one(self, block: Block) -> None:
         opts = {"cid-codec": _CODEC_NAMES[block.cid.codec], "mhtype": "sha2-256", "pin": "true"}
         # Commit point: before the answer the block may or may not be there, and putting again is harmless.
-        reply = await self._ask_one(self._client.block.put, io.BytesIO(block.data), opts=opts, seconds=WRITE_SECONDS)
+        reply = await self._ask_one(
+            self._client.block.put, io.BytesIO(block.data), opts=opts, seconds=self._write_seconds
+        )
         if reply.get("Key") != str(block.cid):
             raise IntegrityError(f"the IPFS node gave {block.cid} another name")
 
@@ -155,7 +159,9 @@ class KuboStore:
         car = encode_header([block.cid for block in batch]) + b"".join(encode_section(block) for block in batch)
         sent = partial(self._client.dag.imprt, io.BytesIO(car), opts={"pin-roots": "true"}, stream=True)
         # Commit point: the node answers a root once its block is stored and pinned. Before: in doubt, put again.
-        lines = await self._run(partial(_all, sent), seconds=WRITE_SECONDS, size=_REPLY_SIZE_MAX, line=_LINE_SIZE_MAX)
+        lines = await self._run(
+            partial(_all, sent), seconds=self._write_seconds, size=_REPLY_SIZE_MAX, line=_LINE_SIZE_MAX
+        )
         pinned = {_pinned_root(line) for line in lines}
         if missing := [block.cid for block in batch if str(block.cid) not in pinned]:
             raise UpstreamError(f"the IPFS node did not pin {missing[0]} and {len(missing) - 1} more")
@@ -164,17 +170,21 @@ class KuboStore:
         """`block/rm`, which ipfshttpclient has no method for, through its request function."""
         opts = {"force": "true"}
         ask = partial(self._client._client.request, "/block/rm", names, opts=opts, decoder="json", stream=True)
-        lines = await self._run(partial(_all, ask), seconds=WRITE_SECONDS, size=_REPLY_SIZE_MAX, line=_LINE_SIZE_MAX)
+        lines = await self._run(
+            partial(_all, ask), seconds=self._write_seconds, size=_REPLY_SIZE_MAX, line=_LINE_SIZE_MAX
+        )
         gone = {line.get("Hash") for line in lines if not line.get("Error")}
         if left := [name for name in names if name not in gone]:
             raise UpstreamError(f"the IPFS node still holds {left[0]} and {len(left) - 1} more")
 
     async def _ask_one(
-        self, method: Callable[..., Any], *args: object, seconds: float = READ_SECONDS, **kwargs: object
+        self, method: Callable[..., Any], *args: object, seconds: float | None = None, **kwargs: object
     ) -> Mapping[str, object]:
         """A call with one JSON object for an answer."""
         ask = partial(method, *args, stream=True, **kwargs)
-        lines = await self._run(partial(_all, ask), seconds=seconds, size=_REPLY_SIZE_MAX, line=_REPLY_SIZE_MAX)
+        lines = await self._run(
+            partial(_all, ask), seconds=seconds or self._read_seconds, size=_REPLY_SIZE_MAX, line=_REPLY_SIZE_MAX
+        )
         if len(lines) != 1:
             raise UpstreamError("the IPFS node did not answer with one object")
         return lines[0]
