@@ -89,6 +89,13 @@ contract SignaturesTest is ConsentWorld {
         _refuses(_sign(CONTROLLER_KEY, _revocation(_id)));
     }
 
+    function test_RefusesAWrongSignatureFromTheControllerItself() external {
+        bytes memory signature = _sign(OTHER_KEY, _id);
+        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NotSignedByController.selector, SUBJECT, _id));
+        vm.prank(vm.addr(CONTROLLER_KEY));
+        consents.grant(_asked, signature);
+    }
+
     function test_TakesWhatAContractWalletApproves() external {
         ApprovingWallet wallet = new ApprovingWallet();
         vm.etch(vm.addr(CONTROLLER_KEY), address(wallet).code);
