@@ -18,7 +18,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from gateway.adapters.pack_format import PACK_HEAD_SIZE, PACK_MAGIC, Damage, Kind, Record, Torn, encode_record, scan
+from gateway.adapters.pack_format import (
+    MARK_SIZE,
+    PACK_HEAD_SIZE,
+    Damage,
+    Kind,
+    Record,
+    Torn,
+    decode_pack_head,
+    encode_pack_head,
+    encode_record,
+    scan,
+)
 from gateway.errors import IntegrityError, UpstreamError
 from gateway.storage.model import Cid
 
@@ -186,10 +197,13 @@ class PackFolder:
                 os.close(fd)
                 return False
             head = _write_pack_head(fd)
-        if not head.startswith(PACK_MAGIC):
+        mark = decode_pack_head(head)
+        if mark is None:
             os.close(fd)
             raise IntegrityError(f"{self._path(number).name} is not a pack file")
-        self._packs.append(_Pack(fd, head[len(PACK_MAGIC) :]))
+        if head != encode_pack_head(mark):
+            self._damage.append(f"{self._path(number).name} at 0, {PACK_HEAD_SIZE} octets")
+        self._packs.append(_Pack(fd, mark))
         self._name_unsynced = True
         return True
 
@@ -278,8 +292,7 @@ class PackFolder:
         fd = os.open(self._path(len(self._packs)), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         # A crash from here on: no file, or one with a short head, which the next opening writes again, or an empty
         # pack. Its name becomes durable with its first record, in `_sync`.
-        head = _write_pack_head(fd)
-        self._packs.append(_Pack(fd, head[len(PACK_MAGIC) :]))
+        self._packs.append(_Pack(fd, _write_pack_head(fd)[-MARK_SIZE:]))
         self._name_unsynced = True
 
     def _erase(self) -> None:
@@ -321,7 +334,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _write_pack_head(fd: int) -> bytes:
-    head = PACK_MAGIC + secrets.token_bytes(PACK_HEAD_SIZE - len(PACK_MAGIC))
+    head = encode_pack_head(secrets.token_bytes(MARK_SIZE))
     os.ftruncate(fd, 0)
     _write_all(fd, head, 0)
     os.fdatasync(fd)

@@ -4,7 +4,7 @@ A record is a block, the order to remove one, or the note that its bytes are gon
 of their own: their name is their SHA-256. Each pack has a random mark that starts its records, so bytes inside a block
 cannot pose as a record when a reader looks for the next one after damage. Integers are big-endian.
 
-    pack   = "CNSTPK01" mark(8) record*
+    pack   = copy copy copy record*      copy = "CNSTPK01" mark(8); two equal ones suffice to read the pack
     record = mark(8) kind(1) codec(1) zero(2) size(4) digest(32) crc32(4) bytes(size)
 """
 
@@ -19,7 +19,8 @@ from gateway.storage.model import CID_SIZE, DIGEST_SIZE, Codec, decode_base32, e
 
 PACK_MAGIC: Final = b"CNSTPK01"
 MARK_SIZE: Final = 8
-PACK_HEAD_SIZE: Final = len(PACK_MAGIC) + MARK_SIZE
+_COPY_SIZE: Final = len(PACK_MAGIC) + MARK_SIZE
+PACK_HEAD_SIZE: Final = 3 * _COPY_SIZE
 _HEAD: Final = struct.Struct(f">{MARK_SIZE}sBBHI{DIGEST_SIZE}s")
 HEAD_SIZE: Final = _HEAD.size + 4
 _SEARCH_SIZE: Final = 1 << 20
@@ -57,6 +58,20 @@ class Torn(NamedTuple):
     """The last record is incomplete from here on: its writer died, so nobody was told that it was stored."""
 
     offset: int
+
+
+def encode_pack_head(mark: bytes) -> bytes:
+    """The start of a pack."""
+    return (PACK_MAGIC + mark) * 3
+
+
+def decode_pack_head(head: bytes) -> bytes | None:
+    """The mark of the pack's records; None if these octets start no pack. One damaged copy is outvoted."""
+    copies = [head[at : at + _COPY_SIZE] for at in range(0, PACK_HEAD_SIZE, _COPY_SIZE)]
+    for copy in copies[:2]:
+        if copies.count(copy) > 1 and copy.startswith(PACK_MAGIC):
+            return copy[len(PACK_MAGIC) :]
+    return None
 
 
 def encode_record(mark: bytes, kind: Kind, cid: str, data: bytes = b"") -> bytes:
