@@ -31,7 +31,8 @@ _LARGE = 1 << 20
 class NotarySettings:
     """`instance`: 32 bytes that name this replica, no two alike; `audit_log`: the log on chain that its entries go to.
 
-    `url` as for `migrate`, already migrated; `key_path`: made by `keyfile.create`.
+    `url` as for `migrate`, already migrated; `key_path`: made by `keyfile.create`; `patience`: seconds to wait for the
+    instance's last notary to end.
     """
 
     url: str
@@ -39,6 +40,7 @@ class NotarySettings:
     passphrase_path: Path
     instance: bytes
     audit_log: bytes
+    patience: float = 10.0
 
 
 class NotaryLedger:
@@ -137,6 +139,7 @@ class NotaryLedger:
             passphrase_path=str(settings.passphrase_path),
             instance=settings.instance,
             audit_log=settings.audit_log,
+            patience=settings.patience,
         )
         try:
             await asyncio.sleep(max(0.0, self._born_at + _PAUSE - loop.time()))

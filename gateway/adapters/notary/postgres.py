@@ -20,7 +20,16 @@ from gateway.adapters.sql.urls import postgres_conninfo
 from gateway.audit.rules import GENESIS
 
 _SQL = tuple(for_postgres(statement.sql) for statement in STATEMENTS)
-_INSERT_ENTRY = for_postgres(INSERT_ENTRY)
+# Whole columns in one statement each: a third more appends a second at 32 at once than a statement a row.
+_INSERT_ENTRIES = (
+    INSERT_ENTRY.partition(" values ")[0]
+    + " select * from unnest(%b::bytea[], %b::bigint[]"
+    + ", %b::bytea[]" * 7
+    + ")"
+)
+_INSERT_TICKETS = (
+    STATEMENTS[TICKET].sql.partition(" values ")[0] + " select * from unnest(%b::bytea[]" + ", %b::bytea[]" * 4 + ")"
+)
 # A name without a row cannot be locked: it gets one, of version 0, which says the same.
 _ENSURE = "insert into epochs (name, version) select unnest(%s::bytea[]), 0 on conflict do nothing"
 _SHARE = "select name, version from epochs where name = any(%s::bytea[]) order by name for share"
@@ -82,9 +91,9 @@ class PostgresStore:
     def finish(self, entries: Sequence[Parameters], tickets: Sequence[Parameters]) -> None:
         with self._refusals():
             session = self._session()
-            with session.pipeline(), session.cursor() as cursor:
-                cursor.executemany(_INSERT_ENTRY, entries)
-                cursor.executemany(_SQL[TICKET], tickets)
+            with session.pipeline():
+                session.execute(_INSERT_ENTRIES, [list(column) for column in zip(*entries, strict=True)])
+                session.execute(_INSERT_TICKETS, [list(column) for column in zip(*tickets, strict=True)])
                 # Commit point: before it nothing of the group exists; after it (fsync of the WAL) all of it does.
                 done = session.execute("commit")
             if done.statusmessage != "COMMIT":

@@ -33,8 +33,6 @@ from gateway.errors import SettingsError
 
 _GROUP = 256
 """Appends in one transaction, at most."""
-_PATIENCE = 10.0
-"""Seconds to wait for the instance's last life to end."""
 _PR_SET_DUMPABLE = 4
 
 
@@ -55,7 +53,7 @@ def _serve(inbox: "_Inbox", sock: socket.socket) -> None:
         private = open_private(Path(start.key_path), read_passphrase(Path(start.passphrase_path)))
         writer_id = secrets.token_bytes(32)
         store = _store(start)
-        previous = store.claim(start.instance, writer_id, now=int(time.time()), patience=_PATIENCE)
+        previous = store.claim(start.instance, writer_id, now=int(time.time()), patience=start.patience)
     except (StoreError, SettingsError) as error:
         sock.sendall(frame(Refused(message=str(error), setting=isinstance(error, SettingsError))))
         return

@@ -20,6 +20,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     passphrase_path: str
     instance: bytes
     audit_log: bytes
+    patience: float
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started"):

@@ -8,8 +8,8 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from eth_hash.auto import keccak
-
+from anchoring.merkle import hash_leaf
+from anchoring.model import LEAF_ENCODING, LogKind
 from anchoring.stores.columns import join_values
 from gateway.adapters.notary.store import (
     FencedError,
@@ -24,6 +24,7 @@ from gateway.adapters.sql.statements import BUMP, RECORD, Parameters
 from gateway.audit.rules import complete_receipt, entry_hash
 
 _TRIES = 4
+_LEAF = LEAF_ENCODING[LogKind.AUDIT]
 
 
 class Writer:
@@ -109,11 +110,11 @@ class Writer:
             receipt_digest=digest,
         )
         sealed = (append.public, append.private, append.subject_token)
-        values = join_values((self._writer, seq.to_bytes(8, "big"), own))
+        values = (self._writer, seq.to_bytes(8, "big"), own)
         return Prepared(
             place=(seq, own),
             entry=(self._writer, seq, append.decision, previous, own, *sealed, digest),
-            ticket=(self._audit_log, audit_leaf(self._writer, seq, own), values, b"", b""),
+            ticket=(self._audit_log, hash_leaf(_LEAF, values), join_values(values), b"", b""),
             receipt=receipt,
         )
 
@@ -180,8 +181,3 @@ def _column(append: Append, statement: int, column: int) -> list[bytes]:
     """The names that a statement's rows have in one column."""
     values = [row[column] for number, rows in append.plan if number == statement for row in rows]
     return [value for value in values if isinstance(value, bytes)]
-
-
-def audit_leaf(writer: bytes, seq: int, own_hash: bytes) -> bytes:
-    """OpenZeppelin StandardMerkleTree's leaf of `abi.encode(bytes32 writer, uint64 seq, bytes32 entryHash)`."""
-    return bytes(keccak(keccak(writer + seq.to_bytes(32, "big") + own_hash)))

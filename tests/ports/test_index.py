@@ -1,0 +1,355 @@
+"""What every index must do: find what was made durable, by whichever replica, and nothing else."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from anchoring.stores.columns import encode_args, join_values, split_values
+from gateway.adapters.sql.index import SqlIndex
+from gateway.errors import ConflictError, SettingsError, UpstreamError
+from gateway.ports.clock import SystemClock
+from gateway.ports.rows import (
+    Bump,
+    CallRow,
+    ChallengeRow,
+    ConsentRow,
+    IdempotencyRow,
+    NarrowingKind,
+    NarrowingRow,
+    ProfileRow,
+    RecordRow,
+    SessionRow,
+    TicketRow,
+)
+from tests.ports.databases import DATABASES, migrated_url, query
+
+
+def some(size: int = 32) -> bytes:
+    return secrets.token_bytes(size)
+
+
+@pytest.fixture(params=DATABASES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return migrated_url(request, tmp_path)
+
+
+@pytest.fixture
+async def replica(url: str) -> AsyncIterator[Callable[[], SqlIndex]]:
+    """Opens one more index on the same database, as another replica would."""
+    opened: list[SqlIndex] = []
+
+    def again() -> SqlIndex:
+        opened.append(SqlIndex.open(url, clock=SystemClock()))
+        return opened[-1]
+
+    yield again
+    for index in opened:
+        await index.close()
+
+
+@pytest.fixture
+def index(replica: Callable[[], SqlIndex]) -> SqlIndex:
+    return replica()
+
+
+def record(subject: bytes, *tokens: bytes) -> RecordRow:
+    return RecordRow(record=some(16), version=1, subject=subject, digest=some(), tokens=tokens)
+
+
+def call() -> CallRow:
+    return CallRow(call=some(16), lane="relay", priority=1, contract="0x" + "11" * 20, data=some(100))
+
+
+async def test_head_is_the_latest_version_in_the_first_ones_place(index: SqlIndex) -> None:
+    first = record(some())
+    second = replace(first, version=2, digest=some())
+    await index.apply([first, record(first.subject)])
+    placed = await index.head(first.record)
+    await index.apply([second])
+    head = await index.head(first.record)
+    assert placed is not None
+    assert head == replace(second, seq=placed.seq)
+
+
+async def test_an_unknown_record_has_no_head_and_no_version(index: SqlIndex) -> None:
+    assert await index.head(some(16)) is None
+    assert await index.version(some(16), 1) is None
+
+
+async def test_every_version_is_found_again(index: SqlIndex) -> None:
+    first = record(some())
+    second = replace(first, version=2, digest=some())
+    await index.apply([first])
+    await index.apply([second])
+    found = [await index.version(first.record, number) for number in (1, 2, 3)]
+    assert [version.digest if version else None for version in found] == [first.digest, second.digest, None]
+
+
+async def test_two_versions_may_come_at_once_and_the_last_ones_tokens_count(index: SqlIndex) -> None:
+    old, new = some(), some()
+    first = record(some(), old)
+    await index.apply([first, replace(first, version=2, tokens=(new,))])
+    assert await index.page(first.subject, after=0, limit=9, tokens=[[old]]) == ()
+    assert len(await index.page(first.subject, after=0, limit=9, tokens=[[new]])) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"version": 1}, {"version": 3}, {"version": 2, "subject": bytes(32)}],
+    ids=["a version that is there", "a version ahead", "another patient's"],
+)
+async def test_an_amendment_that_does_not_follow_is_a_conflict(index: SqlIndex, change: dict[str, int | bytes]) -> None:
+    first = record(some())
+    await index.apply([first])
+    with pytest.raises(ConflictError):
+        await index.apply([replace(first, digest=some(), **change)])  # type: ignore[arg-type]
+    head = await index.head(first.record)
+    assert head is not None
+    assert head.digest == first.digest
+
+
+async def test_pages_follow_one_another_and_hold_one_patient(index: SqlIndex) -> None:
+    subject = some()
+    mine = [record(subject) for _ in range(7)]
+    await index.apply([row for each in mine for row in (each, record(some()))])
+    after, seen = 0, []
+    while page := await index.page(subject, after=after, limit=3):
+        assert len(page) <= 3
+        seen += [row.record for row in page]
+        after = page[-1].seq
+    assert seen == [row.record for row in mine]
+
+
+async def test_an_amendment_keeps_its_place_in_the_page(index: SqlIndex) -> None:
+    subject = some()
+    mine = [record(subject) for _ in range(3)]
+    await index.apply(mine)
+    await index.apply([replace(mine[0], version=2, digest=some())])
+    page = await index.page(subject, after=0, limit=9)
+    assert [(row.record, row.version) for row in page] == [
+        (row.record, 2 if at == 0 else 1) for at, row in enumerate(mine)
+    ]
+
+
+async def test_token_groups_are_any_of_inside_and_all_of_outside(index: SqlIndex) -> None:
+    subject, a, b, c = (some() for _ in range(4))
+    ac, bc, b_only = record(subject, a, c), record(subject, b, c), record(subject, b)
+    await index.apply([ac, bc, b_only, record(subject)])
+
+    async def found(*groups: list[bytes]) -> list[bytes]:
+        return [row.record for row in await index.page(subject, after=0, limit=9, tokens=groups)]
+
+    assert await found([a]) == [ac.record]
+    assert await found([a, b]) == [ac.record, bc.record, b_only.record]
+    assert await found([a, b], [c]) == [ac.record, bc.record]
+    assert await found([some()]) == []
+
+
+async def test_any_of_no_token_matches_nothing(index: SqlIndex) -> None:
+    row = record(some(), some())
+    await index.apply([row])
+    assert await index.page(row.subject, after=0, limit=9, tokens=[[]]) == ()
+
+
+async def test_an_amendments_tokens_replace_the_old_ones(index: SqlIndex) -> None:
+    old, new = some(), some()
+    first = record(some(), old)
+    await index.apply([first])
+    await index.apply([replace(first, version=2, tokens=(new,))])
+    assert await index.page(first.subject, after=0, limit=9, tokens=[[old]]) == ()
+    assert len(await index.page(first.subject, after=0, limit=9, tokens=[[new]])) == 1
+
+
+async def test_idempotency_rows_are_found_by_key(index: SqlIndex) -> None:
+    row = IdempotencyRow(key=some(), request=some(), result=some(48))
+    await index.apply([row])
+    assert await index.idempotency(row.key) == row
+    assert await index.idempotency(some()) is None
+
+
+async def test_versions_count_bumps_and_start_at_nothing(index: SqlIndex) -> None:
+    once, twice, never = some(), some(), some()
+    await index.apply([Bump(name=once), Bump(name=twice)])
+    await index.apply([Bump(name=twice)])
+    assert await index.versions_of([once, twice, never]) == {once: 1, twice: 2, never: 0}
+
+
+async def test_versions_of_many_names_come_in_one_answer(index: SqlIndex) -> None:
+    names = [some() for _ in range(1_300)]
+    await index.apply([Bump(name=name) for name in names[::2]])
+    versions = await index.versions_of(names)
+    assert [versions[name] for name in names] == [1, 0] * 650
+
+
+async def test_consents_come_in_order_of_arrival(index: SqlIndex) -> None:
+    subject = some()
+    rows = [ConsentRow(consent=some(), subject=subject, digest=some(), call=some(16)) for _ in range(5)]
+    for row in rows:
+        await index.apply([row, replace(row, consent=some(), subject=some())])
+    assert await index.consents(subject) == tuple(rows)
+    assert await index.consent(rows[3].consent) == rows[3]
+    assert await index.consent(some()) is None
+
+
+async def test_narrowings_come_in_order_of_arrival(index: SqlIndex) -> None:
+    subject = some()
+    rows = [
+        NarrowingRow(kind=kind, subject=subject, target=some(), digest=some(), call=some(16))
+        for kind in (NarrowingKind.REVOKE_ALL, NarrowingKind.REVOKE)
+    ]
+    await index.apply(rows)
+    assert await index.narrowings(subject) == tuple(rows)
+
+
+async def test_a_narrowing_stands_once(index: SqlIndex) -> None:
+    row = NarrowingRow(kind=NarrowingKind.REVOKE, subject=some(), target=some(), digest=some(), call=some(16))
+    await index.apply([row])
+    with pytest.raises(ConflictError):
+        await index.apply([replace(row, digest=some(), call=some(16))])
+
+
+async def test_the_newest_profile_counts(index: SqlIndex) -> None:
+    actor, digests = some(), [some(), some()]
+    for digest in digests:
+        await index.apply([ProfileRow(actor=actor, digest=digest)])
+    assert await index.profile(actor) == digests[-1]
+    assert await index.profile(some()) is None
+
+
+async def test_events_are_found_by_any_key_in_chain_order(index: SqlIndex, url: str) -> None:
+    key, contract = some(), "0x" + "22" * 20
+    wide = encode_args({"amount": 2**255 + 1, "data": b"\x00\xff"})
+    for number, (column, home) in enumerate([("key3", contract), ("key1", contract), ("key2", "0x" + "33" * 20)]):
+        literal = f"x'{key.hex()}'" if url.startswith("sqlite") else f"'\\x{key.hex()}'"
+        filler = (
+            f"x'{bytes([number] * 32).hex()}'" if url.startswith("sqlite") else f"'\\x{bytes([number] * 32).hex()}'"
+        )
+        query(
+            url,
+            f"insert into chain_events (block_hash, log_index, block_number, contract, name, {column}, args,"
+            f" \"transaction\", orphaned_at) values ({filler}, 0, {9 - number}, '{home}', 'Granted', {literal},"
+            f" '{wide}', {filler}, {'null' if number else 12}) returning block_number",
+        )
+    found = await index.events(key, contract=contract)
+    assert [(event.block_number, event.orphaned) for event in found] == [(8, False), (9, True)]
+    assert found[0].args == {"amount": 2**255 + 1, "data": b"\x00\xff"}
+    assert found[0].keys == (key,)
+
+
+def test_joined_values_come_apart_again() -> None:
+    values = (some(16), b"", some(32), b"\x00")
+    assert split_values(join_values(values)) == values
+
+
+async def test_a_challenge_is_spent_once_under_concurrency(replica: Callable[[], SqlIndex]) -> None:
+    one, two = replica(), replica()
+    row = ChallengeRow(nonce=secrets.token_hex(16), message_digest=some(), expires_at=2_000)
+    await one.apply([row])
+    tries = [
+        each.spend_challenge(row.nonce, message_digest=row.message_digest, now=1_000)
+        for each in (one, two)
+        for _ in range(20)
+    ]
+    assert sum(await asyncio.gather(*tries)) == 1
+
+
+async def test_a_challenge_with_another_message_or_too_late_is_not_spent(index: SqlIndex) -> None:
+    row = ChallengeRow(nonce=secrets.token_hex(16), message_digest=some(), expires_at=2_000)
+    await index.apply([row])
+    assert not await index.spend_challenge(row.nonce, message_digest=some(), now=1_000)
+    assert not await index.spend_challenge("unknown", message_digest=row.message_digest, now=1_000)
+    assert not await index.spend_challenge(row.nonce, message_digest=row.message_digest, now=2_000)
+
+
+async def test_unfinished_sign_ins_do_not_pile_up(index: SqlIndex, url: str) -> None:
+    rows = [ChallengeRow(nonce=secrets.token_hex(16), message_digest=some(), expires_at=2_000) for _ in range(30)]
+    await index.apply(rows)
+    await index.spend_challenge("unknown", message_digest=some(), now=3_000)
+    assert query(url, "select count(*) from challenges") == [(0,)]
+
+
+async def test_a_session_ends_at_its_time(index: SqlIndex) -> None:
+    row = SessionRow(token_digest=some(), actor=some(), expires_at=2_000)
+    await index.apply([row])
+    assert await index.session(row.token_digest, now=1_999) == row
+    assert await index.session(row.token_digest, now=2_000) is None
+    assert await index.session(some(), now=1) is None
+
+
+async def test_an_intended_call_is_told_as_such(index: SqlIndex) -> None:
+    row = call()
+    await index.apply([row])
+    assert await index.call_transaction(row.call) == ("INTENDED", None, None)
+
+
+async def test_a_taken_key_leaves_nothing_of_the_rest(index: SqlIndex) -> None:
+    taken = call()
+    await index.apply([taken])
+    session = SessionRow(token_digest=some(), actor=some(), expires_at=2_000)
+    ticket = TicketRow(log=some(), leaf=some(), values=(some(),), cid_digest=some(), locator=some())
+    with pytest.raises(ConflictError):
+        await index.apply([session, ticket, taken])
+    assert await index.session(session.token_digest, now=1) is None
+
+
+async def test_a_pinned_value_stays(index: SqlIndex) -> None:
+    assert await index.meta("chain_id") is None
+    assert await index.set_meta("chain_id", b"1") == b"1"
+    assert await index.set_meta("chain_id", b"2") == b"1"
+    assert await index.meta("chain_id") == b"1"
+
+
+async def test_a_replica_reads_what_another_has_acknowledged(replica: Callable[[], SqlIndex]) -> None:
+    one, two = replica(), replica()
+    for _ in range(50):
+        name = some()
+        await one.apply([Bump(name=name)])
+        assert (await two.versions_of([name]))[name] == 1
+
+
+async def test_the_check_passes_on_a_living_database(index: SqlIndex) -> None:
+    await index.check()
+
+
+@pytest.mark.parametrize("url", ["mysql://x/y", "sqlite://", "sqlite:///:memory:"])
+def test_another_database_is_refused_by_name(url: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        SqlIndex.open(url, clock=SystemClock())
+    assert refused.value.field == ("database_url",)
+
+
+def test_a_missing_file_is_no_empty_index(tmp_path: Path) -> None:
+    with pytest.raises(UpstreamError):
+        SqlIndex.open(f"sqlite:///{tmp_path}/none.db", clock=SystemClock())
+
+
+async def test_a_database_that_is_down_is_said_so_in_time() -> None:
+    index = SqlIndex.open("postgresql+psycopg://consentry@127.0.0.1:9/none", clock=SystemClock())
+    start = time.monotonic()
+    with pytest.raises(UpstreamError):
+        await index.head(some(16))
+    await index.close()
+    assert time.monotonic() - start < 9
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+async def test_a_lost_session_costs_a_read_nothing(index: SqlIndex, url: str) -> None:
+    await index.set_meta("chain_id", b"1")
+    query(
+        url,
+        "select pg_terminate_backend(pid) from pg_stat_activity"
+        " where datname = current_database() and pid <> pg_backend_pid()",
+    )
+    assert await index.meta("chain_id") == b"1"
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_page_is_found_by_its_index(url: str) -> None:
+    plan = query(url, "explain query plan select * from records where subject = x'00' and seq > 5 order by seq limit 3")
+    assert [row[3] for row in plan] == ["SEARCH records USING INDEX ix_records_subject_seq (subject=? AND seq>?)"]
