@@ -14,6 +14,7 @@ from anchoring.model import (
     Call,
     CallFate,
     Event,
+    Head,
     IntendedCall,
     LogName,
     SentCall,
@@ -23,7 +24,8 @@ from anchoring.model import (
 
 class ManifestSink(Protocol):
     async def put(self, manifest: bytes) -> str:
-        """Durable and pinned on return; the same bytes give the same CID text. Raises when in doubt: put again."""
+        """Durable and pinned on return; the same bytes give the same CID text. Raises StoreUnavailable when in doubt,
+        and nothing else: it is put again."""
         ...
 
 
@@ -143,6 +145,12 @@ class AnchorCalls(Protocol):
 
     async def anchorer_of(self, log: bytes) -> str | None:
         """The account that anchors a log, at the newest block; None while it is not open."""
+        ...
+
+
+class IndexedHead(Protocol):
+    def head(self) -> Head:
+        """What the index stands on; no I/O."""
         ...
 
 

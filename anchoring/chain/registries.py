@@ -14,7 +14,7 @@ from eth_abi.exceptions import DecodingError
 from anchoring.chain.abi import ANCHOR, CONSENT, IDENTITY, EventShape, Method, contract
 from anchoring.chain.client import ChainClient, Json, octets, quantity
 from anchoring.errors import ChainRefused, ChainUnavailable
-from anchoring.model import Call, Event, LogName
+from anchoring.model import BlockRef, Call, Event, LogName
 
 RELAY: Final = "relay"
 ANCHORS: Final = "anchor"
@@ -132,6 +132,19 @@ class Registries:
         block_number, _ = await self._read(self.addresses.anchor, method, log, root, block="latest")
         return int(block_number)
 
+    async def standing(self, call: Call) -> tuple[bytes, BlockRef] | None:
+        """Where what an `anchor` call asks for already stands on chain: (transaction, block); None if it does not."""
+        named = _anchored_root(call)
+        if named is None or not (number := await self.anchored_at(*named)):
+            return None
+        topics = ["0x" + contract(ANCHOR).topic("Anchored").hex(), "0x" + named[0].hex()]
+        at = hex(number)
+        asked: Json = {"fromBlock": at, "toBlock": at, "address": self.addresses.anchor, "topics": topics}
+        for event in self.events(await self._client.call("eth_getLogs", asked)):
+            if event.args.get("root") == named[1]:
+                return event.transaction, BlockRef(number=number, hash=event.block_hash, parent=b"", timestamp=0)
+        return None
+
     # Events
 
     def log_filter(self, *, first: int, last: int) -> Json:
@@ -183,7 +196,7 @@ class Registries:
         return _call(self.addresses.consent, data, lane=RELAY, priority=priority)
 
 
-def anchored_root(call: Call) -> tuple[bytes, bytes] | None:
+def _anchored_root(call: Call) -> tuple[bytes, bytes] | None:
     """(log, root) of an `anchor` call; None for any other."""
     method = contract(ANCHOR).methods["anchor"]
     if call.data[:4] != method.selector or len(call.data) < 4 + 64:

@@ -6,6 +6,7 @@ The zero chain id and pre-EIP-155 transactions are never signed, so a transactio
 from dataclasses import dataclass
 from typing import Any, Final
 
+import rlp  # type: ignore[import-untyped]  # ships no types
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
@@ -24,9 +25,19 @@ class Fees:
     most: int
     tip: int
 
-    def bumped(self) -> "Fees":
-        """Enough more to replace a transaction that has these."""
-        return Fees(most=_raised(self.most), tip=_raised(self.tip))
+    def bumped(self, *, at_least: "Fees") -> "Fees":
+        """Enough more to replace a transaction that has these. What is free stays free: some accounts own nothing."""
+        if self.most == 0 and at_least.most == 0:
+            return self
+        return Fees(most=max(_raised(self.most), at_least.most), tip=max(_raised(self.tip), at_least.tip))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a signed transaction offers."""
+
+    fees: Fees
+    gas: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +82,13 @@ def fees_for(*, base_fee: int, suggested_tip: int) -> Fees:
     if base_fee == 0:
         return Fees(most=0, tip=0)
     return Fees(most=2 * base_fee + suggested_tip, tip=suggested_tip)
+
+
+def terms_of(raw: bytes) -> Terms:
+    """Reads back what `Signer.sign` wrote (EIP-1559: 2 ‖ rlp([chain id, nonce, tip, most, gas, …]))."""
+    fields = rlp.decode(raw[1:])
+    tip, most, gas = (int.from_bytes(field, "big") for field in fields[2:5])
+    return Terms(fees=Fees(most=most, tip=tip), gas=gas)
 
 
 def _raised(fee: int) -> int:

@@ -1,0 +1,200 @@
+"""Deploys the registries, and tells at each start whether a chain still holds them.
+
+A deployment is written down by whoever asked for it (`Deployment.to_json`); losing that file loses nothing but the way
+to the contracts. An interrupted deployment is simply done again: what it left on chain belongs to nobody's data.
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from eth_utils.address import to_checksum_address
+
+from anchoring.chain.abi import ANCHOR, CONSENT, IDENTITY, P256_VERIFIER, WEBAUTHN_VERIFIER, contract
+from anchoring.chain.client import ChainClient, Json, octets, quantity
+from anchoring.chain.lane import suggested_fees
+from anchoring.chain.registries import Addresses
+from anchoring.chain.signer import Signer
+from anchoring.errors import ChainMismatch, ChainRefused, ChainUnavailable
+from anchoring.merkle import keccak256
+from anchoring.model import LogName
+from anchoring.proof import gateway_id
+
+MINED_SECONDS: Final = 120.0
+_GAS_MARGIN: Final = 1.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """Where the contracts are, and on which chain. `codes`: keccak-256 of each contract's code, by name, hex;
+    `gateway`: the registered gateway's id, hex; `block`: nothing of ours lies below it."""
+
+    chain_id: int
+    genesis: str
+    block: int
+    identity_registry: str
+    consent_registry: str
+    anchor_registry: str
+    p256_verifier: str
+    webauthn_verifier: str
+    gateway: str
+    owner: str
+    codes: dict[str, str]
+
+    @property
+    def addresses(self) -> Addresses:
+        return Addresses(identity=self.identity_registry, consent=self.consent_registry, anchor=self.anchor_registry)
+
+    def by_name(self) -> dict[str, str]:
+        """Address of each contract."""
+        return {
+            IDENTITY: self.identity_registry,
+            CONSENT: self.consent_registry,
+            ANCHOR: self.anchor_registry,
+            P256_VERIFIER: self.p256_verifier,
+            WEBAUTHN_VERIFIER: self.webauthn_verifier,
+        }
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Deployment":
+        """Raises ChainMismatch for what `to_json` never wrote."""
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError) as e:
+            raise ChainMismatch("the deployment file is damaged: restore it, or deploy anew") from e
+
+
+async def deploy(
+    client: ChainClient,
+    signer: Signer,
+    *,
+    enrollers: Sequence[str],
+    consent_types: Sequence[bytes],
+    salt: bytes,
+    receipt_key: bytes,
+) -> Deployment:
+    """Verifiers, registries and the gateway's registration, all sent by `signer`, who becomes admin and owner.
+
+    `enrollers`: the addresses that may enrol; the relay's account must be among them;
+    `consent_types`: EIP-712 type hashes; `salt` 32 bytes; `receipt_key`: raw Ed25519 public key.
+    Raises ChainUnavailable, ChainRefused; then do it again.
+    """
+    sender = _Sender(client, signer)
+    chain_id, genesis = await _identity_of(client)
+    p256 = await sender.create(P256_VERIFIER)
+    webauthn = await sender.create(WEBAUTHN_VERIFIER)
+    identity = await sender.create(IDENTITY, signer.address, list(enrollers), [p256, webauthn])
+    first = sender.block
+    consent = await sender.create(CONSENT, identity, list(consent_types))
+    anchor = await sender.create(ANCHOR, identity)
+    await sender.send(identity, contract(IDENTITY).methods["registerGateway"].encode(salt, receipt_key))
+    deployment = Deployment(
+        chain_id=chain_id,
+        genesis="0x" + genesis.hex(),
+        block=first,
+        identity_registry=identity,
+        consent_registry=consent,
+        anchor_registry=anchor,
+        p256_verifier=p256,
+        webauthn_verifier=webauthn,
+        gateway="0x" + gateway_id(bytes.fromhex(signer.address[2:]), salt).hex(),
+        owner=signer.address,
+        codes={},
+    )
+    codes = {name: await _code(client, address) for name, address in deployment.by_name().items()}
+    return Deployment(
+        **{**asdict(deployment), "codes": {name: "0x" + keccak256(code).hex() for name, code in codes.items()}}
+    )
+
+
+async def open_log(
+    client: ChainClient, signer: Signer, deployment: Deployment, *, name: LogName, anchorer: str
+) -> None:
+    """Opens a log at once, as the gateway's owner; what is open already stays. The worker opens later ones itself."""
+    data = contract(ANCHOR).methods["openLog"].encode(name.gateway, name.writer, name.kind.on_chain, anchorer)
+    await _Sender(client, signer).send(deployment.anchor_registry, data)
+
+
+async def check(client: ChainClient, deployment: Deployment) -> None:
+    """Returns if this is the deployment's chain and each contract's code is the checked-in one (up to the values that
+    a deployment fills in) and the very one that was deployed. Raises ChainMismatch, saying what to do."""
+    chain_id, genesis = await _identity_of(client)
+    if chain_id != deployment.chain_id:
+        raise ChainMismatch(
+            f"the node at the chain URL serves chain {chain_id}, this data belongs to chain {deployment.chain_id}:"
+            " point the chain URL at the right node, or start with another data folder"
+        )
+    if "0x" + genesis.hex() != deployment.genesis:
+        raise ChainMismatch(
+            f"chain {chain_id} has another genesis block than the one deployed to: its data was reset or replaced;"
+            " restore the chain's data, or start with another data folder"
+        )
+    for name, address in deployment.by_name().items():
+        code = await _code(client, address)
+        if not code:
+            raise ChainMismatch(f"no {name} at {address}: deploy first, or point to the right chain")
+        artifact = contract(name)
+        recorded = deployment.codes.get(name) == "0x" + keccak256(code).hex()
+        if not recorded or artifact.blank_immutables(code) != artifact.blank_immutables(artifact.deployed):
+            raise ChainMismatch(
+                f"the code at {address} is not the {name} of this version: use the version that deployed it,"
+                " or deploy anew"
+            )
+
+
+class _Sender:
+    """Sends one transaction after another and waits for each. For deployments alone; lanes do the rest."""
+
+    def __init__(self, client: ChainClient, signer: Signer) -> None:
+        self._client = client
+        self._signer = signer
+        self.block = 0
+
+    async def create(self, name: str, *arguments: object) -> str:
+        receipt = await self._mined(to=None, data=contract(name).creation(*arguments))
+        address = receipt.get("contractAddress")
+        if not isinstance(address, str):
+            raise ChainUnavailable(f"the receipt of {name} names no contract")
+        return str(to_checksum_address(address))
+
+    async def send(self, to: str, data: bytes) -> None:
+        await self._mined(to=to, data=data)
+
+    async def _mined(self, *, to: str | None, data: bytes) -> dict[str, Json]:
+        account = self._signer.address
+        asked: dict[str, Json] = {"from": account, "data": "0x" + data.hex(), **({"to": to} if to else {})}
+        gas = int(quantity(await self._client.call("eth_estimateGas", asked)) * _GAS_MARGIN)
+        nonce = quantity(await self._client.call("eth_getTransactionCount", account, "latest"))
+        fees = await suggested_fees(self._client)
+        signed = self._signer.sign(to=to, data=data, nonce=nonce, gas=gas, fees=fees)
+        await self._client.call("eth_sendRawTransaction", "0x" + signed.raw.hex())
+        return await self._receipt(signed.hash)
+
+    async def _receipt(self, transaction: bytes) -> dict[str, Json]:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + MINED_SECONDS
+        while loop.time() < deadline:
+            (found,) = await self._client.batch([("eth_getTransactionReceipt", ("0x" + transaction.hex(),))])
+            if isinstance(found, dict):
+                if quantity(found.get("status")) != 1:
+                    raise ChainRefused("a transaction of the deployment reverted")
+                self.block = quantity(found.get("blockNumber"))
+                return found
+            await asyncio.sleep(0.05)
+        raise ChainUnavailable(f"a transaction of the deployment was not mined within {MINED_SECONDS:g} s")
+
+
+async def _identity_of(client: ChainClient) -> tuple[int, bytes]:
+    genesis = await client.block(0)
+    if genesis is None:
+        raise ChainUnavailable("the node has no genesis block")
+    return await client.chain_id(), genesis.hash
+
+
+async def _code(client: ChainClient, address: str) -> bytes:
+    return octets(await client.call("eth_getCode", address, "latest"))

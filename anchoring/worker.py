@@ -1,0 +1,177 @@
+"""Moves tickets: queued → batched → submitted → anchored → final. Each leaf is anchored exactly once.
+
+1. Open a log that is new on chain, and wait until it is open.
+2. Close a batch when it is full or old enough: put its manifest durably, then write the cut.
+3. Let batches follow what the index says of them; send again what the chain refused for a reason that has passed.
+
+Several workers may run: a cut takes its tickets only while they are free, all or none. Not done here: sending (the
+anchor lane) and looking at the chain (the follower).
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Final
+
+from anchoring.batcher import BatchPolicy, Cut, cut, is_due
+from anchoring.errors import AnchoringError
+from anchoring.model import LEAF_ENCODING, Batch, LogKind, LogName, Ticket
+from anchoring.ports import AnchorCalls, Clock, IndexedHead, ManifestSink, TicketStore
+from anchoring.proof import log_id
+
+TICK_SECONDS: Final = 0.25
+RECHECK_SECONDS: Final = 30.0
+"""How often an open log is asked for again: a reorganization may have closed it."""
+
+
+class AnchorWorker:
+    """Run it with `run`, end it with `stop`. `writer` and `gateway` name the records' log; audit logs name themselves
+    in their leaves. `anchorer`: the anchor lane's account; `head`: the follower's."""
+
+    def __init__(
+        self,
+        *,
+        store: TicketStore,
+        calls: AnchorCalls,
+        manifests: ManifestSink,
+        head: IndexedHead,
+        clock: Clock,
+        gateway: bytes,
+        writer: bytes,
+        anchorer: str,
+        finality: int,
+        policy: BatchPolicy | None = None,
+    ) -> None:
+        self._store = store
+        self._calls = calls
+        self._manifests = manifests
+        self._head = head
+        self._clock = clock
+        self._gateway = gateway
+        self._records = LogName(gateway=gateway, writer=writer, kind=LogKind.RECORDS)
+        self._anchorer = anchorer
+        self._finality = finality
+        self._policy = policy or BatchPolicy()
+        self._first_seen: dict[bytes, tuple[int, float]] = {}
+        self._open_until: dict[bytes, float] = {}
+        self._started = False
+        self._work = asyncio.Event()
+        self._stopping = False
+        self.trouble: str | None = None
+        """What keeps tickets from moving, in words for an operator; None while all is well."""
+
+    def wake(self) -> None:
+        """Says that tickets or blocks are new; no I/O."""
+        self._work.set()
+
+    def stop(self) -> None:
+        """Ends `run` after the step that is under way."""
+        self._stopping = True
+        self._work.set()
+
+    async def run(self) -> None:
+        """Steps until `stop`. An unreachable chain, database or block store is tried again."""
+        while not self._stopping:
+            self._work.clear()
+            self.trouble = None
+            moved = False
+            try:
+                moved = await self.step()
+            except AnchoringError as e:
+                self.trouble = str(e)
+            if not moved:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._work.wait(), TICK_SECONDS)
+
+    async def step(self, *, drain: bool = False) -> bool:
+        """One round; True if a batch was cut. `drain` closes batches whatever their age. Raises AnchoringError."""
+        await self._settle()
+        waiting = await self._store.waiting(limit=self._policy.size)
+        by_log: dict[bytes, list[Ticket]] = {}
+        for ticket in waiting:
+            by_log.setdefault(ticket.log, []).append(ticket)
+        moved = False
+        for log, tickets in by_log.items():
+            if is_due(self._policy, waiting=len(tickets), oldest_age=self._age(tickets, drain=drain)):
+                moved = await self._close(log, tickets) or moved
+        self._first_seen = {log: seen for log, seen in self._first_seen.items() if log in by_log}
+        self._started = True
+        return moved
+
+    def _age(self, tickets: Sequence[Ticket], *, drain: bool) -> float:
+        """Seconds since the oldest was first seen. What waited before this worker started has waited long enough."""
+        oldest, now = tickets[0], self._clock.monotonic()
+        if drain or not self._started:
+            return float("inf")
+        seq, since = self._first_seen.get(oldest.log, (-1, now))
+        if seq != oldest.seq:
+            self._first_seen[oldest.log] = (oldest.seq, now)
+            return 0.0
+        return now - since
+
+    # 1. Logs
+
+    async def _is_open(self, log: bytes, name: LogName) -> bool:
+        """Whether the log takes our roots now; if it is not open yet, it will be."""
+        now = self._clock.monotonic()
+        if now < self._open_until.get(log, 0.0):
+            return True
+        anchorer = await self._calls.anchorer_of(log)
+        if anchorer is None:
+            await self._store.intend(self._calls.open_log(name, anchorer=self._anchorer), now=int(self._clock.now()))
+            return False
+        if anchorer.lower() != self._anchorer.lower():
+            self.trouble = f"log 0x{log.hex()} takes roots from {anchorer}, not from {self._anchorer}: setAnchorer"
+            return False
+        self._open_until[log] = now + RECHECK_SECONDS
+        return True
+
+    def _name(self, log: bytes, ticket: Ticket) -> LogName | None:
+        """The name behind a log id, checked: records' is known, an audit leaf's first value is its writer."""
+        if log_id(self._records) == log:
+            return self._records
+        if len(ticket.values) == len(LEAF_ENCODING[LogKind.AUDIT]) and len(ticket.values[0]) == 32:
+            name = LogName(gateway=self._gateway, writer=ticket.values[0], kind=LogKind.AUDIT)
+            return name if log_id(name) == log else None
+        return None
+
+    # 2. Batches
+
+    async def _close(self, log: bytes, tickets: Sequence[Ticket]) -> bool:
+        name = self._name(log, tickets[0])
+        if name is None:
+            self.trouble = f"tickets of log 0x{log.hex()}, which is none of this gateway's"
+            return False
+        if not await self._is_open(log, name):
+            return False
+        return await self._write(cut(tickets))
+
+    async def _write(self, batch: Cut) -> bool:
+        """COMMIT POINTS, in this order. The manifest is durable: a crash here leaves a block that nothing names, and
+        the tickets still queued. The cut is written: batch, tickets and call are fixed together, and the lane sends
+        the call however often this process dies. A batch is never cut again."""
+        cid = await self._manifests.put(batch.manifest)
+        call = self._calls.anchor(
+            log=batch.log, root=batch.root, manifest_digest=batch.manifest_digest, count=len(batch.tickets)
+        )
+        return await self._store.write_cut(batch, manifest_cid=cid, call=call, now=int(self._clock.now()))
+
+    # 3. Batches under way
+
+    async def _settle(self) -> None:
+        await self._store.settle(head=self._head.head().number, finality=self._finality)
+        for batch, error in await self._store.refused():
+            if error not in ("NotAnchorer", "AlreadyAnchored"):
+                self.trouble = f"the chain refuses root 0x{batch.root.hex()}: {error}"
+                continue
+            # NotAnchorer: a reorganization closed the log, and its opening is on its way again. AlreadyAnchored: the
+            # event was not readable yet. Both pass; the same bytes go out.
+            self._open_until.pop(batch.log, None)
+            if error == "AlreadyAnchored" or await self._reopen(batch):
+                await self._store.retry(batch)
+
+    async def _reopen(self, batch: Batch) -> bool:
+        leaves = await self._store.leaves_of(batch.id)
+        ticket, _ = (await self._store.batches_of(leaves[:1]))[leaves[0]]
+        name = self._name(batch.log, ticket)
+        return name is not None and await self._is_open(batch.log, name)
