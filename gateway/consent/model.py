@@ -156,7 +156,7 @@ class AccessRequest:
 class DecisionFacts:
     """Verified facts of a record, opened under the facts key; of a record to be written, read from its resource.
 
-    `labels`: the record's own, and, of an old version, the current ones too. `period`: (start, end) seconds since
+    `codes`: what it is about, for permits; `mentioned`: every coding in it, for denies. `labels`: its own, and, of an old version, the current ones too. `period`: (start, end) seconds since
     1970, None where the resource has no date. `inline`: labels inside the resource by JSON pointer of the part.
     """
 
@@ -165,6 +165,7 @@ class DecisionFacts:
     resource_type: str
     contained_types: frozenset[str]
     codes: frozenset[str]
+    mentioned: frozenset[str]
     labels: frozenset[str]
     author: ActorId | None
     period: tuple[float, float] | None

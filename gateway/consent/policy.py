@@ -167,7 +167,7 @@ def denies(grant: Grant, request: AccessRequest, facts: DecisionFacts, as_of: As
     types = scope.resource_types
     if types and facts.resource_type not in types and not facts.contained_types & frozenset(types):
         return False
-    if scope.codes and not facts.codes & frozenset(scope.codes):
+    if scope.codes and not facts.mentioned & frozenset(scope.codes):
         return False
     if scope.authors and facts.author is not None and facts.author not in scope.authors:
         return False

@@ -47,7 +47,8 @@ LOG_DOMAIN = Domain(DomainKind.LOG.value, bytes(32))
 class RecordFacts(msgspec.Struct, frozen=True, array_like=True, tag="record"):
     """What a decision needs of one version of a record.
 
-    `recorded_at` milliseconds since 1970; `period` (start, end) seconds since 1970; `inline` labels by JSON pointer;
+    `recorded_at` milliseconds since 1970; `codes` what it is about, `mentioned` every
+    coding in it; `period` (start, end) seconds since 1970; `inline` labels by JSON pointer;
     `previous` digest of the version before, or empty; `content_commitment` sha-256(0x01 ‖ content_salt ‖ RFC 8785),
     `octets_commitment` sha-256(0x02 ‖ octets_salt ‖ octets); `author_signature` over the content commitment, or empty.
     """
@@ -61,8 +62,10 @@ class RecordFacts(msgspec.Struct, frozen=True, array_like=True, tag="record"):
     labels: tuple[str, ...]
     given_labels: tuple[str, ...]
     codes: tuple[str, ...]
+    mentioned: tuple[str, ...]
     period: tuple[float, float] | None
     inline: dict[str, tuple[str, ...]]
+    subject_references: tuple[str, ...]
     previous: bytes
     idempotency: bytes
     content_salt: bytes

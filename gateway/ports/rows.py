@@ -23,7 +23,8 @@ class Bump:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRow:
-    """One version of a record. `seq` orders a patient's records; the ledger assigns it (0 when not yet stored)."""
+    """One version of a record. `seq` orders a patient's records; the ledger assigns it (0 when not yet stored).
+    `tree`: the digest is of a dag-pb root, not of a raw block."""
 
     record: bytes
     version: int
@@ -31,6 +32,7 @@ class RecordRow:
     digest: bytes
     tokens: tuple[bytes, ...] = ()
     seq: int = 0
+    tree: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +156,7 @@ class EntryRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredEntry:
-    """An audit entry as it lies in the index. `receipt_digest`: SHA-256 of the signed receipt text (empty: of no octets);
+    """An audit entry as it lies in the index. `receipt_digest`: SHA-256 of the signed receipt text (or of no octets);
     the hash covers it, so without it no reader could compute the chain again."""
 
     writer: bytes

@@ -1,0 +1,161 @@
+"""Bytes to facts to content: every block is hashed against its CID, bound to the row that named it, and opened.
+
+Facts open for the decision; content opens for its Permit alone. Facts are kept by digest, content never is.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from gateway import jsontext
+from gateway.consent.model import DecisionFacts, Permit
+from gateway.crypto import envelope
+from gateway.crypto.keys import DomainKey, KeyRing
+from gateway.crypto.model import RecordFacts, subject_domain
+from gateway.errors import IntegrityError
+from gateway.ids import ActorId, RecordId, SubjectId
+from gateway.ports.anchors import Anchors
+from gateway.ports.rows import RecordRow
+from gateway.records.model import RecordFilter
+from gateway.records.redaction import redact
+from gateway.storage.dag import DagLimits
+from gateway.storage.model import Cid, Codec
+from gateway.storage.service import Blocks
+
+HELD = 20_000
+_TREE = DagLimits(content=envelope.LARGEST)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is kept of a verified block: its facts, never its content."""
+
+    facts: RecordFacts
+    decision_facts: DecisionFacts
+    facts_commitment: bytes
+    leaf: bytes
+    cid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A verified block of the row that named it."""
+
+    known: Known
+    opened: envelope.Opened[RecordFacts] = field(repr=False)
+    key: DomainKey = field(repr=False)
+
+
+class Opening:
+    """Finds and opens; decides nothing."""
+
+    def __init__(self, *, blocks: Blocks, keys: KeyRing, anchors: Anchors) -> None:
+        self._blocks = blocks
+        self._keys = keys
+        self._anchors = anchors
+        self._known: OrderedDict[bytes, Known] = OrderedDict()
+
+    async def find(self, row: RecordRow) -> Found:
+        """The facts of a version. Raises IntegrityError for whatever is not what the row and the CID say."""
+        cid = Cid.from_digest(row.digest, codec=Codec.DAG_PB if row.tree else Codec.RAW)
+        block = self._blocks.get_now(cid) if not row.tree else None
+        if block is None:
+            block = await self._fetch(cid, tree=row.tree)
+        located = envelope.locate(block, self._keys.log)
+        if (located.record, located.version) != (row.record, row.version):
+            raise IntegrityError("the block is of another record or version")
+        key = self._keys.held(located.key_id) or await self._keys.by_id(located.key_id)
+        if key.domain != subject_domain(row.subject):
+            raise IntegrityError("the block is sealed under another subject's key")
+        known = self._known.get(row.digest)
+        if known is None:
+            opened = envelope.open_facts(located, key)
+            facts = opened.facts
+            if not isinstance(facts, RecordFacts) or facts.subject != row.subject:
+                raise IntegrityError("the block is no record of this subject")
+            known = self._keep(row, facts, opened.commitment, str(cid))
+        return Found(
+            known=known,
+            opened=envelope.Opened(located=located, facts=known.facts, commitment=known.facts_commitment),
+            key=key,
+        )
+
+    def content(self, permit: Permit, found: Found, *, now: float) -> bytes:
+        """JSON text, after the permit's obligations."""
+        content = envelope.open_content(permit, found.opened, found.key, now=now)
+        if not permit.obligations:
+            return content
+        return jsontext.dumps(redact(jsontext.loads(content), frozenset(permit.obligations)))
+
+    async def subject_key(self, subject: SubjectId) -> DomainKey | None:
+        domain = subject_domain(subject)
+        return self._keys.held_of(domain) or await self._keys.existing(domain)
+
+    async def _fetch(self, cid: Cid, *, tree: bool) -> bytes:
+        if not tree:
+            return await self._blocks.get(cid)
+        return b"".join([part async for part in self._blocks.read_content(cid, limits=_TREE)])
+
+    def _keep(self, row: RecordRow, facts: RecordFacts, commitment: bytes, cid: str) -> Known:
+        known = Known(
+            facts=facts,
+            decision_facts=decision_facts(facts, RecordId(row.record)),
+            facts_commitment=commitment,
+            leaf=self._anchors.leaf(leaf_values(row, facts.content_commitment, commitment), kind="records"),
+            cid=cid,
+        )
+        self._known[row.digest] = known
+        if len(self._known) > HELD:
+            self._known.popitem(last=False)
+        return known
+
+
+def leaf_values(row: RecordRow, content_commitment: bytes, facts_commitment: bytes) -> tuple[bytes, ...]:
+    """As `AnchorProof.leafValues` of the public schema has them."""
+    return (row.record, row.version.to_bytes(4, "big"), row.digest, content_commitment, facts_commitment)
+
+
+def decision_facts(facts: RecordFacts, record: RecordId | None) -> DecisionFacts:
+    """Sealed facts as a decision sees them."""
+    return DecisionFacts(
+        subject=SubjectId(facts.subject),
+        record=record,
+        resource_type=facts.resource_type,
+        contained_types=frozenset(facts.contained_types),
+        codes=frozenset(facts.codes),
+        mentioned=frozenset(facts.mentioned),
+        labels=frozenset(facts.labels),
+        author=ActorId(facts.author),
+        period=facts.period,
+        inline={part: frozenset(labels) for part, labels in facts.inline.items()},
+    )
+
+
+def search_tokens(key: DomainKey, facts: RecordFacts) -> tuple[bytes, ...]:
+    """Equal only within a patient: the type and each code."""
+    return tuple({type_token(key, facts.resource_type), *(code_token(key, code) for code in facts.codes)})
+
+
+def filter_tokens(key: DomainKey, wanted: RecordFilter) -> tuple[tuple[bytes, ...], ...]:
+    """Any of the types, and the code."""
+    types = tuple(type_token(key, name) for name in wanted.resource_types)
+    code = () if wanted.code is None else (code_token(key, wanted.code),)
+    return tuple(part for part in (types, code) if part)
+
+
+def in_period(facts: RecordFacts, wanted: RecordFilter) -> bool:
+    """Whether the clinical period meets the filter's; without a date only an unbounded filter is met."""
+    if wanted.start is None and wanted.end is None:
+        return True
+    if facts.period is None:
+        return False
+    start = float("-inf") if wanted.start is None else wanted.start.timestamp()
+    end = float("inf") if wanted.end is None else wanted.end.timestamp()
+    return facts.period[0] <= end and start <= facts.period[1]
+
+
+def type_token(key: DomainKey, resource_type: str) -> bytes:
+    return key.token(b"type", resource_type.encode())
+
+
+def code_token(key: DomainKey, code: str) -> bytes:
+    return key.token(b"code", code.encode())

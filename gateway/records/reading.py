@@ -1,0 +1,314 @@
+"""The read corridor: locate, verify, open facts, decide, open content, redact, audit; and only then release.
+
+The ledger compares a decision's guards inside the transaction that makes its audit entry durable: what moved in
+between is gathered and decided again, so a revocation that has returned is never outrun.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+
+from gateway import jsontext
+from gateway.audit.model import Outcome
+from gateway.audit.service import Audit, Event, moment
+from gateway.consent import policy
+from gateway.consent.model import AccessRequest, Action, Deny, Permit, Purpose
+from gateway.consent.service import requester, topic
+from gateway.consent.standing import Standing, Standings
+from gateway.crypto.model import RecordFacts
+from gateway.errors import ConflictError, DeniedError, LimitError, StaleError
+from gateway.identity.model import Caller
+from gateway.identity.service import Identity
+from gateway.ids import ActorId, DecisionId, RecordId, SubjectId
+from gateway.ports.anchors import Anchors, AnchorState
+from gateway.ports.bus import Bus
+from gateway.ports.chain import ChainFacts
+from gateway.ports.clock import Clock
+from gateway.ports.index import Index
+from gateway.ports.ledger import Appended, Stale, Taken
+from gateway.ports.rows import Guard, RecordRow
+from gateway.records.model import RecordFilter, RecordPage, Released
+from gateway.records.opening import Found, Opening, filter_tokens, in_period
+
+TRIES = 8
+"""How often a decision is made again when its guards moved, before the answer is STALE."""
+PAGE_CEILING = 100
+SCAN_CEILING = 1_000
+"""Records looked at for one page: what is refused is skipped, and the cursor goes on from there."""
+_CURSOR = b"records"
+_ALL = RecordFilter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A decision not yet acknowledged: what the audit will say, and what would be released."""
+
+    event: Event
+    guards: tuple[Guard, ...]
+    receipt: dict[str, jsontext.JsonValue] | None
+    release: Callable[[Appended, AnchorState], Released] | None
+    leaf: bytes
+
+
+class Reading:
+    """Reads, pages and subscriptions go through `_answer`, and through nothing else."""
+
+    def __init__(
+        self,
+        *,
+        identity: Identity,
+        standings: Standings,
+        audit: Audit,
+        index: Index,
+        opening: Opening,
+        anchors: Anchors,
+        bus: Bus,
+        clock: Clock,
+        deployment: ChainFacts,
+    ) -> None:
+        self._identity = identity
+        self._standings = standings
+        self._audit = audit
+        self._index = index
+        self._opening = opening
+        self._anchors = anchors
+        self._bus = bus
+        self._clock = clock
+        self._deployment: dict[str, jsontext.JsonValue] = {
+            "chainId": deployment.chain_id,
+            "gateway": "0x" + deployment.gateway.hex(),
+            "registry": deployment.consent_registry,
+        }
+
+    async def read(self, caller: Caller, record: RecordId, *, purpose: Purpose) -> Released:
+        """The present version. DeniedError for all that is refused, and for what does not exist."""
+        for _ in range(TRIES):
+            answer = await self._answer(caller, await self._index.head(record), record, purpose)
+            if answer is None:
+                raise AssertionError("an empty filter leaves nothing out")
+            appended = await self._audit.append(answer.event, guards=answer.guards, receipt=answer.receipt)
+            if isinstance(appended, Appended):
+                if answer.release is None:
+                    raise DeniedError(answer.event.reason, decision_id=answer.event.decision)
+                (state,) = await self._anchors.states((answer.leaf,))
+                return answer.release(appended, state)
+            caller = await self._gather_again(caller, appended)
+        raise StaleError("the patient's records and consents keep changing; try again")
+
+    async def page(
+        self,
+        caller: Caller,
+        subject: SubjectId,
+        *,
+        purpose: Purpose,
+        filter: RecordFilter,
+        first: int,
+        after: str | None,
+    ) -> RecordPage:
+        """Records that the caller may read, in the order of their first versions. What is refused is skipped."""
+        if not 1 <= first <= PAGE_CEILING:
+            raise LimitError(f"first must be 1 to {PAGE_CEILING}", field=("first",))
+        self._standings.as_of()
+        standing = self._standings.held(subject) or await self._standings.of(subject)
+        if standing is None or not policy.may_concern(requester(caller), standing.grants, standing.epochs):
+            refusal = self._refusal(caller, bytes(16), purpose, standing, "no consent names the caller")
+            await self._audit.append(refusal.event)
+            return RecordPage(items=(), has_next=False, end_cursor=None)
+        key = await self._opening.subject_key(subject)
+        if key is None:
+            return RecordPage(items=(), has_next=False, end_cursor=None)
+        context = _CURSOR + subject
+        position = 0 if after is None else key.reveal(after, context=context)
+        tokens = filter_tokens(key, filter)
+        items: list[Released] = []
+        scanned, more = 0, True
+        while more and len(items) < first and scanned < SCAN_CEILING:
+            wanted = first - len(items)
+            rows = await self._index.page(subject, after=position, limit=wanted + 1, tokens=tokens)
+            more = len(rows) > wanted
+            shown = rows[:wanted]
+            if not shown:
+                break
+            items += await self._release_rows(caller, shown, purpose, filter)
+            position = shown[-1].seq
+            scanned += len(shown)
+        end = key.hide(position, context=context) if scanned else None
+        return RecordPage(items=tuple(items), has_next=more, end_cursor=end)
+
+    async def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]:
+        """Records as they arrive, each decided afresh. Ends when no decision could permit any more."""
+        arrivals = self._bus.subscribe(topic(subject))
+        if not await self.may_concern(caller, subject):
+            return
+        async for payload in arrivals:
+            caller = await self._identity.refreshed(caller)
+            if not await self.may_concern(caller, subject):
+                return
+            kind, _, raw = payload.partition(b":")
+            if kind != b"record" or len(raw) != 16:
+                continue
+            try:
+                released = await self.read(caller, RecordId(raw), purpose=purpose)
+            except DeniedError:
+                continue
+            yield released
+
+    async def may_concern(self, caller: Caller, subject: SubjectId) -> bool:
+        """Whether any decision on this subject could permit the caller anything."""
+        standing = await self._standings.of(subject)
+        return standing is not None and policy.may_concern(requester(caller), standing.grants, standing.epochs)
+
+    async def _release_rows(
+        self, caller: Caller, rows: Sequence[RecordRow], purpose: Purpose, filter: RecordFilter
+    ) -> list[Released]:
+        """Decided one by one, audited together, released in order."""
+        answers = [
+            answer
+            for row in rows
+            if (answer := await self._answer(caller, row, RecordId(row.record), purpose, wanted=filter)) is not None
+        ]
+        # One await for all: the ledger commits what arrives together in one transaction.
+        appended = await asyncio.gather(
+            *(self._audit.append(answer.event, guards=answer.guards, receipt=answer.receipt) for answer in answers)
+        )
+        states = await self._anchors.states([answer.leaf for answer in answers])
+        released: list[Released] = []
+        for answer, entry, state in zip(answers, appended, states, strict=True):
+            if isinstance(entry, Appended):
+                if answer.release is not None:
+                    released.append(answer.release(entry, state))
+                continue
+            await self._gather_again(caller, entry)
+            try:  # a guard moved: this one is decided again, on its own
+                released.append(await self.read(caller, RecordId(answer.event.record), purpose=purpose))
+            except DeniedError:
+                continue
+        return released
+
+    async def _answer(
+        self,
+        caller: Caller,
+        row: RecordRow | None,
+        record: RecordId,
+        purpose: Purpose,
+        *,
+        wanted: RecordFilter = _ALL,
+    ) -> Answer | None:
+        """Steps 1 to 5 of a read; None where the filter does not ask for it. Nothing of it is released before the
+        ledger has acknowledged the entry."""
+        as_of = self._standings.as_of()
+        asking = requester(caller)
+        # 1. What is absent, and what no consent could open, is refused before anything is fetched.
+        subject = None if row is None else SubjectId(row.subject)
+        standing = None if subject is None else self._standings.held(subject) or await self._standings.of(subject)
+        if row is None or standing is None or subject is None:
+            return self._refusal(caller, record, purpose, None, "no such record")
+        if not policy.may_concern(asking, standing.grants, standing.epochs):
+            return self._refusal(caller, record, purpose, standing, "no consent names the caller")
+        # 2. Bytes against their CID, facts under the facts key. The index row was a hint.
+        found = await self._opening.find(row)
+        if not in_period(found.known.facts, wanted):
+            return None
+        # 3. The decision, on verified facts.
+        now = self._clock.now()
+        request = AccessRequest(requester=asking, subject=subject, record=record, action=Action.READ, purpose=purpose)
+        decided = policy.decide(request, found.known.decision_facts, standing.grants, standing.epochs, as_of, now)
+        if isinstance(decided, Deny):
+            return self._refusal(caller, record, purpose, standing, decided.reason)
+        # 4. The permit opens the key; 5. obligations are applied.
+        content = self._opening.content(decided, found, now=now)
+        return self._release(caller, decided, found, content, row)
+
+    def _refusal(
+        self, caller: Caller, record: bytes, purpose: Purpose, standing: Standing | None, reason: str
+    ) -> Answer:
+        event = Event(
+            decision=self._audit.new_decision(),
+            at=self._clock.now(),
+            actor=caller.actor.id,
+            outcome=Outcome.DENIED,
+            action=Action.READ.value,
+            purpose=purpose.value,
+            subject=None if standing is None else standing.subject.id,
+            record=record,
+            reason=reason,
+        )
+        return Answer(event=event, guards=(), receipt=None, release=None, leaf=b"")
+
+    def _release(self, caller: Caller, permit: Permit, found: Found, content: bytes, row: RecordRow) -> Answer:
+        facts = found.known.facts
+        event = Event(
+            decision=self._audit.new_decision(),
+            at=permit.decided_at,
+            actor=caller.actor.id,
+            outcome=Outcome.PERMITTED,
+            action=Action.READ.value,
+            purpose=permit.purpose.value,
+            subject=permit.subject,
+            record=row.record,
+            consents=permit.consents,
+            digest=row.digest,
+        )
+
+        def release(appended: Appended, anchor: AnchorState) -> Released:
+            return Released(
+                record=RecordId(row.record),
+                version=row.version,
+                subject=permit.subject,
+                resource_type=facts.resource_type,
+                labels=facts.labels,
+                recorded_at=moment(facts.recorded_at),
+                author=ActorId(facts.author),
+                content=content,
+                content_salt=None if permit.obligations else facts.content_salt,
+                cid=found.known.cid,
+                anchor=anchor,
+                receipt=self._audit.receipt(
+                    event, appended, as_of_block=permit.as_of.block_number, obligations=permit.obligations
+                ),
+                cursor=found.key.hide(row.seq, context=_CURSOR + permit.subject),
+            )
+
+        guards = (*guards_of(caller), Guard(name=permit.subject, version=permit.version))
+        receipt = self._receipt(event.decision, permit, found, row)
+        return Answer(event=event, guards=guards, receipt=receipt, release=release, leaf=found.known.leaf)
+
+    def _receipt(
+        self, decision: DecisionId, permit: Permit, found: Found, row: RecordRow
+    ) -> dict[str, jsontext.JsonValue]:
+        """All that binds a receipt; whoever signs adds its own name and sequence."""
+        facts: RecordFacts = found.known.facts
+        return {
+            **self._deployment,
+            "actor": "0x" + permit.requester.hex(),
+            "asOfBlock": permit.as_of.block_number,
+            "basis": permit.basis.value,
+            "blockHash": "0x" + permit.as_of.block_hash.hex(),
+            "cid": found.known.cid,
+            "consents": ["0x" + consent.hex() for consent in permit.consents],
+            "contentCommitment": "0x" + facts.content_commitment.hex(),
+            "decidedAt": int(permit.decided_at * 1000),
+            "decision": "0x" + decision.hex(),
+            "epoch": permit.epoch,
+            "factsCommitment": "0x" + found.known.facts_commitment.hex(),
+            "obligations": list(permit.obligations),
+            "purpose": permit.purpose.value,
+            "record": "0x" + row.record.hex(),
+            "seq": permit.seq,
+            "subject": "0x" + permit.subject.hex(),
+            "version": row.version,
+        }
+
+    async def _gather_again(self, caller: Caller, entry: Stale | Taken) -> Caller:
+        """Drops what was kept of the name that moved; the caller as it stands now."""
+        if isinstance(entry, Taken):
+            raise ConflictError("the same entry was written already")
+        self._standings.forget(entry.name)
+        if entry.name == caller.actor.id or entry.name in caller.organizations:
+            return await self._identity.refreshed(caller)
+        return caller
+
+
+def guards_of(caller: Caller) -> tuple[Guard, ...]:
+    """What the ledger compares of the caller."""
+    return tuple(Guard(name=name, version=version) for name, version in caller.guards)

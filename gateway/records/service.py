@@ -1,0 +1,45 @@
+"""Records as a client meets them: the write corridor and the read corridor, side by side."""
+
+from collections.abc import AsyncIterator
+
+from gateway.consent.model import Purpose
+from gateway.identity.model import Caller
+from gateway.ids import RecordId, SubjectId
+from gateway.records.model import Amendment, NewBundle, NewRecord, RecordFilter, RecordPage, Released, StoredRecord
+from gateway.records.reading import Reading
+from gateway.records.writing import Writing
+
+
+class Records:
+    """Thin: what is true of each call stands in `reading` and `writing`."""
+
+    def __init__(self, *, reading: Reading, writing: Writing) -> None:
+        self._reading = reading
+        self._writing = writing
+
+    async def create(self, caller: Caller, new: NewRecord) -> StoredRecord:
+        return await self._writing.create(caller, new)
+
+    async def amend(self, caller: Caller, amendment: Amendment) -> StoredRecord:
+        return await self._writing.amend(caller, amendment)
+
+    async def import_bundle(self, caller: Caller, new: NewBundle) -> tuple[StoredRecord, ...]:
+        return await self._writing.import_bundle(caller, new)
+
+    async def read(self, caller: Caller, record: RecordId, *, purpose: Purpose) -> Released:
+        return await self._reading.read(caller, record, purpose=purpose)
+
+    async def page(
+        self,
+        caller: Caller,
+        subject: SubjectId,
+        *,
+        purpose: Purpose,
+        filter: RecordFilter,
+        first: int,
+        after: str | None,
+    ) -> RecordPage:
+        return await self._reading.page(caller, subject, purpose=purpose, filter=filter, first=first, after=after)
+
+    def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]:
+        return self._reading.added(caller, subject, purpose=purpose)

@@ -1,0 +1,513 @@
+"""The write corridor: parse, label, decide(WRITE), seal, store durably, and one transaction for row, ticket and audit.
+
+A bundle is all or nothing: one resource that is invalid or not permitted, and nothing of it is stored. Blocks of a
+write that was not acknowledged are left without a row: nobody can find or open them through the gateway.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from gateway import jsontext
+from gateway.audit.model import Outcome
+from gateway.audit.service import Audit, Event
+from gateway.consent import policy
+from gateway.consent.model import AccessRequest, Action, AsOf, Deny, Permit, Purpose
+from gateway.consent.service import requester, topic
+from gateway.consent.standing import Standing, Standings
+from gateway.crypto import envelope
+from gateway.crypto.keys import DomainKey, KeyRing
+from gateway.crypto.model import RecordFacts, actor_domain, subject_domain
+from gateway.errors import CallerError, ConflictError, DeniedError, LimitError, StaleError, UpstreamError
+from gateway.identity.model import Caller, Role
+from gateway.identity.service import Identity
+from gateway.ids import RecordId, SubjectId
+from gateway.ports.anchors import Anchors, AnchorState
+from gateway.ports.bus import Bus
+from gateway.ports.clock import Clock, Entropy
+from gateway.ports.fhir import FhirValidation
+from gateway.ports.index import Index
+from gateway.ports.ledger import Appended, Stale, Taken
+from gateway.ports.rows import Guard, IdempotencyRow, RecordRow, Row, TicketRow
+from gateway.records import fhir
+from gateway.records.facts import ResourceFacts
+from gateway.records.model import Amendment, NewBundle, NewRecord, StoredRecord
+from gateway.records.opening import Found, Opening, decision_facts, leaf_values, search_tokens
+from gateway.records.reading import guards_of
+from gateway.storage.dag import LEAF_SIZE
+from gateway.storage.model import Cid, Codec
+from gateway.storage.service import Blocks
+
+TRIES = 8
+LARGEST_BUNDLE = 10_000
+LONGEST_KEY = 200
+MOST_LABELS = 32
+UNCLASSIFIED = "unclassified"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
+_PENDING = AnchorState(status="PENDING", proof=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidResource:
+    """An R4 resource that passed validation. `octets` is what will be sealed; `at` names it in the input."""
+
+    value: dict[str, jsontext.JsonValue] = field(repr=False)
+    octets: bytes = field(repr=False)
+    facts: ResourceFacts = field(repr=False)
+    at: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedVersion:
+    """A version sealed under a permit, not yet stored."""
+
+    record: RecordId
+    version: int
+    facts: RecordFacts = field(repr=False)
+    sealed: envelope.Sealed = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredVersion:
+    """A version whose block is durable on IPFS, with the rows that will acknowledge it."""
+
+    row: RecordRow
+    ticket: TicketRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Target:
+    """Where resources go: new records (`row` None), or the version after `row` of one."""
+
+    subject: SubjectId
+    row: RecordRow | None
+    previous: Found | None
+    given: tuple[str, ...] | None
+    expected: int = 0
+
+    @property
+    def record(self) -> RecordId | None:
+        return None if self.row is None else RecordId(self.row.record)
+
+    @property
+    def version(self) -> int:
+        return self.expected + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """An idempotency key and a request, as tokens that only this actor's key makes."""
+
+    key: bytes
+    request: bytes
+
+
+class Writing:
+    """See the module."""
+
+    def __init__(
+        self,
+        *,
+        identity: Identity,
+        standings: Standings,
+        audit: Audit,
+        index: Index,
+        opening: Opening,
+        blocks: Blocks,
+        keys: KeyRing,
+        anchors: Anchors,
+        validation: FhirValidation,
+        label: Callable[[ResourceFacts], frozenset[str]],
+        bus: Bus,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        self._identity = identity
+        self._standings = standings
+        self._audit = audit
+        self._index = index
+        self._opening = opening
+        self._blocks = blocks
+        self._keys = keys
+        self._anchors = anchors
+        self._validation = validation
+        self._label = label
+        self._bus = bus
+        self._clock = clock
+        self._entropy = entropy
+
+    async def create(self, caller: Caller, new: NewRecord) -> StoredRecord:
+        """One record. Author: the patient, an actor with a WRITE consent, or a custodian."""
+        await self._require_concern(caller, new.subject, b"")
+        valid = await self._validate([(new.resource, ("input", "resource"))])
+        target = _Target(subject=new.subject, previous=None, given=_given(new.labels), row=None)
+        return (await self._write(caller, valid, target, new.idempotency_key))[0]
+
+    async def import_bundle(self, caller: Caller, new: NewBundle) -> tuple[StoredRecord, ...]:
+        """Each resource of a collection, batch or transaction as a record of its own: all or nothing."""
+        await self._require_concern(caller, new.subject, b"")
+        try:
+            entries = fhir.bundle_resources(new.bundle)  # type: ignore[arg-type]  # a JSON value, checked there
+        except CallerError as error:
+            raise CallerError(error.message, field=("input", "bundle", *error.field)) from error
+        if len(entries) > LARGEST_BUNDLE:
+            raise LimitError(f"at most {LARGEST_BUNDLE} entries", field=("input", "bundle", "entry"))
+        valid = await self._validate(
+            [(entry.resource, ("input", "bundle", "entry", str(at), "resource")) for at, entry in enumerate(entries)]
+        )
+        target = _Target(subject=new.subject, previous=None, given=None, row=None)
+        return await self._write(caller, valid, target, new.idempotency_key)
+
+    async def amend(self, caller: Caller, amendment: Amendment) -> StoredRecord:
+        """The next version of a record. Type and the resource's own subject references stay as they are."""
+        row = await self._index.head(amendment.record)
+        subject = SubjectId(row.subject if row is not None else bytes(32))
+        await self._require_concern(caller, subject, amendment.record)
+        if row is None:
+            raise DeniedError("no such record")
+        valid = await self._validate([(amendment.resource, ("input", "resource"))])
+        target = _Target(
+            subject=subject,
+            previous=await self._opening.find(row),
+            given=_given(amendment.labels),
+            row=row,
+            expected=amendment.expected_version,
+        )
+        return (await self._write(caller, valid, target, amendment.idempotency_key))[0]
+
+    # ---- the steps
+
+    async def _require_concern(self, caller: Caller, subject: SubjectId, record: bytes) -> None:
+        """Before any work: whether some decision on this subject could permit. The refusal is audited."""
+        self._standings.as_of()
+        standing = await self._standings.of(subject)
+        if standing is None or not policy.may_concern(requester(caller), standing.grants, standing.epochs):
+            raise await self._refused(caller, standing, record, "no consent names the caller")
+
+    async def _validate(self, inputs: Sequence[tuple[object, tuple[str, ...]]]) -> list[ValidResource]:
+        """R4 or a CallerError with the path of the field. Heavy work is off the event loop."""
+        octets = await asyncio.to_thread(lambda: [_octets(value, at) for value, at in inputs])
+        issues = await self._validation.check(octets)
+        if issues:
+            first = issues[0]
+            raise CallerError(first.message, field=(*inputs[first.index][1], first.path))
+        return await asyncio.to_thread(
+            lambda: [_read(value, text, at) for (value, at), text in zip(inputs, octets, strict=True)]
+        )
+
+    async def _write(
+        self, caller: Caller, valid: Sequence[ValidResource], target: _Target, idempotency_key: str | None
+    ) -> tuple[StoredRecord, ...]:
+        key = await self._keys.of(subject_domain(target.subject))
+        seen = await self._seen(caller, target, valid, idempotency_key)
+        for _ in range(TRIES):
+            as_of, standing = self._standings.as_of(), await self._standings.of(target.subject)
+            if standing is None:
+                raise DeniedError("no such subject")
+            # 1. One decision for each resource, on its facts and labels; one refusal refuses all.
+            records = [target.record or RecordId(self._entropy.bytes(16)) for _ in valid]
+            drafts = await asyncio.to_thread(self._draft, caller, valid, target, seen, standing)
+            permits = [self._decide(caller, draft, target, standing, as_of) for draft in drafts]
+            denied = next((answer for answer in permits if isinstance(answer, Deny)), None)
+            if denied is not None:
+                raise await self._refused(caller, standing, target.record or b"", denied.reason)
+            # 2. What was written before under the same key is answered alike; another version is a conflict.
+            before = await self._answered(seen)
+            if before is not None:
+                return before
+            self._require_version(target)
+            # 3. Sealed, and durable on IPFS, before any row names it.
+            sealed = await asyncio.to_thread(self._seal, _permits(permits), drafts, valid, records, target, key)
+            stored = await self._store(sealed, key)
+            # 4. One transaction. Commit point: before it nothing names the blocks; after it all is acknowledged.
+            entry = await self._acknowledge(caller, _permits(permits), stored, target, seen)
+            if isinstance(entry, Appended):
+                await self._announce(target.subject, stored)
+                return tuple(_stored(one) for one in stored)
+            if isinstance(entry, Taken) and entry.table != "idempotency":
+                raise ConflictError("the record has moved on", field=("input", "expectedVersion"))
+            if isinstance(entry, Stale):
+                self._standings.forget(entry.name)
+                if entry.name == caller.actor.id:
+                    caller = await self._identity.refreshed(caller)
+        raise StaleError("the patient's records and consents keep changing; try again")
+
+    def _draft(
+        self,
+        caller: Caller,
+        valid: Sequence[ValidResource],
+        target: _Target,
+        seen: _Seen | None,
+        standing: Standing,
+    ) -> list[RecordFacts]:
+        owner = policy.owns(requester(caller), standing.epochs)
+        now = int(self._clock.now() * 1000)
+        return [self._facts(caller, one, target, seen, now, owner=owner) for one in valid]
+
+    def _facts(
+        self,
+        caller: Caller,
+        one: ValidResource,
+        target: _Target,
+        seen: _Seen | None,
+        now: int,
+        *,
+        owner: bool,
+    ) -> RecordFacts:
+        before = None if target.previous is None else target.previous.known.facts
+        if before is not None and before.resource_type != one.facts.resource_type:
+            raise CallerError("an amendment keeps the type", field=(*one.at, "resourceType"))
+        content_salt, octets_salt = self._entropy.bytes(32), self._entropy.bytes(32)
+        span = one.facts.period
+        facts = RecordFacts(
+            salt=self._entropy.bytes(32),
+            subject=target.subject,
+            author=caller.actor.id,
+            recorded_at=now,
+            resource_type=one.facts.resource_type,
+            contained_types=tuple(sorted(one.facts.contained_types)),
+            labels=_labels_of(one, target, self._label(one.facts), owner=owner),
+            given_labels=target.given if target.given is not None else before.given_labels if before else (),
+            codes=one.facts.codes,
+            mentioned=one.facts.mentioned,
+            period=None if span is None else (_seconds(span.start), _seconds(span.end)),
+            inline={part.pointer: tuple(sorted(part.labels)) for part in one.facts.parts},
+            subject_references=one.facts.subject_references,
+            previous=b"" if target.row is None else target.row.digest,
+            idempotency=b"" if seen is None else seen.key,
+            content_salt=content_salt,
+            content_commitment=envelope.commit_content(content_salt, _canonical(one)),
+            octets_salt=octets_salt,
+            octets_commitment=envelope.commit_octets(octets_salt, one.octets),
+            content_size=len(one.octets),
+        )
+        if before is not None and one.facts.subject_references != before.subject_references:
+            raise CallerError("an amendment keeps the subject", field=(*one.at, "subject"))
+        return facts
+
+    def _decide(
+        self, caller: Caller, facts: RecordFacts, target: _Target, standing: Standing, as_of: AsOf
+    ) -> Permit | Deny:
+        """WRITE is decided like READ. Of an amendment the present version must be covered too."""
+        asking = requester(caller)
+        now = self._clock.now()
+        judged = [decision_facts(facts, target.record)]
+        if target.previous is not None:
+            judged.append(target.previous.known.decision_facts)
+        purpose = write_purpose(asking.roles)
+        answers = [
+            policy.decide(
+                AccessRequest(
+                    requester=asking, subject=target.subject, record=target.record, action=Action.WRITE, purpose=purpose
+                ),
+                one,
+                standing.grants,
+                standing.epochs,
+                as_of,
+                now,
+            )
+            for one in judged
+        ]
+        return next((answer for answer in answers if isinstance(answer, Deny)), answers[0])
+
+    def _require_version(self, target: _Target) -> None:
+        if target.row is not None and target.row.version != target.expected:
+            raise ConflictError(f"the record is at version {target.row.version}", field=("input", "expectedVersion"))
+
+    def _seal(
+        self,
+        permits: Sequence[Permit],
+        drafts: Sequence[RecordFacts],
+        valid: Sequence[ValidResource],
+        records: Sequence[RecordId],
+        target: _Target,
+        key: DomainKey,
+    ) -> list[SealedVersion]:
+        return [
+            SealedVersion(
+                record=record,
+                version=target.version,
+                facts=facts,
+                sealed=envelope.seal_record(
+                    permit,
+                    facts=facts,
+                    content=one.octets,
+                    record=record,
+                    version=target.version,
+                    key=key,
+                    log=self._keys.log,
+                    entropy=self._entropy,
+                ),
+            )
+            for permit, facts, one, record in zip(permits, drafts, valid, records, strict=True)
+        ]
+
+    async def _store(self, versions: Sequence[SealedVersion], key: DomainKey) -> list[StoredVersion]:
+        """Durable and pinned on return: one commit for all that fit a raw block, a tree for each that does not."""
+        small = [one for one in versions if len(one.sealed.block) <= LEAF_SIZE]
+        cids = dict(zip(map(id, small), await self._blocks.put_many([one.sealed.block for one in small]), strict=True))
+        for one in versions:
+            if id(one) not in cids:
+                cids[id(one)] = await self._blocks.put_content((one.sealed.block,))
+        return await asyncio.to_thread(lambda: [self._rows(one, cids[id(one)], key) for one in versions])
+
+    def _rows(self, one: SealedVersion, cid: Cid, key: DomainKey) -> StoredVersion:
+        row = RecordRow(
+            record=one.record,
+            version=one.version,
+            subject=one.facts.subject,
+            digest=cid.digest,
+            tokens=search_tokens(key, one.facts),
+            tree=cid.codec is Codec.DAG_PB,
+        )
+        values = leaf_values(row, one.facts.content_commitment, one.sealed.facts_commitment)
+        ticket = TicketRow(
+            log=self._anchors.records_log,
+            leaf=self._anchors.leaf(values, kind="records"),
+            values=values,
+            cid_digest=cid.digest,
+            locator=one.sealed.locator,
+        )
+        return StoredVersion(row=row, ticket=ticket)
+
+    async def _acknowledge(
+        self,
+        caller: Caller,
+        permits: Sequence[Permit],
+        stored: Sequence[StoredVersion],
+        target: _Target,
+        seen: _Seen | None,
+    ) -> Appended | Stale | Taken:
+        permit = permits[0]
+        event = Event(
+            decision=self._audit.new_decision(),
+            at=permit.decided_at,
+            actor=caller.actor.id,
+            outcome=Outcome.PERMITTED,
+            action=Action.WRITE.value,
+            purpose=permit.purpose.value,
+            subject=target.subject,
+            record=stored[0].row.record if len(stored) == 1 else b"",
+            consents=tuple(dict.fromkeys(consent for each in permits for consent in each.consents)),
+            digest=stored[0].row.digest if len(stored) == 1 else b"",
+        )
+        rows: list[Row] = [row for one in stored for row in (one.row, one.ticket)]
+        if seen is not None:
+            result = b"".join(one.row.record + one.row.version.to_bytes(4, "big") for one in stored)
+            rows.append(IdempotencyRow(key=seen.key, request=seen.request, result=result))
+        guards = (*guards_of(caller), Guard(name=target.subject, version=permit.version))
+        return await self._audit.append(event, guards=guards, rows=rows)
+
+    async def _announce(self, subject: SubjectId, stored: Sequence[StoredVersion]) -> None:
+        for one in stored:
+            await self._bus.publish(topic(subject), b"record:" + one.row.record)
+
+    async def _seen(
+        self, caller: Caller, target: _Target, valid: Sequence[ValidResource], idempotency_key: str | None
+    ) -> _Seen | None:
+        if idempotency_key is None:
+            return None
+        if not 1 <= len(idempotency_key) <= LONGEST_KEY:
+            raise CallerError(f"1 to {LONGEST_KEY} characters", field=("input", "idempotencyKey"))
+        key = await self._keys.of(actor_domain(caller.actor.id))
+        asked = [target.subject, target.record or b"", target.expected.to_bytes(4, "big"), repr(target.given).encode()]
+        return _Seen(
+            key=key.token(b"idempotency", caller.actor.id, idempotency_key.encode()),
+            request=key.token(b"request", *asked, *(one.octets for one in valid)),
+        )
+
+    async def _answered(self, seen: _Seen | None) -> tuple[StoredRecord, ...] | None:
+        """What was answered under the same key. ConflictError when it was asked for something else."""
+        before = None if seen is None else await self._index.idempotency(seen.key)
+        if before is None or seen is None:
+            return None
+        if before.request != seen.request:
+            raise ConflictError("this key was used for other content", field=("input", "idempotencyKey"))
+        answers: list[StoredRecord] = []
+        for at in range(0, len(before.result), 20):
+            record, version = before.result[at : at + 16], int.from_bytes(before.result[at + 16 : at + 20], "big")
+            row = await self._index.version(record, version)
+            if row is None:
+                raise UpstreamError("the index does not hold what it acknowledged; it must be rebuilt")
+            found = await self._opening.find(row)
+            (state,) = await self._anchors.states((found.known.leaf,))
+            answers.append(StoredRecord(record=RecordId(record), version=version, cid=found.known.cid, anchor=state))
+        return tuple(answers)
+
+    async def _refused(self, caller: Caller, standing: Standing | None, record: bytes, reason: str) -> DeniedError:
+        """The refusal, audited."""
+        event = Event(
+            decision=self._audit.new_decision(),
+            at=self._clock.now(),
+            actor=caller.actor.id,
+            outcome=Outcome.DENIED,
+            action=Action.WRITE.value,
+            subject=None if standing is None else standing.subject.id,
+            record=record,
+            reason=reason,
+        )
+        await self._audit.append(event)
+        return DeniedError(reason, decision_id=event.decision)
+
+
+def write_purpose(roles: frozenset[Role]) -> Purpose:
+    """A write names no purpose: it is that of the role's own work, so no other purpose can get round a deny."""
+    preferred = (Purpose.TREAT, Purpose.PATRQT, Purpose.CLINTRCH, Purpose.HPAYMT, Purpose.HRESCH, Purpose.HOPERAT)
+    claims = frozenset().union(*(policy.CLAIMS[role] for role in roles))
+    return next((purpose for purpose in preferred if purpose in claims), Purpose.TREAT)
+
+
+def _permits(answers: Sequence[Permit | Deny]) -> list[Permit]:
+    return [answer for answer in answers if isinstance(answer, Permit)]
+
+
+def _octets(value: object, at: tuple[str, ...]) -> bytes:
+    if not isinstance(value, dict) or not isinstance(value.get("resourceType"), str):
+        raise CallerError("not a FHIR resource: an object with a resourceType", field=at)
+    return jsontext.dumps(value)
+
+
+def _read(value: object, octets: bytes, at: tuple[str, ...]) -> ValidResource:
+    try:
+        facts = fhir.read_facts(value)  # type: ignore[arg-type]  # a JSON object, checked above
+    except CallerError as error:
+        raise CallerError(error.message, field=(*at, *error.field)) from error
+    return ValidResource(value=value, octets=octets, facts=facts, at=at)  # type: ignore[arg-type]  # likewise
+
+
+def _canonical(one: ValidResource) -> bytes:
+    try:
+        return jsontext.canonical(one.value)
+    except CallerError as error:
+        raise CallerError(error.message, field=(*one.at, *error.field)) from error
+
+
+def _given(labels: Sequence[str] | None) -> tuple[str, ...] | None:
+    if labels is None:
+        return None
+    if len(labels) > MOST_LABELS or not all(_LABEL.fullmatch(label) for label in labels):
+        raise CallerError(f"at most {MOST_LABELS} codes of HL7 sensitivity labels", field=("input", "labels"))
+    return tuple(sorted(set(labels)))
+
+
+def _labels_of(one: ValidResource, target: _Target, ruled: frozenset[str], *, owner: bool) -> tuple[str, ...]:
+    """given ∪ meta.security ∪ rules; an amendment adds. Only the patient removes, and clears `unclassified`."""
+    found = ruled | one.facts.security_labels
+    before = None if target.previous is None else frozenset(target.previous.known.facts.labels)
+    if owner and target.given is not None:
+        return tuple(sorted((found - {UNCLASSIFIED}) | frozenset(target.given)))
+    return tuple(sorted(found | frozenset(target.given or ()) | (before or frozenset())))
+
+
+def _seconds(moment: datetime) -> float:
+    """Seconds since 1970, also before it."""
+    return (moment - _EPOCH).total_seconds()
+
+
+def _stored(one: StoredVersion) -> StoredRecord:
+    codec = Codec.DAG_PB if one.row.tree else Codec.RAW
+    cid = str(Cid.from_digest(one.row.digest, codec=codec))
+    return StoredRecord(record=RecordId(one.row.record), version=one.row.version, cid=cid, anchor=_PENDING)
