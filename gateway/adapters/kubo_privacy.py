@@ -18,7 +18,7 @@ def public_signs(
 ) -> list[str]:
     """Reasons to call it public, by setting name; empty for a private node. Answers of config/show, id, swarm/peers.
 
-    A setting that is absent counts as Kubo's default, which is public.
+    A setting that is absent counts as Kubo's default: public, but for Bootstrap (nobody) and AutoConf (too old for it).
     """
     return list(_signs(config, identity, peers))
 

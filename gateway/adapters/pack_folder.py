@@ -4,20 +4,17 @@ Synchronous and safe to call from several threads. Every change is made under an
 begins by reading what other processes appended; so no two writers interleave and no block is stored twice.
 """
 
-import ctypes
 import errno
-import fcntl
 import hashlib
 import os
-import secrets
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from gateway.adapters.pack_disk import locked, sync_folder, write_all, write_pack_head, write_zeros
 from gateway.adapters.pack_format import (
     MARK_SIZE,
     PACK_HEAD_SIZE,
@@ -33,10 +30,8 @@ from gateway.adapters.pack_format import (
 from gateway.errors import IntegrityError, UpstreamError
 from gateway.storage.model import Cid
 
-LOCK_WAIT_SECONDS: Final = 10.0
 FREE_SPACE_MIN: Final = 64 << 20
 _ZEROS: Final = bytes(16)
-_PUNCH_HOLE_KEEP_SIZE: Final = 0x03  # FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, fallocate(2)
 
 
 @dataclass(slots=True)
@@ -72,8 +67,8 @@ class PackFolder:
         opened = cls(folder, pack_size_max=pack_size_max)
         with _as_upstream("open the block store"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _sync_folder(folder.parent)
-            with opened._exclusive():
+            sync_folder(folder.parent)
+            with locked(folder):
                 opened._repair()
         return opened
 
@@ -110,7 +105,7 @@ class PackFolder:
 
     def append(self, blocks: Sequence[tuple[str, bytes]]) -> None:
         """Durable on return. UpstreamError: nothing was promised, and nothing of it hinders another try."""
-        with self._mutex, _as_upstream("write to the block store"), self._exclusive():
+        with self._mutex, _as_upstream("write to the block store"), locked(self._folder):
             self._repair()
             fresh = {cid: data for cid, data in blocks if not self._holds(cid)}
             if fresh:
@@ -121,7 +116,7 @@ class PackFolder:
 
     def remove(self, cids: Sequence[str]) -> None:
         """On return no pack holds the bytes of these blocks; absent ones are success."""
-        with self._mutex, _as_upstream("remove from the block store"), self._exclusive():
+        with self._mutex, _as_upstream("remove from the block store"), locked(self._folder):
             self._repair()
             present = [cid for cid in dict.fromkeys(cids) if cid in self._places]
             if present:
@@ -147,20 +142,6 @@ class PackFolder:
             for fd in self._retired:
                 os.close(fd)
             self._retired.clear()
-
-    @contextmanager
-    def _exclusive(self) -> Iterator[None]:
-        """The folder's lock. Opened anew each time: a descriptor that a fork inherits would share the lock."""
-        lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            deadline = time.monotonic() + LOCK_WAIT_SECONDS
-            while not _try_lock(lock):
-                if time.monotonic() > deadline:
-                    raise UpstreamError("another process holds the block store's lock")
-                time.sleep(0.002)
-            yield
-        finally:
-            os.close(lock)
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:08d}.pack"
@@ -196,7 +177,7 @@ class PackFolder:
             if not repairing:
                 os.close(fd)
                 return False
-            head = _write_pack_head(fd)
+            head = write_pack_head(fd)
         mark = decode_pack_head(head)
         if mark is None:
             os.close(fd)
@@ -259,7 +240,7 @@ class PackFolder:
         octets = b"".join(encode_record(pack.mark, kind, cid, data) for kind, cid, data in records)
         start = pack.end
         try:
-            _write_all(pack.fd, octets, start)
+            write_all(pack.fd, octets, start)
             # Commit point. A crash before: the records may be there in part; the end is cut off at open, and whole
             # ones are blocks that nobody asks for. A crash after: they are on disk, and the caller puts again or not.
             self._sync()
@@ -274,7 +255,7 @@ class PackFolder:
     def _sync(self) -> None:
         """Makes the last pack durable, its name in the folder first where that is not known to be so."""
         if self._name_unsynced:
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
             self._name_unsynced = False
         os.fdatasync(self._packs[-1].fd)
         self._unsynced = False
@@ -292,7 +273,7 @@ class PackFolder:
         fd = os.open(self._path(len(self._packs)), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         # A crash from here on: no file, or one with a short head, which the next opening writes again, or an empty
         # pack. Its name becomes durable with its first record, in `_sync`.
-        self._packs.append(_Pack(fd, _write_pack_head(fd)[-MARK_SIZE:]))
+        self._packs.append(_Pack(fd, write_pack_head(fd)[-MARK_SIZE:]))
         self._name_unsynced = True
 
     def _erase(self) -> None:
@@ -301,7 +282,7 @@ class PackFolder:
         touched = set()
         for place in (place for places in doomed.values() for place in places):
             pack = self._packs[place >> 72]
-            _zero(pack.fd, place >> 32 & 0xFFFFFFFFFF, place & 0xFFFFFFFF)
+            write_zeros(pack.fd, place >> 32 & 0xFFFFFFFFFF, place & 0xFFFFFFFF)
             touched.add(pack.fd)
         for fd in touched:
             # Commit point of the erasure: before, a crash leaves the order, which is carried out again; after, zeros.
@@ -315,45 +296,3 @@ def _as_upstream(task: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise UpstreamError(f"cannot {task}: {errno.errorcode.get(error.errno or 0, 'I/O error')}") from error
-
-
-def _try_lock(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _write_pack_head(fd: int) -> bytes:
-    head = encode_pack_head(secrets.token_bytes(MARK_SIZE))
-    os.ftruncate(fd, 0)
-    _write_all(fd, head, 0)
-    os.fdatasync(fd)
-    return head
-
-
-def _write_all(fd: int, octets: bytes, at: int) -> None:
-    rest = memoryview(octets)
-    while rest:
-        written = os.pwrite(fd, rest, at)
-        rest, at = rest[written:], at + written
-
-
-def _zero(fd: int, at: int, size: int) -> None:
-    """Gives the space back to the file system (fallocate), or writes zeros where it cannot."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    punch = getattr(libc, "fallocate", None)
-    if punch is not None and size:
-        punch.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
-        if punch(fd, _PUNCH_HOLE_KEEP_SIZE, at, size) == 0:
-            return
-    _write_all(fd, bytes(size), at)

@@ -1,0 +1,242 @@
+"""The pack files' promises to the disk: synced before told, undone when it fails, erased in place, locked in turn."""
+
+import asyncio
+import errno
+import fcntl
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.adapters import pack_disk
+from gateway.adapters.pack_format import HEAD_SIZE, Kind, decode_head, decode_pack_head, encode_pack_head, encode_record
+from gateway.adapters.packs import PackStore
+from gateway.errors import BlockMissingError, UpstreamError
+from gateway.storage.model import Cid
+from gateway.storage.service import Blocks
+
+MARK = b"\x01marking"
+
+
+@pytest.fixture
+def syncs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The order of writes and syncs that the operating system was asked for."""
+    done: list[str] = []
+
+    def noting(name: str, call: Callable[..., object]) -> Callable[..., object]:
+        def noted(fd: int, *rest: object) -> object:
+            done.append(f"{name} {Path(os.readlink(f'/proc/self/fd/{fd}')).name}")
+            return call(fd, *rest)
+
+        return noted
+
+    for name in ("pwrite", "fdatasync", "fsync"):
+        monkeypatch.setattr(os, name, noting(name, getattr(os, name)))
+    return done
+
+
+@given(st.sampled_from(Kind), st.binary(min_size=32, max_size=32), st.binary(max_size=50))
+def test_a_record_reads_as_it_was_written(kind: Kind, digest: bytes, data: bytes) -> None:
+    cid = str(Cid.from_digest(digest))
+    octets = encode_record(MARK, kind, cid, data)
+    assert decode_head(octets[:HEAD_SIZE], MARK, 7) == (kind, cid, 7 + HEAD_SIZE, len(data))
+
+
+@given(st.integers(0, HEAD_SIZE - 1), st.integers(1, 255))
+def test_a_header_with_a_changed_octet_is_no_header(at: int, flip: int) -> None:
+    head = bytearray(encode_record(MARK, Kind.BLOCK, str(Cid.of(b""))))
+    head[at] ^= flip
+    assert decode_head(bytes(head), MARK, 0) is None
+
+
+@given(st.integers(0, 47), st.integers(1, 255))
+def test_a_pack_head_with_a_changed_octet_still_gives_its_mark(at: int, flip: int) -> None:
+    head = bytearray(encode_pack_head(MARK))
+    head[at] ^= flip
+    assert decode_pack_head(bytes(head)) == MARK
+
+
+async def test_a_put_returns_after_the_record_and_the_new_files_name_are_synced(
+    tmp_path: Path, syncs: list[str]
+) -> None:
+    store = PackStore.open(tmp_path / "blocks")
+    syncs.clear()
+    await Blocks(store).put(b"first")
+    pack = "00000000.pack"
+    assert syncs == [f"pwrite {pack}", f"fdatasync {pack}", f"pwrite {pack}", "fsync blocks", f"fdatasync {pack}"]
+    await store.close()
+
+
+async def test_a_bundle_costs_one_sync(tmp_path: Path, syncs: list[str]) -> None:
+    store = PackStore.open(tmp_path)
+    await Blocks(store).put(b"first")
+    syncs.clear()
+    await Blocks(store).put_many([secrets.token_bytes(2048) for _ in range(300)])
+    assert [call.split()[0] for call in syncs] == ["pwrite", "fdatasync"]
+    await store.close()
+
+
+async def test_puts_that_come_together_share_syncs(tmp_path: Path, syncs: list[str]) -> None:
+    store = PackStore.open(tmp_path)
+    await Blocks(store).put(b"first")
+    syncs.clear()
+    await asyncio.gather(*[Blocks(store).put(secrets.token_bytes(100)) for _ in range(100)])
+    assert sum(call.startswith("fdatasync") for call in syncs) < 10
+    await store.close()
+
+
+async def test_a_block_that_is_found_after_opening_is_synced_before_it_counts_as_stored(
+    tmp_path: Path, syncs: list[str]
+) -> None:
+    store = PackStore.open(tmp_path)
+    await Blocks(store).put(b"found")
+    await store.close()
+    store = PackStore.open(tmp_path)
+    syncs.clear()
+    await Blocks(store).put(b"found")
+    assert [call.split()[0] for call in syncs] == ["fsync", "fdatasync"]
+    await store.close()
+
+
+@pytest.mark.parametrize("call", ["pwrite", "fdatasync"])
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
+async def test_a_failed_write_is_told_and_leaves_the_pack_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    store = PackStore.open(tmp_path)
+    await Blocks(store).put(b"before")
+    pack = tmp_path / "00000000.pack"
+    size = pack.stat().st_size
+
+    def failing(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, call, failing)
+        with pytest.raises(UpstreamError):
+            await Blocks(store).put(b"refused")
+    assert pack.stat().st_size == size
+    assert await Blocks(store).get(await Blocks(store).put(b"refused")) == b"refused"
+    await store.close()
+
+
+async def test_a_failed_write_that_cannot_be_undone_closes_the_store_to_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = PackStore.open(tmp_path)
+    before = await Blocks(store).put(b"before")
+
+    def failing(*_: object) -> int:
+        raise OSError(errno.EIO, "I/O error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fdatasync", failing)
+        broken.setattr(os, "ftruncate", failing)
+        with pytest.raises(UpstreamError):
+            await Blocks(store).put(b"refused")
+    with pytest.raises(UpstreamError, match="open it again"):
+        await Blocks(store).put(b"later")
+    with pytest.raises(UpstreamError, match="open it again"):
+        await store.check()
+    assert await Blocks(store).get(before) == b"before"
+    await store.close()
+
+
+async def test_short_writes_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = PackStore.open(tmp_path)
+    whole = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda fd, octets, at: whole(fd, octets[:7], at))
+    data = secrets.token_bytes(1000)
+    assert await Blocks(store).get(await Blocks(store).put(data)) == data
+    await store.close()
+
+
+async def test_packs_roll_at_their_size_and_all_are_read_again(tmp_path: Path) -> None:
+    store = PackStore.open(tmp_path, pack_size_max=5000)
+    contents = [secrets.token_bytes(1000) for _ in range(20)]
+    for data in contents:
+        await Blocks(store).put(data)
+    await store.close()
+    assert len(list(tmp_path.glob("*.pack"))) > 3
+    store = PackStore.open(tmp_path, pack_size_max=5000)
+    assert [await Blocks(store).get(Cid.of(data)) for data in contents] == contents
+    await store.close()
+
+
+async def test_two_openers_write_in_turn_across_rolling_packs(tmp_path: Path) -> None:
+    one, two = PackStore.open(tmp_path, pack_size_max=3000), PackStore.open(tmp_path, pack_size_max=3000)
+    contents = [secrets.token_bytes(400) for _ in range(60)]
+    await asyncio.gather(*[Blocks((one, two)[n % 2]).put(data) for n, data in enumerate(contents)])
+    for store in (one, two):
+        assert [await Blocks(store).get(Cid.of(data)) for data in contents] == contents
+        await store.close()
+
+
+async def test_a_pack_whose_head_was_cut_short_is_begun_again(tmp_path: Path) -> None:
+    (tmp_path / "00000000.pack").write_bytes(b"CNSTPK")
+    store = PackStore.open(tmp_path)
+    assert await Blocks(store).get(await Blocks(store).put(b"x")) == b"x"
+    await store.close()
+
+
+async def test_a_lock_that_another_holds_is_waited_for_only_so_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = PackStore.open(tmp_path)
+    monkeypatch.setattr(pack_disk, "LOCK_WAIT_SECONDS", 0.05)
+    with (tmp_path / "lock").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(UpstreamError, match="lock"):
+            await Blocks(store).put(b"x")
+    assert await Blocks(store).put(b"x") == Cid.of(b"x")
+    await store.close()
+
+
+async def test_erasure_writes_zeros_where_the_file_system_makes_no_holes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pack_disk.ctypes, "CDLL", lambda *_, **__: object())
+    store = PackStore.open(tmp_path)
+    secret = secrets.token_bytes(9000)
+    cid = await Blocks(store).put(secret)
+    await Blocks(store).remove([cid])
+    with pytest.raises(BlockMissingError):
+        await Blocks(store).get(cid)
+    assert secret[4000:4100] not in (tmp_path / "00000000.pack").read_bytes()
+    await store.close()
+
+
+async def test_every_copy_of_a_block_is_erased(tmp_path: Path) -> None:
+    store = PackStore.open(tmp_path)
+    secret = secrets.token_bytes(500)
+    cid = await Blocks(store).put(secret)
+    pack = tmp_path / "00000000.pack"
+    octets = bytearray(pack.read_bytes())
+    octets[-1] ^= 1
+    pack.write_bytes(octets)
+    await Blocks(store).put(secret)  # the damaged copy stays, a whole one follows
+    await Blocks(store).remove([cid])
+    assert secret[:100] not in pack.read_bytes()
+    await store.close()
+
+
+async def test_the_folder_and_its_files_are_the_owners_alone(tmp_path: Path) -> None:
+    store = PackStore.open(tmp_path / "blocks")
+    await Blocks(store).put(b"x")
+    assert (tmp_path / "blocks").stat().st_mode & 0o077 == 0
+    assert all(file.stat().st_mode & 0o077 == 0 for file in (tmp_path / "blocks").iterdir())
+    await store.close()
+
+
+async def test_a_put_whose_caller_gave_up_is_still_stored(tmp_path: Path) -> None:
+    store = PackStore.open(tmp_path)
+    put = asyncio.create_task(Blocks(store).put(b"x"))
+    await asyncio.sleep(0)
+    put.cancel()
+    assert await Blocks(store).put(b"y") == Cid.of(b"y")
+    assert await Blocks(store).get(Cid.of(b"x")) == b"x"
+    await store.close()
