@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -49,6 +50,7 @@ calls = Table(
     Column("sent_at", BigInteger),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Index("ix_calls_lane_state", "lane", "state", "priority", "seq"),
+    Index("ix_calls_block_number", "block_number"),
     sqlite_autoincrement=True,
 )
 """Intended transactions. In a lane, lower `priority` first, then `seq`. `call` is the public name (16 random bytes)."""
@@ -139,6 +141,12 @@ chain_events = Table(
     Index("ix_chain_events_key2", "key2", "contract"),
     Index("ix_chain_events_key3", "key3", "contract"),
     Index("ix_chain_events_block_number", "block_number", "log_index"),
+    Index(
+        "ix_chain_events_orphaned_at",
+        "orphaned_at",
+        sqlite_where=text("orphaned_at is not null"),
+        postgresql_where=text("orphaned_at is not null"),
+    ),
 )
 """Contract events. `key1..3`: indexed topics after the first; `args`: `columns.encode_args`; `orphaned_at`: the head's
 number when the block was first seen off the canonical chain (null: canonical)."""

@@ -6,7 +6,7 @@ A batch's root, manifest and call never change once written, so whatever was bro
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import Connection, and_, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from anchoring.batcher import Cut
@@ -87,8 +87,8 @@ class SqlTickets:
             deep = and_(batches.c.state == BatchState.ANCHORED, batches.c.block_number <= head - finality)
             return moved + connection.execute(update(batches).where(deep).values(state=BatchState.FINAL)).rowcount
 
-        unsettled = select(func.count()).where(batches.c.state != BatchState.FINAL)
-        if not await self._database.read(lambda connection: connection.execute(unsettled).scalar()):
+        unsettled = select(batches.c.id).where(batches.c.state.in_((*_OPEN, BatchState.ANCHORED))).limit(1)
+        if await self._database.read(lambda connection: connection.execute(unsettled).first()) is None:
             return 0
         return await self._database.write(work)
 

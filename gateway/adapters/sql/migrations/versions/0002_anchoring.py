@@ -59,6 +59,7 @@ def _calls() -> None:
         sa.UniqueConstraint("call", name="uq_calls_call"),
         sqlite_autoincrement=True,
     )
+    op.create_index("ix_calls_block_number", "calls", ["block_number"], unique=False)
     op.create_index("ix_calls_lane_state", "calls", ["lane", "state", "priority", "seq"], unique=False)
 
 
@@ -101,6 +102,14 @@ def _chain_events() -> None:
         sa.PrimaryKeyConstraint("block_hash", "log_index", name="pk_chain_events"),
     )
     op.create_index("ix_chain_events_block_number", "chain_events", ["block_number", "log_index"], unique=False)
+    op.create_index(
+        "ix_chain_events_orphaned_at",
+        "chain_events",
+        ["orphaned_at"],
+        unique=False,
+        sqlite_where=sa.text("orphaned_at is not null"),
+        postgresql_where=sa.text("orphaned_at is not null"),
+    )
     op.create_index("ix_chain_events_key1", "chain_events", ["key1", "contract"], unique=False)
     op.create_index("ix_chain_events_key2", "chain_events", ["key2", "contract"], unique=False)
     op.create_index("ix_chain_events_key3", "chain_events", ["key3", "contract"], unique=False)
