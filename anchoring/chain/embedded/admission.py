@@ -88,9 +88,7 @@ def _check_fields(transaction: SignedTransactionAPI) -> None:
     if fee > UINT256:
         raise RpcRefused("max fee per gas higher than 2^256-1")
     if tip > fee:
-        raise RpcRefused(
-            f"max priority fee per gas higher than max fee per gas: maxPriorityFeePerGas: {tip}, maxFeePerGas: {fee}"
-        )
+        raise RpcRefused("max priority fee per gas higher than max fee per gas")
     if transaction.value > UINT256 or transaction.nonce > UINT64 or transaction.gas > UINT64:
         raise RpcRefused("rlp: a field of the transaction is out of range")
     if transaction.nonce == UINT64:
@@ -102,7 +100,7 @@ def _check_gas(transaction: SignedTransactionAPI) -> None:
     if gas > TRANSACTION_GAS_CAP:
         raise RpcRefused(f"transaction gas limit too high (cap: {TRANSACTION_GAS_CAP}, tx: {gas})")
     if not transaction.to and len(data) > MAX_INITCODE_BYTES:
-        raise RpcRefused(f"max initcode size exceeded: code size {len(data)}, limit {MAX_INITCODE_BYTES}")
+        raise RpcRefused(f"max initcode size exceeded: code size {len(data)} limit {MAX_INITCODE_BYTES}")
     if gas < transaction.intrinsic_gas:
         raise RpcRefused(f"intrinsic gas too low: gas {gas}, minimum needed {transaction.intrinsic_gas}")
     if gas < floor_gas(data):
@@ -131,7 +129,7 @@ def check_account(transaction: SignedTransactionAPI, state: StateAPI) -> None:
         raise RpcRefused(f"nonce too low: next nonce {expected}, tx nonce {nonce}")
     if nonce > expected:
         # geth would queue it. Here nothing waits: what is acknowledged is mined.
-        raise RpcRefused(f"nonce too high: address {octets(address)}, tx: {nonce} state: {expected}")
+        raise RpcRefused(f"nonce too high: tx nonce {nonce}, gapped nonce {expected}")
     balance, cost = state.get_balance(address), transaction.gas * transaction.max_fee_per_gas + transaction.value
     if balance < cost:
         raise RpcRefused(

@@ -72,7 +72,7 @@ def _run(chain: EmbeddedChain, request: CallRequest, at: BlockHeaderAPI, gas: in
             f"have {state.get_balance(sender)} want {request.value}"
         )
     if request.to is None and len(request.data) > MAX_INITCODE_BYTES:
-        raise RpcRefused(f"max initcode size exceeded: code size {len(request.data)}, limit {MAX_INITCODE_BYTES}")
+        raise RpcRefused(f"max initcode size exceeded: code size {len(request.data)} limit {MAX_INITCODE_BYTES}")
     unsigned = PragueTransactionBuilder.new_unsigned_access_list_transaction(
         chain_id=chain.chain_id,
         nonce=state.get_nonce(sender),
