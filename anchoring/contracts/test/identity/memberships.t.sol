@@ -54,6 +54,11 @@ contract SetMembershipTest is MembershipWorld {
         identity.setMembership(ORG, DOCTOR, 4, END, seq, signature);
     }
 
+    function test_SequenceZeroSetsNothing() external {
+        vm.expectRevert(abi.encodeWithSelector(IIdentityRegistry.WrongSeq.selector, ORG, DOCTOR, 1));
+        identity.setMembership(ORG, DOCTOR, 0, 0, 0, "");
+    }
+
     function test_AnEndedMembershipIsNotReplayed() external {
         _set(3, END, 1);
         _set(3, 1, 2);
