@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from gateway.adapters.pack_disk import locked, sync_folder, write_all, write_pack_head, write_zeros
+from gateway.adapters.pack_disk import (
+    QUICK_SIZE_MAX,
+    QuickRead,
+    locked,
+    sync_folder,
+    write_all,
+    write_pack_head,
+    write_zeros,
+)
 from gateway.adapters.pack_format import (
     MARK_SIZE,
     PACK_HEAD_SIZE,
@@ -50,6 +58,7 @@ class PackFolder:
         self._folder = folder
         self._pack_size_max = pack_size_max
         self._mutex = threading.RLock()
+        self._quick_read = QuickRead()
         self._packs: list[_Pack] = []
         # A place is pack << 72 | offset << 32 | size: one int is a quarter of the memory of a tuple of three.
         self._places: dict[str, int] = {}
@@ -82,8 +91,10 @@ class PackFolder:
         place = self._places.get(cid)
         if place is None:
             return None
+        size = place & 0xFFFFFFFF
+        read = self._quick_read if size <= QUICK_SIZE_MAX else os.pread
         try:
-            data = self._read_place(place)
+            data = read(self._packs[place >> 72].fd, size, place >> 32 & 0xFFFFFFFFFF)
         except IndexError:
             return None  # the packs are just being read anew
         except OSError as error:

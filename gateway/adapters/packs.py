@@ -13,11 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
+from gateway.adapters.pack_disk import QUICK_SIZE_MAX
 from gateway.adapters.pack_folder import PackFolder
 from gateway.errors import BlockMissingError, ConsentryError, IntegrityError, UpstreamError
 from gateway.storage.model import Cid
 
-INLINE_SIZE_MAX: Final = 256 << 10
 PACK_SIZE_MAX: Final = 1 << 30
 BLOCK_SIZE_MAX: Final = 16 << 20
 
@@ -76,7 +76,7 @@ class PackStore:
     def get_now(self, cid: str) -> bytes | None:
         """The bytes stored for this CID if this process has seen it and it is not large, else None. UpstreamError."""
         size = self._folder.size_of(cid)
-        if size is None or size > INLINE_SIZE_MAX:
+        if size is None or size > QUICK_SIZE_MAX:
             return None
         return self._folder.read(cid)
 
@@ -133,7 +133,7 @@ class PackStore:
             return None
         if size > limit:
             raise IntegrityError(f"{cid} has more than {limit} octets")
-        if size <= INLINE_SIZE_MAX:
+        if size <= QUICK_SIZE_MAX:
             return self._folder.read(cid)
         return await self._in_thread(self._readers, partial(self._folder.read, cid))
 

@@ -196,11 +196,29 @@ async def test_a_lock_that_another_holds_is_waited_for_only_so_long(
     await store.close()
 
 
+async def test_a_pack_that_cannot_be_read_is_an_upstream_error(tmp_path: Path) -> None:
+    store = PackStore.open(tmp_path)
+    cid = await Blocks(store).put(b"x")
+    pack = next(name for name in os.listdir("/proc/self/fd") if _target(name) == str(tmp_path / "00000000.pack"))
+    with (tmp_path / "lock").open("ab") as unreadable:  # a descriptor that is open for writing alone
+        os.dup2(unreadable.fileno(), int(pack))
+    with pytest.raises(UpstreamError):
+        Blocks(store).get_now(cid)
+    await store.close()
+
+
+def _target(descriptor: str) -> str:
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}")
+    except OSError:
+        return ""
+
+
 async def test_erasure_writes_zeros_where_the_file_system_makes_no_holes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pack_disk.ctypes, "CDLL", lambda *_, **__: object())
     store = PackStore.open(tmp_path)
+    monkeypatch.setattr(pack_disk.ctypes, "CDLL", lambda *_, **__: object())
     secret = secrets.token_bytes(9000)
     cid = await Blocks(store).put(secret)
     await Blocks(store).remove([cid])
