@@ -138,6 +138,11 @@ class Audit:
         ]
         return AccessLogPage(events=tuple(events), has_next=len(rows) > first)
 
+    async def subject_of(self, decision: DecisionId) -> bytes | None:
+        """The patient that a decision was about."""
+        found = await self._index.entry(decision)
+        return None if found is None else await self._keys.subject_of(found[1].private)
+
     async def event(self, subject: bytes, decision: DecisionId) -> AccessEvent | None:
         """One entry of a patient's log by its decision; None when it is not in that log."""
         found = await self._index.entry(decision)

@@ -156,8 +156,9 @@ class AccessRequest:
 class DecisionFacts:
     """Verified facts of a record, opened under the facts key; of a record to be written, read from its resource.
 
-    `codes`: what it is about, for permits; `mentioned`: every coding in it, for denies. `labels`: its own, and, of an old version, the current ones too. `period`: (start, end) seconds since
-    1970, None where the resource has no date. `inline`: labels inside the resource by JSON pointer of the part.
+    `codes`: what it is about, for permits; `mentioned`: every coding in it, for denies. `labels`: its own, and, of an
+    old version, the current ones too. `period`: (start, end) seconds since 1970, None where the resource has no date.
+    `inline`: labels inside the resource by JSON pointer of the part.
     """
 
     subject: SubjectId

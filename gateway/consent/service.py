@@ -240,17 +240,31 @@ class Consents:
 
     async def changes(self, caller: Caller, *, subject: SubjectId) -> AsyncIterator[ConsentView]:
         """Each change of the patient's consents, decided afresh; ends without an item for anybody else."""
-        async for payload in self._bus.subscribe(topic(subject)):
-            standing = await self._standings.of(subject)
-            if standing is None or not policy.owns(requester(caller), standing.epochs):
+        changes = self._bus.subscribe(topic(subject))
+        try:
+            if not await self._may_watch(caller, subject):
                 return
-            kind, _, raw = payload.partition(b":")
-            row = await self._index.consent(raw) if kind == b"consent" and len(raw) == 32 else None
-            if row is not None and row.subject == subject:
-                yield await self._view(standing, row)
+            async for payload in changes:
+                caller = await self._identity.refreshed(caller)
+                if not await self._may_watch(caller, subject):
+                    return
+                kind, _, raw = payload.partition(b":")
+                row = await self._index.consent(raw) if kind == b"consent" and len(raw) == 32 else None
+                standing = await self._standings.of(subject)
+                if row is not None and standing is not None and row.subject == subject:
+                    yield await self._view(standing, row)
+        finally:
+            await changes.aclose()
 
-    async def may_watch(self, caller: Caller, subject: SubjectId) -> bool:
-        """Whether a subscription to a patient's consents is worth opening."""
+    async def visible_patient(self, caller: Caller | None, subject: SubjectId) -> Subject | None:
+        """The subject, for those whom some decision on it could permit something; for all others there is none."""
+        standing = None if caller is None else await self._standings.of(subject)
+        if caller is None or standing is None:
+            return None
+        may = policy.may_concern(requester(caller), standing.grants, standing.epochs)
+        return standing.subject if may else None
+
+    async def _may_watch(self, caller: Caller, subject: SubjectId) -> bool:
         standing = await self._standings.of(subject)
         return standing is not None and policy.owns(requester(caller), standing.epochs)
 

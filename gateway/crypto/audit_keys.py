@@ -1,7 +1,7 @@
 """The audit's keys: everything that an entry holds is sealed, and a token finds a patient's own entries."""
 
 from gateway.crypto.keys import DomainKey, KeyRing
-from gateway.crypto.model import audit_domain
+from gateway.crypto.model import DomainKind, audit_domain
 from gateway.errors import IntegrityError
 from gateway.ports.clock import Entropy
 
@@ -38,6 +38,13 @@ class AuditKeys:
         if key.domain != audit_domain(subject):
             raise IntegrityError("an audit entry is sealed under another key")
         return key.open(sealed[16:], context=context)
+
+    async def subject_of(self, sealed: bytes) -> bytes | None:
+        try:
+            key = await self._ring.by_id(sealed[:16])
+        except IntegrityError:
+            return None
+        return key.domain.name if key.domain.kind == DomainKind.AUDIT.value else None
 
     async def subject_token(self, subject: bytes) -> bytes | None:
         key = await self._ring.existing(audit_domain(subject))

@@ -1,8 +1,17 @@
 """Hints between replicas, and counters. All of it may be lost at any time: nothing here can grant, and a lost message
 costs time, not safety, because the ledger compares guard versions in its own transaction."""
 
-from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import Protocol, Self
+
+
+class Subscription(Protocol):
+    """Messages of one topic; `aclose` when done with it."""
+
+    def __aiter__(self) -> Self: ...
+
+    async def __anext__(self) -> bytes: ...
+
+    async def aclose(self) -> None: ...
 
 
 class Bus(Protocol):
@@ -10,7 +19,7 @@ class Bus(Protocol):
 
     async def publish(self, topic: str, payload: bytes) -> None: ...
 
-    def subscribe(self, topic: str) -> AsyncIterator[bytes]:
+    def subscribe(self, topic: str) -> Subscription:
         """Messages published after the call. A slow consumer loses the oldest (it must treat them as hints)."""
         ...
 

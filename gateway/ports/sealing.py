@@ -16,6 +16,10 @@ class SealingKeys(Protocol):
 
     async def open_private(self, subject: bytes, sealed: bytes, *, context: bytes) -> bytes: ...
 
+    async def subject_of(self, sealed: bytes) -> bytes | None:
+        """Whose audit key a private part is sealed under; None for the log's, or a key that is no more."""
+        ...
+
     async def subject_token(self, subject: bytes) -> bytes | None:
         """None where the subject has no audit key yet."""
         ...

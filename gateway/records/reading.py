@@ -138,20 +138,23 @@ class Reading:
     async def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]:
         """Records as they arrive, each decided afresh. Ends when no decision could permit any more."""
         arrivals = self._bus.subscribe(topic(subject))
-        if not await self.may_concern(caller, subject):
-            return
-        async for payload in arrivals:
-            caller = await self._identity.refreshed(caller)
+        try:
             if not await self.may_concern(caller, subject):
                 return
-            kind, _, raw = payload.partition(b":")
-            if kind != b"record" or len(raw) != 16:
-                continue
-            try:
-                released = await self.read(caller, RecordId(raw), purpose=purpose)
-            except DeniedError:
-                continue
-            yield released
+            async for payload in arrivals:
+                caller = await self._identity.refreshed(caller)
+                if not await self.may_concern(caller, subject):
+                    return
+                kind, _, raw = payload.partition(b":")
+                if kind != b"record" or len(raw) != 16:
+                    continue
+                try:
+                    released = await self.read(caller, RecordId(raw), purpose=purpose)
+                except DeniedError:
+                    continue
+                yield released
+        finally:
+            await arrivals.aclose()
 
     async def may_concern(self, caller: Caller, subject: SubjectId) -> bool:
         """Whether any decision on this subject could permit the caller anything."""
