@@ -10,7 +10,7 @@ anchor lane) and looking at the chain (the follower).
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from anchoring.batcher import BatchPolicy, Cut, cut, is_due
@@ -26,7 +26,7 @@ RECHECK_SECONDS: Final = 30.0
 
 class AnchorWorker:
     """Run it with `run`, end it with `stop`. `writer` and `gateway` name the records' log; audit logs name themselves
-    in their leaves. `anchorer`: the anchor lane's account; `head`: the follower's."""
+    in their leaves. `anchorer`: the anchor lane's account; `head`: the follower's; `on_calls`: wakes the lanes."""
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class AnchorWorker:
         anchorer: str,
         finality: int,
         policy: BatchPolicy | None = None,
+        on_calls: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._calls = calls
@@ -52,6 +53,7 @@ class AnchorWorker:
         self._anchorer = anchorer
         self._finality = finality
         self._policy = policy or BatchPolicy()
+        self._on_calls = on_calls
         self._first_seen: dict[bytes, tuple[int, float]] = {}
         self._open_until: dict[bytes, float] = {}
         self._started = False
@@ -119,6 +121,7 @@ class AnchorWorker:
         anchorer = await self._calls.anchorer_of(log)
         if anchorer is None:
             await self._store.intend(self._calls.open_log(name, anchorer=self._anchorer), now=int(self._clock.now()))
+            self._on_calls()
             return False
         if anchorer.lower() != self._anchorer.lower():
             self.trouble = f"log 0x{log.hex()} takes roots from {anchorer}, not from {self._anchorer}: setAnchorer"
@@ -154,7 +157,9 @@ class AnchorWorker:
         call = self._calls.anchor(
             log=batch.log, root=batch.root, manifest_digest=batch.manifest_digest, count=len(batch.tickets)
         )
-        return await self._store.write_cut(batch, manifest_cid=cid, call=call, now=int(self._clock.now()))
+        written = await self._store.write_cut(batch, manifest_cid=cid, call=call, now=int(self._clock.now()))
+        self._on_calls()
+        return written
 
     # 3. Batches under way
 
@@ -169,6 +174,7 @@ class AnchorWorker:
             self._open_until.pop(batch.log, None)
             if error == "AlreadyAnchored" or await self._reopen(batch):
                 await self._store.retry(batch)
+                self._on_calls()
 
     async def _reopen(self, batch: Batch) -> bool:
         leaves = await self._store.leaves_of(batch.id)
