@@ -52,8 +52,8 @@ class QuickRead(threading.local):
     """pread(2) that keeps the interpreter lock, for small reads that are most likely in memory.
 
     os.pread lets go of the lock, and with another busy thread the event loop then waits a switch interval to get it
-    back: measured, that took 40 % of a thread's throughput and this takes 3 to 20 %. Unlike a memory map, an input/output
-    error or a file cut short is an error here and not the death of the process.
+    back: measured, that took 40 % of a thread's throughput and this takes 3 to 20 %. Unlike a memory map, an I/O error
+    or a file cut short is an error here and not the death of the process.
     """
 
     def __init__(self) -> None:
