@@ -108,7 +108,7 @@ class NotaryLedger:
 
     async def check(self) -> None:
         life = self._life or await self._living()
-        answer = await life.ask(Probe(int(self._clock.now())))
+        answer = await life.ask(Probe())
         if not isinstance(answer, Able):
             raise UpstreamError("the ledger cannot append")
 

@@ -115,9 +115,9 @@ class PostgresStore:
             row: tuple[int, bytes] | None = self._session().execute(for_postgres(LAST), (writer,)).fetchone()
         return row
 
-    def probe(self, writer: bytes, *, now: int) -> None:
+    def probe(self, writer: bytes) -> None:
         with self._refusals():
-            self._session().execute(for_postgres(PROBE), (now, writer))
+            self._session().execute(for_postgres(PROBE), (writer,))
 
     def close(self) -> None:
         if self._connection is not None:

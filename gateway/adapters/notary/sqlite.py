@@ -16,9 +16,9 @@ NEWEST = (
     "select e.hash from entries e join writers w on w.writer = e.writer"
     " where w.instance = ? order by w.id desc, e.seq desc limit 1"
 )
-CLAIM = "insert into writers (writer, instance, previous, checked_at) values (?, ?, ?, ?)"
+CLAIM = "insert into writers (writer, instance, previous, started_at) values (?, ?, ?, ?)"
 LAST = "select seq, hash from entries where writer = ? order by seq desc limit 1"
-PROBE = "update writers set checked_at = ? where writer = ?"
+PROBE = "update writers set checks = checks + 1 where writer = ?"
 
 
 class SqliteStore:
@@ -85,9 +85,9 @@ class SqliteStore:
             row: tuple[int, bytes] | None = self._db.execute(LAST, (writer,)).fetchone()
         return row
 
-    def probe(self, writer: bytes, *, now: int) -> None:
+    def probe(self, writer: bytes) -> None:
         with _refusals():
-            self._db.execute(PROBE, (now, writer))
+            self._db.execute(PROBE, (writer,))
 
     def close(self) -> None:
         self._db.close()

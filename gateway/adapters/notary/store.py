@@ -59,8 +59,8 @@ class Store(Protocol):
         """(seq, hash) of the writer's newest entry."""
         ...
 
-    def probe(self, writer: bytes, *, now: int) -> None:
-        """Makes one small row durable."""
+    def probe(self, writer: bytes) -> None:
+        """Makes one small change durable."""
         ...
 
     def close(self) -> None: ...

@@ -48,9 +48,7 @@ class Append(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=0):
 
 
 class Probe(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
-    """Can anything be appended? `now`: seconds since 1970."""
-
-    now: int
+    """Can anything be appended?"""
 
 
 class Written(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=0):
@@ -74,7 +72,7 @@ class Failed(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=3):
 
 
 class Able(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4):
-    """The probe's good answer: a row was just made durable."""
+    """The probe's good answer: a change was just made durable."""
 
 
 Request = Append | Probe

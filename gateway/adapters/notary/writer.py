@@ -46,7 +46,7 @@ class Writer:
         """One answer for each request, in order. Raises FencedError when this life must end."""
         appends = [request for request in group if isinstance(request, Append)]
         written = iter(self._write(appends) if appends else ())
-        return [self._probe(request) if isinstance(request, Probe) else next(written) for request in group]
+        return [self._probe() if isinstance(request, Probe) else next(written) for request in group]
 
     def _write(self, appends: Sequence[Append]) -> Sequence[Answer]:
         message = ""
@@ -70,9 +70,9 @@ class Writer:
         self._seq, self._hash = self._store.last(self._writer) or (0, self._first_previous)
         self._lost = False
 
-    def _probe(self, request: Probe) -> Answer:
+    def _probe(self) -> Answer:
         try:
-            self._store.probe(self._writer, now=request.now)
+            self._store.probe(self._writer)
         except FencedError:
             raise
         except StoreError as error:

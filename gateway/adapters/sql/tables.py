@@ -116,11 +116,13 @@ writers = Table(
     Column("writer", LargeBinary(32), nullable=False, unique=True),
     Column("instance", LargeBinary(32), nullable=False),
     Column("previous", LargeBinary(32), nullable=False),
-    Column("checked_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("checks", BigInteger, nullable=False, server_default="0"),
     Index("ix_writers_instance_id", "instance", "id"),
     sqlite_autoincrement=True,
 )
-"""The lives of notaries. `previous`: hash of the instance's newest entry when this life began (zeros: none)."""
+"""The lives of notaries. `previous`: hash of the instance's newest entry when this life began (zeros: none).
+`checks` goes up with each check, for only a row that changes proves that rows can be written."""
 
 entries = Table(
     "entries",

@@ -1,0 +1,226 @@
+"""The index over SQL. Its answers are hints: callers verify what they release. No row here names a person."""
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+
+from anchoring.stores.columns import decode_args
+from gateway.adapters.sql.postgres import PostgresSource
+from gateway.adapters.sql.source import Source
+from gateway.adapters.sql.sqlite import SqliteSource
+from gateway.adapters.sql.statements import Value, plan
+from gateway.adapters.sql.urls import sqlite_path
+from gateway.errors import UpstreamError
+from gateway.ports.clock import Clock
+from gateway.ports.rows import (
+    ConsentRow,
+    EventRow,
+    IdempotencyRow,
+    NarrowingKind,
+    NarrowingRow,
+    RecordRow,
+    Row,
+    SessionRow,
+    StoredEntry,
+)
+
+_MOST = 500
+"""Names in one statement; more are asked for in turns."""
+
+_HEAD = "select record, version, subject, digest, seq from records where record = ?"
+_VERSION = (
+    "select v.record, v.version, r.subject, v.digest, r.seq from versions v join records r on r.record = v.record"
+    " where v.record = ? and v.version = ?"
+)
+_ENTRIES = (
+    "select id, writer, seq, decision, previous, hash, public, private, subject_token, receipt_digest from entries"
+    " where subject_token = ? and id < ? order by id desc limit ?"
+)
+_EVENTS = (
+    "select contract, name, key1, key2, key3, args, block_number, block_hash, log_index, transaction_, orphaned_at"
+    " from chain_events where contract = ? and (key1 = ? or key2 = ? or key3 = ?) order by block_number, log_index"
+).replace("transaction_", '"transaction"')
+_CONSENT = "select consent, subject, digest, call from consents"
+# Sign-ins that nobody finished go with the next that somebody does.
+_SPEND = "delete from challenges where nonce = ? and message_digest = ? and expires_at > ?"
+_SWEEP = "delete from challenges where nonce in (select nonce from challenges where expires_at <= ? limit 50)"
+
+
+class SqlIndex:
+    """`gateway.ports.index.Index` over a migrated database."""
+
+    def __init__(self, source: Source, *, clock: Clock) -> None:
+        self._source = source
+        self._clock = clock
+
+    @classmethod
+    def open(cls, url: str, *, clock: Clock) -> "SqlIndex":
+        """`url` as for `migrate`. UpstreamError where a SQLite file is missing; PostgreSQL is met at the first use."""
+        path = sqlite_path(url)
+        return cls(PostgresSource(url) if path is None else SqliteSource(path), clock=clock)
+
+    async def head(self, record: bytes) -> RecordRow | None:
+        rows = await self._source.fetch(_HEAD, (record,))
+        return _record(*rows[0]) if rows else None
+
+    async def version(self, record: bytes, version: int) -> RecordRow | None:
+        rows = await self._source.fetch(_VERSION, (record, version))
+        return _record(*rows[0]) if rows else None
+
+    async def page(
+        self, subject: bytes, *, after: int, limit: int, tokens: Sequence[Sequence[bytes]] = ()
+    ) -> tuple[RecordRow, ...]:
+        if any(not group for group in tokens):
+            return ()  # any of nothing is nothing
+        has = "".join(
+            f" and exists (select 1 from tokens t where t.record = r.record and t.token in ({_marks(group)}))"  # noqa: S608 - only marks
+            for group in tokens
+        )
+        sql = (
+            "select r.record, r.version, r.subject, r.digest, r.seq from records r"  # noqa: S608 - only marks are put in
+            f" where r.subject = ? and r.seq > ?{has} order by r.seq limit ?"
+        )
+        rows = await self._source.fetch(sql, (subject, after, *chain.from_iterable(tokens), limit))
+        return tuple(_record(*row) for row in rows)
+
+    async def idempotency(self, key: bytes) -> IdempotencyRow | None:
+        rows = await self._source.fetch("select key, request, result from idempotency where key = ?", (key,))
+        return IdempotencyRow(key=rows[0][0], request=rows[0][1], result=rows[0][2]) if rows else None
+
+    async def versions_of(self, names: Sequence[bytes]) -> Mapping[bytes, int]:
+        found = dict.fromkeys(names, 0)
+        distinct = list(found)
+        for start in range(0, len(distinct), _MOST):
+            some = distinct[start : start + _MOST]
+            sql = f"select name, version from epochs where name in ({_marks(some)})"  # noqa: S608 - only marks
+            for name, version in await self._source.fetch(sql, some):
+                found[name] = version
+        return found
+
+    async def consents(self, subject: bytes) -> tuple[ConsentRow, ...]:
+        rows = await self._source.fetch(f"{_CONSENT} where subject = ? order by seq", (subject,))
+        return tuple(_consent(*row) for row in rows)
+
+    async def consent(self, consent: bytes) -> ConsentRow | None:
+        rows = await self._source.fetch(f"{_CONSENT} where consent = ?", (consent,))
+        return _consent(*rows[0]) if rows else None
+
+    async def narrowings(self, subject: bytes) -> tuple[NarrowingRow, ...]:
+        sql = "select kind, subject, target, digest, call from narrowings where subject = ? order by seq"
+        return tuple(
+            NarrowingRow(kind=NarrowingKind(kind), subject=subject, target=target, digest=digest, call=call)
+            for kind, subject, target, digest, call in await self._source.fetch(sql, (subject,))
+        )
+
+    async def profile(self, actor: bytes) -> bytes | None:
+        sql = "select digest from profiles where actor = ? order by seq desc limit 1"
+        rows = await self._source.fetch(sql, (actor,))
+        return bytes(rows[0][0]) if rows else None
+
+    async def events(self, key: bytes, *, contract: str) -> tuple[EventRow, ...]:
+        rows = await self._source.fetch(_EVENTS, (contract, key, key, key))
+        return tuple(_event(*row) for row in rows)
+
+    async def entries(self, subject_token: bytes, *, before: int, limit: int) -> tuple[tuple[int, StoredEntry], ...]:
+        if not subject_token:
+            return ()  # entries about nobody are in nobody's log
+        rows = await self._source.fetch(_ENTRIES, (subject_token, before, limit))
+        return tuple((row[0], _entry(*row[1:])) for row in rows)
+
+    async def spend_challenge(self, nonce: str, *, message_digest: bytes, now: int) -> bool:
+        spent = await self._source.execute(_SPEND, (nonce, message_digest, now)) == 1
+        await self._source.execute(_SWEEP, (now,))
+        return spent
+
+    async def session(self, token_digest: bytes, *, now: int) -> SessionRow | None:
+        sql = "select actor, expires_at from sessions where token_digest = ? and expires_at > ?"
+        rows = await self._source.fetch(sql, (token_digest, now))
+        return SessionRow(token_digest=token_digest, actor=rows[0][0], expires_at=rows[0][1]) if rows else None
+
+    async def call_transaction(self, call: bytes) -> tuple[str, bytes | None, int | None]:
+        sql = 'select state, "transaction", block_number from calls where call = ?'
+        rows = await self._source.fetch(sql, (call,))
+        if not rows:
+            raise UpstreamError("no such intended call")
+        return rows[0][0], rows[0][1], rows[0][2]
+
+    async def apply(self, rows: Sequence[Row]) -> None:
+        await self._source.apply(plan(rows, now=int(self._clock.now())))
+
+    async def meta(self, key: str) -> bytes | None:
+        rows = await self._source.fetch("select value from meta where key = ?", (key,))
+        return bytes(rows[0][0]) if rows else None
+
+    async def set_meta(self, key: str, value: bytes) -> bytes:
+        await self._source.execute("insert into meta (key, value) values (?, ?) on conflict do nothing", (key, value))
+        stands = await self.meta(key)
+        if stands is None:
+            raise UpstreamError("a pinned value is gone right after it was set")
+        return stands
+
+    async def check(self) -> None:
+        await self._source.fetch("select 1 from meta limit 1", ())
+
+    async def close(self) -> None:
+        await self._source.close()
+
+
+def _marks(values: Sequence[Value]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _record(record: bytes, version: int, subject: bytes, digest: bytes, seq: int) -> RecordRow:
+    return RecordRow(record=record, version=version, subject=subject, digest=digest, seq=seq)
+
+
+def _consent(consent: bytes, subject: bytes, digest: bytes, call: bytes) -> ConsentRow:
+    return ConsentRow(consent=consent, subject=subject, digest=digest, call=call)
+
+
+def _entry(
+    writer: bytes,
+    seq: int,
+    decision: bytes,
+    previous: bytes,
+    entry_hash: bytes,
+    public: bytes,
+    private: bytes,
+    subject_token: bytes,
+    receipt_digest: bytes,
+) -> StoredEntry:
+    return StoredEntry(
+        writer=writer,
+        seq=seq,
+        decision=decision,
+        previous=previous,
+        hash=entry_hash,
+        public=public,
+        private=private,
+        subject_token=subject_token,
+        receipt_digest=receipt_digest,
+    )
+
+
+def _event(
+    contract: str,
+    name: str,
+    key1: bytes | None,
+    key2: bytes | None,
+    key3: bytes | None,
+    args: str,
+    block_number: int,
+    block_hash: bytes,
+    log_index: int,
+    transaction: bytes,
+    orphaned_at: int | None,
+) -> EventRow:
+    return EventRow(
+        contract=contract,
+        name=name,
+        keys=tuple(key for key in (key1, key2, key3) if key is not None),
+        args=decode_args(args),
+        block_number=block_number,
+        block_hash=block_hash,
+        log_index=log_index,
+        transaction=transaction,
+        orphaned=orphaned_at is not None,
+    )

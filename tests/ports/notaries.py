@@ -1,0 +1,74 @@
+"""A ledger on a database, and what lies in the database afterwards."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from gateway.adapters.notary import keyfile
+from gateway.adapters.notary.client import NotaryLedger, NotarySettings
+from gateway.adapters.sql.urls import sqlite_path
+from gateway.audit.rules import Witness
+from gateway.ports.clock import SystemClock
+from gateway.ports.ledger import Appended, Stale, Taken
+from gateway.ports.rows import EntryRow, StoredEntry
+from tests.ports.databases import query
+
+PASSPHRASE = b"correct horse"
+INSTANCE = bytes([7]) * 32
+LOG = bytes([9]) * 32
+Open = Callable[..., Awaitable[NotaryLedger]]
+Answer = Appended | Stale | Taken
+
+
+def settings(url: str, folder: Path, *, instance: bytes = INSTANCE, patience: float = 5.0) -> NotarySettings:
+    """Those of a ledger whose key lies in `folder`; the key is made when it is not there."""
+    key_path, passphrase_path = folder / "receipt.key", folder / "receipt.pass"
+    if not key_path.exists():
+        passphrase_path.write_bytes(PASSPHRASE + b"\n")
+        keyfile.create(key_path, PASSPHRASE)
+    return NotarySettings(
+        url=url,
+        key_path=key_path,
+        passphrase_path=passphrase_path,
+        instance=instance,
+        audit_log=LOG,
+        patience=patience,
+    )
+
+
+async def opened(url: str, folder: Path, *, instance: bytes = INSTANCE, patience: float = 5.0) -> NotaryLedger:
+    """A ledger that is ready."""
+    return await NotaryLedger.start(settings(url, folder, instance=instance, patience=patience), clock=SystemClock())
+
+
+def entry(*, subject_token: bytes = b"", receipt: bytes = b'{"cid":"b","time":1}') -> EntryRow:
+    """A new decision."""
+    return EntryRow(
+        decision=secrets.token_bytes(16),
+        public=secrets.token_bytes(90),
+        private=secrets.token_bytes(150),
+        subject_token=subject_token,
+        receipt=receipt,
+    )
+
+
+def lineage(url: str, instance: bytes = INSTANCE) -> list[StoredEntry]:
+    """All entries of an instance, life by life, number by number."""
+    literal = f"x'{instance.hex()}'" if sqlite_path(url) is not None else f"'\\x{instance.hex()}'"
+    rows = query(
+        url,
+        "select e.writer, e.seq, e.decision, e.previous, e.hash, e.public, e.private, e.subject_token, e.receipt_digest"
+        " from entries e join writers w on w.writer = e.writer"
+        f" where w.instance = {literal} order by w.id, e.seq",
+    )
+    names = ["writer", "seq", "decision", "previous", "hash", "public", "private", "subject_token", "receipt_digest"]
+    return [StoredEntry(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def witnesses(answers: Mapping[object, Answer]) -> list[Witness]:
+    """What a client who was answered can hold against the log."""
+    return [
+        Witness(writer=answer.writer, seq=answer.seq, hash=answer.entry_hash)
+        for answer in answers.values()
+        if isinstance(answer, Appended)
+    ]
