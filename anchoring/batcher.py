@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import dag_cbor
+from dag_cbor.decoding.err import CBORDecodingError
 
 from anchoring.errors import ProofInvalid
 from anchoring.merkle import MerkleTree
@@ -75,7 +76,7 @@ def read_manifest(manifest: bytes) -> tuple[bytes, tuple[tuple[bytes, bytes, byt
     """(log, (leaf, CID digest or empty, locator) of each). Raises ProofInvalid for what `manifest_of` never wrote."""
     try:
         decoded = dag_cbor.decode(manifest)
-    except dag_cbor.decoding.err.DAGCBORDecodingError as e:
+    except (CBORDecodingError, ValueError, OverflowError, RecursionError) as e:  # the library lets the last three out
         raise ProofInvalid("a manifest that is not DAG-CBOR") from e
     if not isinstance(decoded, dict) or set(decoded) != {"version", "log", "entries"}:
         raise ProofInvalid("a manifest without its three fields")
