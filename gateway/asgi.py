@@ -1,0 +1,185 @@
+"""The front door: routes, lifespan, one log line a request. Parts come wired; nothing is picked here.
+
+True here: an exception that nobody expected ends in a masked answer and a log entry of type names and frames, because
+the server's own report of it would print the message. A log line holds the route's name, never a path, query or body.
+"""
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import structlog
+from starlette.types import Receive, Scope, Send
+
+from gateway.errors import ConsentryError
+from gateway.ports.bus import Bus
+from gateway.web import console
+from gateway.web.engine import Allow
+from gateway.web.graphql import Endpoint, make_graphql
+from gateway.web.health import Readiness, health, make_ready
+from gateway.web.options import WebOptions
+from gateway.web.replies import Exchange, RejectedError, headers_of, reply_json
+from gateway.web.websocket import SocketDoor
+from schema.context import AuditService, ConsentService, IdentityService, RecordService, Services
+from schema.errors import INTERNAL, report
+from schema.execution import Engine
+from schema.root import build_schema
+
+METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
+
+
+class Wired(Protocol):
+    """What `gateway.wiring` hands over. `start` returns when the parts can be used; `stop` when all is durable."""
+
+    @property
+    def identity(self) -> IdentityService: ...
+    @property
+    def consents(self) -> ConsentService: ...
+    @property
+    def records(self) -> RecordService: ...
+    @property
+    def audit(self) -> AuditService: ...
+    @property
+    def bus(self) -> Bus | None: ...
+    @property
+    def options(self) -> WebOptions: ...
+    @property
+    def readiness(self) -> Readiness: ...
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+def new_correlation_id() -> str:
+    """16 hex digits: enough to find one request in a log."""
+    return secrets.token_hex(8)
+
+
+def create_app(wired: Wired) -> "FrontDoor":
+    """The ASGI application over wired parts; builds the schema, opens nothing."""
+    return FrontDoor(wired)
+
+
+def _limiter(bus: Bus | None, options: WebOptions) -> Allow | None:
+    rate = options.rate
+    if bus is None or rate is None:
+        return None
+
+    async def allow(key: str) -> bool:
+        return await bus.allow(key, rate=rate, burst=options.burst)
+
+    return allow
+
+
+class FrontDoor:
+    """ASGI 3: http, websocket, lifespan."""
+
+    def __init__(self, wired: Wired) -> None:
+        options = wired.options
+        services = Services(identity=wired.identity, consents=wired.consents, records=wired.records, audit=wired.audit)
+        engine = Engine(build_schema(), services, introspection=options.introspection, seconds=options.request_seconds)
+        allow = _limiter(wired.bus, options)
+        authenticate = wired.identity.caller
+        self._wired = wired
+        self._options = options
+        self._graphql = make_graphql(engine=engine, authenticate=authenticate, allow=allow, options=options)
+        self._ready = make_ready(wired.readiness)
+        self._socket = SocketDoor(
+            engine=engine, authenticate=authenticate, allow=allow, options=options, new_id=new_correlation_id
+        )
+        self._log = structlog.get_logger("access")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match scope["type"]:
+            case "http":
+                await self._http(scope, receive, send)
+            case "websocket":
+                await self._websocket(scope, receive, send)
+            case "lifespan":
+                await self._lifespan(receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        route, endpoint = self._route(scope)
+        exchange = Exchange(route=route, correlation_id=new_correlation_id())
+        try:
+            await endpoint(scope, receive, send, exchange)
+        except RejectedError as refused:
+            await reply_json(send, exchange, status=refused.status, payload=refused.payload(), headers=refused.headers)
+        except Exception as error:  # noqa: BLE001 - the last place that can keep its message from the server's log
+            report(error, correlation_id=exchange.correlation_id)
+            if not exchange.status:
+                await self._masked(send, exchange)
+        if self._options.access_log:
+            self._log.info(
+                "request",
+                route=route,
+                method=scope["method"] if scope["method"] in METHODS else "OTHER",
+                status=exchange.status,
+                octets=exchange.octets,
+                milliseconds=round((time.perf_counter() - started) * 1000, 1),
+                correlation_id=exchange.correlation_id,
+            )
+
+    async def _masked(self, send: Send, exchange: Exchange) -> None:
+        extensions = {"code": "UNAVAILABLE", "correlationId": exchange.correlation_id}
+        payload = {"errors": [{"message": INTERNAL, "extensions": extensions}]}
+        await reply_json(send, exchange, status=500, payload=payload, headers=[])
+
+    def _route(self, scope: Scope) -> tuple[str, Endpoint]:
+        path: str = scope["path"]
+        if path == "/graphql":
+            if self._options.console and console.wants_page(scope, headers_of(scope)):
+                return "console", _page
+            return "graphql", self._graphql
+        if path == "/health":
+            return "health", health
+        if path == "/ready":
+            return "ready", self._ready
+        if self._options.console and path.startswith("/console/"):
+            return "console", _asset
+        return "other", _nothing
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] != "/graphql":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": "there is nothing here"})
+            return
+        started = time.perf_counter()
+        try:
+            await self._socket(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - the last place that can keep its message from the server's log
+            report(error, correlation_id="socket")
+        if self._options.access_log:
+            self._log.info("socket", milliseconds=round((time.perf_counter() - started) * 1000, 1))
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self._step(self._wired.start, "startup", send)
+            elif message["type"] == "lifespan.shutdown":
+                await self._step(self._wired.stop, "shutdown", send)
+                return
+
+    async def _step(self, step: Callable[[], Awaitable[None]], name: str, send: Send) -> None:
+        try:
+            await step()
+        except Exception as error:  # noqa: BLE001 - the server must be told, and its log must not print the message
+            report(error, correlation_id=name)
+            message = error.message if isinstance(error, ConsentryError) else type(error).__name__
+            await send({"type": f"lifespan.{name}.failed", "message": message})
+            return
+        await send({"type": f"lifespan.{name}.complete"})
+
+
+async def _page(scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
+    await console.page(scope, send, exchange)
+
+
+async def _asset(scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
+    await console.asset(scope, send, exchange)
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
+    raise RejectedError(404, "there is nothing here")

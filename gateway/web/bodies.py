@@ -1,0 +1,119 @@
+"""A request's body: bounded before it is read, read under a deadline, parsed strictly, and then a typed request.
+
+True here: of a body over the ceiling no more than the ceiling is held; what passes is one JSON object with a query.
+Every refusal is a RejectedError. Source: GraphQL over HTTP, sections 5.2 and 6.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.types import Receive
+
+from gateway import jsontext
+from gateway.errors import CallerError
+from gateway.web.replies import RejectedError
+
+CLOSE = [(b"connection", b"close")]
+VALUES_CEILING = 1_000_000
+"""JSON values in one body, counted by their separators before anything is built of them."""
+COUNTED_FROM = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphQLRequest:
+    query: str = field(repr=False)
+    variables: dict[str, Any] = field(repr=False)
+    operation_name: str | None
+
+
+class DisconnectedError(Exception):
+    """The client went away before its request was whole."""
+
+
+def check_type(headers: dict[bytes, bytes]) -> None:
+    """JSON in UTF-8, not compressed. Any type that a page may post across sites without asking is refused (CSRF)."""
+    essence, _, parameters = headers.get(b"content-type", b"").decode("latin-1").partition(";")
+    if essence.strip().lower() != "application/json":
+        raise RejectedError(415, "content-type must be application/json", headers=CLOSE)
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in ("utf-8", "utf8"):
+            raise RejectedError(415, "charset must be utf-8", headers=CLOSE)
+    if headers.get(b"content-encoding", b"identity").strip().lower() not in (b"", b"identity"):
+        raise RejectedError(415, "content-encoding is not accepted", headers=CLOSE)
+
+
+async def read_body(receive: Receive, headers: dict[bytes, bytes], *, ceiling: int, seconds: float) -> bytes:
+    """The whole body. A declared length over the ceiling is refused before a byte of it is read."""
+    declared = headers.get(b"content-length")
+    if declared is not None:
+        if not declared.isdigit() or len(declared) > 18:
+            raise RejectedError(400, "content-length is not a number", headers=CLOSE)
+        if int(declared) > ceiling:
+            raise _too_large(ceiling)
+    try:
+        async with asyncio.timeout(seconds):
+            return await _collect(receive, ceiling)
+    except TimeoutError as error:
+        raise RejectedError(408, "the body took too long", headers=CLOSE) from error
+
+
+async def _collect(receive: Receive, ceiling: int) -> bytes:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise DisconnectedError
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        if len(body) > ceiling:
+            raise _too_large(ceiling)
+        return body
+    parts, size = [body], len(body)
+    while message.get("more_body", False):
+        if size > ceiling:
+            raise _too_large(ceiling)
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise DisconnectedError
+        part = message.get("body", b"")
+        size += len(part)
+        parts.append(part)
+    if size > ceiling:
+        raise _too_large(ceiling)
+    return b"".join(parts)
+
+
+def _too_large(ceiling: int) -> RejectedError:
+    return RejectedError(413, f"a body has at most {ceiling} bytes", code="LIMIT", headers=CLOSE)
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Strict JSON whose root is an object. Duplicate keys, NaN, bad UTF-8, more than 64 levels: 400."""
+    if len(body) > COUNTED_FROM and body.count(b",") + body.count(b"[") + body.count(b"{") > VALUES_CEILING:
+        raise RejectedError(413, f"a body holds at most {VALUES_CEILING} values", code="LIMIT")
+    if not body:
+        raise RejectedError(400, "the body is empty; send a JSON object with a query")
+    try:
+        value = jsontext.loads(body)
+    except CallerError as error:
+        raise RejectedError(400, f"the body is not acceptable JSON: {error.message}") from error
+    if isinstance(value, list):
+        raise RejectedError(400, "batches are not accepted; send one operation a request")
+    if not isinstance(value, dict):
+        raise RejectedError(400, "the body must be a JSON object")
+    return value
+
+
+def to_request(value: dict[str, Any]) -> GraphQLRequest:
+    """The parameters of GraphQL over HTTP; null stands for absent, unknown members are ignored."""
+    query, variables = value.get("query"), value.get("variables")
+    operation_name, extensions = value.get("operationName"), value.get("extensions")
+    if not isinstance(query, str) or not query.strip():
+        raise RejectedError(400, "query must be a string that holds a document")
+    if variables is not None and not isinstance(variables, dict):
+        raise RejectedError(400, "variables must be an object")
+    if operation_name is not None and not isinstance(operation_name, str):
+        raise RejectedError(400, "operationName must be a string")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise RejectedError(400, "extensions must be an object")
+    return GraphQLRequest(query=query, variables=variables or {}, operation_name=operation_name or None)

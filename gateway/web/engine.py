@@ -1,0 +1,52 @@
+"""What the front door asks of the schema's side, so that HTTP knows no GraphQL library."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, Protocol, TypeAlias
+
+from gateway.identity.model import Caller
+
+Authenticate: TypeAlias = Callable[[str | None], Awaitable[Caller | None]]
+"""A bearer token -> the caller it stands for; None for no token, and for one that does not hold."""
+Allow: TypeAlias = Callable[[str], Awaitable[bool]]
+"""Whether one more request of this key is within the rate."""
+
+
+class Answer(Protocol):
+    @property
+    def payload(self) -> dict[str, Any]:
+        """`data` and `errors`, ready to be written as JSON."""
+        ...
+
+    @property
+    def executed(self) -> bool: ...
+
+    @property
+    def well_formed(self) -> bool:
+        """False where the request itself names no operation to run: 400 in every media type."""
+        ...
+
+
+class Engine(Protocol):
+    async def execute(
+        self,
+        query: str,
+        *,
+        variables: dict[str, Any],
+        operation_name: str | None,
+        caller: Caller | None,
+        token: str | None,
+        correlation_id: str,
+    ) -> Answer: ...
+
+    def stream(
+        self,
+        query: str,
+        *,
+        variables: dict[str, Any],
+        operation_name: str | None,
+        caller: Caller | None,
+        token: str | None,
+        correlation_id: str,
+    ) -> AsyncGenerator[Answer, None]:
+        """Answers as they come; never raises, and closing it ends what it waits for."""
+        ...

@@ -1,0 +1,23 @@
+"""What an operator may choose about the front door."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebOptions:
+    """`cors_origins`, `socket_origins`: exact origins (`https://clinic.example`), none by default; a page of the
+    gateway's own origin always may. `rate`: requests a second for each actor, or for each address of those not signed
+    in; None: no limit. `request_seconds` bounds reading a body and executing it, each."""
+
+    max_body_bytes: int = 16 * 1024 * 1024
+    max_message_bytes: int = 1024 * 1024
+    request_seconds: float = 30.0
+    console: bool = True
+    introspection: bool = True
+    cors_origins: tuple[str, ...] = ()
+    socket_origins: tuple[str, ...] = ()
+    socket_init_seconds: float = 10.0
+    socket_operations: int = 32
+    rate: float | None = 50.0
+    burst: int = 200
+    access_log: bool = True

@@ -1,0 +1,233 @@
+"""Consents as a patient meets them: draft, sign, submit, see, end. What is signed is made and checked by the service;
+nothing here reads a scope."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import strawberry
+
+from gateway.consent import model
+from gateway.consent.model import ANYONE, NO_END, Action, ConsentStatus, Effect, Purpose
+from gateway.errors import CallerError
+from gateway.ids import ActorId, ConsentId, SubjectId, to_global
+from schema.context import Info, RequestContext
+from schema.drafts import Draft, SignedInput, to_draft, typed_data_of
+from schema.errors import Refusal
+from schema.gates import actor_of, cursor, given, or_empty, outcome, page_size, record_of, subject_of
+from schema.identity import Actor, Patient, known_actor, to_patient
+from schema.relay import Node, PageInfo
+from schema.scalars import Hex, parse_instant
+
+LAST_MOMENT = 253_402_300_799
+"""Seconds of the last moment that RFC 3339 can write."""
+
+
+@strawberry.input
+class ConsentInput:
+    patient_id: strawberry.ID
+    grantee_id: strawberry.ID = strawberry.field(description="An actor or an organization.")
+    purposes: list[Purpose]
+    effect: Effect = Effect.PERMIT
+    actions: list[Action] = strawberry.field(default_factory=lambda: [Action.READ])
+    resource_types: list[str] = strawberry.field(
+        default_factory=list,
+        description="FHIR resource types, codes (system|code), authors, records; empty: all.",
+    )
+    codes: list[str] = strawberry.field(default_factory=list)
+    author_ids: list[strawberry.ID] = strawberry.field(default_factory=list)
+    record_ids: list[strawberry.ID] = strawberry.field(default_factory=list)
+    labels: list[str] = strawberry.field(
+        default_factory=list,
+        description="HL7 sensitivity labels this consent reaches: a permit covers a record only if all the record's "
+        "labels are here.",
+    )
+    data_from: datetime | None = strawberry.UNSET
+    data_to: datetime | None = strawberry.UNSET
+    data_use: list[str] = strawberry.field(default_factory=list, description="GA4GH DUO terms, for research.")
+    not_before: datetime | None = strawberry.UNSET
+    not_after: datetime | None = strawberry.field(
+        default=strawberry.UNSET, description="Required for a PERMIT; a DENY without one has no end."
+    )
+    terms_hash: Hex | None = strawberry.UNSET
+
+
+@strawberry.type
+class RevokedAll:
+    patient: Patient
+    epoch: int
+
+
+@strawberry.type(description="A consent, as its patient signed it.")
+class Consent(Node):
+    granted_to: strawberry.Private[ActorId]
+    consent_id: Hex
+    status: ConsentStatus
+    effect: Effect
+    actions: list[Action]
+    purposes: list[Purpose]
+    resource_types: list[str]
+    codes: list[str]
+    labels: list[str]
+    data_from: datetime | None
+    data_to: datetime | None
+    data_use: list[str]
+    not_before: datetime
+    not_after: datetime | None
+    terms_hash: Hex | None
+    statement: str = strawberry.field(description="Plain words, as the patient signed them.")
+    signer: Hex
+    transaction_hash: Hex | None = strawberry.field(description="Null while in force here and not yet on chain.")
+
+    @strawberry.field
+    async def grantee(self, info: Info) -> Actor:
+        return _anyone() if self.granted_to == ANYONE else await known_actor(info.context, self.granted_to)
+
+
+@strawberry.type
+class ConsentEdge:
+    cursor: str
+    node: Consent
+
+
+@strawberry.type
+class ConsentConnection:
+    edges: list[ConsentEdge]
+    page_info: PageInfo
+
+
+ConsentResult = Annotated[Consent | Refusal, strawberry.union("ConsentResult")]
+RevokeAllResult = Annotated[RevokedAll | Refusal, strawberry.union("RevokeAllResult")]
+
+
+def _anyone() -> Actor:
+    """The grantee of a consent that names nobody: the zero name, which no actor can have."""
+    return Actor(
+        id=strawberry.ID(to_global("Actor", ANYONE)),
+        name_on_chain=ActorId(ANYONE),
+        key=bytes(20),
+        actor=Hex(ANYONE),
+        roles=[],
+        name=None,
+    )
+
+
+def to_consent(view: model.ConsentView) -> Consent:
+    terms, scope = view.terms, view.terms.scope
+    return Consent(
+        id=strawberry.ID(to_global("Consent", view.consent)),
+        granted_to=scope.grantee,
+        consent_id=Hex(view.consent),
+        status=view.status,
+        effect=terms.effect,
+        actions=[Action(action) for action in scope.actions],
+        purposes=[Purpose(purpose) for purpose in scope.purposes],
+        resource_types=list(scope.resource_types),
+        codes=list(scope.codes),
+        labels=list(scope.labels),
+        data_from=parse_instant(scope.data_from) if scope.data_from else None,
+        data_to=parse_instant(scope.data_to) if scope.data_to else None,
+        data_use=list(scope.data_use),
+        not_before=_moment(terms.not_before),
+        not_after=None if terms.not_after == NO_END else _moment(terms.not_after),
+        terms_hash=Hex(scope.terms_hash) if any(scope.terms_hash) else None,
+        statement=scope.statement,
+        signer=Hex(view.signer),
+        transaction_hash=Hex(view.transaction) if view.transaction is not None else None,
+    )
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(min(seconds, LAST_MOMENT), UTC)
+
+
+async def draft(context: RequestContext, input: ConsentInput) -> Draft | Refusal:
+    async def steps() -> Draft:
+        asked = model.ConsentInput(
+            subject=subject_of(input.patient_id),
+            effect=input.effect,
+            grantee=actor_of(input.grantee_id, field="granteeId"),
+            actions=tuple(input.actions),
+            purposes=tuple(input.purposes),
+            resource_types=tuple(input.resource_types),
+            codes=tuple(input.codes),
+            authors=tuple(actor_of(one, field="authorIds") for one in input.author_ids),
+            records=tuple(record_of(one, field="recordIds") for one in input.record_ids),
+            labels=tuple(input.labels),
+            data_from=given(input.data_from),
+            data_to=given(input.data_to),
+            data_use=tuple(input.data_use),
+            not_before=given(input.not_before),
+            not_after=given(input.not_after),
+            terms_hash=given(input.terms_hash),
+        )
+        return to_draft(await context.services.consents.draft(context.signed_in(), asked))
+
+    return await outcome(steps())
+
+
+async def grant(context: RequestContext, input: SignedInput) -> Consent | Refusal:
+    async def steps() -> Consent:
+        return to_consent(
+            await context.services.consents.grant(
+                context.signed_in(), typed_data=typed_data_of(input), signature=input.signature
+            )
+        )
+
+    return await outcome(steps())
+
+
+async def draft_revocation(context: RequestContext, patient: strawberry.ID, consent: bytes) -> Draft | Refusal:
+    async def steps() -> Draft:
+        if len(consent) != 32:
+            raise CallerError("a consent id has 32 bytes", field=("consentId",))
+        return to_draft(
+            await context.services.consents.draft_revocation(
+                context.signed_in(), subject=subject_of(patient), consent=ConsentId(consent)
+            )
+        )
+
+    return await outcome(steps())
+
+
+async def revoke(context: RequestContext, input: SignedInput) -> Consent | Refusal:
+    async def steps() -> Consent:
+        return to_consent(
+            await context.services.consents.revoke(
+                context.signed_in(), typed_data=typed_data_of(input), signature=input.signature
+            )
+        )
+
+    return await outcome(steps())
+
+
+async def draft_revocation_of_all(context: RequestContext, patient: strawberry.ID) -> Draft | Refusal:
+    async def steps() -> Draft:
+        return to_draft(
+            await context.services.consents.draft_revocation_of_all(context.signed_in(), subject=subject_of(patient))
+        )
+
+    return await outcome(steps())
+
+
+async def revoke_all(context: RequestContext, input: SignedInput) -> RevokedAll | Refusal:
+    async def steps() -> RevokedAll:
+        made = await context.services.consents.revoke_all(
+            context.signed_in(), typed_data=typed_data_of(input), signature=input.signature
+        )
+        return RevokedAll(patient=to_patient(made.subject), epoch=made.epoch)
+
+    return await outcome(steps())
+
+
+async def consents_of(
+    context: RequestContext, subject: SubjectId, *, first: int, after: str | None
+) -> ConsentConnection:
+    async def steps() -> ConsentConnection:
+        views, has_next, end = await context.services.consents.of_patient(
+            context.signed_in(), subject=subject, first=page_size(first), after=cursor(after)
+        )
+        # A cursor is the consent id in hex: what of_patient gives as the page's end, it takes of any edge.
+        edges = [ConsentEdge(cursor=view.consent.hex(), node=to_consent(view)) for view in views]
+        return ConsentConnection(edges=edges, page_info=PageInfo(has_next_page=has_next, end_cursor=end))
+
+    return await or_empty(steps(), ConsentConnection(edges=[], page_info=PageInfo(has_next_page=False)))

@@ -1,0 +1,134 @@
+"""What a resolver may reach: the services, who asks, and lookups shared within the request.
+
+True here: every service is a Protocol, so the schema knows no adapter; `caller` was authenticated before anything was
+executed. Not done here: decisions. Each service method decides for itself, on the caller that it is handed.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypeAlias
+
+import strawberry
+
+from gateway.audit.model import AccessEvent, AccessLogPage
+from gateway.consent.model import ConsentInput, ConsentView, Purpose, RevokedAll
+from gateway.errors import UnauthenticatedError
+from gateway.identity.model import Actor, Caller, Challenge, Draft, Role, Session, Subject
+from gateway.ids import ActorId, ConsentId, DecisionId, RecordId, SubjectId
+from gateway.records.model import (
+    Amendment,
+    NewBundle,
+    NewRecord,
+    RecordFilter,
+    RecordPage,
+    Released,
+    StoredRecord,
+)
+from schema.loaders import Loader
+
+TypedData: TypeAlias = Mapping[str, Any]
+ConsentsPage: TypeAlias = tuple[tuple[ConsentView, ...], bool, str | None]
+"""The consents, whether more follow, and the cursor to go on from."""
+
+
+class IdentityService(Protocol):
+    async def challenge(self, *, address: str) -> Challenge: ...
+    async def sign_in(self, *, message: str, signature: bytes) -> Session: ...
+    async def caller(self, token: str | None) -> Caller | None: ...
+    async def actor(self, actor: ActorId) -> Actor | None: ...
+    async def organizations(self, actor: ActorId) -> tuple[Actor, ...]: ...
+    async def register_actor(
+        self,
+        caller: Caller,
+        *,
+        key: bytes,
+        roles: frozenset[Role],
+        name: str,
+        encryption_key: bytes | None,
+        encryption_key_signature: bytes | None,
+    ) -> Actor: ...
+    async def enrol_patient(self, caller: Caller, *, controller: bytes | None) -> Subject: ...
+    async def visible_patient(self, caller: Caller | None, subject: SubjectId) -> Subject | None: ...
+    async def draft_membership(
+        self, caller: Caller, *, organization: ActorId, member: ActorId, not_after: datetime
+    ) -> Draft: ...
+    async def add_member(self, caller: Caller, *, typed_data: TypedData, signature: bytes) -> Actor: ...
+
+
+class ConsentService(Protocol):
+    async def draft(self, caller: Caller, consent: ConsentInput) -> Draft: ...
+    async def grant(self, caller: Caller, *, typed_data: TypedData, signature: bytes) -> ConsentView: ...
+    async def draft_revocation(self, caller: Caller, *, subject: SubjectId, consent: ConsentId) -> Draft: ...
+    async def revoke(self, caller: Caller, *, typed_data: TypedData, signature: bytes) -> ConsentView: ...
+    async def draft_revocation_of_all(self, caller: Caller, *, subject: SubjectId) -> Draft: ...
+    async def revoke_all(self, caller: Caller, *, typed_data: TypedData, signature: bytes) -> RevokedAll: ...
+    async def of_patient(
+        self, caller: Caller, *, subject: SubjectId, first: int, after: str | None
+    ) -> ConsentsPage: ...
+    async def get(self, caller: Caller, consent: ConsentId) -> ConsentView | None: ...
+    def changes(self, caller: Caller, *, subject: SubjectId) -> AsyncIterator[ConsentView]: ...
+
+
+class RecordService(Protocol):
+    async def create(self, caller: Caller, record: NewRecord, /) -> StoredRecord: ...
+    async def amend(self, caller: Caller, amendment: Amendment, /) -> StoredRecord: ...
+    async def import_bundle(self, caller: Caller, bundle: NewBundle, /) -> tuple[StoredRecord, ...]: ...
+    async def read(self, caller: Caller, record: RecordId, *, purpose: Purpose) -> Released: ...
+    async def page(
+        self,
+        caller: Caller,
+        subject: SubjectId,
+        *,
+        purpose: Purpose,
+        filter: RecordFilter,
+        first: int,
+        after: str | None,
+    ) -> RecordPage: ...
+    def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]: ...
+
+
+class AuditService(Protocol):
+    async def access_log(
+        self, caller: Caller, subject: SubjectId, *, first: int, after: str | None
+    ) -> AccessLogPage: ...
+    async def event(self, caller: Caller, decision: DecisionId) -> AccessEvent | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """All that the schema calls."""
+
+    identity: IdentityService
+    consents: ConsentService
+    records: RecordService
+    audit: AuditService
+
+
+@dataclass(slots=True, kw_only=True)
+class RequestContext:
+    """One request, or one operation of a socket. `token` is kept to ask again while a subscription lives."""
+
+    services: Services
+    caller: Caller | None
+    token: str | None = field(repr=False)
+    correlation_id: str
+    actors: Loader[ActorId, Actor | None] = field(init=False, repr=False)
+    organizations: Loader[ActorId, tuple[Actor, ...]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.actors = Loader(self.services.identity.actor)
+        self.organizations = Loader(self.services.identity.organizations)
+
+    def signed_in(self) -> Caller:
+        """The caller. Raises UnauthenticatedError where the request carries no valid token."""
+        if self.caller is None:
+            raise UnauthenticatedError("sign in first")
+        return self.caller
+
+    async def still_signed_in(self) -> bool:
+        """Whether the session of a living subscription holds at this moment."""
+        return await self.services.identity.caller(self.token) is not None
+
+
+Info: TypeAlias = strawberry.Info[RequestContext, None]

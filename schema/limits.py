@@ -1,0 +1,344 @@
+"""What a document may ask for, found in one pass over its syntax tree before it is validated.
+
+True here: each fragment is measured once, whatever spreads it, so the pass is linear in the document; lists multiply
+along the path, so a small document cannot ask for a large answer; nothing is looked up. Not done here: parsing (its
+own ceilings are `Limits.parse_options`), validation, and the ceiling of `first` in a resolver (schema.gates).
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from graphql import (
+    DirectiveNode,
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLInputObjectType,
+    GraphQLInputType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    ListTypeNode,
+    ListValueNode,
+    NonNullTypeNode,
+    ObjectValueNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    StringValueNode,
+    TypeNode,
+    ValueNode,
+    VariableNode,
+)
+
+from schema.errors import LimitFault
+from schema.gates import PAGE_CEILING
+
+PLAIN_LIST = 10
+"""What a list of objects without `first` counts for."""
+INTROSPECTION = frozenset({"__schema", "__type"})
+INTROSPECTION_LISTS = {"types": 64, "fields": 8, "args": 4, "inputFields": 8, "enumValues": 8, "possibleTypes": 4}
+
+
+class ParseOptions(TypedDict):
+    max_lexical_tokens: int
+    max_comments: int
+    max_source_length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Ceilings. `depth` counts fields inside each other; `nesting` the syntax around them, spreads and all, and bounds
+    this pass's own recursion. `cost` counts fields of the answer, each list at its ceiling; `alike` counts fields
+    with a selection and the same response name, because validation compares those pair by pair."""
+
+    characters: int = 65_536
+    tokens: int = 5_000
+    comments: int = 200
+    operations: int = 10
+    fragments: int = 50
+    spreads: int = 100
+    depth: int = 12
+    nesting: int = 40
+    introspection_depth: int = 16
+    introspections: int = 2
+    introspection_cost: int = 120_000
+    fields: int = 500
+    alike: int = 20
+    aliases: int = 50
+    directives: int = 50
+    arguments: int = 500
+    variables: int = 50
+    literals: int = 2_000
+    literal_depth: int = 32
+    list_items: int = 1_000
+    cost: int = 10_000
+
+    @property
+    def parse_options(self) -> ParseOptions:
+        return {
+            "max_lexical_tokens": self.tokens,
+            "max_comments": self.comments,
+            "max_source_length": self.characters,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What the pass found in a document that is within its limits."""
+
+    cost: int
+    cost_is_certain: bool
+    """False where `first` is a variable and the cost at its ceiling is too much: ask `survey` again with values."""
+    holds_literals: bool
+    """Strings or objects written into the document: such a document is never kept, it may hold a resource."""
+
+
+@dataclass(slots=True)
+class _Size:
+    """Of a selection set with everything it spreads."""
+
+    depth: int = 0
+    fields: int = 0
+    cost: int = 0
+    introspections: int = 0
+
+
+def multipliers(schema: GraphQLSchema) -> dict[str, int]:
+    """Field name -> how many objects its list holds at most where `first` is not given; the widest of all types."""
+    found: dict[str, int] = {}
+    for type_ in schema.type_map.values():
+        if not isinstance(type_, GraphQLObjectType) or type_.name.startswith("__"):
+            continue
+        paged = any(name == "pageInfo" for name in type_.fields)
+        for name, field in type_.fields.items():
+            if "first" in field.args:
+                default = field.args["first"].default_value
+                found[name] = max(found.get(name, 1), default if isinstance(default, int) else PAGE_CEILING)
+            elif not paged and isinstance(_bare(field.type), GraphQLList):
+                found[name] = max(found.get(name, 1), PLAIN_LIST)
+    return found
+
+
+def _bare(type_: Any) -> Any:
+    return type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+
+
+def survey(
+    document: DocumentNode,
+    *,
+    limits: Limits,
+    lists: Mapping[str, int],
+    introspection: bool,
+    variables: Mapping[str, Any] | None = None,
+) -> Survey:
+    """Measures a parsed document. Raises LimitFault for the first ceiling that it passes.
+
+    Without `variables`, `first: $n` counts at its ceiling; a document that is too much only so is not refused yet.
+    """
+    walk = _Pass(document, limits=limits, lists=lists, introspection=introspection, variables=variables)
+    return walk.run()
+
+
+class _Pass:
+    def __init__(
+        self,
+        document: DocumentNode,
+        *,
+        limits: Limits,
+        lists: Mapping[str, int],
+        introspection: bool,
+        variables: Mapping[str, Any] | None,
+    ) -> None:
+        self.limits = limits
+        self.lists = lists
+        self.introspection = introspection
+        self.variables = variables
+        self.operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+        self.fragments = {
+            node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
+        }
+        self.definitions = len(document.definitions)
+        self.measured: dict[str, _Size | None] = {}
+        self.counts: Counter[str] = Counter()
+        self.alike: Counter[str] = Counter()
+        self.holds_literals = False
+        self.depends_on_variables = False
+
+    def run(self) -> Survey:
+        limits = self.limits
+        self._ceiling("operations", len(self.operations), limits.operations)
+        self._ceiling("fragments", self.definitions - len(self.operations), limits.fragments)
+        cost = 0
+        for operation in self.operations:
+            definitions = operation.variable_definitions or ()
+            self._count("variables", len(definitions), limits.variables)
+            for definition in definitions:
+                self._directives(definition.directives or ())
+                self._type_depth(definition.type)
+                if definition.default_value is not None:
+                    self._value(definition.default_value, 0)
+            self._directives(operation.directives or ())
+            size = self._selections(operation.selection_set, 0)
+            self._ceiling("levels", size.depth, limits.depth)
+            cost = max(cost, size.cost)
+        for name in self.fragments:
+            self._fragment(name, 0)
+        if cost > limits.cost and not (self.depends_on_variables and self.variables is None):
+            raise LimitFault(f"the document asks for {cost} fields at most, the limit is {limits.cost}")
+        return Survey(cost=cost, cost_is_certain=cost <= limits.cost, holds_literals=self.holds_literals)
+
+    def _ceiling(self, what: str, found: int, limit: int) -> None:
+        if found > limit:
+            raise LimitFault(f"more than {limit} {what}")
+
+    def _count(self, what: str, found: int, limit: int) -> None:
+        self.counts[what] += found
+        self._ceiling(what, self.counts[what], limit)
+
+    def _selections(self, node: SelectionSetNode, level: int) -> _Size:
+        """`level` counts syntax around, so that recursion stops although spreads may hide the depth of the answer."""
+        self._ceiling("levels of syntax", level, self.limits.nesting)
+        total = _Size()
+        for selection in node.selections:
+            if isinstance(selection, FieldNode):
+                part = self._field(selection, level)
+            elif isinstance(selection, InlineFragmentNode):
+                self._count("fragment spreads", 1, self.limits.spreads)
+                self._directives(selection.directives or ())
+                part = self._selections(selection.selection_set, level + 1)
+            elif isinstance(selection, FragmentSpreadNode):
+                self._count("fragment spreads", 1, self.limits.spreads)
+                self._directives(selection.directives or ())
+                part = self._fragment(selection.name.value, level + 1)
+            else:
+                continue
+            total.depth = max(total.depth, part.depth)
+            total.fields += part.fields
+            total.cost += part.cost
+            total.introspections += part.introspections
+        self._ceiling("fields, counted through fragments", total.fields, 2 * self.limits.fields)
+        self._ceiling("introspections", total.introspections, self.limits.introspections)
+        return total
+
+    def _field(self, node: FieldNode, level: int) -> _Size:
+        name = node.name.value
+        self._count("fields", 1, self.limits.fields)
+        if node.alias is not None:
+            self._count("aliases", 1, self.limits.aliases)
+        self._directives(node.directives or ())
+        many = self._arguments(node)
+        if node.selection_set is None:
+            return _Size(depth=1, fields=1, cost=1)
+        shown = node.alias.value if node.alias is not None else name
+        self.alike[shown] += 1
+        self._ceiling("fields of one response name", self.alike[shown], self.limits.alike)
+        below = self._selections(node.selection_set, level + 1)
+        if name in INTROSPECTION:
+            return self._introspection(below)
+        return _Size(
+            depth=below.depth + 1,
+            fields=below.fields + 1,
+            cost=1 + many * below.cost,
+            introspections=below.introspections,
+        )
+
+    def _introspection(self, below: _Size) -> _Size:
+        if not self.introspection:
+            raise LimitFault("introspection is off; the schema is published with the source")
+        self._ceiling("levels of introspection", below.depth + 1, self.limits.introspection_depth)
+        self._ceiling("introspected fields", below.cost, self.limits.introspection_cost)
+        return _Size(depth=1, fields=below.fields + 1, cost=1, introspections=1)
+
+    def _arguments(self, node: FieldNode) -> int:
+        """Counts arguments and their literals; gives how many objects the field's list holds at most."""
+        name = node.name.value
+        many = INTROSPECTION_LISTS.get(name) or self.lists.get(name, 1)
+        arguments = node.arguments or ()
+        self._count("arguments", len(arguments), self.limits.arguments)
+        for argument in arguments:
+            self._value(argument.value, 0)
+            if argument.name.value == "first":
+                many = self._page(argument.value)
+        return many
+
+    def _page(self, value: ValueNode) -> int:
+        if isinstance(value, IntValueNode):
+            if len(value.value) > 10 or not 0 < int(value.value) <= PAGE_CEILING:
+                raise LimitFault(f"first is 1 to {PAGE_CEILING}")
+            return int(value.value)
+        if isinstance(value, VariableNode):
+            self.depends_on_variables = True
+            given = (self.variables or {}).get(value.name.value)
+            if isinstance(given, int) and 0 < given <= PAGE_CEILING:
+                return given
+        return PAGE_CEILING
+
+    def _fragment(self, name: str, level: int) -> _Size:
+        """Measured once; a fragment on its own way is spread by itself."""
+        if name in self.measured:
+            known = self.measured[name]
+            if known is None:
+                raise LimitFault("a fragment spreads itself")
+            return known
+        node = self.fragments.get(name)
+        if node is None:
+            return _Size()
+        self.measured[name] = None
+        self._directives(node.directives or ())
+        size = self._selections(node.selection_set, level)
+        self.measured[name] = size
+        return size
+
+    def _directives(self, directives: Iterable[DirectiveNode]) -> None:
+        for directive in directives:
+            self._count("directives", 1, self.limits.directives)
+            self._count("arguments", len(directive.arguments or ()), self.limits.arguments)
+            for argument in directive.arguments or ():
+                self._value(argument.value, 0)
+
+    def _value(self, node: ValueNode, level: int) -> None:
+        self._count("literals", 1, self.limits.literals)
+        self._ceiling("levels of a literal", level, self.limits.literal_depth)
+        if isinstance(node, ObjectValueNode):
+            self.holds_literals = True
+            for member in node.fields:
+                self._value(member.value, level + 1)
+        elif isinstance(node, ListValueNode):
+            for item in node.values:
+                self._value(item, level + 1)
+        elif isinstance(node, StringValueNode):
+            self.holds_literals = True
+
+    def _type_depth(self, node: TypeNode) -> None:
+        levels = 0
+        while isinstance(node, ListTypeNode | NonNullTypeNode):
+            node = node.type
+            levels += 1
+            self._ceiling("levels of a type", levels, 8)
+
+
+def check_variables(values: Mapping[str, Any], *, types: Mapping[str, GraphQLInputType], limits: Limits) -> None:
+    """Raises LimitFault for a list of more than `list_items`; what is inside JSON is its service's to bound."""
+    for name, type_ in types.items():
+        _check_value(values.get(name), type_, limits=limits)
+
+
+def _check_value(value: object, type_: GraphQLInputType, *, limits: Limits) -> None:
+    bare = _bare(type_)
+    if isinstance(bare, GraphQLList) and isinstance(value, list):
+        if len(value) > limits.list_items:
+            raise LimitFault(f"a list of more than {limits.list_items} items")
+        for item in value:
+            _check_value(item, bare.of_type, limits=limits)
+    elif isinstance(bare, GraphQLInputObjectType) and isinstance(value, dict):
+        if len(value) > len(bare.fields) + 50:
+            raise LimitFault("an input with too many fields")
+        for name, field in bare.fields.items():
+            if name in value:
+                _check_value(value[name], field.type, limits=limits)

@@ -1,0 +1,243 @@
+"""Records as a client meets them. Content passes through as the octets that the decision released; nothing here reads,
+filters or redacts it."""
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from gateway.consent.model import Purpose
+from gateway.errors import CallerError
+from gateway.ids import ActorId, RecordId, SubjectId, to_global
+from gateway.records import model
+from schema.anchors import Anchor, DecisionReceipt, to_anchor, to_receipt
+from schema.context import Info, RequestContext
+from schema.errors import Refusal
+from schema.gates import cursor, or_empty, outcome, page_size, record_of, subject_of
+from schema.identity import Actor, Patient, known_actor, to_patient
+from schema.relay import Node, PageInfo
+from schema.scalars import Cid, Hex, Json, to_fragment
+
+LABELS_CEILING = 64
+
+
+@strawberry.type(description="One version of a health record, released to the asker.")
+class Record(Node):
+    written_by: strawberry.Private[ActorId]
+    about: strawberry.Private[SubjectId]
+    version: int
+    resource_type: str
+    labels: list[str]
+    recorded_at: datetime
+    content: Json = strawberry.field(description="The FHIR R4 resource, decrypted, after the decision's obligations.")
+    content_salt: Hex | None = strawberry.field(
+        description="With it the reader checks the anchored content commitment: sha-256(0x01, salt, RFC 8785 form of "
+        "content). Null where an obligation removed something."
+    )
+    cid: Cid = strawberry.field(description="Of the ciphertext on IPFS.")
+    anchor: Anchor
+    receipt: DecisionReceipt
+
+    @strawberry.field
+    def patient(self) -> Patient:
+        return to_patient(self.about)
+
+    @strawberry.field
+    async def author(self, info: Info) -> Actor:
+        return await known_actor(info.context, self.written_by)
+
+
+@strawberry.type
+class RecordEdge:
+    cursor: str
+    node: Record
+
+
+@strawberry.type
+class RecordConnection:
+    edges: list[RecordEdge]
+    page_info: PageInfo
+
+
+@strawberry.input(name="RecordFilter", description="code: system|code. from and to bound the clinical period.")
+class RecordFilterInput:
+    resource_types: list[str] | None = strawberry.UNSET
+    code: str | None = strawberry.UNSET
+    start: datetime | None = strawberry.field(name="from", default=strawberry.UNSET)
+    end: datetime | None = strawberry.field(name="to", default=strawberry.UNSET)
+
+
+@strawberry.type(description="What the author gets back: no content.")
+class StoredRecord:
+    id: strawberry.ID
+    version: int
+    cid: Cid
+    anchor: Anchor
+
+
+@strawberry.type
+class ImportedBundle:
+    records: list[StoredRecord]
+
+
+@strawberry.input(
+    description="Keys are scoped to the actor: the same key and content answers alike, the same key and other content "
+    "is a CONFLICT."
+)
+class CreateRecordInput:
+    patient_id: strawberry.ID
+    resource: Json
+    labels: list[str] | None = strawberry.UNSET
+    idempotency_key: str | None = strawberry.UNSET
+
+
+@strawberry.input(description="labels: null keeps them; others than the patient may only add.")
+class AmendRecordInput:
+    record_id: strawberry.ID
+    expected_version: int
+    resource: Json
+    labels: list[str] | None = strawberry.UNSET
+    idempotency_key: str | None = strawberry.UNSET
+
+
+@strawberry.input
+class ImportBundleInput:
+    patient_id: strawberry.ID
+    bundle: Json
+    idempotency_key: str | None = strawberry.UNSET
+
+
+RecordResult = Annotated[Record | Refusal, strawberry.union("RecordResult")]
+CreateRecordResult = Annotated[StoredRecord | Refusal, strawberry.union("CreateRecordResult")]
+ImportBundleResult = Annotated[ImportedBundle | Refusal, strawberry.union("ImportBundleResult")]
+
+
+def to_record(released: model.Released) -> Record:
+    return Record(
+        id=strawberry.ID(to_global("Record", released.record)),
+        written_by=released.author,
+        about=released.subject,
+        version=released.version,
+        resource_type=released.resource_type,
+        labels=list(released.labels),
+        recorded_at=released.recorded_at,
+        content=to_fragment(released.content),
+        content_salt=Hex(released.content_salt) if released.content_salt is not None else None,
+        cid=Cid(released.cid),
+        anchor=to_anchor(released.anchor),
+        receipt=to_receipt(released.receipt),
+    )
+
+
+def to_stored(stored: model.StoredRecord) -> StoredRecord:
+    return StoredRecord(
+        id=strawberry.ID(to_global("Record", stored.record)),
+        version=stored.version,
+        cid=Cid(stored.cid),
+        anchor=to_anchor(stored.anchor),
+    )
+
+
+async def read_record(context: RequestContext, record: RecordId, *, purpose: Purpose) -> Record:
+    """Raises what the service raises."""
+    return to_record(await context.services.records.read(context.signed_in(), record, purpose=purpose))
+
+
+async def record_result(context: RequestContext, id: strawberry.ID, *, purpose: Purpose) -> Record | Refusal:
+    async def steps() -> Record:
+        return await read_record(context, record_of(id, field="id"), purpose=purpose)
+
+    return await outcome(steps())
+
+
+async def records_of(
+    context: RequestContext,
+    subject: SubjectId,
+    *,
+    purpose: Purpose,
+    filter: RecordFilterInput | None,
+    first: int,
+    after: str | None,
+) -> RecordConnection:
+    async def steps() -> RecordConnection:
+        page = await context.services.records.page(
+            context.signed_in(),
+            subject,
+            purpose=purpose,
+            filter=_to_filter(filter),
+            first=page_size(first),
+            after=cursor(after),
+        )
+        edges = [RecordEdge(cursor=item.cursor, node=to_record(item)) for item in page.items]
+        info = PageInfo(has_next_page=page.has_next, end_cursor=page.end_cursor)
+        return RecordConnection(edges=edges, page_info=info)
+
+    return await or_empty(steps(), RecordConnection(edges=[], page_info=PageInfo(has_next_page=False)))
+
+
+def _to_filter(filter: RecordFilterInput | None) -> model.RecordFilter:
+    if filter is None:
+        return model.RecordFilter()
+    return model.RecordFilter(
+        resource_types=tuple(filter.resource_types or ()),
+        code=filter.code or None,
+        start=filter.start or None,
+        end=filter.end or None,
+    )
+
+
+async def create(context: RequestContext, input: CreateRecordInput) -> StoredRecord | Refusal:
+    async def steps() -> StoredRecord:
+        made = model.NewRecord(
+            subject=subject_of(input.patient_id),
+            resource=input.resource,
+            labels=_labels(input.labels),
+            idempotency_key=_idempotency_key(input.idempotency_key),
+        )
+        return to_stored(await context.services.records.create(context.signed_in(), made))
+
+    return await outcome(steps())
+
+
+async def amend(context: RequestContext, input: AmendRecordInput) -> StoredRecord | Refusal:
+    async def steps() -> StoredRecord:
+        made = model.Amendment(
+            record=record_of(input.record_id, field="recordId"),
+            expected_version=input.expected_version,
+            resource=input.resource,
+            labels=_labels(input.labels),
+            idempotency_key=_idempotency_key(input.idempotency_key),
+        )
+        return to_stored(await context.services.records.amend(context.signed_in(), made))
+
+    return await outcome(steps())
+
+
+async def import_bundle(context: RequestContext, input: ImportBundleInput) -> ImportedBundle | Refusal:
+    async def steps() -> ImportedBundle:
+        made = model.NewBundle(
+            subject=subject_of(input.patient_id),
+            bundle=input.bundle,
+            idempotency_key=_idempotency_key(input.idempotency_key),
+        )
+        stored = await context.services.records.import_bundle(context.signed_in(), made)
+        return ImportedBundle(records=[to_stored(one) for one in stored])
+
+    return await outcome(steps())
+
+
+def _labels(labels: list[str] | None) -> tuple[str, ...] | None:
+    if labels is None or labels is strawberry.UNSET:
+        return None
+    if len(labels) > LABELS_CEILING:
+        raise CallerError(f"at most {LABELS_CEILING} labels", field=("labels",))
+    return tuple(labels)
+
+
+def _idempotency_key(key: str | None) -> str | None:
+    """Absent and null are no key; an empty one is a mistake that would join unrelated writes."""
+    if key is None or key is strawberry.UNSET:
+        return None
+    if not 1 <= len(key) <= 255:
+        raise CallerError("an idempotency key has 1 to 255 characters", field=("idempotencyKey",))
+    return key

@@ -1,0 +1,234 @@
+"""The three roots. Each field gates, calls one service with the caller, and maps what comes back.
+
+True here: names, arguments, defaults and nullability are those of the public core; a field that can release health data
+reaches it through a service call that takes the caller. Not done here: limits, execution, transport.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
+
+from gateway.consent.model import Purpose
+from gateway.errors import CallerError, DeniedError
+from gateway.identity.model import Caller, Role
+from gateway.ids import ActorId, ConsentId, DecisionId, RecordId, SubjectId, parse_global
+from schema import consent, identity, records
+from schema.audit import AccessEvent, to_event
+from schema.consent import Consent, ConsentInput, ConsentResult, RevokeAllResult, to_consent
+from schema.context import Info, RequestContext
+from schema.drafts import DraftResult, SignedInput
+from schema.errors import report_all
+from schema.fields import mutation, resolved, subscription
+from schema.gates import or_none, subject_of
+from schema.identity import (
+    Actor,
+    ActorResult,
+    EnrolPatientInput,
+    EnrolPatientResult,
+    MembershipInput,
+    Patient,
+    RegisterActorInput,
+    RegisterActorResult,
+    SignInChallengeResult,
+    SignInInput,
+    SignInResult,
+    to_actor,
+    to_patient,
+)
+from schema.records import (
+    AmendRecordInput,
+    CreateRecordInput,
+    CreateRecordResult,
+    ImportBundleInput,
+    ImportBundleResult,
+    Record,
+    RecordResult,
+    read_record,
+    to_record,
+)
+from schema.relay import Node
+from schema.scalars import SCALARS, Address, Hex
+
+
+@strawberry.type
+class Query:
+    @resolved("Decided as TREAT; as PATRQT for the patient. What is refused is null, like what does not exist.")
+    async def node(self, info: Info, id: strawberry.ID) -> Node | None:
+        return await or_none(_node(info.context, id))
+
+    @resolved("Null when the request carries no valid token.")
+    def viewer(self, info: Info) -> Actor | None:
+        caller = info.context.caller
+        return None if caller is None else to_actor(caller.actor)
+
+    @resolved("Null alike for a patient who is not visible to the asker and for none.")
+    async def patient(self, info: Info, id: strawberry.ID) -> Patient | None:
+        async def steps() -> Patient | None:
+            return await _patient(info.context, subject_of(id, field="id"))
+
+        return await or_none(steps())
+
+    @strawberry.field
+    async def record(self, info: Info, id: strawberry.ID, purpose: Purpose = Purpose.TREAT) -> RecordResult:
+        return await records.record_result(info.context, id, purpose=purpose)
+
+
+async def _node(context: RequestContext, id: strawberry.ID) -> Node | None:
+    kind, raw = parse_global(id)
+    if kind == "Patient":
+        return await _patient(context, SubjectId(raw))
+    caller = context.signed_in()
+    match kind:
+        case "Record":
+            return await _record_node(context, caller, RecordId(raw))
+        case "Actor":
+            actor = await context.actors.get(ActorId(raw))
+            return None if actor is None else to_actor(actor)
+        case "Consent":
+            view = await context.services.consents.get(caller, ConsentId(raw))
+            return None if view is None else to_consent(view)
+        case "AccessEvent":
+            event = await context.services.audit.event(caller, DecisionId(raw))
+            return None if event is None else to_event(event)
+    return None
+
+
+async def _patient(context: RequestContext, subject: SubjectId) -> Patient | None:
+    found = await context.services.identity.visible_patient(context.caller, subject)
+    return None if found is None else to_patient(found.id)
+
+
+async def _record_node(context: RequestContext, caller: Caller, record: RecordId) -> Record:
+    """As the patient's own request where the caller is a patient, and as treatment for anyone who is more than that."""
+    if Role.PATIENT not in caller.actor.roles:
+        return await read_record(context, record, purpose=Purpose.TREAT)
+    try:
+        return await read_record(context, record, purpose=Purpose.PATRQT)
+    except DeniedError:
+        if caller.actor.roles == {Role.PATIENT}:
+            raise
+        return await read_record(context, record, purpose=Purpose.TREAT)
+
+
+@strawberry.type
+class Mutation:
+    @mutation("EIP-4361 sign-in: sign `message` with the actor's key.")
+    async def sign_in_challenge(self, info: Info, address: Address) -> SignInChallengeResult:
+        return await identity.challenge(info.context, address)
+
+    @strawberry.mutation
+    async def sign_in(self, info: Info, input: SignInInput) -> SignInResult:
+        return await identity.sign_in(info.context, input)
+
+    @mutation("A registrar's.")
+    async def register_actor(self, info: Info, input: RegisterActorInput) -> RegisterActorResult:
+        return await identity.register(info.context, input)
+
+    @mutation("A registrar's.")
+    async def enrol_patient(self, info: Info, input: EnrolPatientInput) -> EnrolPatientResult:
+        return await identity.enrol(info.context, input)
+
+    @mutation("An organization's: draft, sign `typedData` with its key, submit. A registrar cannot make a member.")
+    async def draft_membership(self, info: Info, input: MembershipInput) -> DraftResult:
+        return await identity.draft_membership(info.context, input)
+
+    @strawberry.mutation
+    async def add_member(self, info: Info, input: SignedInput) -> ActorResult:
+        return await identity.add_member(info.context, input)
+
+    @mutation("Author: the patient, or any actor with a WRITE consent.")
+    async def create_record(self, info: Info, input: CreateRecordInput) -> CreateRecordResult:
+        return await records.create(info.context, input)
+
+    @strawberry.mutation
+    async def amend_record(self, info: Info, input: AmendRecordInput) -> CreateRecordResult:
+        return await records.amend(info.context, input)
+
+    @mutation("A FHIR Bundle (collection, batch or transaction) as records: all or nothing.")
+    async def import_bundle(self, info: Info, input: ImportBundleInput) -> ImportBundleResult:
+        return await records.import_bundle(info.context, input)
+
+    @mutation("The patient's (or their guardian's): draft, sign `typedData` (eth_signTypedData_v4), submit.")
+    async def draft_consent(self, info: Info, input: ConsentInput) -> DraftResult:
+        return await consent.draft(info.context, input)
+
+    @mutation("Returns when the consent is on chain and in force here.")
+    async def grant_consent(self, info: Info, input: SignedInput) -> ConsentResult:
+        return await consent.grant(info.context, input)
+
+    @strawberry.mutation
+    async def draft_revocation(self, info: Info, patient_id: strawberry.ID, consent_id: Hex) -> DraftResult:
+        return await consent.draft_revocation(info.context, patient_id, consent_id)
+
+    @mutation("In force here when it returns, whatever the chain does.")
+    async def revoke_consent(self, info: Info, input: SignedInput) -> ConsentResult:
+        return await consent.revoke(info.context, input)
+
+    @mutation("Ends every permit of the patient at once; denies stay.")
+    async def draft_revocation_of_all(self, info: Info, patient_id: strawberry.ID) -> DraftResult:
+        return await consent.draft_revocation_of_all(info.context, patient_id)
+
+    @mutation("In force here when it returns, whatever the chain does.")
+    async def revoke_all_consents(self, info: Info, input: SignedInput) -> RevokeAllResult:
+        return await consent.revoke_all(info.context, input)
+
+
+@strawberry.type(description="Over graphql-transport-ws.")
+class Subscription:
+    @subscription(
+        "Records of a patient as they arrive, decided afresh for each; what is refused, unknown or ended "
+        "completes without an item."
+    )
+    async def record_added(
+        self, info: Info, patient_id: strawberry.ID, purpose: Purpose = Purpose.TREAT
+    ) -> AsyncIterator[Record]:
+        context = info.context
+        try:
+            subject = subject_of(patient_id)
+            async for released in context.services.records.added(context.signed_in(), subject, purpose=purpose):
+                if not await context.still_signed_in():
+                    return
+                yield to_record(released)
+        except (CallerError, DeniedError):
+            return
+
+    @strawberry.subscription
+    async def consent_changed(self, info: Info, patient_id: strawberry.ID) -> AsyncIterator[Consent]:
+        context = info.context
+        try:
+            subject = subject_of(patient_id)
+            async for view in context.services.consents.changes(context.signed_in(), subject=subject):
+                if not await context.still_signed_in():
+                    return
+                yield to_consent(view)
+        except (CallerError, DeniedError):
+            return
+
+
+class GatewaySchema(strawberry.Schema):
+    """Strawberry's schema with its logging of queries taken out: that log would hold patients' data."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        context: Any = execution_context.context if execution_context is not None else None
+        known = isinstance(context, RequestContext)
+        report_all(errors, correlation_id=context.correlation_id if known else "none")
+
+
+def build_schema() -> GatewaySchema:
+    """The schema, built afresh; costs some milliseconds, so once a process."""
+    return GatewaySchema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=[AccessEvent, Consent, Record, Patient, Actor],
+        config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
+    )
+
+
+def print_sdl() -> str:
+    """The schema as text, as it is checked in beside this file."""
+    return build_schema().as_str().rstrip() + "\n"
