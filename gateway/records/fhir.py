@@ -198,21 +198,21 @@ def _sensitivities(value: JsonValue) -> Iterator[str]:
 
 
 def _labelled_parts(node: dict[str, JsonValue], pointer: str) -> Iterator[LabelledPart]:
+    """Also those inside a labelled part: a consent may reach the outer label and not the inner."""
     for key, value in node.items():
         is_list = isinstance(value, list)
         for index, item in enumerate(value if isinstance(value, list) else [value]):
-            if not isinstance(item, dict) or key in ("extension", "modifierExtension", "meta"):
+            if not isinstance(item, dict) or item.get("url") == INLINE_LABEL:
                 continue
-            place = f"{pointer}/{key}/{index}" if is_list else f"{pointer}/{key}"
+            suffix = f"/{index}" if is_list else ""
+            place = f"{pointer}/{key}{suffix}"
             labels = frozenset(_labels_of(item) if "resourceType" in item else _inline_labels(item))
             if labels:
                 yield LabelledPart(pointer=place, labels=labels)
                 # A primitive's label stands on its `_` twin; the value itself is what it protects.
                 if key.startswith("_") and key[1:] in node:
-                    bare = f"{pointer}/{key[1:]}"
-                    yield LabelledPart(pointer=f"{bare}/{index}" if is_list else bare, labels=labels)
-            else:
-                yield from _labelled_parts(item, place)
+                    yield LabelledPart(pointer=f"{pointer}/{key[1:]}{suffix}", labels=labels)
+            yield from _labelled_parts(item, place)
 
 
 def _subjects(root: dict[str, JsonValue]) -> Iterator[str]:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from gateway.adapters.fhir_validator import FhirValidator
-from gateway.jsontext import JsonValue, dumps, loads
-from gateway.records.fhir import read_facts
+from gateway.jsontext import dumps, loads
+from gateway.records.fhir import bundle_resources, read_facts
 
 DATA = Path(os.environ.get("CONSENTRY_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data")) / "fhir"
 SAMPLE = None if os.environ.get("CONSENTRY_FHIR_SAMPLE") == "all" else 12
@@ -36,13 +36,8 @@ def batches_of(folder: str) -> Iterator[tuple[Path, list[bytes]]]:
 
 
 def resources_of(raw: bytes) -> list[bytes]:
-    """The entries of a Synthea bundle; of an HL7 example the file itself, whatever it is."""
-    value = loads(raw)
-    is_import = isinstance(value, dict) and value.get("type") == "transaction" and len(raw) > 100_000
-    entries: JsonValue = value.get("entry") if isinstance(value, dict) and is_import else None
-    if not isinstance(entries, list):
-        return [raw]
-    return [dumps(entry["resource"]) for entry in entries if isinstance(entry, dict)]
+    """The entries of a Synthea bundle, as the import takes them apart."""
+    return [dumps(entry.resource) for entry in bundle_resources(loads(raw))]
 
 
 async def rates(batches: Iterator[tuple[Path, list[bytes]]]) -> tuple[Counter[str], list[str]]:

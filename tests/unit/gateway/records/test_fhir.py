@@ -117,6 +117,14 @@ def test_a_label_on_the_resource_itself_labels_the_whole() -> None:
             {"contained": [{"resourceType": "Patient", "meta": {"security": [{"system": ACT_CODE, "code": "SEX"}]}}]},
             {"/contained/0": {"SEX"}},
         ),
+        (
+            {"component": [{"extension": inline("SUD"), "valueQuantity": {"value": 1, "extension": inline("HIV")}}]},
+            {"/component/0": {"SUD"}, "/component/0/valueQuantity": {"HIV"}},
+        ),
+        (
+            {"extension": [{"url": "http://x", "valueString": "x", "extension": inline("PSY")}]},
+            {"/extension/0": {"PSY"}},
+        ),
         ({"note": [{"text": "a"}]}, {}),
     ],
 )
