@@ -14,6 +14,7 @@ from eth_abi.exceptions import DecodingError
 from anchoring.chain.abi import ANCHOR, CONSENT, IDENTITY, EventShape, Method, contract
 from anchoring.chain.client import ChainClient, Json, octets, quantity
 from anchoring.errors import ChainRefused, ChainUnavailable
+from anchoring.merkle import keccak256
 from anchoring.model import BlockRef, Call, Event, LogName
 
 RELAY: Final = "relay"
@@ -119,6 +120,12 @@ class Registries:
                 return False
             raise
         return bool(valid)
+
+    async def actor_of_key(self, key: bytes) -> bytes | None:
+        """The actor that an ERC-7913 signer is bound to, at the newest block."""
+        method = contract(IDENTITY).methods["actorOfKey"]
+        (actor,) = await self._read(self.addresses.identity, method, keccak256(key), block="latest")
+        return bytes(actor) if any(actor) else None
 
     async def anchorer_of(self, log: bytes) -> str | None:
         """The account that anchors a log, at the newest block; None while it is not open."""

@@ -1,0 +1,144 @@
+"""One frozen `Settings`, and the only reader of the environment: `CONSENTRY_*` variables over a TOML file.
+
+A value that is wrong, or a `CONSENTRY_*` name that does not exist, stops the start, naming it.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from eth_utils.address import is_address, to_checksum_address
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from gateway.errors import SettingsError
+
+PREFIX = "CONSENTRY_"
+NOT_OURS = frozenset({"CONFIG", "REQUIRE_SERVICES", "SHARED_DATA", "SERVICES_DIR", "REGISTRAR_KEY", "FHIR_SAMPLE"})
+"""Names of the shell, the tests and the demo, which no gateway reads."""
+
+
+class Settings(BaseSettings):
+    """Every setting of the gateway. The variable is `CONSENTRY_` and the name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", populate_by_name=True)
+
+    data_dir: Path = Field(
+        Path("consentry-data"), description="The folder for everything that is kept: keys, chain, blocks, index."
+    )
+    host: str = Field("127.0.0.1", description="The address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 takes any free one.")
+    public_url: str = Field(
+        "", description="The URL that clients use, as sign-in messages name it. Empty: http://HOST:PORT."
+    )
+    registrars: tuple[str, ...] = Field(
+        (), description='The registrars\' addresses, as JSON: ["0x…"]. Empty: the first start makes one.'
+    )
+    database_url: str = Field(
+        "", description="postgresql+psycopg://… or sqlite:///FILE. Empty: index.db in the data folder."
+    )
+    keystore_url: str = Field(
+        "",
+        description="The key store, apart from the index. Empty: keys.db in the data folder, or PostgreSQL's schema.",
+    )
+    redis_url: str = Field("", description="redis://… for several replicas (REDIS_URL is read too). Empty: in process.")
+    ipfs_url: str = Field("", description="The RPC of a Kubo node, http://127.0.0.1:5001. Empty: pack files.")
+    ipfs_allow_public: bool = Field(False, description="Take a Kubo node that is part of the public network.")
+    chain_url: str = Field("", description="JSON-RPC of an Ethereum-compatible chain. Empty: the embedded chain.")
+    chain_profile: str = Field(
+        "",
+        description="embedded, anvil, geth-dev, besu-qbft, clique or ethereum. Empty: told by the node, if it can be.",
+    )
+    chain_id: int = Field(
+        2_026_112, gt=0, lt=2**31, description="The embedded chain's id, fixed when it is first made."
+    )
+    chain_port: int = Field(
+        0, ge=0, le=65535, description="The embedded chain's loopback port. 0: the one it had, or any free one."
+    )
+    chain_lag_blocks: int = Field(3, ge=0, description="Reads are denied when the index is further behind the chain.")
+    chain_silence_seconds: float = Field(
+        10.0, gt=0, description="Reads are denied when the chain has not been heard of for longer."
+    )
+    batch_size: int = Field(1024, ge=1, le=16_384, description="Leaves that close an anchoring batch.")
+    batch_seconds: float = Field(2.0, gt=0, description="Age of its oldest leaf that closes a batch.")
+    worker: Literal["inside", "outside"] = Field(
+        "inside", description="Where anchoring runs: inside the server, or outside as `consentry worker`."
+    )
+    session_minutes: int = Field(60, ge=1, le=1440, description="How long a sign-in lasts.")
+    validators: int = Field(1, ge=1, le=32, description="Processes that validate FHIR resources.")
+    console: bool = Field(True, description="Serve GraphiQL to browsers.")
+    introspection: bool = Field(True, description="Answer questions about the schema.")
+    cors_origins: tuple[str, ...] = Field((), description='Origins of front ends, as JSON: ["https://clinic.example"].')
+    max_body_mib: int = Field(16, ge=1, le=256, description="The largest request body, in MiB.")
+    request_rate: float = Field(50.0, ge=0, description="Requests a second for each actor or address; 0: no limit.")
+    request_burst: int = Field(200, ge=1, description="Requests that may come at once.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        path = os.environ.get(PREFIX + "CONFIG")
+        file = (TomlConfigSettingsSource(settings_cls, Path(path)),) if path else ()
+        return (init_settings, env_settings, *file)
+
+    @field_validator("registrars")
+    @classmethod
+    def _addresses(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            if not is_address(value):
+                raise ValueError("each must be an address, 0x and 40 hex digits")
+        return tuple(to_checksum_address(value) for value in values)
+
+    @field_validator("public_url", "ipfs_url", "chain_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _separate(self) -> "Settings":
+        if self.keystore_url and self.keystore_url == self.database_url and self.keystore_url.startswith("sqlite"):
+            raise ValueError("keystore_url must be another file than database_url")
+        return self
+
+    @property
+    def base_url(self) -> str:
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def index_url(self) -> str:
+        return self.database_url or f"sqlite:///{(self.data_dir / 'index.db').absolute()}"
+
+    @property
+    def keys_url(self) -> str:
+        if self.keystore_url:
+            return self.keystore_url
+        if self.database_url.startswith("postgresql"):
+            return self.database_url
+        return f"sqlite:///{(self.data_dir / 'keys.db').absolute()}"
+
+
+def load(**overrides: object) -> Settings:
+    """Raises SettingsError naming each wrong variable."""
+    known = {name.upper() for name in Settings.model_fields} | NOT_OURS
+    for name in os.environ:
+        suffix = name.removeprefix(PREFIX)
+        if name.startswith(PREFIX) and suffix not in known and not suffix.startswith("EMBEDDED_CHAIN_KILL_"):
+            raise SettingsError(f"{name} is no setting; see `consentry settings`")
+    given = {name: value for name, value in overrides.items() if value is not None}
+    if "redis_url" not in given and PREFIX + "REDIS_URL" not in os.environ and os.environ.get("REDIS_URL"):
+        given["redis_url"] = os.environ["REDIS_URL"]
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # checked by pydantic
+    except ValidationError as error:
+        faults = [f"{PREFIX}{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
+        raise SettingsError("; ".join(faults)) from None
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"the settings cannot be read ({type(error).__name__})") from None

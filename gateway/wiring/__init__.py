@@ -1,0 +1,1 @@
+"""settings -> adapters -> services: the only place that picks an implementation."""

@@ -1,0 +1,405 @@
+"""The chain's parts, put together: node, client, follower, lanes, anchoring worker; and what the domains see of them.
+
+anchoring knows neither patients nor this gateway's ports: here its shapes and errors become ours.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, text
+
+from anchoring.batcher import BatchPolicy
+from anchoring.chain import deploy as deploying
+from anchoring.chain.client import ChainClient
+from anchoring.chain.deploy import Deployment
+from anchoring.chain.embedded.errors import ChainDidNotStart
+from anchoring.chain.embedded.errors import ChainRefused as EmbeddedRefused
+from anchoring.chain.embedded.process import EmbeddedChainProcess
+from anchoring.chain.follower import Follower
+from anchoring.chain.lane import Lane
+from anchoring.chain.profile import ANVIL, EMBEDDED, GETH_DEV, PROFILES, ChainProfile
+from anchoring.chain.registries import ANCHORS, RELAY, Registries
+from anchoring.chain.signer import Signer
+from anchoring.errors import AnchoringError, ChainMismatch, StoreUnavailable
+from anchoring.log import AnchorLog
+from anchoring.model import Call, Event, Landed, LeafState, LeafStatus, Reverted
+from anchoring.stores.calls import SqlCalls
+from anchoring.stores.database import Database
+from anchoring.stores.events import SqlEvents
+from anchoring.stores.tickets import SqlTickets
+from anchoring.worker import AnchorWorker
+from gateway.adapters.sealed_file import write_new
+from gateway.consent.rules import CONSENT_TYPE_HASH
+from gateway.errors import ConsentryError, SettingsError, UpstreamError
+from gateway.ports import chain as port
+from gateway.ports.anchors import AnchorState, Proof
+from gateway.ports.clock import Clock
+from gateway.ports.rows import CallRow
+from gateway.settings import Settings
+from gateway.storage.service import Blocks
+from gateway.wiring.secrets import Secrets, address_of
+
+CURSOR = "gateway"
+FINAL_HELD = 50_000
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """anchoring's errors as ours."""
+    try:
+        yield
+    except ChainMismatch as error:
+        raise SettingsError(str(error)) from error
+    except AnchoringError as error:
+        raise UpstreamError(f"the chain's side does not answer ({type(error).__name__})") from error
+
+
+def start_embedded(settings: Settings, secrets: Secrets) -> EmbeddedChainProcess:
+    """Blocks until the child answers. SettingsError for a file that is in use or of another chain."""
+    funded = [address_of(secrets.relay_key), address_of(secrets.anchor_key)]
+    try:
+        return EmbeddedChainProcess.start(
+            data=settings.data_dir / "chain.db",
+            chain_id=settings.chain_id,
+            funded=funded,
+            port=settings.chain_port,
+        )
+    except (EmbeddedRefused, ChainDidNotStart) as error:
+        raise SettingsError(f"the embedded chain does not start: {error}") from error
+
+
+async def profile_of(settings: Settings, client: ChainClient) -> ChainProfile:
+    """What may be expected of the chain. SettingsError when neither the settings nor the node say."""
+    if settings.chain_profile:
+        if settings.chain_profile not in PROFILES:
+            raise SettingsError(f"CONSENTRY_CHAIN_PROFILE: one of {', '.join(PROFILES)}")
+        return PROFILES[settings.chain_profile]
+    if not settings.chain_url:
+        return EMBEDDED
+    with translated():
+        version = str(await client.call("web3_clientVersion")).lower()
+        chain_id = await client.chain_id()
+    if version.startswith("anvil"):
+        return ANVIL
+    if version.startswith("geth") and chain_id == 1337:
+        return GETH_DEV
+    raise SettingsError(f"CONSENTRY_CHAIN_PROFILE: say what chain this is, one of {', '.join(PROFILES)}")
+
+
+def deployment_path(settings: Settings) -> Path:
+    return settings.data_dir / "deployment.json"
+
+
+async def deploy(settings: Settings, secrets: Secrets, client: ChainClient, receipt_key: bytes) -> Deployment:
+    """Deploys and writes the addresses down. What stands is kept: a second call only checks it."""
+    path = deployment_path(settings)
+    if path.exists():
+        return await standing_deployment(settings, client)
+    with translated():
+        signer = Signer(secrets.relay_key, chain_id=await client.chain_id())
+        deployment = await deploying.deploy(
+            client,
+            signer,
+            enrollers=[signer.address],
+            consent_types=[CONSENT_TYPE_HASH],
+            salt=secrets.salt,
+            receipt_key=receipt_key,
+        )
+    write_new(path, deployment.to_json().encode())
+    return deployment
+
+
+async def standing_deployment(settings: Settings, client: ChainClient) -> Deployment:
+    """The deployment that this data belongs to, compared with the chain. SettingsError says what to do."""
+    path = deployment_path(settings)
+    if not path.exists():
+        raise SettingsError(
+            "this data folder knows no contracts on the chain at CONSENTRY_CHAIN_URL: run `consentry deploy` first"
+        )
+    with translated():
+        deployment = Deployment.from_json(path.read_text())
+        await deploying.check(client, deployment)
+    return deployment
+
+
+class ChainParts:
+    """Everything that talks to the chain, for one gateway. `start` and `stop` its tasks."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        secrets: Secrets,
+        client: ChainClient,
+        profile: ChainProfile,
+        deployment: Deployment,
+        blocks: Blocks,
+        clock: Clock,
+        on_events: Callable[[Sequence[Event]], None],
+    ) -> None:
+        self._client = client
+        self._database = Database(settings.index_url)
+        self.registries = Registries(deployment.addresses, client)
+        calls = SqlCalls(self._database, cursor=CURSOR)
+        tickets = SqlTickets(self._database)
+        self.deployment = deployment
+        self.profile = profile
+        self.follower = Follower(
+            client=client,
+            registries=self.registries,
+            events=SqlEvents(self._database, cursor=CURSOR, bump=bump),
+            calls=calls,
+            profile=profile,
+            clock=clock,
+            chain_id=deployment.chain_id,
+            genesis=bytes.fromhex(deployment.genesis[2:]),
+            first_block=deployment.block,
+            on_events=on_events,
+        )
+        self.log = AnchorLog(
+            tickets,
+            gateway=bytes.fromhex(deployment.gateway[2:]),
+            writer=secrets.instance,
+            chain_id=deployment.chain_id,
+            contract=deployment.anchor_registry,
+        )
+        self.lanes = [
+            Lane(
+                name,
+                client=client,
+                registries=self.registries,
+                signer=Signer(key, chain_id=deployment.chain_id),
+                store=calls,
+                profile=profile,
+                clock=clock,
+                on_landed=self.follower.notice,
+            )
+            for name, key in ((RELAY, secrets.relay_key), (ANCHORS, secrets.anchor_key))
+        ]
+        self.worker = AnchorWorker(
+            store=tickets,
+            calls=self.registries,
+            manifests=Manifests(blocks),
+            head=self.follower,
+            clock=clock,
+            gateway=bytes.fromhex(deployment.gateway[2:]),
+            writer=secrets.instance,
+            anchorer=address_of(secrets.anchor_key),
+            finality=profile.finality,
+            policy=BatchPolicy(size=settings.batch_size, age=settings.batch_seconds),
+            on_calls=self.wake,
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start_following(self) -> None:
+        self._tasks.append(asyncio.create_task(self.follower.run(), name="follower"))
+
+    def start_sending(self) -> None:
+        for lane in self.lanes:
+            self._tasks.append(asyncio.create_task(lane.run(), name=f"lane {lane.name}"))
+        self._tasks.append(asyncio.create_task(self.worker.run(), name="anchoring worker"))
+
+    async def stop(self) -> None:
+        """Ends each task after its present step; what is not done is durable and goes on at the next start."""
+        self.worker.stop()
+        for lane in self.lanes:
+            lane.stop()
+        self.follower.stop()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=15)
+        self._database.close()
+        await self._client.close()
+
+    def wake(self) -> None:
+        for lane in self.lanes:
+            lane.wake()
+
+    def troubles(self) -> dict[str, str]:
+        """What keeps a part from its work, for the operator's log."""
+        named = {"follower": self.follower.trouble, "worker": self.worker.trouble}
+        named |= {f"lane {lane.name}": lane.trouble for lane in self.lanes}
+        return {name: trouble for name, trouble in named.items() if trouble}
+
+
+class ChainPort:
+    """`gateway.ports.chain.Chain` and `Calls` over the parts."""
+
+    def __init__(self, parts: ChainParts) -> None:
+        deployment = parts.deployment
+        self._parts = parts
+        self.facts = port.ChainFacts(
+            chain_id=deployment.chain_id,
+            genesis=bytes.fromhex(deployment.genesis[2:]),
+            identity_registry=deployment.identity_registry,
+            consent_registry=deployment.consent_registry,
+            anchor_registry=deployment.anchor_registry,
+            gateway=bytes.fromhex(deployment.gateway[2:]),
+            confirmations=parts.profile.confirmations,
+        )
+
+    def head(self) -> port.Head:
+        found = self._parts.follower.head()
+        return port.Head(
+            number=found.number,
+            hash=found.hash,
+            timestamp=found.timestamp,
+            lag=found.lag,
+            heard_at=found.heard_at,
+        )
+
+    def wake(self) -> None:
+        self._parts.wake()
+
+    async def outcome(
+        self, call: bytes, *, timeout: float, confirmed: bool
+    ) -> port.Landed | port.Reverted | port.Underway:
+        with translated():
+            found = await self._parts.follower.outcome(call, timeout=timeout, confirmed=confirmed)
+        if isinstance(found, Landed):
+            return port.Landed(transaction=found.transaction, block_number=found.block_number)
+        if isinstance(found, Reverted):
+            return port.Reverted(error=found.error)
+        return port.Underway()
+
+    async def subject_states(self, subjects: Sequence[bytes]) -> tuple[tuple[int, int], ...]:
+        with translated():
+            return await self._parts.follower.subject_states(subjects)
+
+    async def valid_signature(self, signer: bytes, digest: bytes, signature: bytes) -> bool:
+        with translated():
+            return await self._parts.follower.valid_signature(signer, digest, signature)
+
+    async def actor_of_key(self, key: bytes) -> bytes | None:
+        with translated():
+            return await self._parts.registries.actor_of_key(key)
+
+    # ---- calls
+
+    def enrol(self, *, subject: bytes, controller: bytes, custodian: bytes) -> CallRow:
+        return _row(self._parts.registries.enrol(subject=subject, controller=controller, custodian=custodian))
+
+    def register_actor(self, *, actor: bytes, key: bytes, roles: int, profile: bytes, encryption_key: bytes) -> CallRow:
+        return _row(
+            self._parts.registries.register_actor(
+                actor=actor, key=key, roles=roles, profile=profile, encryption_key=encryption_key
+            )
+        )
+
+    def set_membership(
+        self, *, org: bytes, member: bytes, role: int, not_after: int, seq: int, signature: bytes
+    ) -> CallRow:
+        return _row(
+            self._parts.registries.set_membership(
+                org=org, member=member, role=role, not_after=not_after, seq=seq, signature=signature
+            )
+        )
+
+    def grant(
+        self,
+        *,
+        type_hash: bytes,
+        subject: bytes,
+        effect: int,
+        scope_hash: bytes,
+        not_before: int,
+        not_after: int,
+        epoch: int,
+        signature: bytes,
+    ) -> CallRow:
+        return _row(
+            self._parts.registries.grant(
+                type_hash=type_hash,
+                subject=subject,
+                effect=effect,
+                scope_hash=scope_hash,
+                not_before=not_before,
+                not_after=not_after,
+                epoch=epoch,
+                signature=signature,
+            )
+        )
+
+    def revoke(self, *, subject: bytes, consent: bytes, signature: bytes) -> CallRow:
+        return _row(self._parts.registries.revoke(subject=subject, consent=consent, signature=signature))
+
+    def revoke_all(self, *, subject: bytes, epoch: int, signature: bytes) -> CallRow:
+        return _row(self._parts.registries.revoke_all(subject=subject, epoch=epoch, signature=signature))
+
+
+class AnchorsPort:
+    """`gateway.ports.anchors.Anchors`; what is FINAL is kept, because it never changes."""
+
+    def __init__(self, log: AnchorLog) -> None:
+        self._log = log
+        self.records_log: bytes = log.records_log
+        self._final: OrderedDict[bytes, AnchorState] = OrderedDict()
+
+    def leaf(self, values: Sequence[bytes], *, kind: str) -> bytes:
+        return self._log.leaf(values, kind=kind)
+
+    async def states(self, leaves: Sequence[bytes]) -> tuple[AnchorState, ...]:
+        missing = [leaf for leaf in leaves if leaf and leaf not in self._final]
+        fresh: Mapping[bytes, AnchorState] = {}
+        if missing:
+            with translated():
+                found = await self._log.anchor_states(missing)
+            fresh = dict(zip(missing, map(_state, found), strict=True))
+            for leaf, state in fresh.items():
+                if state.status == LeafStatus.FINAL.value:
+                    self._final[leaf] = state
+            while len(self._final) > FINAL_HELD:
+                self._final.popitem(last=False)
+        return tuple(self._final.get(leaf) or fresh.get(leaf) or _PENDING for leaf in leaves)
+
+
+class Manifests:
+    """`anchoring.ports.ManifestSink` over the block service."""
+
+    def __init__(self, blocks: Blocks) -> None:
+        self._blocks = blocks
+
+    async def put(self, manifest: bytes) -> str:
+        try:
+            return str(await self._blocks.put_content((manifest,)))
+        except ConsentryError as error:
+            raise StoreUnavailable("the block store does not answer") from error
+
+
+def bump(connection: Connection, names: Sequence[bytes]) -> None:
+    """Moves the guard versions of names on, inside the follower's own transaction."""
+    statement = text(
+        "insert into epochs (name, version) values (:name, 1)"
+        " on conflict (name) do update set version = epochs.version + 1"
+    )
+    for name in sorted(set(names)):
+        connection.execute(statement, {"name": name})
+
+
+_PENDING = AnchorState(status="PENDING", proof=None)
+
+
+def _state(found: LeafState) -> AnchorState:
+    proof = found.proof
+    if proof is None:
+        return AnchorState(status=found.status.value, proof=None)
+    return AnchorState(
+        status=found.status.value,
+        proof=Proof(
+            log=proof.log,
+            leaf_encoding=proof.leaf_encoding,
+            leaf_values=proof.leaf_values,
+            path=proof.path,
+            root=proof.root,
+            chain_id=proof.chain_id,
+            contract=proof.contract,
+            transaction=proof.transaction,
+            block_number=proof.block_number,
+        ),
+    )
+
+
+def _row(call: Call) -> CallRow:
+    return CallRow(call=call.call, lane=call.lane, priority=call.priority, contract=call.contract, data=call.data)

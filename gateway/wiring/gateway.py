@@ -1,0 +1,407 @@
+"""A whole gateway from its settings: opened in order, each part on the one before; closed in the reverse order.
+
+Whatever is missing is made on the first start. What does not fit (another chain, a wrong passphrase, a public IPFS
+node) stops the start with a SettingsError that says what to do.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from importlib import resources
+
+import structlog
+
+from anchoring.chain.client import ChainClient
+from anchoring.model import Event
+from gateway.adapters.fhir_validator import FhirValidator
+from gateway.adapters.keystore import SqlKeyStore
+from gateway.adapters.kubo import KuboStore
+from gateway.adapters.local_bus import LocalBus
+from gateway.adapters.notary import keyfile as receipt_keyfile
+from gateway.adapters.notary.client import NotaryLedger, NotarySettings
+from gateway.adapters.packs import PackStore
+from gateway.adapters.redis_bus import RedisBus
+from gateway.adapters.sql.index import SqlIndex
+from gateway.adapters.sql.migrations import migrate
+from gateway.audit.service import Audit
+from gateway.consent.access_log import AccessLog
+from gateway.consent.service import Consents, topic
+from gateway.consent.standing import Freshness, Standings
+from gateway.crypto.audit_keys import AuditKeys
+from gateway.crypto.keys import KeyRing
+from gateway.errors import ConsentryError, StaleError
+from gateway.identity.model import Role
+from gateway.identity.service import Identity, SignInTerms
+from gateway.ports.blocks import BlockStore
+from gateway.ports.bus import Bus
+from gateway.ports.clock import SystemClock, SystemEntropy
+from gateway.records.facts import ResourceFacts
+from gateway.records.opening import Opening
+from gateway.records.reading import Reading
+from gateway.records.rules import label, parse_rules
+from gateway.records.service import Records
+from gateway.records.writing import Writing
+from gateway.settings import Settings
+from gateway.storage.documents import SealedDocuments
+from gateway.storage.service import Blocks
+from gateway.web.options import WebOptions
+from gateway.wiring import chain as chain_wiring
+from gateway.wiring.secrets import Secrets, open_secrets
+
+FIRST_WORD_SECONDS = 30.0
+"""How long a start waits for the index to stand where the chain does."""
+
+
+class Gateway:
+    """`gateway.asgi.Wired`. Made by `open_gateway`, ended by `close`."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        secrets: Secrets,
+        identity: Identity,
+        consents: Consents,
+        records: Records,
+        audit: AccessLog,
+        standings: Standings,
+        blocks: Blocks,
+        bus: Bus,
+        chain: chain_wiring.ChainParts,
+        chain_url: str,
+        checks: Mapping[str, Callable[[], Awaitable[None]]],
+        closing: AsyncExitStack,
+    ) -> None:
+        self.settings = settings
+        self.secrets = secrets
+        self.identity = identity
+        self.consents = consents
+        self.records = records
+        self.audit = audit
+        self.blocks = blocks
+        self.bus: Bus | None = bus
+        self.chain = chain
+        self.chain_url = chain_url
+        self._standings = standings
+        self._checks = checks
+        self._closing = closing
+        self._log = structlog.get_logger("gateway")
+
+    @property
+    def options(self) -> WebOptions:
+        settings = self.settings
+        return WebOptions(
+            max_body_bytes=settings.max_body_mib * 1024 * 1024,
+            console=settings.console,
+            introspection=settings.introspection,
+            cors_origins=settings.cors_origins,
+            socket_origins=settings.cors_origins,
+            rate=settings.request_rate or None,
+            burst=settings.request_burst,
+        )
+
+    @property
+    def deployment_facts(self) -> dict[str, object]:
+        """What a client needs to check the gateway without it."""
+        found = self.chain.deployment
+        return {
+            "chainId": found.chain_id,
+            "rpc": None if self.settings.chain_url else self.chain_url,
+            "gateway": found.gateway,
+            "contracts": {
+                "identity": found.identity_registry,
+                "consent": found.consent_registry,
+                "anchor": found.anchor_registry,
+            },
+        }
+
+    async def readiness(self) -> Mapping[str, str]:
+        """Each part that answers need: "ok", or a kind of error."""
+        names = list(self._checks)
+        answers = await asyncio.gather(*(self._state(self._checks[name]) for name in names))
+        return dict(zip(names, answers, strict=True))
+
+    async def _state(self, check: Callable[[], Awaitable[None]]) -> str:
+        try:
+            async with asyncio.timeout(3):
+                await check()
+        except ConsentryError as error:
+            return error.code
+        except TimeoutError:
+            return "UNAVAILABLE"
+        return "ok"
+
+    async def start(self) -> None:
+        """The parts run already; a server's lifespan has nothing to add."""
+
+    async def stop(self) -> None:
+        """Closing is the opener's: answers under way still need the parts."""
+
+    async def close(self) -> None:
+        """Ends every part, the newest first. What was acknowledged is durable already."""
+        await self._closing.aclose()
+
+    async def watch(self) -> None:
+        """Compares what is kept with the chain, once a second where there are new blocks; logs what is in the way."""
+        seen = -1
+        said: dict[str, str] = {}
+        while True:
+            await asyncio.sleep(1.0)
+            troubles = self.chain.troubles()
+            if troubles != said:
+                said = troubles
+                self._log.warning("chain", **{name.replace(" ", "_"): text for name, text in troubles.items()})
+            number = self.chain.follower.head().number
+            if number != seen:
+                with contextlib.suppress(ConsentryError):
+                    await self._standings.compare()
+                    seen = number
+
+
+async def open_gateway(settings: Settings, *, worker: bool | None = None) -> Gateway:
+    """Opens everything. `worker`: whether this process sends and anchors; None: as the settings say."""
+    closing = AsyncExitStack()
+    try:
+        return await _open(settings, closing, settings.worker == "inside" if worker is None else worker)
+    except BaseException:
+        await closing.aclose()
+        raise
+
+
+async def _open(settings: Settings, closing: AsyncExitStack, worker: bool) -> Gateway:
+    clock, entropy = SystemClock(), SystemEntropy()
+    # 1. Secrets, schema, keys.
+    secrets, vault = await asyncio.to_thread(open_secrets, settings.data_dir, registrars=settings.registrars)
+    await asyncio.to_thread(migrate, settings.index_url)
+    keystore = await SqlKeyStore.open(settings.keys_url)
+    closing.push_async_callback(keystore.close)
+    keys = KeyRing(store=keystore, vault=vault, entropy=entropy)
+    await keys.unlock()
+    # 2. Blocks.
+    store = await _block_store(settings)
+    closing.push_async_callback(store.close)
+    blocks = Blocks(store)
+    # 3. The chain, its contracts, and what follows it.
+    client, chain_url = await _chain_client(settings, secrets, closing)
+    receipt_key = receipt_keyfile.read_public(secrets.receipt_path)
+    profile = await chain_wiring.profile_of(settings, client)
+    if settings.chain_url:
+        deployment = await chain_wiring.standing_deployment(settings, client)
+    else:
+        deployment = await chain_wiring.deploy(settings, secrets, client, receipt_key)
+    listeners: list[Callable[[Sequence[Event]], None]] = []
+    parts = chain_wiring.ChainParts(
+        settings=settings,
+        secrets=secrets,
+        client=client,
+        profile=profile,
+        deployment=deployment,
+        blocks=blocks,
+        clock=clock,
+        on_events=lambda events: [listener(events) for listener in listeners] and None,
+    )
+    closing.push_async_callback(parts.stop)
+    chain, anchors = chain_wiring.ChainPort(parts), chain_wiring.AnchorsPort(parts.log)
+    # 4. Index, ledger, bus, validator.
+    index = SqlIndex.open(settings.index_url, clock=clock)
+    closing.push_async_callback(index.close)
+    ledger = await NotaryLedger.start(
+        NotarySettings(
+            url=settings.index_url,
+            key_path=secrets.receipt_path,
+            passphrase_path=secrets.passphrase_path,
+            instance=secrets.instance,
+            audit_log=parts.log.audit_log(secrets.instance),
+        ),
+        clock=clock,
+    )
+    closing.push_async_callback(ledger.close)
+    bus = _bus(settings, clock)
+    closing.push_async_callback(bus.close)
+    validator = FhirValidator(workers=settings.validators)
+    closing.push_async_callback(validator.close)
+    await validator.start()
+    # 5. The domains.
+    audit = Audit(ledger=ledger, index=index, keys=AuditKeys(keys, entropy), anchors=anchors, entropy=entropy)
+    documents = SealedDocuments(blocks=blocks, keys=keys, entropy=entropy)
+    identity = Identity(
+        index=index,
+        audit=audit,
+        chain=chain,
+        calls=chain,
+        documents=documents,
+        clock=clock,
+        entropy=entropy,
+        terms=SignInTerms(
+            domain=settings.base_url.partition("://")[2].partition("/")[0],
+            uri=settings.base_url,
+            session_seconds=settings.session_minutes * 60,
+            registrars=frozenset(bytes.fromhex(address[2:]) for address in secrets.registrars),
+        ),
+    )
+    standings = Standings(
+        index=index,
+        chain=chain,
+        documents=documents,
+        clock=clock,
+        freshness=Freshness(
+            lag_blocks=settings.chain_lag_blocks,
+            silence_seconds=settings.chain_silence_seconds,
+            period_seconds=profile.block_period,
+        ),
+    )
+    consents = Consents(
+        identity=identity,
+        standings=standings,
+        audit=audit,
+        index=index,
+        chain=chain,
+        calls=chain,
+        documents=documents,
+        bus=bus,
+        clock=clock,
+        entropy=entropy,
+    )
+    opening = Opening(blocks=blocks, keys=keys, anchors=anchors)
+    reading = Reading(
+        identity=identity,
+        standings=standings,
+        audit=audit,
+        index=index,
+        opening=opening,
+        anchors=anchors,
+        bus=bus,
+        clock=clock,
+        deployment=chain.facts,
+    )
+    writing = Writing(
+        identity=identity,
+        standings=standings,
+        audit=audit,
+        index=index,
+        opening=opening,
+        blocks=blocks,
+        keys=keys,
+        anchors=anchors,
+        validation=validator,
+        label=_labelling(),
+        bus=bus,
+        clock=clock,
+        entropy=entropy,
+    )
+    listeners.append(_Listener(identity=identity, standings=standings, bus=bus))
+    gateway = Gateway(
+        settings=settings,
+        secrets=secrets,
+        identity=identity,
+        consents=consents,
+        records=Records(reading=reading, writing=writing),
+        audit=AccessLog(audit=audit, standings=standings),
+        standings=standings,
+        blocks=blocks,
+        bus=bus,
+        chain=parts,
+        chain_url=chain_url,
+        checks={
+            "database": index.check,
+            "ledger": ledger.check,
+            "keys": keystore.check,
+            "ipfs": store.check,
+            "bus": bus.check,
+            "chain": _Fresh(standings),
+        },
+        closing=closing,
+    )
+    # 6. Running: follow first, then send, then the registrars.
+    parts.start_following()
+    if worker:
+        parts.start_sending()
+    await _first_word(standings)
+    await _found_registrars(chain, identity, secrets, may_send=worker)
+    watching = asyncio.create_task(gateway.watch(), name="watch")
+    closing.callback(watching.cancel)
+    return gateway
+
+
+class _Fresh:
+    """The chain is well when decisions may stand on it."""
+
+    def __init__(self, standings: Standings) -> None:
+        self._standings = standings
+
+    async def __call__(self) -> None:
+        self._standings.as_of()
+
+
+class _Listener:
+    """Drops what was kept of every name that an event touches, and tells whoever listens."""
+
+    def __init__(self, *, identity: Identity, standings: Standings, bus: Bus) -> None:
+        self._identity = identity
+        self._standings = standings
+        self._bus = bus
+        self._telling: set[asyncio.Task[None]] = set()
+
+    def __call__(self, events: Sequence[Event]) -> None:
+        for event in events:
+            for key in event.keys:
+                self._standings.forget(key)
+                self._identity.forget(key)
+            if event.contract == "ConsentRegistry" and event.keys:
+                consent = event.keys[1] if len(event.keys) > 1 else b""
+                task = asyncio.create_task(self._bus.publish(topic(event.keys[0]), b"consent:" + consent))
+                self._telling.add(task)
+                task.add_done_callback(self._telling.discard)
+
+
+async def _block_store(settings: Settings) -> BlockStore:
+    if settings.ipfs_url:
+        return await KuboStore.open(settings.ipfs_url, allow_public=settings.ipfs_allow_public)
+    return await asyncio.to_thread(PackStore.open, settings.data_dir / "blocks")
+
+
+async def _chain_client(settings: Settings, secrets: Secrets, closing: AsyncExitStack) -> tuple[ChainClient, str]:
+    if settings.chain_url:
+        return ChainClient(settings.chain_url), settings.chain_url
+    process = await asyncio.to_thread(chain_wiring.start_embedded, settings, secrets)
+
+    async def stop() -> None:
+        await asyncio.to_thread(process.stop)
+
+    closing.push_async_callback(stop)
+    return ChainClient(process.url), process.url
+
+
+def _bus(settings: Settings, clock: SystemClock) -> LocalBus | RedisBus:
+    if not settings.redis_url:
+        return LocalBus(clock)
+    bus = RedisBus(settings.redis_url, clock)
+    bus.start()
+    return bus
+
+
+def _labelling() -> Callable[[ResourceFacts], frozenset[str]]:
+    text = resources.files("gateway.records").joinpath("labelling.toml").read_text()
+    rules = parse_rules(text)
+    return lambda facts: label(facts, rules)
+
+
+async def _first_word(standings: Standings) -> None:
+    """Waits until the index stands where the chain does. StaleError when it does not in time."""
+    async with asyncio.timeout(FIRST_WORD_SECONDS):
+        while True:
+            with contextlib.suppress(StaleError):
+                standings.as_of()
+                return
+            await asyncio.sleep(0.05)
+
+
+async def _found_registrars(
+    chain: chain_wiring.ChainPort, identity: Identity, secrets: Secrets, *, may_send: bool
+) -> None:
+    """Registrars are named by the settings; the first start puts them on chain as actors."""
+    for address in secrets.registrars:
+        key = bytes.fromhex(address[2:])
+        if may_send and await chain.actor_of_key(key) is None:
+            await identity.found_actor(None, key=key, roles=frozenset({Role.REGISTRAR}), name="Registrar")

@@ -1,0 +1,105 @@
+"""The data folder's secrets, made on the first start: passphrase, root, receipt key, the accounts on chain, registrar.
+
+Each file is written whole or not at all, mode 0600, so a first start that was cut short is simply begun again.
+"""
+
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from eth_account import Account
+
+from gateway.adapters import sealed_file
+from gateway.adapters.keyfile import KeyFileVault
+from gateway.adapters.notary import keyfile as receipt_keyfile
+from gateway.errors import SettingsError
+
+ACCOUNT = "consentry.account-key/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """What a gateway opens at start. `instance`: 32 bytes that name this replica; `salt` made the gateway's id."""
+
+    passphrase_path: Path
+    receipt_path: Path
+    relay_key: bytes = field(repr=False)
+    anchor_key: bytes = field(repr=False)
+    instance: bytes
+    salt: bytes
+    registrars: tuple[str, ...]
+    made: tuple[str, ...]
+
+
+def open_secrets(folder: Path, *, registrars: tuple[str, ...]) -> tuple[Secrets, KeyFileVault]:
+    """Opens all, and makes what is missing. SettingsError for a folder or file that cannot be used."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = folder / ".write-test"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SettingsError(f"CONSENTRY_DATA_DIR: {folder} cannot be written to") from error
+    made: list[str] = []
+    passphrase_path = folder / "passphrase"
+    if not passphrase_path.exists():
+        if (folder / "root.key").exists():
+            raise SettingsError("the data folder has a root.key and no passphrase file: put the file back")
+        sealed_file.write_new(passphrase_path, secrets.token_hex(32).encode() + b"\n")
+        made.append("passphrase")
+    passphrase = sealed_file.read_passphrase(passphrase_path)
+    if not (folder / "root.key").exists():
+        KeyFileVault.create(folder / "root.key", passphrase_path)
+        made.append("root.key")
+    if not (folder / "receipt.key").exists():
+        receipt_keyfile.create(folder / "receipt.key", passphrase)
+        made.append("receipt.key")
+    if not registrars:
+        registrars = (_registrar(folder / "registrar.key", made),)
+    opened = Secrets(
+        passphrase_path=passphrase_path,
+        receipt_path=folder / "receipt.key",
+        relay_key=_account(folder / "relay.key", passphrase, made),
+        anchor_key=_account(folder / "anchor.key", passphrase, made),
+        instance=_name(folder / "instance"),
+        salt=_name(folder / "gateway.salt"),
+        registrars=registrars,
+        made=tuple(made),
+    )
+    return opened, KeyFileVault.open(folder / "root.key", passphrase_path)
+
+
+def address_of(key: bytes) -> str:
+    """EIP-55 address of a secp256k1 key."""
+    return str(Account.from_key(key).address)
+
+
+def _account(path: Path, passphrase: bytes, made: list[str]) -> bytes:
+    if not path.exists():
+        key = secrets.token_bytes(32)
+        public = address_of(key).encode()
+        sealed_file.create(path, kind=ACCOUNT, public=public, secret=key, passphrase=passphrase)
+        made.append(path.name)
+    return sealed_file.open_secret(path, kind=ACCOUNT, passphrase=passphrase)[1]
+
+
+def _registrar(path: Path, made: list[str]) -> str:
+    if not path.exists():
+        sealed_file.write_new(path, secrets.token_hex(32).encode() + b"\n")
+        made.append(path.name)
+    try:
+        return address_of(bytes.fromhex(path.read_text().strip().removeprefix("0x")))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path.name} is no key: 64 hex digits") from error
+
+
+def _name(path: Path) -> bytes:
+    if not path.exists():
+        sealed_file.write_new(path, secrets.token_hex(32).encode() + b"\n")
+    try:
+        name = bytes.fromhex(path.read_text().strip())
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path.name} is damaged: restore it") from error
+    if len(name) != 32:
+        raise SettingsError(f"{path.name} is damaged: restore it")
+    return name
