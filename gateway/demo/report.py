@@ -1,0 +1,101 @@
+"""The end of a run: tables for a person, one JSON file for a machine."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gateway import jsontext
+from gateway.demo.model import Deployment
+from gateway.demo.tally import Tally
+from gateway.jsontext import JsonValue
+
+VERSION = 1
+_COLUMNS = ("resources", "stored", "read back", "refused to\nstranger", "proofs\nchecked", "refused after\nrevocation",
+            "ms to\nrefuse")  # fmt: skip
+
+
+def is_ok(tallies: Sequence[Tally], problems: Sequence[str]) -> bool:
+    """Whether every step of every bundle was as it must be. No bundle at all is no success."""
+    return bool(tallies) and not problems and all(tally.ok for tally in tallies)
+
+
+def show(console: Console, tallies: Sequence[Tally], problems: Sequence[str]) -> None:
+    """One row a bundle, the problems, the last lines of each access log, and the verdict."""
+    for tally in tallies:
+        if tally.last_rows:
+            console.print(_log_table(tally))
+    if tallies:
+        console.print(_result_table(tallies))
+    for problem in problems:
+        console.print(Text(f"problem: {problem}", style="red"))
+    for tally in tallies:
+        for problem in tally.problems:
+            console.print(Text(f"{tally.bundle}: {problem}", style="red"))
+        if tally.problem_count > len(tally.problems):
+            console.print(Text(f"{tally.bundle}: and {tally.problem_count - len(tally.problems)} more", style="red"))
+    good = is_ok(tallies, problems)
+    words = "Every step was as it must be." if good else "Not every step was as it must be."
+    console.print(Text(words, style="bold green" if good else "bold red"))
+
+
+def write_json(
+    path: Path,
+    tallies: Sequence[Tally],
+    problems: Sequence[str],
+    *,
+    gateway: str,
+    rpc: str | None,
+    deployment: Deployment | None,
+) -> None:
+    """Writes the report. `gateway`: its URL. Without a deployment the run never reached the gateway."""
+    chain: JsonValue = None
+    if deployment is not None:
+        contracts: JsonValue = {
+            "identity": deployment.identity,
+            "consent": deployment.consent,
+            "anchor": deployment.anchor,
+        }
+        chain = {"chainId": deployment.chain_id, "rpc": rpc, "contracts": contracts}
+    value: JsonValue = {
+        "version": VERSION,
+        "gateway": {"url": gateway, "id": None if deployment is None else "0x" + deployment.gateway.hex()},
+        "chain": chain,
+        "bundles": [tally.to_json() for tally in tallies],
+        "ok": is_ok(tallies, problems),
+        "problems": [*problems],
+    }
+    pretty = orjson.dumps(orjson.loads(jsontext.dumps(value)), option=orjson.OPT_INDENT_2)
+    path.write_bytes(pretty + b"\n")
+
+
+def _result_table(tallies: Sequence[Tally]) -> Table:
+    table = Table(title="The main job", title_justify="left")
+    table.add_column("bundle", overflow="fold")
+    for name in _COLUMNS:
+        table.add_column(name, justify="right")
+    table.add_column("ok")
+    for tally in tallies:
+        time = "-" if tally.refusal_ms is None else f"{tally.refusal_ms:.1f}"
+        cells = [Text(str(count), style="" if count == tally.resources else "red") for count in tally.counts]
+        verdict = Text("yes", style="green") if tally.ok else Text("no", style="bold red")
+        table.add_row(Text(tally.bundle), str(tally.resources), *cells, time, verdict)
+    return table
+
+
+def _log_table(tally: Tally) -> Table:
+    title = f"Access log of the patient of {tally.bundle}: last {len(tally.last_rows)} of {tally.access_log}"
+    table = Table(title=Text(title), title_justify="left")
+    for name in ("when", "who", "what", "outcome"):
+        table.add_column(name)
+    for row in tally.last_rows:
+        table.add_row(
+            Text(row.at),
+            Text(row.who),
+            Text(row.what),
+            Text(row.outcome, style="" if row.outcome != "DENIED" else "red"),
+        )
+    return table
