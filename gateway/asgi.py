@@ -6,7 +6,7 @@ the server's own report of it would print the message. A log line holds the rout
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 import structlog
@@ -17,7 +17,7 @@ from gateway.ports.bus import Bus
 from gateway.web import console
 from gateway.web.engine import Allow
 from gateway.web.graphql import Endpoint, make_graphql
-from gateway.web.health import Readiness, health, make_ready
+from gateway.web.health import Readiness, health, make_deployment, make_ready
 from gateway.web.options import WebOptions
 from gateway.web.replies import Exchange, RejectedError, headers_of, reply_json
 from gateway.web.websocket import SocketDoor
@@ -46,6 +46,8 @@ class Wired(Protocol):
     def options(self) -> WebOptions: ...
     @property
     def readiness(self) -> Readiness: ...
+    @property
+    def deployment_facts(self) -> Mapping[str, object]: ...
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
 
@@ -84,6 +86,7 @@ class FrontDoor:
         self._options = options
         self._graphql = make_graphql(engine=engine, authenticate=authenticate, allow=allow, options=options)
         self._ready = make_ready(wired.readiness)
+        self._deployment = make_deployment(wired.deployment_facts)
         self._socket = SocketDoor(
             engine=engine, authenticate=authenticate, allow=allow, options=options, new_id=new_correlation_id
         )
@@ -136,6 +139,8 @@ class FrontDoor:
             return "health", health
         if path == "/ready":
             return "ready", self._ready
+        if path == "/.well-known/consentry":
+            return "deployment", self._deployment
         if self._options.console and path.startswith("/console/"):
             return "console", _asset
         return "other", _nothing

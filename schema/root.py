@@ -98,7 +98,7 @@ async def _node(context: RequestContext, id: strawberry.ID) -> Node | None:
 
 
 async def _patient(context: RequestContext, subject: SubjectId) -> Patient | None:
-    found = await context.services.identity.visible_patient(context.caller, subject)
+    found = await context.services.consents.visible_patient(context.caller, subject)
     return None if found is None else to_patient(found.id)
 
 

@@ -27,6 +27,17 @@ def make_ready(readiness: Readiness) -> Endpoint:
     return ready
 
 
+def make_deployment(facts: Mapping[str, object]) -> Endpoint:
+    """GET /.well-known/consentry: chain id, contracts, gateway id, and the embedded chain's RPC. Nothing here must be
+    believed: a verifier takes its own RPC endpoint and compares."""
+
+    async def deployment(scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
+        _only_get(scope)
+        await reply_json(send, exchange, status=200, payload=dict(facts), headers=[])
+
+    return deployment
+
+
 def _only_get(scope: Scope) -> None:
     if scope["method"] not in ("GET", "HEAD"):
         raise RejectedError(405, "send GET", headers=[(b"allow", b"GET")])

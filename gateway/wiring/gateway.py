@@ -179,7 +179,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, worker: bool) -> Ga
     keys = KeyRing(store=keystore, vault=vault, entropy=entropy)
     await keys.unlock()
     # 2. Blocks.
-    store = await _block_store(settings)
+    store = await block_store(settings)
     closing.push_async_callback(store.close)
     blocks = Blocks(store)
     # 3. The chain, its contracts, and what follows it.
@@ -355,7 +355,7 @@ class _Listener:
                 task.add_done_callback(self._telling.discard)
 
 
-async def _block_store(settings: Settings) -> BlockStore:
+async def block_store(settings: Settings) -> BlockStore:
     if settings.ipfs_url:
         return await KuboStore.open(settings.ipfs_url, allow_public=settings.ipfs_allow_public)
     return await asyncio.to_thread(PackStore.open, settings.data_dir / "blocks")

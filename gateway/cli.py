@@ -1,0 +1,188 @@
+"""The operator's commands. Each prints what it did and what to do next; an expected failure is one clear line.
+
+Settings come from `CONSENTRY_*` variables or a TOML file (`consentry settings` lists them); options override them.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from gateway.errors import ConsentryError
+
+app = typer.Typer(
+    name="consentry",
+    help="A GraphQL gateway over IPFS and an anchoring chain: consented, encrypted, verifiable health records.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+blocks_app = typer.Typer(help="Move blocks between stores as CAR files.", no_args_is_help=True)
+app.add_typer(blocks_app, name="blocks")
+T = TypeVar("T")
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", help="A TOML file of settings; variables override it.", envvar="CONSENTRY_CONFIG"),
+]
+
+
+def main() -> None:
+    """The `consentry` command."""
+    try:
+        app()
+    except ConsentryError as error:
+        typer.echo(f"consentry: {error.message}", err=True)
+        raise SystemExit(1) from None
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on (CONSENTRY_HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on (CONSENTRY_PORT); 0: any.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="The data folder (CONSENTRY_DATA_DIR).")] = None,
+    config: Config = None,
+) -> None:
+    """Start the gateway. The first start makes keys, contracts and a chain in the data folder."""
+    from gateway.server import run_server
+
+    _use(config)
+    _run(lambda: run_server(_settings(host=host, port=port, data_dir=data_dir), announce=typer.echo))
+
+
+@app.command()
+def worker(config: Config = None) -> None:
+    """Send transactions and anchor batches for servers that run with CONSENTRY_WORKER=outside."""
+    from gateway.server import run_worker
+
+    _use(config)
+    _run(lambda: run_worker(_settings(), announce=typer.echo))
+
+
+@app.command()
+def deploy(
+    fund: Annotated[
+        bool, typer.Option(help="Give the gateway's accounts coins from the node's own unlocked account (development).")
+    ] = False,
+    config: Config = None,
+) -> None:
+    """Deploy the contracts on the chain at CONSENTRY_CHAIN_URL and write their addresses into the data folder."""
+    from gateway.server import run_deploy
+
+    _use(config)
+    _run(lambda: run_deploy(_settings(), fund=fund, announce=typer.echo))
+
+
+@app.command()
+def demo(
+    bundles: Annotated[
+        list[Path] | None, typer.Argument(help="FHIR R4 bundles (.json, .json.gz); none: two small ones.")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="A running gateway; without it one is started in a temporary folder.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write a machine-readable report here.")] = None,
+    registrar_key: Annotated[
+        Path | None, typer.Option(help="The registrar's key file; without it registrar.key in the data folder.")
+    ] = None,
+    rpc: Annotated[
+        str | None, typer.Option(help="The chain's JSON-RPC to check against; without it the gateway's word.")
+    ] = None,
+) -> None:
+    """Do the main job as its clients would: enrol, import, consent, read, refuse, verify, revoke, and show the log."""
+    from gateway.demo import DemoGateway, run_demo
+    from gateway.server import background_server
+
+    @contextlib.contextmanager
+    def start_gateway() -> Iterator[DemoGateway]:
+        folder = Path(tempfile.mkdtemp(prefix="consentry-demo-"))
+        try:
+            with background_server(folder) as (base, rpc_url):
+                key = (folder / "registrar.key").read_text().strip()
+                yield DemoGateway(url=base, rpc_url=rpc_url, registrar_key=key)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    key = None
+    if url is not None:
+        path = registrar_key or _settings().data_dir / "registrar.key"
+        if not path.is_file():
+            typer.echo(f"consentry: no registrar's key at {path}: name it with --registrar-key", err=True)
+            raise SystemExit(1)
+        key = path.read_text().strip()
+    code = run_demo(
+        bundles=bundles or [],
+        url=url,
+        json_file=json_file,
+        registrar_key=key,
+        rpc_url=rpc,
+        start_gateway=start_gateway,
+    )
+    raise SystemExit(code)
+
+
+@app.command()
+def settings() -> None:
+    """List every setting with its default and meaning."""
+    from gateway.settings import PREFIX, Settings
+
+    for name, field in Settings.model_fields.items():
+        default = field.default if field.default not in ("", ()) else "(empty)"
+        typer.echo(f"{PREFIX}{name.upper()} = {default}\n    {field.description}")
+
+
+@blocks_app.command("export")
+def export_blocks(
+    file: Annotated[Path, typer.Argument(help="The CAR file to write.")],
+    config: Config = None,
+) -> None:
+    """Write every pinned block into a CAR file (CARv1)."""
+    from gateway.server import run_export
+
+    _use(config)
+    count = _run(lambda: run_export(_settings(), file))
+    typer.echo(f"{count} blocks written to {file}")
+
+
+@blocks_app.command("import")
+def import_blocks(
+    file: Annotated[Path, typer.Argument(help="The CAR file to read.")],
+    config: Config = None,
+) -> None:
+    """Take every block of a CAR file, each hashed against its CID, and pin it."""
+    from gateway.server import run_import
+
+    _use(config)
+    count = _run(lambda: run_import(_settings(), file))
+    typer.echo(f"{count} blocks taken from {file}")
+
+
+def _settings(**overrides: object):  # type: ignore[no-untyped-def]  # the type would be imported at start
+    from gateway.settings import load
+
+    return load(**overrides)
+
+
+def _use(config: Path | None) -> None:
+    if config is not None:
+        os.environ["CONSENTRY_CONFIG"] = str(config)
+
+
+def _run(work: Callable[[], Awaitable[T]]) -> T:
+    import uvloop
+
+    async def wrapped() -> T:
+        return await work()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(wrapped())
+
+
+if __name__ == "__main__":
+    main()
