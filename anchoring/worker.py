@@ -10,7 +10,7 @@ anchor lane) and looking at the chain (the follower).
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from anchoring.batcher import BatchPolicy, Cut, cut, is_due
@@ -26,7 +26,8 @@ RECHECK_SECONDS: Final = 30.0
 
 class AnchorWorker:
     """Run it with `run`, end it with `stop`. `writer` and `gateway` name the records' log; audit logs name themselves
-    in their leaves. `anchorer`: the anchor lane's account; `head`: the follower's; `on_calls`: wakes the lanes."""
+    in their leaves. `anchorer`: the anchor lane's account; `head`: the follower's; `on_calls`: wakes the lanes;
+    `instances`: the writers that this gateway has had, for logs of other replicas."""
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class AnchorWorker:
         finality: int,
         policy: BatchPolicy | None = None,
         on_calls: Callable[[], None] = lambda: None,
+        instances: Callable[[], Awaitable[Sequence[bytes]]] | None = None,
     ) -> None:
         self._store = store
         self._calls = calls
@@ -54,6 +56,8 @@ class AnchorWorker:
         self._finality = finality
         self._policy = policy or BatchPolicy()
         self._on_calls = on_calls
+        self._instances = instances
+        self._logs: dict[bytes, LogName] = {}
         self._first_seen: dict[bytes, tuple[int, float]] = {}
         self._open_until: dict[bytes, float] = {}
         self._started = False
@@ -129,19 +133,29 @@ class AnchorWorker:
         self._open_until[log] = now + RECHECK_SECONDS
         return True
 
-    def _name(self, log: bytes, ticket: Ticket) -> LogName | None:
-        """The name behind a log id, checked: records' is known, an audit leaf's first value is its writer."""
-        if log_id(self._records) == log:
-            return self._records
+    async def _name(self, log: bytes, ticket: Ticket) -> LogName | None:
+        """The name behind a log id, checked: of a writer that is known, or of the one that an audit leaf names."""
+        writers = [self._records.writer]
         if len(ticket.values) == len(LEAF_ENCODING[LogKind.AUDIT]) and len(ticket.values[0]) == 32:
-            name = LogName(gateway=self._gateway, writer=ticket.values[0], kind=LogKind.AUDIT)
-            return name if log_id(name) == log else None
+            writers.append(ticket.values[0])
+        found = self._logs.get(log) or self._match(log, writers)
+        if found is None and self._instances is not None:
+            found = self._match(log, await self._instances())
+        return found
+
+    def _match(self, log: bytes, writers: Sequence[bytes]) -> LogName | None:
+        for writer in writers:
+            for kind in LogKind:
+                name = LogName(gateway=self._gateway, writer=writer, kind=kind)
+                if log_id(name) == log:
+                    self._logs[log] = name
+                    return name
         return None
 
     # 2. Batches
 
     async def _close(self, log: bytes, tickets: Sequence[Ticket]) -> bool:
-        name = self._name(log, tickets[0])
+        name = await self._name(log, tickets[0])
         if name is None:
             self.trouble = f"tickets of log 0x{log.hex()}, which is none of this gateway's"
             return False

@@ -29,7 +29,7 @@ from gateway.errors import SettingsError, UpstreamError
 from gateway.settings import Settings
 from gateway.storage.service import Blocks
 from gateway.wiring import chain as chain_wiring
-from gateway.wiring.gateway import Gateway, block_store, open_gateway
+from gateway.wiring.gateway import Gateway, block_store, open_gateway, open_worker
 from gateway.wiring.secrets import address_of, open_secrets
 
 Say = Callable[[str], None]
@@ -57,6 +57,7 @@ def configure_logging(level: str) -> None:
 async def run_server(settings: Settings, *, announce: Say) -> None:
     """Serves until SIGINT or SIGTERM; then takes no new requests, lets those under way finish, and closes the parts."""
     configure_logging(settings.log_level)
+    os.umask(0o077)
     gateway = await open_gateway(settings)
     try:
         server = Server(
@@ -93,7 +94,7 @@ async def run_worker(settings: Settings, *, announce: Say) -> None:
     configure_logging(settings.log_level)
     if not settings.chain_url:
         raise SettingsError("CONSENTRY_CHAIN_URL: a worker of its own needs a chain that it shares with the server")
-    gateway = await open_gateway(settings, worker=True)
+    closing = await open_worker(settings)
     try:
         stopping = asyncio.Event()
         for name in (signal.SIGINT, signal.SIGTERM):
@@ -101,7 +102,7 @@ async def run_worker(settings: Settings, *, announce: Say) -> None:
         announce("The worker runs: transactions are sent and batches anchored. Stop it with Ctrl-C.")
         await stopping.wait()
     finally:
-        await gateway.close()
+        await closing.aclose()
     announce("Stopped.")
 
 
@@ -109,7 +110,9 @@ async def run_deploy(settings: Settings, *, fund: bool, announce: Say) -> None:
     """Deploys on the chain at the settings' URL; what stands is checked and kept."""
     if not settings.chain_url:
         raise SettingsError("CONSENTRY_CHAIN_URL: name the chain; the embedded one deploys by itself")
-    secrets, _ = await asyncio.to_thread(open_secrets, settings.data_dir, registrars=settings.registrars)
+    secrets, _ = await asyncio.to_thread(
+        open_secrets, settings.data_dir, registrars=settings.registrars, instance=settings.instance
+    )
     client = ChainClient(settings.chain_url)
     try:
         accounts = [address_of(secrets.relay_key), address_of(secrets.anchor_key)]

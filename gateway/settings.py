@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     worker: Literal["inside", "outside"] = Field(
         "inside", description="Where anchoring runs: inside the server, or outside as `consentry worker`."
     )
+    instance: str = Field(
+        "main", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="This replica's name; no two that run may share one."
+    )
     session_minutes: int = Field(60, ge=1, le=1440, description="How long a sign-in lasts.")
     validators: int = Field(1, ge=1, le=32, description="Processes that validate FHIR resources.")
     console: bool = Field(True, description="Serve GraphiQL to browsers.")

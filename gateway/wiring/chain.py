@@ -191,8 +191,17 @@ class ChainParts:
             finality=profile.finality,
             policy=BatchPolicy(size=settings.batch_size, age=settings.batch_seconds),
             on_calls=self.wake,
+            instances=self._instances,
         )
         self._tasks: list[asyncio.Task[None]] = []
+
+    async def _instances(self) -> Sequence[bytes]:
+        """Every replica that ever wrote: its logs may still have leaves that wait."""
+
+        def read(connection: Connection) -> list[bytes]:
+            return [bytes(row[0]) for row in connection.execute(text("select distinct instance from writers"))]
+
+        return await self._database.read(read)
 
     def start_following(self) -> None:
         self._tasks.append(asyncio.create_task(self.follower.run(), name="follower"))

@@ -159,20 +159,52 @@ class Gateway:
                     seen = number
 
 
-async def open_gateway(settings: Settings, *, worker: bool | None = None) -> Gateway:
-    """Opens everything. `worker`: whether this process sends and anchors; None: as the settings say."""
+async def open_gateway(settings: Settings) -> Gateway:
+    """Opens everything; sends and anchors too where the settings put the worker inside."""
     closing = AsyncExitStack()
     try:
-        return await _open(settings, closing, settings.worker == "inside" if worker is None else worker)
+        return await _open(settings, closing)
     except BaseException:
         await closing.aclose()
         raise
 
 
-async def _open(settings: Settings, closing: AsyncExitStack, worker: bool) -> Gateway:
+async def open_worker(settings: Settings) -> AsyncExitStack:
+    """What sends and anchors, without a server: shares data folder, database, chain and IPFS with one."""
+    closing = AsyncExitStack()
+    try:
+        secrets, _ = await asyncio.to_thread(
+            open_secrets, settings.data_dir, registrars=settings.registrars, instance=settings.instance
+        )
+        await asyncio.to_thread(migrate, settings.index_url)
+        store = await block_store(settings)
+        closing.push_async_callback(store.close)
+        client, _ = await _chain_client(settings, secrets, closing)
+        parts = chain_wiring.ChainParts(
+            settings=settings,
+            secrets=secrets,
+            client=client,
+            profile=await chain_wiring.profile_of(settings, client),
+            deployment=await chain_wiring.standing_deployment(settings, client),
+            blocks=Blocks(store),
+            clock=SystemClock(),
+            on_events=lambda events: None,
+        )
+        closing.push_async_callback(parts.stop)
+        parts.start_following()
+        parts.start_sending()
+    except BaseException:
+        await closing.aclose()
+        raise
+    return closing
+
+
+async def _open(settings: Settings, closing: AsyncExitStack) -> Gateway:
     clock, entropy = SystemClock(), SystemEntropy()
     # 1. Secrets, schema, keys.
-    secrets, vault = await asyncio.to_thread(open_secrets, settings.data_dir, registrars=settings.registrars)
+    secrets, vault = await asyncio.to_thread(
+        open_secrets, settings.data_dir, registrars=settings.registrars, instance=settings.instance
+    )
     await asyncio.to_thread(migrate, settings.index_url)
     keystore = await SqlKeyStore.open(settings.keys_url)
     closing.push_async_callback(keystore.close)
@@ -315,10 +347,10 @@ async def _open(settings: Settings, closing: AsyncExitStack, worker: bool) -> Ga
     )
     # 6. Running: follow first, then send, then the registrars.
     parts.start_following()
-    if worker:
+    if settings.worker == "inside":
         parts.start_sending()
     await _first_word(standings)
-    await _found_registrars(chain, identity, secrets, may_send=worker)
+    await _found_registrars(chain, identity, secrets)
     watching = asyncio.create_task(gateway.watch(), name="watch")
     closing.callback(watching.cancel)
     return gateway
@@ -397,11 +429,9 @@ async def _first_word(standings: Standings) -> None:
             await asyncio.sleep(0.05)
 
 
-async def _found_registrars(
-    chain: chain_wiring.ChainPort, identity: Identity, secrets: Secrets, *, may_send: bool
-) -> None:
+async def _found_registrars(chain: chain_wiring.ChainPort, identity: Identity, secrets: Secrets) -> None:
     """Registrars are named by the settings; the first start puts them on chain as actors."""
     for address in secrets.registrars:
         key = bytes.fromhex(address[2:])
-        if may_send and await chain.actor_of_key(key) is None:
+        if await chain.actor_of_key(key) is None:
             await identity.found_actor(None, key=key, roles=frozenset({Role.REGISTRAR}), name="Registrar")

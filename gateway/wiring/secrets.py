@@ -3,6 +3,7 @@
 Each file is written whole or not at all, mode 0600, so a first start that was cut short is simply begun again.
 """
 
+import hashlib
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +32,7 @@ class Secrets:
     made: tuple[str, ...]
 
 
-def open_secrets(folder: Path, *, registrars: tuple[str, ...]) -> tuple[Secrets, KeyFileVault]:
+def open_secrets(folder: Path, *, registrars: tuple[str, ...], instance: str) -> tuple[Secrets, KeyFileVault]:
     """Opens all, and makes what is missing. SettingsError for a folder or file that cannot be used."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -56,13 +57,14 @@ def open_secrets(folder: Path, *, registrars: tuple[str, ...]) -> tuple[Secrets,
         made.append("receipt.key")
     if not registrars:
         registrars = (_registrar(folder / "registrar.key", made),)
+    salt = _name(folder / "gateway.salt")
     opened = Secrets(
         passphrase_path=passphrase_path,
         receipt_path=folder / "receipt.key",
         relay_key=_account(folder / "relay.key", passphrase, made),
         anchor_key=_account(folder / "anchor.key", passphrase, made),
-        instance=_name(folder / "instance"),
-        salt=_name(folder / "gateway.salt"),
+        instance=hashlib.sha256(b"consentry/instance" + salt + instance.encode()).digest(),
+        salt=salt,
         registrars=registrars,
         made=tuple(made),
     )
