@@ -6,7 +6,7 @@ between is gathered and decided again, so a revocation that has returned is neve
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway import jsontext
 from gateway.audit.model import Outcome
@@ -33,8 +33,8 @@ from gateway.records.opening import Found, Opening, filter_tokens, in_period
 TRIES = 8
 """How often a decision is made again when its guards moved, before the answer is STALE."""
 PAGE_CEILING = 100
-SCAN_CEILING = 1_000
-"""Records looked at for one page: what is refused is skipped, and the cursor goes on from there."""
+_SCAN = 128
+"""Rows looked at in one go."""
 _CURSOR = b"records"
 _ALL = RecordFilter()
 
@@ -111,7 +111,7 @@ class Reading:
         self._standings.as_of()
         standing = self._standings.held(subject) or await self._standings.of(subject)
         if standing is None or not policy.may_concern(requester(caller), standing.grants, standing.epochs):
-            refusal = self._refusal(caller, bytes(16), purpose, standing, "no consent names the caller")
+            refusal = self._refusal(caller, b"", purpose, standing, "no consent names the caller")
             await self._audit.append(refusal.event)
             return RecordPage(items=(), has_next=False, end_cursor=None)
         key = await self._opening.subject_key(subject)
@@ -120,20 +120,36 @@ class Reading:
         context = _CURSOR + subject
         position = 0 if after is None else key.reveal(after, context=context)
         tokens = filter_tokens(key, filter)
-        items: list[Released] = []
-        scanned, more = 0, True
-        while more and len(items) < first and scanned < SCAN_CEILING:
-            wanted = first - len(items)
-            rows = await self._index.page(subject, after=position, limit=wanted + 1, tokens=tokens)
-            more = len(rows) > wanted
-            shown = rows[:wanted]
-            if not shown:
-                break
-            items += await self._release_rows(caller, shown, purpose, filter)
-            position = shown[-1].seq
-            scanned += len(shown)
-        end = key.hide(position, context=context) if scanned else None
-        return RecordPage(items=tuple(items), has_next=more, end_cursor=end)
+        # One more than asked for is decided, so that what follows is told by what may be read, not by what exists.
+        permitted: list[tuple[int, Answer]] = []
+        hidden, more = 0, True
+        while more and len(permitted) <= first:
+            rows = await self._index.page(subject, after=position, limit=_SCAN, tokens=tokens)
+            more = len(rows) == _SCAN
+            for row in rows:
+                position = row.seq
+                answer = await self._answer(caller, row, RecordId(row.record), purpose, wanted=filter)
+                if answer is None:
+                    continue
+                if answer.release is None:
+                    hidden += 1
+                    continue
+                permitted.append((row.seq, answer))
+                if len(permitted) > first:
+                    break
+            await asyncio.sleep(0)
+        shown = permitted[:first]
+        if hidden or not shown:
+            await self._note_page(caller, purpose, standing, hidden)
+        items = await self._release_answers(caller, [answer for _, answer in shown], purpose)
+        end = key.hide(shown[-1][0], context=context) if shown else None
+        return RecordPage(items=tuple(items), has_next=len(permitted) > first, end_cursor=end)
+
+    async def _note_page(self, caller: Caller, purpose: Purpose, standing: Standing, hidden: int) -> None:
+        """One entry for what a page left out, or for a page of nothing."""
+        refusal = self._refusal(caller, b"", purpose, standing, f"{hidden} of a page not covered")
+        event = refusal.event if hidden else replace(refusal.event, outcome=Outcome.PERMITTED, reason="nothing found")
+        await self._audit.append(event)
 
     async def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]:
         """Records as they arrive, each decided afresh. Ends when no decision could permit any more."""
@@ -161,15 +177,8 @@ class Reading:
         standing = await self._standings.of(subject)
         return standing is not None and policy.may_concern(requester(caller), standing.grants, standing.epochs)
 
-    async def _release_rows(
-        self, caller: Caller, rows: Sequence[RecordRow], purpose: Purpose, filter: RecordFilter
-    ) -> list[Released]:
-        """Decided one by one, audited together, released in order."""
-        answers = [
-            answer
-            for row in rows
-            if (answer := await self._answer(caller, row, RecordId(row.record), purpose, wanted=filter)) is not None
-        ]
+    async def _release_answers(self, caller: Caller, answers: Sequence[Answer], purpose: Purpose) -> list[Released]:
+        """Audited together, released in order."""
         # One await for all: the ledger commits what arrives together in one transaction.
         appended = await asyncio.gather(
             *(self._audit.append(answer.event, guards=answer.guards, receipt=answer.receipt) for answer in answers)
@@ -181,7 +190,7 @@ class Reading:
                 if answer.release is not None:
                     released.append(answer.release(entry, state))
                 continue
-            await self._gather_again(caller, entry)
+            caller = await self._gather_again(caller, entry)
             try:  # a guard moved: this one is decided again, on its own
                 released.append(await self.read(caller, RecordId(answer.event.record), purpose=purpose))
             except DeniedError:
