@@ -1,23 +1,21 @@
 """A ledger on a database, and what lies in the database afterwards."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from gateway.adapters.notary import keyfile
 from gateway.adapters.notary.client import NotaryLedger, NotarySettings
 from gateway.adapters.sql.urls import sqlite_path
-from gateway.audit.rules import Witness
 from gateway.ports.clock import SystemClock
-from gateway.ports.ledger import Appended, Stale, Taken
-from gateway.ports.rows import EntryRow, StoredEntry
+from gateway.ports.ledger import Appended
+from gateway.ports.rows import EntryRow, Guard, RecordRow, Row, StoredEntry
 from tests.ports.databases import query
 
 PASSPHRASE = b"correct horse"
 INSTANCE = bytes([7]) * 32
 LOG = bytes([9]) * 32
 Open = Callable[..., Awaitable[NotaryLedger]]
-Answer = Appended | Stale | Taken
 
 
 def settings(url: str, folder: Path, *, instance: bytes = INSTANCE, patience: float = 5.0) -> NotarySettings:
@@ -65,10 +63,26 @@ def lineage(url: str, instance: bytes = INSTANCE) -> list[StoredEntry]:
     return [StoredEntry(**dict(zip(names, row, strict=True))) for row in rows]
 
 
-def witnesses(answers: Mapping[object, Answer]) -> list[Witness]:
-    """What a client who was answered can hold against the log."""
-    return [
-        Witness(writer=answer.writer, seq=answer.seq, hash=answer.entry_hash)
-        for answer in answers.values()
-        if isinstance(answer, Appended)
-    ]
+def some(size: int = 32) -> bytes:
+    """Random octets."""
+    return secrets.token_bytes(size)
+
+
+def record(subject: bytes | None = None) -> RecordRow:
+    """The first version of a new record."""
+    return RecordRow(record=some(16), version=1, subject=subject or some(), digest=some(), tokens=(some(), some()))
+
+
+def counts(url: str) -> list[int]:
+    """Rows of every table that an append may write."""
+    tables = (
+        "entries tickets records versions tokens idempotency consents narrowings profiles calls challenges sessions"
+    )
+    return [query(url, f"select count(*) from {table}")[0][0] for table in tables.split()]
+
+
+async def appended(ledger: NotaryLedger, *guards: Guard, rows: Sequence[Row] = ()) -> Appended:
+    """The answer to an append that must succeed."""
+    answer = await ledger.append(entry(), guards=guards, rows=rows)
+    assert isinstance(answer, Appended)
+    return answer

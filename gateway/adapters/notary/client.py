@@ -123,12 +123,15 @@ class NotaryLedger:
         """The child that lives, or the next."""
         if self._closing:
             raise UpstreamError("the ledger is closed")
-        if self._birth is None:
-            self._birth = asyncio.create_task(self._bear())
-        await asyncio.shield(self._birth)
+        await asyncio.shield(self._birth or self._conceive())
         if self._life is None:
             raise UpstreamError("the notary is gone")
         return self._life
+
+    def _conceive(self) -> asyncio.Task[None]:
+        self._birth = asyncio.create_task(self._bear())
+        self._birth.add_done_callback(_seen)
+        return self._birth
 
     async def _bear(self) -> None:
         loop = asyncio.get_running_loop()
@@ -159,8 +162,7 @@ class NotaryLedger:
             return
         self._life = None
         if not self._closing and self._birth is None:
-            self._birth = asyncio.create_task(self._bear())
-            self._birth.add_done_callback(_seen)
+            self._conceive()
 
 
 def _seen(birth: asyncio.Task[None]) -> None:

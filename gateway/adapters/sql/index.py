@@ -72,7 +72,7 @@ class SqlIndex:
         if any(not group for group in tokens):
             return ()  # any of nothing is nothing
         has = "".join(
-            f" and exists (select 1 from tokens t where t.record = r.record and t.token in ({_marks(group)}))"  # noqa: S608 - only marks
+            f" and r.record in (select t.record from tokens t where t.token in ({_marks(group)}))"  # noqa: S608 - only marks
             for group in tokens
         )
         sql = (
