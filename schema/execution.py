@@ -40,6 +40,7 @@ from schema.root import GatewaySchema
 
 KNOWN_DOCUMENTS = 512
 KNOWN_CHARACTERS = 8_192
+SHORT_CHARACTERS = 1_024
 VALIDATION_ERRORS = 10
 RULES = cast(
     "tuple[type[ASTValidationRule], ...]",
@@ -111,6 +112,7 @@ class Engine:
         self._seconds = seconds
         self._lists = multipliers(self._schema)
         self._known: OrderedDict[str, Prepared] = OrderedDict()
+        self._turn = asyncio.Lock()
 
     async def execute(
         self,
@@ -124,7 +126,7 @@ class Engine:
     ) -> Answer:
         """A query's or mutation's answer. A subscription is refused: it needs a socket."""
         try:
-            prepared = self._prepare(query)
+            prepared = await self._prepare(query)
             operation = self._choose(prepared, operation_name, variables)
             if operation.kind is Kind.SUBSCRIPTION:
                 raise RefusedRequest.of(
@@ -163,7 +165,7 @@ class Engine:
     ) -> AsyncGenerator[Answer, None]:
         """Any operation over a socket: a subscription's answers as they come, of others the one answer."""
         try:
-            prepared = self._prepare(query)
+            prepared = await self._prepare(query)
             operation = self._choose(prepared, operation_name, variables)
         except RefusedRequest as refused:
             yield refused.answer()
@@ -217,19 +219,29 @@ class Engine:
     def _context(self, caller: Caller | None, token: str | None, correlation_id: str) -> RequestContext:
         return RequestContext(services=self._services, caller=caller, token=token, correlation_id=correlation_id)
 
-    def _prepare(self, query: str) -> Prepared:
+    async def _prepare(self, query: str) -> Prepared:
         known = self._known.get(query)
         if known is not None:
             self._known.move_to_end(query)
             return known
         try:
-            document = parse(query, **self._limits.parse_options)
-            found = self._survey(document)
-            errors = validate(self._schema, document, RULES, max_errors=VALIDATION_ERRORS, hide_suggestions=True)
+            if len(query) <= SHORT_CHARACTERS:
+                return self._check(query, parse(query, **self._limits.parse_options))
+            # One long document at a time, with the loop free between its steps: a heap of them delays the others in
+            # the heap, and nobody who sends what is known or short.
+            async with self._turn:
+                await asyncio.sleep(0)
+                document = parse(query, **self._limits.parse_options)
+                await asyncio.sleep(0)
+                return self._check(query, document)
         except LimitFault as fault:
             raise RefusedRequest.of("LIMIT", str(fault)) from fault
         except GraphQLError as error:
             raise RefusedRequest([_syntax_error(error)]) from error
+
+    def _check(self, query: str, document: DocumentNode) -> Prepared:
+        found = self._survey(document)
+        errors = validate(self._schema, document, RULES, max_errors=VALIDATION_ERRORS, hide_suggestions=True)
         if errors:
             raise RefusedRequest([public_error(error, correlation_id="") for error in errors])
         prepared = Prepared(document=document, survey=found, operations=self._operations(document))

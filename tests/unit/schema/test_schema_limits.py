@@ -17,9 +17,7 @@ Measured = Any
 def measure(schema: GatewaySchema) -> Measured:
     lists = multipliers(schema._schema)
 
-    def run(
-        query: str, *, variables: dict[str, Any] | None = None, introspection: bool = True, **limits: int
-    ) -> Survey:
+    def run(query: str, *, values: dict[str, Any] | None = None, introspection: bool = True, **limits: int) -> Survey:
         return survey(parse(query), limits=Limits(**limits), lists=lists, introspection=introspection, variables=values)
 
     return run

@@ -1,0 +1,65 @@
+"""The whole front door over the in-memory world, spoken to as an ASGI server speaks."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import httpx
+import pytest
+
+from gateway.asgi import FrontDoor, create_app
+from gateway.ports.bus import Bus
+from gateway.web.options import WebOptions
+from tests.unit.schema.services import World
+
+
+@dataclass
+class Parts:
+    """What wiring would hand over."""
+
+    world: World = field(default_factory=World)
+    options: WebOptions = field(default_factory=lambda: WebOptions(rate=None))
+    bus: Bus | None = None
+    states: dict[str, str] = field(default_factory=lambda: {"chain": "ok", "index": "ok"})
+    steps: list[str] = field(default_factory=list)
+    fails: BaseException | None = None
+
+    @property
+    def identity(self) -> World:
+        return self.world
+
+    consents = records = audit = identity
+
+    @property
+    def deployment_facts(self) -> Mapping[str, object]:
+        return {"chainId": 31337}
+
+    async def readiness(self) -> Mapping[str, str]:
+        return self.states
+
+    async def start(self) -> None:
+        self.steps.append("start")
+        if self.fails is not None:
+            raise self.fails
+
+    async def stop(self) -> None:
+        self.steps.append("stop")
+
+
+@pytest.fixture
+def parts() -> Parts:
+    return Parts()
+
+
+@pytest.fixture
+def build(parts: Parts) -> Callable[..., FrontDoor]:
+    def run(**options: object) -> FrontDoor:
+        parts.options = replace(parts.options, **options)  # type: ignore[arg-type]
+        return create_app(parts)
+
+    return run
+
+
+@pytest.fixture
+async def client(build: Callable[..., FrontDoor]) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(build()), base_url="http://gateway") as made:
+        yield made

@@ -1,0 +1,181 @@
+"""Every way to health data goes through a service call that was handed the caller.
+
+The walk takes each field of the schema that a root can reach, builds the shortest query to it, and asks it with and
+without a token. A field that would answer with something of a patient, without a service having been asked with that
+caller, fails here; so does a new field that nobody classified.
+"""
+
+from collections import deque
+from typing import Any
+
+import pytest
+from graphql import (
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLUnionType,
+    get_named_type,
+    is_leaf_type,
+    is_required_argument,
+)
+
+from gateway.ids import to_global
+from schema.root import GatewaySchema, build_schema
+from tests.unit.schema.conftest import Ask
+from tests.unit.schema.services import CONSENT, PATIENT, RECORD, World
+
+GUARDED = frozenset(
+    {"Record", "Consent", "AccessEvent", "RecordConnection", "ConsentConnection", "AccessEventConnection"}
+)
+"""Types that hold something of a patient's, or how much of it there is."""
+GUARDS = frozenset(
+    {
+        "read",
+        "page",
+        "added",
+        "of_patient",
+        "get",
+        "changes",
+        "access_log",
+        "event",
+        "grant",
+        "revoke",
+        "visible_patient",
+    }
+)
+"""Service calls that decide, with the caller, before one of those is made."""
+VALUES = {
+    "ID!": to_global("Record", RECORD),
+    "Hex!": "0x" + CONSENT.hex(),
+    "EnrolPatientInput!": {},
+    "SignedInput!": {"typedData": {}, "signature": "0x00"},
+}
+Step = tuple[str, GraphQLField, str]
+
+
+def paths(core: GraphQLSchema) -> dict[str, list[tuple[str, list[Step]]]]:
+    """Guarded type -> every first way to it from each field of the roots."""
+    found: dict[str, list[tuple[str, list[Step]]]] = {name: [] for name in GUARDED}
+    for kind, root in (
+        ("query", core.query_type),
+        ("mutation", core.mutation_type),
+        ("subscription", core.subscription_type),
+    ):
+        assert root is not None
+        for start, field in root.fields.items():
+            seen: set[str] = set()
+            queue = deque([(get_named_type(field.type), [(start, field, root.name)])])
+            while queue:
+                type_, steps = queue.popleft()
+                for concrete in members(core, type_):
+                    if concrete.name in seen:
+                        continue
+                    seen.add(concrete.name)
+                    if concrete.name in GUARDED:
+                        found[concrete.name].append((kind, steps))
+                    for name, below in concrete.fields.items():
+                        if not is_leaf_type(get_named_type(below.type)):
+                            queue.append((get_named_type(below.type), [*steps, (name, below, concrete.name)]))
+    return found
+
+
+def members(core: GraphQLSchema, type_: GraphQLNamedType) -> list[GraphQLObjectType]:
+    if isinstance(type_, GraphQLObjectType):
+        return [type_]
+    if isinstance(type_, GraphQLUnionType | GraphQLInterfaceType):
+        return list(core.get_possible_types(type_))
+    return []
+
+
+WAYS = [(target, kind, steps) for target, ways in sorted(paths(build_schema()._schema).items()) for kind, steps in ways]
+
+
+def write(target: str, kind: str, steps: list[Step]) -> tuple[str, dict[str, Any]]:
+    """The query that walks `steps` and ends at `__typename` of the target."""
+    declared, given, text = [], {}, f"... on {target} {{ __typename }}"
+    for number, (name, field, parent) in enumerate(reversed(steps)):
+        arguments = []
+        for argument, one in field.args.items():
+            if not is_required_argument(one):
+                continue
+            variable = f"v{number}{argument}"
+            declared.append(f"${variable}: {one.type}")
+            arguments.append(f"{argument}: ${variable}")
+            wanted = "Patient" if argument == "patientId" or name == "patient" else None
+            wanted = node_kind(steps) if name == "node" else wanted
+            ids = {"Patient": PATIENT, "Record": RECORD, "Consent": CONSENT, "AccessEvent": b"\x41" * 16}
+            given[variable] = to_global(wanted, ids[wanted]) if wanted else VALUES[str(one.type)]
+        call = name + (f"({', '.join(arguments)})" if arguments else "")
+        text = f"{call} {{ __typename {text} }}"
+        if parent not in ("Query", "Mutation", "Subscription"):
+            text = f"... on {parent} {{ {text} }}"
+    header = f"({', '.join(declared)})" if declared else ""
+    return f"{kind}{header} {{ {text} }}", given
+
+
+def node_kind(steps: list[Step]) -> str:
+    """What `node` must be for the next step; the target itself where it is the only one."""
+    return steps[1][2] if len(steps) > 1 else "Record"
+
+
+def walk_id(way: tuple[str, str, list[Step]]) -> str:
+    return way[0] + ":" + ".".join(step[0] for step in way[2])
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if way[1] != "subscription"], ids=walk_id)
+async def test_nothing_guarded_answers_without_a_token(
+    ask: Ask, world: World, way: tuple[str, str, list[Step]]
+) -> None:
+    query, given = write(*way)
+    payload = await ask(query, **given)
+    assert f"'__typename': '{way[0].removesuffix('Connection')}'" not in str(payload)
+    assert all(caller is None for _, caller in world.calls)
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if way[1] != "subscription"], ids=walk_id)
+@pytest.mark.parametrize("token", ["patient", "clinician"])
+async def test_guarded_answer_was_decided_with_its_caller(
+    ask: Ask, world: World, way: tuple[str, str, list[Step]], token: str
+) -> None:
+    query, given = write(*way)
+    payload = await ask(query, token=token, **given)
+    caller = await world.caller(token)
+    if f"'__typename': '{way[0]}'" in str(payload):
+        assert any(name in GUARDS and asked == caller for name, asked in world.calls)
+    assert all(asked == caller for name, asked in world.calls if name in GUARDS)
+
+
+@pytest.mark.parametrize("target", sorted(GUARDED))
+async def test_the_walk_does_release_each_guarded_type_to_its_patient(ask: Ask, target: str) -> None:
+    answers = [await ask(write(*way)[0], token="patient", **write(*way)[1]) for way in WAYS if way[0] == target]
+    assert any(f"'__typename': '{target}'" in str(payload) for payload in answers)
+
+
+def test_the_walk_reaches_every_guarded_type() -> None:
+    assert {way[0] for way in WAYS} == GUARDED
+
+
+def test_every_type_that_the_roots_reach_is_classified(schema: GatewaySchema) -> None:
+    open_types = {
+        *("Actor", "Anchor", "AnchorProof", "AccessEventEdge", "ConsentEdge", "DecisionReceipt", "Draft", "PageInfo"),
+        *("ImportedBundle", "Mutation", "Patient", "Query", "RecordEdge", "Refusal", "RevokedAll", "Session"),
+        *("SignInChallenge", "StoredRecord", "Subscription"),
+    }
+    objects = {name for name, type_ in schema._schema.type_map.items() if isinstance(type_, GraphQLObjectType)}
+    assert {name for name in objects if not name.startswith("__")} == GUARDED | open_types
+
+
+def test_edges_and_receipts_are_reached_through_guarded_types_alone(schema: GatewaySchema) -> None:
+    inside = {
+        "RecordEdge": "RecordConnection",
+        "ConsentEdge": "ConsentConnection",
+        "AccessEventEdge": "AccessEventConnection",
+        "DecisionReceipt": "Record",
+    }
+    for type_ in schema._schema.type_map.values():
+        if isinstance(type_, GraphQLObjectType):
+            for field in type_.fields.values():
+                holder = inside.get(get_named_type(field.type).name)
+                assert holder is None or type_.name == holder
