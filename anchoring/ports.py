@@ -70,6 +70,10 @@ class CallStore(Protocol):
         """Back to INTENDED, without a nonce. Raises LeaseLost."""
         ...
 
+    async def settled(self, lane: str) -> BlockRef | None:
+        """Where the index stands, if nothing of the lane is under way and all that landed is indexed; else None."""
+        ...
+
     async def fate(self, call: bytes) -> CallFate | None: ...
 
 

@@ -193,5 +193,5 @@ class AnchorWorker:
     async def _reopen(self, batch: Batch) -> bool:
         leaves = await self._store.leaves_of(batch.id)
         ticket, _ = (await self._store.batches_of(leaves[:1]))[leaves[0]]
-        name = self._name(batch.log, ticket)
+        name = await self._name(batch.log, ticket)
         return name is not None and await self._is_open(batch.log, name)

@@ -5,9 +5,10 @@
    after longer patience, the same nonce at higher fees.
 3. For calls without a nonce, by priority: simulate; sign; make the signed bytes durable; only then send them.
 
-A revert is believed only when nothing of this lane is under way and no older call waits: until then it may stand on
-what is yet to land. What the chain already has as asked is success. Not done here: knowing whether a block stays; the
-follower puts calls of lost blocks back under way, and step 2 sends the same bytes again.
+A revert is believed only when nothing of this lane is under way, no older call waits, and the index stands, with all
+that landed, on the chain that was asked: until then the call may stand on what is yet to land, or to land again.
+What the chain already has as asked is success. Not done here: knowing whether a block stays; the follower puts calls
+of lost blocks back under way, and step 2 sends the same bytes again.
 """
 
 import asyncio
@@ -42,7 +43,8 @@ class _Receipt:
 
 
 class Lane:
-    """Run it with `run`, end it with `stop`. `on_landed` is called after each landing (to look for its block)."""
+    """Run it with `run`, end it with `stop`. `on_landed` is called after each landing, and where the index
+    has to move before the lane can."""
 
     def __init__(
         self,
@@ -105,9 +107,7 @@ class Lane:
             return False
         sent = await self._store.sent(self.name)
         still = await self._follow_up(sent) if sent else []
-        if len(still) < IN_FLIGHT:
-            still += await self._send_new(still)
-        return bool(still)
+        return await self._send_new(still) or bool(still)
 
     # 1. The lease
 
@@ -176,33 +176,41 @@ class Lane:
 
     # 3. What waits
 
-    async def _send_new(self, sent: Sequence[SentCall]) -> list[SentCall]:
-        waiting = await self._store.intended(self.name, limit=IN_FLIGHT)
+    async def _send_new(self, sent: Sequence[SentCall]) -> bool:
+        """True if anything was sent, or waits for the index."""
+        room = IN_FLIGHT - len(sent)
+        waiting = await self._store.intended(self.name, limit=IN_FLIGHT) if room > 0 else ()
         if not waiting:
-            return []
-        new: list[SentCall] = []
+            return False
+        new = 0
         refused: dict[bytes, str] = {}
         nonces = {one.nonce for one in sent}
         nonce, fees = await self._nonce(), await suggested_fees(self._client)
-        for one in waiting[: IN_FLIGHT - len(sent) + 1]:
+        for one in waiting:
             gas = await self._simulate(one.call, refused)
             if gas is None:
                 continue
             while nonce in nonces:
                 nonce += 1
             nonces.add(nonce)
-            new.append(await self._sign_durably(one.call, nonce=nonce, gas=gas, fees=fees))
-            await self._broadcast(new[-1])
-            if self._profile.block_period == 0:
-                break  # it has landed by now: settle it, and simulate the next on what it did
-        if not new and not sent and refused:
-            oldest = min(waiting, key=lambda one: one.seq).call.call
-            if oldest in refused:
-                await self._refuse(oldest, refused[oldest])
-                self._work.set()  # the others were only held back by it
-        if new:
+            await self._broadcast(await self._sign_durably(one.call, nonce=nonce, gas=gas, fees=fees))
+            new += 1
+            if self._profile.block_period == 0 or new == room:
+                break  # on demand it has landed by now: settle it, and simulate the next on what it did
+        if new or not refused:
             self._work.set()
-        return new
+        elif not sent:
+            await self._refuse_oldest(min(waiting, key=lambda one: one.seq).call.call, refused)
+        return True
+
+    async def _refuse_oldest(self, oldest: bytes, refused: Mapping[bytes, str]) -> None:
+        stands_on = await self._store.settled(self.name)
+        now = await self._client.block(stands_on.number) if stands_on and oldest in refused else None
+        if stands_on is not None and now is not None and now.hash == stands_on.hash:
+            error = refused[oldest]
+            await self._store.mark_reverted(self._signer.address, owner=self._owner, call=oldest, error=error)
+            self._work.set()  # the others were only held back by it
+        self._on_landed()
 
     async def _simulate(self, call: Call, refused: dict[bytes, str]) -> int | None:
         """Gas to offer; None, and noted in `refused`, if it would revert; None if it stands on chain already."""
@@ -218,10 +226,6 @@ class Lane:
         else:
             await self._land(call.call, *standing)
         return None
-
-    async def _refuse(self, call: bytes, error: str) -> None:
-        await self._store.mark_reverted(self._signer.address, owner=self._owner, call=call, error=error)
-        self._on_landed()
 
     async def _sign_durably(
         self, call: Call, *, nonce: int, gas: int, fees: Fees, earlier: Sequence[bytes] = ()

@@ -142,6 +142,25 @@ class SqlCalls:
 
         await self._database.write(work)
 
+    async def settled(self, lane: str) -> BlockRef | None:
+        def work(connection: Connection) -> BlockRef | None:
+            at = connection.execute(
+                select(chain_blocks)
+                .join(chain_cursor, chain_cursor.c.block_hash == chain_blocks.c.hash)
+                .where(chain_cursor.c.name == self._cursor)
+            ).first()
+            if at is None:
+                return None
+            under_way = select(calls.c.call).where(calls.c.lane == lane, calls.c.state == CallState.SENT)
+            ahead = select(calls.c.call).where(
+                calls.c.block_number > at.number, calls.c.lane == lane, calls.c.state == CallState.LANDED
+            )
+            if connection.execute(under_way).first() or connection.execute(ahead).first():
+                return None
+            return BlockRef(number=at.number, hash=at.hash, parent=at.parent, timestamp=at.timestamp)
+
+        return await self._database.read(work)
+
     async def fate(self, call: bytes) -> CallFate | None:
         at = select(chain_cursor.c.block_number).where(chain_cursor.c.name == self._cursor).scalar_subquery()
         query = select(
