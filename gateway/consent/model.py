@@ -5,7 +5,7 @@ only thing that opens a data key. Nothing here is truthy by accident: neither an
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from datetime import datetime
 from enum import Enum, IntEnum, StrEnum
 
@@ -192,10 +192,11 @@ class Permit:
     """Opens exactly one record (or writes one) of one subject, for one request, for seconds.
 
     `obligations`: JSON pointers to be redacted. `expires`: seconds since 1970. `version`: the subject's guard version
-    that the ledger compares when it acknowledges.
+    that the ledger compares when it acknowledges. The mint is shown and not kept, so no copy with other values is made
+    of a permit (`dataclasses.replace`).
     """
 
-    mint: _Mint
+    mint: InitVar[_Mint]
     action: Action
     basis: Basis
     subject: SubjectId
@@ -211,8 +212,8 @@ class Permit:
     decided_at: float
     expires: float
 
-    def __post_init__(self) -> None:
-        if type(self.mint) is not _Mint:
+    def __post_init__(self, mint: _Mint) -> None:
+        if type(mint) is not _Mint:
             raise TypeError("a Permit is made by a decision alone")
 
 

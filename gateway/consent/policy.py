@@ -6,6 +6,7 @@ never leaves the service. A permit is read narrowly (all must be covered), a den
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from gateway.consent.model import (
     ANYONE,
@@ -32,6 +33,10 @@ from gateway.ids import ConsentId
 PERMIT_SECONDS = 5.0
 """A permit opens a key for this long and no longer."""
 RESEARCH = frozenset({Purpose.HRESCH, Purpose.CLINTRCH})
+CARE = frozenset({Purpose.TREAT, Purpose.ETREAT, Purpose.PATRQT})
+"""Purposes that a use of data (GA4GH DUO) says nothing about; of any other it may be the very point."""
+SHORTEST_SIGNER = 20
+"""Octets of an ERC-7913 signer, at least: what stands in for a changing key is shorter, and owns nothing."""
 CLAIMS: dict[Role, frozenset[Purpose]] = {
     Role.PATIENT: frozenset({Purpose.PATRQT}),
     Role.CLINICIAN: frozenset({Purpose.TREAT, Purpose.ETREAT, Purpose.HOPERAT, Purpose.PUBHLTH, Purpose.CLINTRCH}),
@@ -50,7 +55,7 @@ _SEALED = "a deny stands whose scope cannot be opened"
 
 def owns(requester: Requester, epochs: Epochs) -> bool:
     """The requester's present key is the subject's controller."""
-    return bool(epochs.controller) and requester.key == epochs.controller
+    return len(epochs.controller) >= SHORTEST_SIGNER and requester.key == epochs.controller
 
 
 def keeps(requester: Requester, epochs: Epochs) -> bool:
@@ -67,7 +72,12 @@ def may_concern(requester: Requester, grants: Iterable[Grant | SealedDeny], epoc
     if owns(requester, epochs) or keeps(requester, epochs):
         return True
     return any(
-        type(grant) is Grant and grant.terms.effect is Effect.PERMIT and _names(grant.terms.scope, requester)
+        type(grant) is Grant
+        and grant.terms.effect is Effect.PERMIT
+        and grant.confirmed
+        and not grant.revoked
+        and grant.terms.epoch == epochs.epoch
+        and _names(grant.terms.scope, requester)
         for grant in grants
     )
 
@@ -129,13 +139,13 @@ def permits(
         return False
     if terms.subject != facts.subject:
         return False
-    if not (terms.not_before <= now and max(now, as_of.block_time) < terms.not_after):
+    if not (terms.not_before <= min(now, as_of.block_time) and max(now, as_of.block_time) < terms.not_after):
         return False
     if not _names(scope, request.requester):
         return False
     if request.action.value not in scope.actions or request.purpose.value not in scope.purposes:
         return False
-    if scope.context or (scope.data_use and request.purpose in RESEARCH):
+    if scope.context or (scope.data_use and request.purpose not in CARE):
         return False  # a study's context or a data use is asked for by requests that name one; this one does not
     types = scope.resource_types
     if types and not (facts.resource_type in types and facts.contained_types <= frozenset(types)):
@@ -150,7 +160,8 @@ def permits(
 
 
 def denies(grant: Grant, request: AccessRequest, facts: DecisionFacts, as_of: AsOf, now: float) -> bool:
-    """A DENY touches the request: each non-empty criterion but `labels` intersects. Unconfirmed ones count."""
+    """A DENY touches the request: each non-empty criterion but `labels` intersects. Unconfirmed ones count. A record
+    yet to be made is none of those that a deny names; what it is about may be."""
     terms, scope = grant.terms, grant.terms.scope
     if terms.effect is not Effect.DENY or grant.revoked or terms.subject != facts.subject:
         return False
@@ -162,16 +173,16 @@ def denies(grant: Grant, request: AccessRequest, facts: DecisionFacts, as_of: As
         return False
     if scope.purposes and request.purpose.value not in scope.purposes:
         return False
-    if scope.data_use and request.purpose not in RESEARCH:
+    if scope.data_use and request.purpose in CARE:
         return False
     types = scope.resource_types
     if types and facts.resource_type not in types and not facts.contained_types & frozenset(types):
         return False
-    if scope.codes and not facts.mentioned & frozenset(scope.codes):
+    if scope.codes and facts.mentioned.isdisjoint(scope.codes) and facts.codes.isdisjoint(scope.codes):
         return False
     if scope.authors and facts.author is not None and facts.author not in scope.authors:
         return False
-    if scope.records and facts.record is not None and facts.record not in scope.records:
+    if scope.records and facts.record not in scope.records:
         return False
     return _touches(scope, facts.period)
 
@@ -209,7 +220,8 @@ def _inside(scope: Scope, period: tuple[float, float] | None) -> bool:
     if period is None:
         return False
     start, end = bounds(scope)
-    return start <= period[0] and period[1] <= end
+    # A period that its author wrote the wrong way round is still the span between its two ends.
+    return start <= min(period) and max(period) <= end
 
 
 def _touches(scope: Scope, period: tuple[float, float] | None) -> bool:
@@ -217,14 +229,20 @@ def _touches(scope: Scope, period: tuple[float, float] | None) -> bool:
     if period is None or (not scope.data_from and not scope.data_to):
         return True
     start, end = bounds(scope)
-    return period[0] <= end and start <= period[1]
+    return min(period) <= end and start <= max(period)
 
 
 def bounds(scope: Scope) -> tuple[float, float]:
     """The data period in seconds since 1970, unbounded sides as infinities."""
-    start = datetime.fromisoformat(scope.data_from).timestamp() if scope.data_from else float("-inf")
-    end = datetime.fromisoformat(scope.data_to).timestamp() if scope.data_to else float("inf")
+    start = _seconds(scope.data_from) if scope.data_from else float("-inf")
+    end = _seconds(scope.data_to) if scope.data_to else float("inf")
     return start, end
+
+
+@lru_cache(maxsize=4096)
+def _seconds(text: str) -> float:
+    """RFC 3339, which `rules.check_terms` has demanded. Parsed once: a scope is decided on again and again."""
+    return datetime.fromisoformat(text).timestamp()
 
 
 def _permit(

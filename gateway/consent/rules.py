@@ -1,15 +1,19 @@
 """What a patient signs, in three shapes (EIP-712): a consent, a revocation, a revocation of all. Pure.
 
-The JSON that a client sends back is only read for its message; the digest that must be signed is computed from what
-was understood, so nothing unread can be in force. The chain takes `scopeHash` in place of the scope.
+The JSON that a client sends back is read for its message, and holds nothing besides what these shapes have; the digest
+that must be signed is computed from what was understood, so nothing unread can be in force. The chain takes `scopeHash`
+in place of the scope.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from gateway import eip712
 from gateway.consent.model import ANYONE, NO_END, Action, ConsentInput, Effect, Purpose, Scope, Terms
+from gateway.consent.wording import statement as statement
+from gateway.consent.wording import time_text
 from gateway.errors import CallerError
 from gateway.ids import ActorId, RecordId, SubjectId
 
@@ -45,6 +49,14 @@ CONSENT_TYPE_HASH = eip712.type_hash("Consent", CONSENT_TYPES)
 MOST_ITEMS = 256
 LONGEST_TEXT = 512
 _SAFE_INTEGER = 2**53 - 1
+_TYPES: Mapping[str, Mapping[str, tuple[tuple[str, str], ...]]] = {
+    "Consent": CONSENT_TYPES,
+    "Revocation": REVOCATION_TYPES,
+    "RevokeAll": REVOKE_ALL_TYPES,
+}
+_SCOPE_NAMES = frozenset(name for name, _ in SCOPE_FIELDS)
+_PARTS = frozenset({"types", "primaryType", "domain", "message"})
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z")
 
 
 def consent_typed_data(terms: Terms, domain: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,6 +97,7 @@ def read_consent(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) -> Te
     scope = message.get("scope")
     if not isinstance(scope, Mapping):
         raise CallerError("not an object", field=("typedData", "message", "scope"))
+    _require_members(scope, SCOPE_FIELDS, ("typedData", "message", "scope"))
     effect = _integer(message, "effect")
     if effect not in (Effect.PERMIT, Effect.DENY):
         raise CallerError("no such effect", field=("typedData", "message", "effect"))
@@ -111,7 +124,9 @@ def read_revoke_all(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) ->
 
 
 def read_message(typed_data: Mapping[str, Any], primary: str, domain: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The message, if it is of this type and for this chain and contract."""
+    """The message, if it is of this type and for this chain and contract, and has its members and no others."""
+    if not typed_data.keys() <= _PARTS:
+        raise CallerError("has members that EIP-712 does not know", field=("typedData",))
     if typed_data.get("primaryType") != primary:
         raise CallerError(f"primaryType must be {primary}", field=("typedData", "primaryType"))
     theirs = typed_data.get("domain")
@@ -120,12 +135,30 @@ def read_message(typed_data: Mapping[str, Any], primary: str, domain: Mapping[st
     if set(theirs) != set(domain):
         raise CallerError("not this gateway's domain", field=("typedData", "domain"))
     for name, ours in domain.items():
-        if str(theirs[name]).lower() != str(ours).lower():
+        said = theirs[name]
+        same = said.lower() == str(ours).lower() if isinstance(said, str) else type(said) is int and said == ours
+        if not same:
             raise CallerError("signed for another chain or contract", field=("typedData", "domain", name))
+    _require_types(typed_data.get("types"), primary)
     message = typed_data.get("message")
     if not isinstance(message, Mapping):
         raise CallerError("not an object", field=("typedData", "message"))
+    _require_members(message, _TYPES[primary][primary], ("typedData", "message"))
     return message
+
+
+def _require_types(theirs: object, primary: str) -> None:
+    """Types may be left out; those that are there are ours, field by field, as a wallet would hash them."""
+    if theirs is None:
+        return
+    ours = eip712.typed_data(primary, _TYPES[primary], {}, {})["types"]
+    if not isinstance(theirs, Mapping) or any(ours.get(name) != fields for name, fields in theirs.items()):
+        raise CallerError("not this gateway's types", field=("typedData", "types"))
+
+
+def _require_members(message: Mapping[str, Any], fields: Sequence[tuple[str, str]], at: tuple[str, ...]) -> None:
+    if message.keys() != {name for name, _ in fields}:
+        raise CallerError("members are missing, or there are others", field=at)
 
 
 def check_terms(terms: Terms) -> None:
@@ -159,6 +192,9 @@ def draft_terms(wanted: ConsentInput, *, epoch: int, now: int, salt: bytes, gran
         _bounded(texts, field)
     not_before = now if wanted.not_before is None else int(wanted.not_before.timestamp())
     not_after = NO_END if wanted.not_after is None else int(wanted.not_after.timestamp())
+    for field, items in (("authorIds", wanted.authors), ("recordIds", wanted.records)):
+        if len(items) > MOST_ITEMS:
+            raise CallerError(f"at most {MOST_ITEMS} items", field=(field,))
     if not_before < 0 or not_after < 0:
         raise CallerError("earlier than 1970", field=("notBefore",))
     bare = Scope(
@@ -170,8 +206,8 @@ def draft_terms(wanted: ConsentInput, *, epoch: int, now: int, salt: bytes, gran
         labels=_unique(wanted.labels),
         authors=tuple(dict.fromkeys(wanted.authors)),
         records=tuple(dict.fromkeys(wanted.records)),
-        data_from=_text(wanted.data_from),
-        data_to=_text(wanted.data_to),
+        data_from=_time(wanted.data_from, "dataFrom"),
+        data_to=_time(wanted.data_to, "dataTo"),
         data_use=_unique(wanted.data_use),
         context="",
         terms_hash=wanted.terms_hash or bytes(32),
@@ -197,48 +233,6 @@ def with_statement(terms: Terms, grantee_name: str | None) -> Terms:
         statement=statement(terms, grantee_name),
     )
     return Terms(**{name: getattr(terms, name) for name in Terms.__slots__ if name != "scope"}, scope=scope)
-
-
-_VERBS = {"READ": "read", "WRITE": "add to and amend"}
-_REASONS = {
-    "TREAT": "treatment",
-    "ETREAT": "emergency treatment",
-    "HPAYMT": "payment",
-    "HOPERAT": "health-care operations",
-    "HRESCH": "research",
-    "CLINTRCH": "a clinical trial",
-    "PATRQT": "the patient's own request",
-    "PUBHLTH": "public health",
-}
-
-
-def statement(terms: Terms, grantee_name: str | None) -> str:
-    """Plain words for the whole scope; the same terms and name give the same text."""
-    scope = terms.scope
-    who = "anyone" if scope.grantee == ANYONE else f"{grantee_name or 'unnamed'} ({_hex(scope.grantee)[:10]}…)"
-    verbs = " and ".join(_VERBS[action] for action in scope.actions)
-    reasons = ", ".join(_REASONS[purpose] for purpose in scope.purposes)
-    lead = "I allow" if terms.effect is Effect.PERMIT else "I forbid"
-    parts = [f"{lead} {who} to {verbs} my records for {reasons}."]
-    for title, items in (
-        ("Only these kinds", scope.resource_types),
-        ("Only these codes", scope.codes),
-        ("Only what these wrote", tuple(_hex(author)[:10] + "…" for author in scope.authors)),
-        ("Only these records", tuple(_hex(record)[:10] + "…" for record in scope.records)),
-        ("For these uses of data", scope.data_use),
-    ):
-        if items:
-            parts.append(f"{title}: {', '.join(items)}.")
-    if scope.labels:
-        word = "Sensitive records included" if terms.effect is Effect.PERMIT else "Only records marked"
-        parts.append(f"{word}: {', '.join(scope.labels)}.")
-    elif terms.effect is Effect.PERMIT:
-        parts.append("No sensitive records.")
-    if scope.data_from or scope.data_to:
-        parts.append(f"About care from {scope.data_from or 'the beginning'} to {scope.data_to or 'today and later'}.")
-    end = "until I revoke it" if terms.not_after >= NO_END else f"to {_text(_moment(terms.not_after))}"
-    parts.append(f"Valid from {_text(_moment(terms.not_before))} {end}.")
-    return " ".join(parts)
 
 
 def _scope_message(scope: Scope) -> dict[str, Any]:
@@ -289,26 +283,22 @@ def _number(value: int) -> int | str:
     return value if value <= _SAFE_INTEGER else str(value)
 
 
-def _moment(seconds: int) -> datetime:
-    return datetime.fromtimestamp(min(seconds, 253_402_300_799), UTC)
-
-
-def _text(moment: datetime | None) -> str:
-    if moment is None:
-        return ""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z").replace(".000Z", "Z")
+def _time(moment: datetime | None, field: str) -> str:
+    try:
+        return time_text(moment)
+    except OverflowError as error:  # the year 1, or 9999, of a zone
+        raise CallerError("not a time of the calendar in UTC", field=(field,)) from error
 
 
 def _instant(text: str, field: str) -> datetime | None:
     if not text:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        if _TIME.fullmatch(text):
+            return datetime.fromisoformat(text)
     except ValueError as error:
-        raise CallerError("not an RFC 3339 time", field=(field,)) from error
-    if moment.tzinfo is None:
-        raise CallerError("not an RFC 3339 time with a zone", field=(field,))
-    return moment
+        raise CallerError("not a time of the calendar", field=(field,)) from error
+    raise CallerError("not an RFC 3339 time in UTC", field=(field,))
 
 
 def _unique(items: Any) -> tuple[str, ...]:
@@ -324,7 +314,8 @@ def _bounded(texts: Sequence[str], field: str) -> None:
 
 
 def _at(name: str) -> tuple[str, ...]:
-    return ("typedData", "message", name)
+    inside = ("scope",) if name in _SCOPE_NAMES else ()
+    return ("typedData", "message", *inside, name)
 
 
 def _integer(message: Mapping[str, Any], name: str) -> int:
@@ -337,11 +328,9 @@ def _integer(message: Mapping[str, Any], name: str) -> int:
 
 
 def _raw(value: Any, size: int, name: str) -> bytes:
-    if isinstance(value, str) and len(value) == 2 + 2 * size and value.startswith("0x"):
-        try:
-            return bytes.fromhex(value[2:])
-        except ValueError as error:
-            raise CallerError("not hexadecimal", field=_at(name)) from error
+    # `bytes.fromhex` alone would skip spaces and give fewer octets, which EIP-712 pads: two readings of one digest.
+    if isinstance(value, str) and re.fullmatch(f"0x[0-9a-fA-F]{{{2 * size}}}", value):
+        return bytes.fromhex(value[2:])
     raise CallerError(f"not {size} bytes of hexadecimal", field=_at(name))
 
 
@@ -365,12 +354,15 @@ def _texts(message: Mapping[str, Any], name: str) -> tuple[str, ...]:
     for item in items:
         if not isinstance(item, str):
             raise CallerError("not a list of text", field=_at(name))
-    _bounded(items, name)
+    try:
+        _bounded(items, name)
+    except CallerError as error:
+        raise CallerError(error.message, field=_at(name)) from error
     return tuple(items)
 
 
 def _one_text(message: Mapping[str, Any], name: str, *, longest: int = LONGEST_TEXT) -> str:
     value = message.get(name)
-    if not isinstance(value, str) or len(value) > longest:
-        raise CallerError("not text, or too long", field=_at(name))
+    if not isinstance(value, str) or len(value) > longest or not value.isprintable():
+        raise CallerError("not printable text, or too long", field=_at(name))
     return value

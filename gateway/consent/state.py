@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.consent.model import Effect, Grant, SealedDeny, Terms
-from gateway.identity.state import controller_changes
+from gateway.errors import IntegrityError
+from gateway.identity.state import controller_changes, lost_changes, number_in
 from gateway.ids import ConsentId, SubjectId
 from gateway.ports.rows import EventRow, NarrowingKind, NarrowingRow
 
@@ -15,7 +16,7 @@ Confirmed = Callable[[EventRow], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentState:
-    """`epoch`, `seq` as on chain; `effective_epoch` with what was ended here and is not yet there."""
+    """`epoch`, `seq` as on chain; `effective_epoch` with what was ended here and is not yet, or no longer, there."""
 
     epoch: int
     effective_epoch: int
@@ -38,43 +39,49 @@ def fold(
     live = [event for event in mine if not event.orphaned]
     steps = controller_changes(subject, identity_events)
     epoch = sum(event.name == "AllConsentsRevoked" for event in live) + steps
-    # Orphaned revocations still narrow, until their absence is final.
-    revoked = {event.keys[1] for event in mine if event.name == "ConsentRevoked"}
-    revoked |= {row.target for row in narrowings if row.kind is NarrowingKind.REVOKE}
-    ended = [int.from_bytes(row.target, "big") for row in narrowings if row.kind is NarrowingKind.REVOKE_ALL]
-    ended += [_number(event, "epoch") - 1 for event in mine if event.name == "AllConsentsRevoked"]
+    # The end of a permit narrows: at first sight, orphaned too. The end of a deny widens: on chain and confirmed.
+    ended = {event.keys[1] for event in mine if event.name == "ConsentRevoked"}
+    ended |= {row.target for row in narrowings if row.kind is NarrowingKind.REVOKE}
+    lifted = {event.keys[1] for event in live if event.name == "ConsentRevoked" and confirmed(event)}
+    epochs = [int.from_bytes(row.target, "big") + 1 for row in narrowings if row.kind is NarrowingKind.REVOKE_ALL]
+    epochs += [number_in(event, "epoch") for event in mine if event.name == "AllConsentsRevoked"]
     grants: dict[bytes, Grant | SealedDeny] = {}
     transactions: dict[bytes, bytes] = {}
     for event in mine:
         if event.name != "ConsentGranted":
             continue
         consent = ConsentId(event.keys[1])
-        effect = Effect(_number(event, "effect"))
+        effect = _effect(event)
         if event.orphaned and effect is Effect.PERMIT:
             continue
         if not event.orphaned:
             transactions[consent] = event.transaction
         opened = terms.get(consent)
+        revoked = consent in (lifted if effect is Effect.DENY else ended)
         if opened is not None:
+            if opened.effect is not effect:
+                raise IntegrityError("a grant's event and its signed terms differ")
             grants[consent] = Grant(
                 consent=consent,
                 terms=opened,
                 confirmed=not event.orphaned and confirmed(event),
-                revoked=consent in revoked,
+                revoked=revoked,
             )
-        elif effect is Effect.DENY and consent not in revoked:
+        elif effect is Effect.DENY and not revoked:
             grants[consent] = SealedDeny(
-                consent=consent, not_before=_number(event, "notBefore"), not_after=_number(event, "notAfter")
+                consent=consent, not_before=number_in(event, "notBefore"), not_after=number_in(event, "notAfter")
             )
     return ConsentState(
         epoch=epoch,
-        effective_epoch=max([epoch, *(end + 1 for end in ended)]),
+        effective_epoch=max([epoch + lost_changes(subject, identity_events), *epochs]),
         seq=len(live) + steps,
         grants=tuple(grants.values()),
         transactions=transactions,
     )
 
 
-def _number(event: EventRow, name: str) -> int:
-    value = event.args[name]
-    return value if isinstance(value, int) else 0
+def _effect(event: EventRow) -> Effect:
+    try:
+        return Effect(number_in(event, "effect"))
+    except ValueError as error:
+        raise IntegrityError("an indexed ConsentGranted has no such effect") from error

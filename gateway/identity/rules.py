@@ -59,6 +59,10 @@ def read_membership(typed_data: Mapping[str, Any]) -> tuple[ActorId, ActorId, in
     message = typed_data.get("message")
     if typed_data.get("primaryType") != "Membership" or not isinstance(message, Mapping):
         raise CallerError("not a membership", field=("input", "typedData", "primaryType"))
+    if message.keys() != {name for name, _ in MEMBERSHIP_TYPES["Membership"]}:
+        raise CallerError("members are missing, or there are others", field=("input", "typedData", "message"))
+    if _integer(message, "role") != 0:
+        raise CallerError("no such role", field=("input", "typedData", "message", "role"))
     return (
         ActorId(_id(message, "org")),
         ActorId(_id(message, "member")),
