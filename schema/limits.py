@@ -55,7 +55,7 @@ class ParseOptions(TypedDict):
 class Limits:
     """Ceilings. `depth` counts fields inside each other; `nesting` the syntax around them, spreads and all, and bounds
     this pass's own recursion. `cost` counts fields of the answer, each list at its ceiling; `alike` counts fields
-    with a selection and the same response name, because validation compares those pair by pair."""
+    with a selection or arguments and the same response name, because validation compares those pair by pair."""
 
     characters: int = 65_536
     tokens: int = 5_000
@@ -233,11 +233,12 @@ class _Pass:
             self._count("aliases", 1, self.limits.aliases)
         self._directives(node.directives or ())
         many = self._arguments(node)
+        if node.selection_set is not None or node.arguments:
+            shown = node.alias.value if node.alias is not None else name
+            self.alike[shown] += 1
+            self._ceiling("fields of one response name", self.alike[shown], self.limits.alike)
         if node.selection_set is None:
             return _Size(depth=1, fields=1, cost=1)
-        shown = node.alias.value if node.alias is not None else name
-        self.alike[shown] += 1
-        self._ceiling("fields of one response name", self.alike[shown], self.limits.alike)
         below = self._selections(node.selection_set, level + 1)
         if name in INTROSPECTION:
             return self._introspection(below)

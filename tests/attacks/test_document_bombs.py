@@ -77,6 +77,8 @@ DOCUMENTS = {
     "one field a thousand times": "{" + " viewer { id }" * 1_000 + "}",
     "one leaf four thousand times": "{" + " __typename" * 4_000 + "}",
     "one field in fifty fragments": "{" + many(50, "...F#") + "}" + many(50, f"fragment F# on Query {{{VIEWERS}}}"),
+    "one leaf with arguments five hundred times": "{" + " id(x: 1)" * 490 + "}",
+    "twenty equal chains": "{" + ("a{b{c{d{e{f{g{h{i{j{k{id}}}}}}}}}}} " * 20) + "}",
     "conflicting aliases": "{" + " ".join(f"a: viewer {{ b{i}: id }}" for i in range(300)) + "}",
     "unknown fields with near names": "{" + " ".join(f"viewe{i}" for i in range(490)) + "}",
     "hundred levels": "{ viewer " + "{ organizations " * 100 + "{ id }" + "}" * 101,
