@@ -54,8 +54,9 @@ ANCHORS = f"""query Anchors($patient: ID!, $after: String) {{
 ANCHOR = f"""query Anchor($record: ID!) {{
   record(id: $record) {{ __typename ... on Record {{ id anchor {{ status }} }} {_REFUSED} }} }}"""
 
-GLANCE = f"""query Glance($patient: ID!) {{
-  patient(id: $patient) {{ id records(purpose: TREAT, first: 100) {{ edges {{ node {{ id }} }} {_PAGE} }} }} }}"""
+GLANCE = f"""query Glance($patient: ID!, $after: String) {{
+  patient(id: $patient) {{ records(purpose: TREAT, first: 100, after: $after) {{
+    edges {{ node {{ id }} }} {_PAGE} }} }} }}"""
 
 ACCESS_LOG = f"""query AccessLog($patient: ID!, $after: String) {{
   patient(id: $patient) {{ accessLog(first: 100, after: $after) {{

@@ -52,7 +52,7 @@ class Journey:
     stages: Stages
 
     def stage(self, key: str, words: str, *, total: int = 0) -> AbstractContextManager[Advance]:
-        name = f"{self.bundle.name[:40]}: {words}"
+        name = f"{self.tally.title}: {words}"
         return self.stages.stage(name, total=total, durations=self.tally.durations, key=key)
 
 

@@ -1,6 +1,7 @@
 """The patient's own view of it all: who asked for what, when, and what they were told."""
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from gateway.demo import documents
 from gateway.demo.answers import AccessEvent, StoredAnswer
@@ -26,7 +27,9 @@ def look_up(journey: Journey, patient: Enrolled, stored: Sequence[StoredAnswer])
             events += nodes
             advance(len(nodes))
     journey.tally.access_log = len(events)
-    journey.tally.last_rows = [_row(event) for event in events[:LAST_ROWS]]
+    # Neighbours that differ in their time and record alone are one row.
+    alike = [list(group) for _, group in groupby(events, key=_words)]
+    journey.tally.last_rows = [_row(group) for group in alike[:LAST_ROWS]]
     ids = {one.id for one in stored}
     clinician, stranger = journey.cast.clinician.id, journey.cast.stranger.id
     for who, outcome, words in (
@@ -45,7 +48,13 @@ def _is(event: AccessEvent, who: str, outcome: str) -> bool:
     return event.actor is not None and event.actor.id == who and event.outcome == outcome and event.action == "READ"
 
 
-def _row(event: AccessEvent) -> LogRow:
+def _words(event: AccessEvent) -> tuple[str, str, str]:
+    """Who, what, outcome."""
     who = event.actor.name or "(no name)" if event.actor is not None else "(nobody)"
     what = event.action if event.purpose is None else f"{event.action} for {event.purpose}"
-    return LogRow(at=event.at, who=who, what=what, outcome=event.outcome)
+    return who, what, event.outcome
+
+
+def _row(group: Sequence[AccessEvent]) -> LogRow:
+    who, what, outcome = _words(group[0])
+    return LogRow(at=group[0].at, who=who, what=what, outcome=outcome, times=len(group))

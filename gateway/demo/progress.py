@@ -7,6 +7,7 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 from rich.text import Text
 
 Advance = Callable[[int], None]
@@ -43,6 +44,9 @@ class Stages:
     def say(self, line: str, *, style: str = "") -> None:
         """A line that stays. Text from outside is never read as markup."""
         self._console.print(Text(line, style=style))
+
+    def show(self, table: Table) -> None:
+        self._console.print(table)
 
     def stage(self, name: str, *, total: int, durations: dict[str, float], key: str) -> AbstractContextManager[Advance]:
         """A step: yields what moves it on; its seconds go into `durations` also where it fails."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -14,8 +15,15 @@ from gateway.demo.tally import Tally
 from gateway.jsontext import JsonValue
 
 VERSION = 1
-_COLUMNS = ("resources", "stored", "read back", "refused to\nstranger", "proofs\nchecked", "refused after\nrevocation",
-            "ms to\nrefuse")  # fmt: skip
+_COLUMNS = (
+    "in",
+    "stored",
+    "read\nback",
+    "refused\nstranger",
+    "proofs\nchecked",
+    "refused\nrevoked",
+    "ms to\nrefuse",
+)
 
 
 def is_ok(tallies: Sequence[Tally], problems: Sequence[str]) -> bool:
@@ -24,10 +32,7 @@ def is_ok(tallies: Sequence[Tally], problems: Sequence[str]) -> bool:
 
 
 def show(console: Console, tallies: Sequence[Tally], problems: Sequence[str]) -> None:
-    """One row a bundle, the problems, the last lines of each access log, and the verdict."""
-    for tally in tallies:
-        if tally.last_rows:
-            console.print(_log_table(tally))
+    """One row a bundle, the problems, and the verdict."""
     if tallies:
         console.print(_result_table(tallies))
     for problem in problems:
@@ -73,29 +78,31 @@ def write_json(
 
 
 def _result_table(tallies: Sequence[Tally]) -> Table:
-    table = Table(title="The main job", title_justify="left")
-    table.add_column("bundle", overflow="fold")
+    table = Table(
+        title="The main job: resources", title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+    table.add_column("bundle", overflow="ellipsis", no_wrap=True)
     for name in _COLUMNS:
-        table.add_column(name, justify="right")
-    table.add_column("ok")
+        table.add_column(name, justify="right", no_wrap=True, min_width=max(map(len, name.split("\n"))))
+    table.add_column("ok", min_width=3)
     for tally in tallies:
         time = "-" if tally.refusal_ms is None else f"{tally.refusal_ms:.1f}"
         cells = [Text(str(count), style="" if count == tally.resources else "red") for count in tally.counts]
         verdict = Text("yes", style="green") if tally.ok else Text("no", style="bold red")
-        table.add_row(Text(tally.bundle), str(tally.resources), *cells, time, verdict)
+        table.add_row(Text(tally.title), str(tally.resources), *cells, time, verdict)
     return table
 
 
-def _log_table(tally: Tally) -> Table:
-    title = f"Access log of the patient of {tally.bundle}: last {len(tally.last_rows)} of {tally.access_log}"
-    table = Table(title=Text(title), title_justify="left")
-    for name in ("when", "who", "what", "outcome"):
-        table.add_column(name)
+def log_table(tally: Tally) -> Table:
+    """The newest of the patient's access log; neighbours that say the same are one row."""
+    title = f"Access log of the patient of {tally.title}: {tally.access_log} entries, newest first"
+    table = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("newest", "who", "what", "outcome"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("times", justify="right")
     for row in tally.last_rows:
+        style = "red" if row.outcome == "DENIED" else ""
         table.add_row(
-            Text(row.at),
-            Text(row.who),
-            Text(row.what),
-            Text(row.outcome, style="" if row.outcome != "DENIED" else "red"),
+            Text(f"{row.at[:19]}Z"), Text(row.who), Text(row.what), Text(row.outcome, style=style), str(row.times)
         )
     return table

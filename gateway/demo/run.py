@@ -32,6 +32,7 @@ from gateway.demo.roles import assemble
 from gateway.demo.rpc import Chain
 from gateway.demo.tally import Tally
 
+PIPE_COLUMNS = 120
 WELL_KNOWN = "/.well-known/consentry"
 
 
@@ -57,9 +58,10 @@ def run_demo(
 ) -> int:
     """Does the main job and returns the exit code. `start_gateway` is used where there is no `url`; `registrar_key`
     (hex) and `rpc_url` go with `url`."""
-    console = Console(highlight=False)
+    console = open_console()
     run = _Run()
     try:
+        _require_writable(json_file)
         loaded = [load_bundle(path) for path in bundles] if bundles else load_shipped()
         _go(run, loaded, _place(url, registrar_key, rpc_url, start_gateway), console)
     except (NotABundleError, WrongCallError) as error:
@@ -73,6 +75,21 @@ def run_demo(
         )
     report.show(console, run.tallies, run.problems)
     return 0 if report.is_ok(run.tallies, run.problems) else 1
+
+
+def _require_writable(path: Path | None) -> None:
+    """Better said before the run than after it."""
+    try:
+        if path is not None:
+            path.open("ab").close()
+    except OSError as error:
+        raise WrongCallError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def open_console() -> Console:
+    """As wide as the terminal; into a file or a pipe, wide enough for the tables."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=max(console.width, PIPE_COLUMNS))
 
 
 def _place(
@@ -126,16 +143,18 @@ def _one(journey: Journey) -> None:
     """One bundle; what stops it is its own problem, and the next bundle goes on."""
     tally, say = journey.tally, journey.stages.say
     if tally.note:
-        say(f"{tally.bundle}: {tally.note}")
+        say(f"{tally.title}: {tally.note}")
     try:
         if journey.bundle.resources:
             _steps(journey)
         tally.finished = True
     except StepFailedError as error:
         tally.fail(str(error))
+    if tally.last_rows:
+        journey.stages.show(report.log_table(tally))
     seconds = sum(tally.durations.values())
     say(
-        f"{tally.bundle}: {tally.resources} resources, {'all as it must be' if tally.ok else 'NOT as it must be'}, "
+        f"{tally.title}: {tally.resources} resources, {'all as it must be' if tally.ok else 'NOT as it must be'}, "
         f"{seconds:.1f} s",
         style="green" if tally.ok else "red",
     )
@@ -145,7 +164,7 @@ def _steps(journey: Journey) -> None:
     patient = enrol(journey)
     stored = import_bundle(journey, patient)
     consent = grant(journey, patient)
-    journey.stages.say(f"{journey.tally.bundle}: the patient signed: {journey.tally.statement}")
+    journey.stages.say(f"{journey.tally.title}: the patient signed: {journey.tally.statement}")
     records = read_all(journey, patient, stored)
     refuse_stranger(journey, patient, stored)
     proofs = await_anchors(journey, patient, records)

@@ -1,21 +1,25 @@
 """What a run counts: for each bundle, how many of its resources passed each step, how long it took, what was wrong."""
 
+import re
 from dataclasses import dataclass, field
 
 from gateway.jsontext import JsonValue, Num
 
 MOST_PROBLEMS = 50
 """Problems kept of one bundle; the rest are counted."""
+TITLE_CHARACTERS = 20
+_ENDING = re.compile(r"(\.json|\.ndjson)?(\.gz)?$")
 
 
 @dataclass(slots=True, kw_only=True)
 class LogRow:
-    """A line of the patient's access log, in words."""
+    """Neighbouring entries of the patient's access log that say the same; `at`: when the newest was."""
 
     at: str
     who: str
     what: str
     outcome: str
+    times: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,6 +49,12 @@ class Tally:
         self.problem_count += 1
         if len(self.problems) < MOST_PROBLEMS:
             self.problems.append(problem)
+
+    @property
+    def title(self) -> str:
+        """The bundle's name, short enough for a line."""
+        bare = _ENDING.sub("", self.bundle)
+        return bare if len(bare) <= TITLE_CHARACTERS else bare[: TITLE_CHARACTERS - 1] + "…"
 
     @property
     def counts(self) -> tuple[int, ...]:
