@@ -70,6 +70,7 @@ class Lane:
         self._lease_until = 0.0
         self._resent: dict[bytes, float] = {}
         self._vanished: set[bytes] = set()
+        self._gap_since: float | None = None
         self._work = asyncio.Event()
         self._stopping = False
         self.trouble: str | None = None
@@ -138,7 +139,23 @@ class Lane:
                 await self._replace_vanished(one)
             else:
                 still.append(await self._send_again(one))
-        return still
+        return await self._fill_gap(still, used)
+
+    async def _fill_gap(self, sent: list[SentCall], used: int) -> list[SentCall]:
+        """Where a lost block left a nonce that no call has any more, nothing behind it can land: the last call moves
+        there. Should its old transaction land too, then the same call stands twice, which the contracts take as one."""
+        now = self._clock.monotonic()
+        if not sent or any(one.nonce <= used for one in sent):
+            self._gap_since = None
+            return sent
+        self._gap_since = now if self._gap_since is None else self._gap_since
+        if now - self._gap_since < self._profile.patience:
+            return sent
+        self._gap_since = None
+        last = max(sent, key=lambda one: one.nonce)
+        moved = await self._sign_again(last, nonce=used)
+        await self._broadcast(moved)
+        return [*(one for one in sent if one is not last), moved]
 
     async def _settle(self, sent: SentCall, receipt: _Receipt) -> None:
         name = sent.call.call
@@ -164,15 +181,15 @@ class Lane:
             return sent
         waited = self._clock.now() - sent.sent_at
         if waited > patience * 2 ** len(sent.attempts):
-            sent = await self._raise_fees(sent)
+            sent = await self._sign_again(sent, nonce=sent.nonce)
         await self._broadcast(sent)
         return sent
 
-    async def _raise_fees(self, sent: SentCall) -> SentCall:
-        """The same call under the same nonce, for more. Either may land; both are remembered."""
+    async def _sign_again(self, sent: SentCall, *, nonce: int) -> SentCall:
+        """The same call for more. Either transaction may land; both are remembered."""
         before = terms_of(sent.attempts[-1])
         fees = before.fees.bumped(at_least=await suggested_fees(self._client))
-        return await self._sign_durably(sent.call, nonce=sent.nonce, gas=before.gas, fees=fees, earlier=sent.attempts)
+        return await self._sign_durably(sent.call, nonce=nonce, gas=before.gas, fees=fees, earlier=sent.attempts)
 
     # 3. What waits
 
