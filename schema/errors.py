@@ -80,6 +80,9 @@ class LimitFault(Exception):
 def public_error(error: GraphQLError, *, correlation_id: str) -> dict[str, Any]:
     """A GraphQL error as it goes out (GraphQL spec 7.1.2). What we did not expect is masked and logged."""
     cause = origin(error)
+    if cause is None and error.path is not None and not error.message.startswith("Argument "):
+        # While completing a value GraphQL quotes it: a leaf that we filled wrongly may be a patient's.
+        cause = error
     shown: dict[str, Any] = {}
     if cause is None:
         shown["message"] = error.message[:MESSAGE_CHARACTERS]

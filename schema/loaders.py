@@ -12,6 +12,11 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
+def _hear(future: "asyncio.Future[Value]") -> None:
+    if not future.cancelled():
+        future.exception()
+
+
 class Loader(Generic[Key, Value]):
     """Memo of one async lookup, for one request."""
 
@@ -26,6 +31,8 @@ class Loader(Generic[Key, Value]):
         future = self._futures.get(key)
         if future is None:
             future = self._futures[key] = asyncio.ensure_future(self._call(key))
+            # A request that ran out of time leaves nobody to hear of a failure; asyncio would log its message.
+            future.add_done_callback(_hear)
         return await asyncio.shield(future)
 
     async def _call(self, key: Key) -> Value:

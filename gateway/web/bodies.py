@@ -44,14 +44,19 @@ def check_type(headers: dict[bytes, bytes]) -> None:
         raise RejectedError(415, "content-encoding is not accepted", headers=CLOSE)
 
 
-async def read_body(receive: Receive, headers: dict[bytes, bytes], *, ceiling: int, seconds: float) -> bytes:
-    """The whole body. A declared length over the ceiling is refused before a byte of it is read."""
+def check_length(headers: dict[bytes, bytes], *, ceiling: int) -> None:
+    """A declared length over the ceiling is refused before a byte of it is read."""
     declared = headers.get(b"content-length")
-    if declared is not None:
-        if not declared.isdigit() or len(declared) > 18:
-            raise RejectedError(400, "content-length is not a number", headers=CLOSE)
-        if int(declared) > ceiling:
-            raise _too_large(ceiling)
+    if declared is None:
+        return
+    if not declared.isdigit() or len(declared) > 18:
+        raise RejectedError(400, "content-length is not a number", headers=CLOSE)
+    if int(declared) > ceiling:
+        raise _too_large(ceiling)
+
+
+async def read_body(receive: Receive, *, ceiling: int, seconds: float) -> bytes:
+    """The whole body, cut off at the ceiling whatever length was declared."""
     try:
         async with asyncio.timeout(seconds):
             return await _collect(receive, ceiling)

@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable
 from starlette.types import Receive, Scope, Send
 
 from gateway.errors import ConsentryError
+from gateway.identity.model import Caller
 from gateway.web import bodies
 from gateway.web.access import check_rate, rate_key, token_of
-from gateway.web.bodies import DisconnectedError, GraphQLRequest
+from gateway.web.bodies import DisconnectedError
 from gateway.web.engine import Allow, Authenticate, Engine
 from gateway.web.options import WebOptions
 from gateway.web.replies import (
@@ -80,14 +81,23 @@ def make_graphql(*, engine: Engine, authenticate: Authenticate, allow: Allow | N
             if media is None:
                 raise RejectedError(406, "accept application/graphql-response+json or application/json")
             bodies.check_type(headers)
-            request = bodies.to_request(
-                bodies.parse_object(
-                    await bodies.read_body(
-                        receive, headers, ceiling=options.max_body_bytes, seconds=options.request_seconds
-                    )
-                )
+            bodies.check_length(headers, ceiling=options.max_body_bytes)
+            token = token_of(headers)
+            caller = await _admit(scope, token)
+            body = await bodies.read_body(receive, ceiling=options.max_body_bytes, seconds=options.request_seconds)
+            request = bodies.to_request(bodies.parse_object(body))
+            answer = await engine.execute(
+                request.query,
+                variables=request.variables,
+                operation_name=request.operation_name,
+                caller=caller,
+                token=token,
+                correlation_id=exchange.correlation_id,
             )
-            await _answer(scope, send, exchange, request, headers, media, extra)
+            failed = not answer.well_formed or (media is GRAPHQL_TYPE and not answer.executed)
+            await reply_json(
+                send, exchange, status=400 if failed else 200, payload=answer.payload, headers=extra, media=media
+            )
         except DisconnectedError:
             exchange.status = 499
         except RejectedError as refused:
@@ -100,34 +110,14 @@ def make_graphql(*, engine: Engine, authenticate: Authenticate, allow: Allow | N
                 media=media or JSON_TYPE,
             )
 
-    async def _answer(
-        scope: Scope,
-        send: Send,
-        exchange: Exchange,
-        request: GraphQLRequest,
-        headers: dict[bytes, bytes],
-        media: bytes,
-        extra: HeaderList,
-    ) -> None:
-        token = token_of(headers)
+    async def _admit(scope: Scope, token: str | None) -> Caller | None:
+        """Who asks; RejectedError for one who asks too often. Before the body is read: headers are enough for it."""
         try:
             caller = await authenticate(token) if token is not None else None
             await check_rate(allow, rate_key(caller, scope))
         except ConsentryError as error:
             raise RejectedError(503, "the gateway cannot tell who asks; try again", code="UNAVAILABLE") from error
-        answer = await engine.execute(
-            request.query,
-            variables=request.variables,
-            operation_name=request.operation_name,
-            caller=caller,
-            token=token,
-            correlation_id=exchange.correlation_id,
-        )
-        modern = media is GRAPHQL_TYPE
-        failed = not answer.well_formed or (modern and not answer.executed)
-        await reply_json(
-            send, exchange, status=400 if failed else 200, payload=answer.payload, headers=extra, media=media
-        )
+        return caller
 
     return endpoint
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
+import structlog
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway import jsontext
@@ -24,6 +25,8 @@ PROTOCOL = "graphql-transport-ws"
 ID_CHARACTERS = 128
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_ACCEPTABLE = 4400, 4401, 4403, 4406
 INIT_TIMEOUT, SUBSCRIBER_EXISTS, TOO_MANY_INITS, TOO_BIG = 4408, 4409, 4429, 1009
+
+_log = structlog.get_logger("socket")
 
 
 class _ClosedError(Exception):
@@ -180,6 +183,9 @@ class _Connection:
     def _forget(self, name: str, task: asyncio.Task[None]) -> None:
         if self.operations.get(name) is task:
             del self.operations[name]
+        failure = None if task.cancelled() else task.exception()
+        if failure is not None:
+            _log.error("socket operation failed", type=type(failure).__name__)
 
     def _complete(self, message: dict[str, Any]) -> None:
         name = message.get("id")

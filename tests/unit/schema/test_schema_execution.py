@@ -1,17 +1,19 @@
 """The engine: what it keeps, what it masks, what it logs, and when it stops."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from gateway.consent.model import Purpose
 from gateway.ids import to_global
 from schema.context import RequestContext, Services
 from schema.execution import KNOWN_DOCUMENTS, Engine
 from schema.root import GatewaySchema
 from tests.unit.schema.conftest import Ask
-from tests.unit.schema.services import CANARY, RECORD, World
+from tests.unit.schema.services import CANARY, PATIENT, RECORD, World, make_released
 
 ID = to_global("Record", RECORD)
 QUERY = "query($id: ID!) { record(id: $id) { __typename } }"
@@ -55,6 +57,27 @@ async def test_unexpected_failure_is_masked_and_logged_without_its_message(ask: 
     assert logs[0]["type"] == "RuntimeError"
     assert logs[0]["correlation_id"] == "c0ffee"
     assert any(frame.startswith("services.py:") for frame in logs[0]["frames"])
+
+
+async def test_value_that_does_not_fit_its_field_is_masked(
+    ask: Ask, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = replace(make_released(Purpose.TREAT), version=CANARY)
+
+    async def read(*_: Any, **__: Any) -> Any:
+        return released
+
+    monkeypatch.setattr(world, "read", read)
+    with capture_logs() as logs:
+        payload = await ask("query($id: ID!) { record(id: $id) { ... on Record { version } } }", token="patient", id=ID)
+    assert payload["errors"][0]["message"] == "internal error"
+    assert CANARY not in str(payload) + str(logs)
+
+
+async def test_null_for_an_argument_is_told_to_the_client(ask: Ask) -> None:
+    query = "query($id: ID!, $n: Int = 1) { patient(id: $id) { records(first: $n) { edges { cursor } } } }"
+    payload = await ask(query, token="patient", id=to_global("Patient", PATIENT), n=None)
+    assert payload["errors"][0]["extensions"]["code"] == "INVALID"
 
 
 async def test_log_of_a_failure_holds_neither_query_nor_variables(ask: Ask, world: World) -> None:
