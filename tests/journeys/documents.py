@@ -1,0 +1,60 @@
+"""The GraphQL documents of the journeys, each with one field. Text only; short names of fields, as a client would."""
+
+REFUSED = "... on Refusal { code message field decisionId }"
+PAGE = "pageInfo { hasNextPage endCursor }"
+RECORD = """id version resourceType labels recordedAt content contentSalt cid author { id name } patient { id }
+  anchor { status proof { root transactionHash } } receipt { consentId purpose asOfBlock obligations payload }"""
+CONSENT = """consentId status effect actions purposes resourceTypes labels codes notAfter statement transactionHash
+  grantee { id }"""
+
+CHALLENGE = f"""mutation ($address: Address!) {{ signInChallenge(address: $address) {{
+  __typename ... on SignInChallenge {{ message expiresAt }} {REFUSED} }} }}"""
+SIGN_IN = f"""mutation ($input: SignInInput!) {{ signIn(input: $input) {{
+  __typename ... on Session {{ accessToken expiresAt actor {{ id actor address name roles }} }} {REFUSED} }} }}"""
+REGISTER = f"""mutation ($input: RegisterActorInput!) {{ registerActor(input: $input) {{
+  __typename ... on Actor {{ id actor address name }} {REFUSED} }} }}"""
+ENROL = f"""mutation ($input: EnrolPatientInput!) {{ enrolPatient(input: $input) {{
+  __typename ... on Patient {{ id subject }} {REFUSED} }} }}"""
+DRAFT_MEMBERSHIP = f"""mutation ($input: MembershipInput!) {{ draftMembership(input: $input) {{
+  __typename ... on Draft {{ id typedData }} {REFUSED} }} }}"""
+ADD_MEMBER = f"""mutation ($input: SignedInput!) {{ addMember(input: $input) {{
+  __typename ... on Actor {{ id organizations {{ id }} }} {REFUSED} }} }}"""
+CREATE = f"""mutation ($input: CreateRecordInput!) {{ createRecord(input: $input) {{
+  __typename ... on StoredRecord {{ id version cid anchor {{ status }} }} {REFUSED} }} }}"""
+AMEND = f"""mutation ($input: AmendRecordInput!) {{ amendRecord(input: $input) {{
+  __typename ... on StoredRecord {{ id version cid anchor {{ status }} }} {REFUSED} }} }}"""
+IMPORT = f"""mutation ($input: ImportBundleInput!) {{ importBundle(input: $input) {{
+  __typename ... on ImportedBundle {{ records {{ id version cid }} }} {REFUSED} }} }}"""
+DRAFT_CONSENT = f"""mutation ($input: ConsentInput!) {{ draftConsent(input: $input) {{
+  __typename ... on Draft {{ id typedData }} {REFUSED} }} }}"""
+GRANT = f"""mutation ($input: SignedInput!) {{ grantConsent(input: $input) {{
+  __typename ... on Consent {{ {CONSENT} }} {REFUSED} }} }}"""
+DRAFT_REVOCATION = f"""mutation ($patientId: ID!, $consentId: Hex!) {{
+  draftRevocation(patientId: $patientId, consentId: $consentId) {{
+  __typename ... on Draft {{ id typedData }} {REFUSED} }} }}"""
+REVOKE = f"""mutation ($input: SignedInput!) {{ revokeConsent(input: $input) {{
+  __typename ... on Consent {{ {CONSENT} }} {REFUSED} }} }}"""
+DRAFT_REVOCATION_OF_ALL = f"""mutation ($patientId: ID!) {{ draftRevocationOfAll(patientId: $patientId) {{
+  __typename ... on Draft {{ id typedData }} {REFUSED} }} }}"""
+REVOKE_ALL = f"""mutation ($input: SignedInput!) {{ revokeAllConsents(input: $input) {{
+  __typename ... on RevokedAll {{ epoch patient {{ id }} }} {REFUSED} }} }}"""
+
+VIEWER = "{ viewer { id actor name roles organizations { id } } }"
+NODE = f"""query ($id: ID!) {{ node(id: $id) {{ __typename id
+  ... on Record {{ content }} ... on Patient {{ subject }} ... on Consent {{ {CONSENT} }} }} }}"""
+READ = f"""query ($id: ID!, $purpose: PurposeOfUse! = TREAT) {{ record(id: $id, purpose: $purpose) {{
+  __typename ... on Record {{ {RECORD} }} {REFUSED} }} }}"""
+PATIENT = "query ($id: ID!) { patient(id: $id) { id subject } }"
+RECORDS = f"""query ($id: ID!, $purpose: PurposeOfUse! = TREAT, $filter: RecordFilter, $first: Int! = 50,
+  $after: String) {{ patient(id: $id) {{
+  records(purpose: $purpose, filter: $filter, first: $first, after: $after) {{
+  edges {{ cursor node {{ {RECORD} }} }} {PAGE} }} }} }}"""
+CONSENTS = f"""query ($id: ID!, $first: Int! = 50, $after: String) {{ patient(id: $id) {{
+  consents(first: $first, after: $after) {{ edges {{ node {{ {CONSENT} }} }} {PAGE} }} }} }}"""
+ACCESS_LOG = f"""query ($id: ID!, $first: Int! = 100, $after: String) {{ patient(id: $id) {{
+  accessLog(first: $first, after: $after) {{
+  edges {{ node {{ at action purpose outcome recordId decisionId actor {{ id name }} anchor {{ status }} }} }}
+  {PAGE} }} }} }}"""
+RECORD_ADDED = """subscription ($id: ID!, $purpose: PurposeOfUse! = TREAT) {
+  recordAdded(patientId: $id, purpose: $purpose) { id version content } }"""
+CONSENT_CHANGED = """subscription ($id: ID!) { consentChanged(patientId: $id) { consentId status } }"""

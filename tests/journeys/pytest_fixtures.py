@@ -1,0 +1,48 @@
+"""One gateway of each column for the whole session, and the people who stay. Tests that stop or starve a gateway take
+one of their own from `tests.journeys.sites`."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.journeys.people import Patient, Person
+from tests.journeys.sites import Servers, Site, running_site
+
+COLUMNS = ["embedded", pytest.param("real", marks=pytest.mark.services)]
+
+
+@pytest.fixture(scope="session")
+def servers(request: pytest.FixtureRequest) -> Servers:
+    """The real column's servers; asked for by tests marked `services` alone."""
+    return Servers(
+        kubo=request.getfixturevalue("kubo"),
+        chain=request.getfixturevalue("anvil"),
+        postgres=request.getfixturevalue("postgres"),
+        redis=request.getfixturevalue("redis_server"),
+    )
+
+
+@pytest.fixture(scope="session", params=COLUMNS)
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A gateway of each column, shared."""
+    real: Servers | None = request.getfixturevalue("servers") if request.param == "real" else None
+    with running_site(tmp_path_factory.mktemp(request.param), real) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def clinician(site: Site) -> Person:
+    """A clinician of the column, whom each test's own patient may name."""
+    return site.crowd.clinician()
+
+
+@pytest.fixture(scope="session")
+def stranger(site: Site) -> Person:
+    """A clinician whom nobody ever names."""
+    return site.crowd.clinician("Dr. Stranger")
+
+
+@pytest.fixture
+def patient(site: Site) -> Patient:
+    """A patient of the test's own, with no record."""
+    return site.crowd.patient()
