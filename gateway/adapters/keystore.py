@@ -5,10 +5,13 @@ loop; a key once unwrapped stays in memory, so this is not on the hot path.
 """
 
 import asyncio
+import contextlib
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import (
+    CheckConstraint,
     Column,
     Engine,
     Integer,
@@ -20,17 +23,26 @@ from sqlalchemy import (
     event,
     insert,
     select,
+    text,
 )
 from sqlalchemy.exc import IntegrityError as DuplicateError
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.schema import CreateSchema
+from sqlalchemy.schema import CreateSchema, CreateTable
 
+from gateway.adapters.sql.urls import postgres_engine_url, sqlite_path
 from gateway.errors import UpstreamError
 from gateway.ports.keys import WrappedKey
 
 SCHEMA = "consentry_keys"
 metadata = MetaData()
-epochs = Table("epoch_keys", metadata, Column("epoch", LargeBinary, primary_key=True), Column("wrapped", LargeBinary))
+epochs = Table(
+    "epoch_keys",
+    metadata,
+    # One row and no other: two processes that start at once agree on one epoch key, or a key is lost to one of them.
+    Column("present", Integer, CheckConstraint("present = 1"), primary_key=True, autoincrement=False),
+    Column("epoch", LargeBinary, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+)
 keys = Table(
     "domain_keys",
     metadata,
@@ -63,9 +75,8 @@ class SqlKeyStore:
 
     async def add_epoch(self, epoch: bytes, wrapped: bytes) -> tuple[bytes, bytes]:
         def add() -> tuple[bytes, bytes]:
-            with self._engine.begin() as connection:
-                if connection.execute(select(epochs)).first() is None:
-                    connection.execute(insert(epochs).values(epoch=epoch, wrapped=wrapped))
+            with contextlib.suppress(DuplicateError), self._engine.begin() as connection:
+                connection.execute(insert(epochs).values(present=1, epoch=epoch, wrapped=wrapped))
             standing = self._epoch()
             if standing is None:
                 raise UpstreamError("the key store did not keep the epoch key")
@@ -116,8 +127,11 @@ class SqlKeyStore:
     def _prepare(self) -> None:
         with self._engine.begin() as connection:
             if connection.dialect.name == "postgresql":
+                # "If not exists" does not keep two starts at once from colliding; the lock does.
+                connection.execute(text("select pg_advisory_xact_lock(hashtext(:name))"), {"name": SCHEMA})
                 connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
-            metadata.create_all(connection)
+            for table in metadata.sorted_tables:
+                connection.execute(CreateTable(table, if_not_exists=True))
 
     def _epoch(self) -> tuple[bytes, bytes] | None:
         with self._engine.connect() as connection:
@@ -146,12 +160,24 @@ class SqlKeyStore:
 
 
 def _engine(url: str) -> Engine:
-    if url.startswith("sqlite"):
-        engine = create_engine(url, connect_args={"timeout": 5.0})
+    path = sqlite_path(url)
+    if path is not None:
+        _make_private(path)
+        engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 5.0})
         event.listen(engine, "connect", _harden)
         return engine
-    engine = create_engine(url, pool_size=4, pool_pre_ping=True, connect_args={"connect_timeout": 3})
+    engine = create_engine(
+        postgres_engine_url(url), pool_size=4, pool_pre_ping=True, connect_args={"connect_timeout": 3}
+    )
     return engine.execution_options(schema_translate_map={None: SCHEMA})
+
+
+def _make_private(path: str) -> None:
+    """The file, and with it SQLite's journals, which take its mode, are its owner's alone."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise UpstreamError("the key store cannot be opened") from error
 
 
 def _harden(connection: Any, _: Any) -> None:

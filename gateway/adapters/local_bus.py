@@ -35,7 +35,7 @@ class Fanout:
     """Topics and their listeners within this process."""
 
     def __init__(self) -> None:
-        self._listeners: dict[str, set[asyncio.Queue[bytes]]] = {}
+        self._listeners: dict[str, set[asyncio.Queue[bytes | None]]] = {}
 
     def deliver(self, topic: str, payload: bytes) -> None:
         for queue in self._listeners.get(topic, ()):
@@ -45,11 +45,11 @@ class Fanout:
 
     def listen(self, topic: str) -> "Listening":
         """Registered when this returns, so nothing published afterwards is missed."""
-        queue: asyncio.Queue[bytes] = asyncio.Queue(BACKLOG)
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue(BACKLOG)
         self._listeners.setdefault(topic, set()).add(queue)
         return Listening(queue, lambda: self._forget(topic, queue))
 
-    def _forget(self, topic: str, queue: asyncio.Queue[bytes]) -> None:
+    def _forget(self, topic: str, queue: asyncio.Queue[bytes | None]) -> None:
         listeners = self._listeners.get(topic, set())
         listeners.discard(queue)
         if not listeners:
@@ -57,9 +57,9 @@ class Fanout:
 
 
 class Listening:
-    """One subscriber's messages. `aclose` ends it, also when nothing was ever taken from it."""
+    """One subscriber's messages. `aclose` ends it, also when nothing was ever taken from it, and for whoever waits."""
 
-    def __init__(self, queue: asyncio.Queue[bytes], forget: Callable[[], None]) -> None:
+    def __init__(self, queue: asyncio.Queue[bytes | None], forget: Callable[[], None]) -> None:
         self._queue = queue
         self._forget = forget
 
@@ -67,10 +67,17 @@ class Listening:
         return self
 
     async def __anext__(self) -> bytes:
-        return await self._queue.get()
+        payload = await self._queue.get()
+        if payload is None:
+            self._queue.put_nowait(None)  # for the next to ask: the end stays the end
+            raise StopAsyncIteration
+        return payload
 
     async def aclose(self) -> None:
         self._forget()
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self._queue.put_nowait(None)
 
 
 class LocalBus:

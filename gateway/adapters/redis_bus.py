@@ -5,9 +5,12 @@ Nothing here is relied on: a lost message costs a retry (the ledger compares gua
 
 import asyncio
 import contextlib
+import secrets
 from typing import Any
 
 import redis.asyncio as redis_client
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from gateway.adapters.local_bus import Buckets, Fanout, Listening
@@ -35,13 +38,18 @@ class RedisBus:
 
     def __init__(self, url: str, clock: Clock) -> None:
         self._client: Any = redis_client.Redis.from_url(
-            url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS, protocol=3
+            url,
+            socket_timeout=SECONDS,
+            socket_connect_timeout=SECONDS,
+            # The client's own retries wait for seconds in all; here the next second is the retry.
+            retry=Retry(NoBackoff(), 0),
+            protocol=3,
         )
         self._take: Any = self._client.register_script(_TAKE)
         self._clock = clock
         self._buckets = Buckets(clock)
         self._fanout = Fanout()
-        self._origin = str(id(self)).encode() + clock.now().hex().encode()
+        self._origin = secrets.token_hex(16).encode()
         self._listener: asyncio.Task[None] | None = None
         self._away_until = 0.0
 
@@ -76,10 +84,10 @@ class RedisBus:
             raise UpstreamError("redis does not answer") from error
 
     async def close(self) -> None:
-        if self._listener is not None:
+        while self._listener is not None and not self._listener.done():
+            # The client swallows a cancellation that meets it while it connects: said until it is heard.
             self._listener.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._listener
+            await asyncio.wait((self._listener,), timeout=0.1)
         await self._client.aclose()
 
     def _away(self) -> None:

@@ -25,7 +25,7 @@ class _SealedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 def create(path: Path, *, kind: str, public: bytes, secret: bytes, passphrase: bytes) -> None:
-    """Durable on return. SettingsError if the file exists already. `kind` names the format and its version."""
+    """Durable on return. SettingsError if the file exists already or cannot be made. `kind`: format and version."""
     salt, nonce = secrets.token_bytes(16), secrets.token_bytes(12)
     sealed = AESGCM(_derive(passphrase, salt)).encrypt(nonce, secret, _associated(kind, public))
     content = _SealedFile(format=kind, public=public.hex(), salt=salt.hex(), nonce=nonce.hex(), sealed=sealed.hex())
@@ -65,7 +65,10 @@ def read_passphrase(path: Path) -> bytes:
 def write_new(path: Path, content: bytes) -> None:
     """A new file of mode 0600, whole or not at all, durable on return. SettingsError if it exists already."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise SettingsError(f"{path.name} cannot be made") from error
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -95,7 +98,8 @@ def _associated(kind: str, public: bytes) -> bytes:
 def _read(path: Path, kind: str) -> _SealedFile:
     try:
         content = msgspec.json.decode(path.read_bytes(), type=_SealedFile)
-        sizes = [len(bytes.fromhex(text)) for text in (content.salt, content.nonce)]
+        parts = (content.salt, content.nonce, content.sealed, content.public)
+        sizes = [len(bytes.fromhex(text)) for text in parts][:2]
     except OSError as error:
         raise SettingsError(f"{path.name} cannot be read") from error
     except ValueError as error:

@@ -15,7 +15,7 @@ import msgspec
 from gateway.consent.model import Action, Permit
 from gateway.crypto import hazmat
 from gateway.crypto.keys import DomainKey
-from gateway.crypto.model import Facts, KeyId, RecordFacts
+from gateway.crypto.model import Facts, KeyId, RecordFacts, subject_domain
 from gateway.errors import IntegrityError
 from gateway.ids import RecordId
 from gateway.ports.clock import Entropy
@@ -96,7 +96,7 @@ def seal_record(
     """Seals one version under a WRITE permit for its subject. Raises IntegrityError for a permit that is not it."""
     if permit.action is not Action.WRITE or permit.subject != facts.subject or permit.record not in (None, record):
         raise IntegrityError("this permit does not write this record")
-    if key.domain.name != facts.subject:
+    if key.domain != subject_domain(facts.subject):
         raise IntegrityError("this key is not the subject's")
     return _seal(facts, content, record=record, version=version, key=key, log=log, entropy=entropy)
 
@@ -178,8 +178,10 @@ def open_content(permit: Permit, opened: Opened[RecordFacts], key: DomainKey, *,
     facts, located = opened.facts, opened.located
     if permit.action is not Action.READ or permit.record != located.record or permit.subject != facts.subject:
         raise IntegrityError("this permit does not open this record")
-    if now >= permit.expires:
-        raise IntegrityError("this permit has expired")
+    if not permit.decided_at <= now < permit.expires:
+        raise IntegrityError("this permit has expired, or the clock was set back")
+    if key.domain != subject_domain(permit.subject):
+        raise IntegrityError("this key is not the subject's")
     at = _FACTS_AT + located.facts_size
     data_key = hazmat.unwrap(key.wrapping, located.block[_FACTS_AT - hazmat.WRAPPED_SIZE : _FACTS_AT])
     associated = _associated(located.record, located.version, key) + hazmat.sha256(located.facts_sealed)

@@ -105,16 +105,19 @@ class KeyRing:
 
     def held(self, key_id: bytes) -> DomainKey | None:
         """An unwrapped key that is in memory; no I/O."""
-        return self._by_id.get(key_id)
+        found = self._by_id.get(key_id)
+        if found is not None:
+            self._by_id.move_to_end(key_id)
+        return found
 
     def held_of(self, domain: Domain) -> DomainKey | None:
         """The newest key of a domain if it is in memory; no I/O."""
         key_id = self._newest.get((domain.kind, domain.name))
-        return None if key_id is None else self._by_id.get(key_id)
+        return None if key_id is None else self.held(key_id)
 
     async def by_id(self, key_id: bytes) -> DomainKey:
         """Raises IntegrityError when it is not there: unknown, or destroyed."""
-        found = self._by_id.get(key_id)
+        found = self.held(key_id)
         if found is not None:
             return found
         stored = await self._store.by_id(key_id)
@@ -168,7 +171,8 @@ class KeyRing:
         self._by_id[stored.key_id] = key
         self._by_id.move_to_end(stored.key_id)
         if len(self._by_id) > HELD:
-            self._by_id.popitem(last=False)
+            _, gone = self._by_id.popitem(last=False)
+            self._newest.pop((gone.domain.kind, gone.domain.name), None)
         return key
 
     def _unlocked(self) -> tuple[bytes, bytes]:
