@@ -7,7 +7,7 @@ from gateway.jsontext import JsonValue, Num
 
 MOST_PROBLEMS = 50
 """Problems kept of one bundle; the rest are counted."""
-TITLE_CHARACTERS = 20
+TITLE_CHARACTERS = 18
 _ENDING = re.compile(r"(\.json|\.ndjson)?(\.gz)?$")
 
 
