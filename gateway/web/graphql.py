@@ -14,7 +14,7 @@ from gateway.identity.model import Caller
 from gateway.web import bodies
 from gateway.web.access import check_rate, rate_key, token_of
 from gateway.web.bodies import DisconnectedError
-from gateway.web.engine import Allow, Authenticate, Engine
+from gateway.web.engine import Allow, Answer, Authenticate, Engine
 from gateway.web.options import WebOptions
 from gateway.web.replies import (
     GRAPHQL_TYPE,
@@ -66,11 +66,20 @@ def _quality(parameters: list[str]) -> float:
 
 def make_graphql(*, engine: Engine, authenticate: Authenticate, allow: Allow | None, options: WebOptions) -> Endpoint:
     """The endpoint for every method of /graphql except the console's page."""
-    origins = frozenset(origin.encode() for origin in options.cors_origins)
+    return _GraphQL(engine, authenticate, allow, options).__call__
 
-    async def endpoint(scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
+
+class _GraphQL:
+    def __init__(self, engine: Engine, authenticate: Authenticate, allow: Allow | None, options: WebOptions) -> None:
+        self.engine = engine
+        self.authenticate = authenticate
+        self.allow = allow
+        self.options = options
+        self.origins = frozenset(origin.encode() for origin in options.cors_origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         headers = headers_of(scope)
-        extra = _cors(headers, origins)
+        extra = _cors(headers, self.origins)
         media = choose_media(headers.get(b"accept"))
         try:
             if scope["method"] == "OPTIONS":
@@ -80,46 +89,41 @@ def make_graphql(*, engine: Engine, authenticate: Authenticate, allow: Allow | N
                 raise RejectedError(405, "send operations with POST", headers=[(b"allow", b"POST")])
             if media is None:
                 raise RejectedError(406, "accept application/graphql-response+json or application/json")
-            bodies.check_type(headers)
-            bodies.check_length(headers, ceiling=options.max_body_bytes)
-            token = token_of(headers)
-            caller = await _admit(scope, token)
-            body = await bodies.read_body(receive, ceiling=options.max_body_bytes, seconds=options.request_seconds)
-            request = bodies.to_request(bodies.parse_object(body))
-            answer = await engine.execute(
-                request.query,
-                variables=request.variables,
-                operation_name=request.operation_name,
-                caller=caller,
-                token=token,
-                correlation_id=exchange.correlation_id,
-            )
+            answer = await self._execute(scope, receive, headers, exchange)
             failed = not answer.well_formed or (media is GRAPHQL_TYPE and not answer.executed)
-            await reply_json(
-                send, exchange, status=400 if failed else 200, payload=answer.payload, headers=extra, media=media
-            )
+            status, payload, added = (400 if failed else 200), answer.payload, extra
         except DisconnectedError:
             exchange.status = 499
+            return
         except RejectedError as refused:
-            await reply_json(
-                send,
-                exchange,
-                status=refused.status,
-                payload=refused.payload(),
-                headers=[*refused.headers, *extra],
-                media=media or JSON_TYPE,
-            )
+            status, payload, added = refused.status, refused.payload(), [*refused.headers, *extra]
+        await reply_json(send, exchange, status=status, payload=payload, headers=added, media=media or JSON_TYPE)
 
-    async def _admit(scope: Scope, token: str | None) -> Caller | None:
+    async def _execute(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes], exchange: Exchange) -> Answer:
+        ceiling, seconds = self.options.max_body_bytes, self.options.request_seconds
+        bodies.check_type(headers)
+        bodies.check_length(headers, ceiling=ceiling)
+        token = token_of(headers)
+        caller = await self._admit(scope, token)
+        body = await bodies.read_body(receive, ceiling=ceiling, seconds=seconds)
+        request = bodies.to_request(bodies.parse_object(body))
+        return await self.engine.execute(
+            request.query,
+            variables=request.variables,
+            operation_name=request.operation_name,
+            caller=caller,
+            token=token,
+            correlation_id=exchange.correlation_id,
+        )
+
+    async def _admit(self, scope: Scope, token: str | None) -> Caller | None:
         """Who asks; RejectedError for one who asks too often. Before the body is read: headers are enough for it."""
         try:
-            caller = await authenticate(token) if token is not None else None
-            await check_rate(allow, rate_key(caller, scope))
+            caller = await self.authenticate(token) if token is not None else None
+            await check_rate(self.allow, rate_key(caller, scope))
         except ConsentryError as error:
             raise RejectedError(503, "the gateway cannot tell who asks; try again", code="UNAVAILABLE") from error
         return caller
-
-    return endpoint
 
 
 def _cors(headers: dict[bytes, bytes], origins: frozenset[bytes]) -> HeaderList:

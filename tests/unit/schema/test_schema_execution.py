@@ -10,7 +10,8 @@ from structlog.testing import capture_logs
 from gateway.consent.model import Purpose
 from gateway.ids import to_global
 from schema.context import RequestContext, Services
-from schema.execution import KNOWN_DOCUMENTS, Engine
+from schema.documents import KNOWN_DOCUMENTS
+from schema.execution import Engine
 from schema.root import GatewaySchema
 from tests.unit.schema.conftest import Ask
 from tests.unit.schema.services import CANARY, PATIENT, RECORD, World, make_released
@@ -21,7 +22,7 @@ QUERY = "query($id: ID!) { record(id: $id) { __typename } }"
 
 async def test_document_without_text_is_kept(ask: Ask, engine: Engine) -> None:
     await ask(QUERY, token="clinician", id=ID)
-    assert list(engine._known) == [QUERY]
+    assert engine.documents.known() == (QUERY,)
 
 
 @pytest.mark.parametrize(
@@ -36,14 +37,14 @@ async def test_document_without_text_is_kept(ask: Ask, engine: Engine) -> None:
 )
 async def test_other_documents_are_not_kept(ask: Ask, engine: Engine, query: str) -> None:
     await ask(query, token="clinician")
-    assert not engine._known
+    assert not engine.documents.known()
 
 
 async def test_known_documents_are_bounded_and_the_oldest_goes(ask: Ask, engine: Engine) -> None:
     for number in range(KNOWN_DOCUMENTS + 10):
         await ask(f"query Q{number} {{ viewer {{ id }} }}")
-    assert len(engine._known) == KNOWN_DOCUMENTS
-    assert "query Q0 { viewer { id } }" not in engine._known
+    assert len(engine.documents.known()) == KNOWN_DOCUMENTS
+    assert "query Q0 { viewer { id } }" not in engine.documents.known()
 
 
 async def test_unexpected_failure_is_masked_and_logged_without_its_message(ask: Ask, world: World) -> None:

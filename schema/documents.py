@@ -1,0 +1,166 @@
+"""Documents: parsed, surveyed and validated once while they stay known.
+
+True here: what is known holds no text of a client's own (no strings, no objects, so no resource), and no more than so
+many of them are; a long document waits its turn, so that a heap of them cannot hold the loop. Nothing is executed here.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    GraphQLError,
+    GraphQLInputType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    parse,
+    specified_rules,
+    type_from_ast,
+    validate,
+)
+from graphql import OperationType as Kind
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from schema.errors import Fault, LimitFault, public_error
+from schema.limits import Limits, Survey, check_variables, multipliers, survey
+
+KNOWN_DOCUMENTS = 512
+KNOWN_CHARACTERS = 8_192
+SHORT_CHARACTERS = 1_024
+VALIDATION_ERRORS = 10
+RULES = cast(
+    "tuple[type[ASTValidationRule], ...]",
+    (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule),
+)
+TOO_MANY_TOKENS = ("Document contains more than", "Document is nested too deeply")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One operation of a document, with the input types of its variables."""
+
+    kind: Kind
+    variables: Mapping[str, GraphQLInputType]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A document that parsed, is within limits and is valid."""
+
+    document: DocumentNode
+    survey: Survey
+    operations: Mapping[str | None, Operation]
+
+
+class RefusedRequest(Exception):
+    """Found before execution. `errors` are public."""
+
+    def __init__(self, errors: list[dict[str, Any]], *, well_formed: bool = True) -> None:
+        super().__init__("request refused")
+        self.errors = errors
+        self.well_formed = well_formed
+
+    @classmethod
+    def of(cls, code: str, message: str, *, well_formed: bool = True) -> "RefusedRequest":
+        return cls([Fault(code=code, message=message).public()], well_formed=well_formed)
+
+
+class Documents:
+    """Prepares documents for one schema and keeps those that may be kept."""
+
+    def __init__(self, schema: GraphQLSchema, *, limits: Limits, introspection: bool) -> None:
+        self._schema = schema
+        self._limits = limits
+        self._introspection = introspection
+        self._lists = multipliers(schema)
+        self._known: OrderedDict[str, Prepared] = OrderedDict()
+        self._turn = asyncio.Lock()
+
+    def known(self) -> tuple[str, ...]:
+        """The texts that are kept, the oldest use first."""
+        return tuple(self._known)
+
+    async def prepare(self, query: str) -> Prepared:
+        """The document of this text, known or made now. Raises RefusedRequest."""
+        known = self._known.get(query)
+        if known is not None:
+            self._known.move_to_end(query)
+            return known
+        try:
+            if len(query) <= SHORT_CHARACTERS:
+                return self._check(query, parse(query, **self._limits.parse_options))
+            # One long document at a time, with the loop free between its steps: a heap of them delays the others in
+            # the heap, and nobody who sends what is known or short.
+            async with self._turn:
+                await asyncio.sleep(0)
+                document = parse(query, **self._limits.parse_options)
+                await asyncio.sleep(0)
+                return self._check(query, document)
+        except LimitFault as fault:
+            raise RefusedRequest.of("LIMIT", str(fault)) from fault
+        except GraphQLError as error:
+            raise RefusedRequest([_syntax_error(error)]) from error
+
+    def _check(self, query: str, document: DocumentNode) -> Prepared:
+        found = self._survey(document)
+        errors = validate(self._schema, document, RULES, max_errors=VALIDATION_ERRORS, hide_suggestions=True)
+        if errors:
+            raise RefusedRequest([public_error(error, correlation_id="") for error in errors])
+        prepared = Prepared(document=document, survey=found, operations=self._operations(document))
+        if not found.holds_literals and len(query) <= KNOWN_CHARACTERS:
+            self._known[query] = prepared
+            if len(self._known) > KNOWN_DOCUMENTS:
+                self._known.popitem(last=False)
+        return prepared
+
+    def _survey(self, document: DocumentNode, variables: Mapping[str, Any] | None = None) -> Survey:
+        return survey(
+            document,
+            limits=self._limits,
+            lists=self._lists,
+            introspection=self._introspection,
+            variables=variables,
+        )
+
+    def _operations(self, document: DocumentNode) -> dict[str | None, Operation]:
+        found: dict[str | None, Operation] = {}
+        for node in document.definitions:
+            if isinstance(node, OperationDefinitionNode):
+                types = {
+                    one.variable.name.value: cast("GraphQLInputType", type_from_ast(self._schema, one.type))
+                    for one in node.variable_definitions or ()
+                }
+                name = node.name.value if node.name is not None else None
+                found[name] = Operation(kind=node.operation, variables=types)
+        return found
+
+    def choose(self, prepared: Prepared, name: str | None, variables: Mapping[str, Any]) -> Operation:
+        """The operation asked for, its variables within limits. Raises RefusedRequest."""
+        if name is None and len(prepared.operations) != 1:
+            raise RefusedRequest.of(
+                "INVALID", "operationName must name one of the document's operations", well_formed=False
+            )
+        operation = prepared.operations.get(name) if name is not None else next(iter(prepared.operations.values()))
+        if operation is None:
+            raise RefusedRequest.of(
+                "INVALID", "no operation of this document has that operationName", well_formed=False
+            )
+        try:
+            check_variables(variables, types=operation.variables, limits=self._limits)
+            if not prepared.survey.cost_is_certain:
+                self._survey(prepared.document, variables)
+        except LimitFault as fault:
+            raise RefusedRequest.of("LIMIT", str(fault)) from fault
+        return operation
+
+
+def _syntax_error(error: GraphQLError) -> dict[str, Any]:
+    shown = public_error(error, correlation_id="")
+    if any(sign in error.message for sign in TOO_MANY_TOKENS):
+        shown["extensions"] = {"code": "LIMIT"}
+    return shown
