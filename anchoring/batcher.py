@@ -95,4 +95,4 @@ def _entry(entry: object) -> tuple[bytes, bytes, bytes]:
 
 
 def _cid(digest: bytes) -> bytes:
-    return RAW_SHA256 + digest if digest else b""
+    return digest if len(digest) != 32 else RAW_SHA256 + digest

@@ -34,6 +34,7 @@ from gateway.wiring.secrets import address_of, open_secrets
 
 Say = Callable[[str], None]
 DRAIN_SECONDS = 10.0
+START_SECONDS = 240.0
 FUNDS = 100 * 10**18
 """Wei given to each of the gateway's accounts on a development chain."""
 
@@ -234,7 +235,7 @@ def background_server(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _wait_for(base: str, process: "subprocess.Popen[bytes]", log: Path) -> dict[str, object]:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise UpstreamError(f"the gateway did not start: {log.read_text(errors='replace').strip()[-500:]}")
@@ -243,7 +244,7 @@ def _wait_for(base: str, process: "subprocess.Popen[bytes]", log: Path) -> dict[
             if answer.status_code == 200:
                 return dict(answer.json())
         time.sleep(0.1)
-    raise UpstreamError("the gateway did not start in 90 seconds")
+    raise UpstreamError("the gateway did not start in time")
 
 
 def _free_port() -> int:

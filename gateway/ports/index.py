@@ -46,10 +46,6 @@ class Index(Protocol):
 
     async def narrowings(self, subject: bytes) -> tuple[NarrowingRow, ...]: ...
 
-    async def profile(self, actor: bytes) -> bytes | None:
-        """The digest of the actor's newest profile block."""
-        ...
-
     async def events(self, key: bytes, *, contract: str) -> tuple[EventRow, ...]:
         """Every indexed event of `contract` that has `key` among its indexed topics, in chain order."""
         ...
@@ -73,7 +69,7 @@ class Index(Protocol):
         ...
 
     async def apply(self, rows: Sequence[Row]) -> None:
-        """One durable transaction for rows that need no decision (challenges, sessions, profiles, calls).
+        """One durable transaction for rows that need no decision (challenges, sessions, calls).
         Raises ConflictError when a key is taken."""
         ...
 

@@ -73,18 +73,11 @@ class NarrowingRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileRow:
-    """An actor's sealed profile block (its name), found again by the digest that the chain has."""
-
-    actor: bytes
-    digest: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TicketRow:
     """A leaf on its way to the chain, in the same transaction as what it stands for.
 
-    `values`: the ABI values of the leaf, in the log's fixed order, each as bytes; `cid_digest`: the block it anchors.
+    `values`: the ABI values of the leaf, in the log's fixed order, each as bytes; `cid_digest`: the block it anchors
+    (32 bytes of a raw block, or 36 of a binary CID).
     """
 
     log: bytes
@@ -129,7 +122,6 @@ Row = (
     | IdempotencyRow
     | ConsentRow
     | NarrowingRow
-    | ProfileRow
     | TicketRow
     | CallRow
     | ChallengeRow

@@ -368,7 +368,7 @@ class Writing:
             log=self._anchors.records_log,
             leaf=self._anchors.leaf(values, kind="records"),
             values=values,
-            cid_digest=cid.digest,
+            cid_digest=bytes(cid) if row.tree else cid.digest,
             locator=one.sealed.locator,
         )
         return StoredVersion(row=row, ticket=ticket)

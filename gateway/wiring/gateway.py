@@ -223,6 +223,11 @@ async def _open(settings: Settings, closing: AsyncExitStack) -> Gateway:
     else:
         deployment = await chain_wiring.deploy(settings, secrets, client, receipt_key)
     listeners: list[Callable[[Sequence[Event]], None]] = []
+
+    def told(events: Sequence[Event]) -> None:
+        for listener in listeners:
+            listener(events)
+
     parts = chain_wiring.ChainParts(
         settings=settings,
         secrets=secrets,
@@ -231,7 +236,7 @@ async def _open(settings: Settings, closing: AsyncExitStack) -> Gateway:
         deployment=deployment,
         blocks=blocks,
         clock=clock,
-        on_events=lambda events: [listener(events) for listener in listeners] and None,
+        on_events=told,
     )
     closing.push_async_callback(parts.stop)
     chain, anchors = chain_wiring.ChainPort(parts), chain_wiring.AnchorsPort(parts.log)

@@ -21,7 +21,6 @@ from gateway.ports.rows import (
     IdempotencyRow,
     NarrowingKind,
     NarrowingRow,
-    ProfileRow,
     RecordRow,
     SessionRow,
     TicketRow,
@@ -211,14 +210,6 @@ async def test_a_narrowing_stands_once(index: SqlIndex) -> None:
     await index.apply([row])
     with pytest.raises(ConflictError):
         await index.apply([replace(row, digest=some(), call=some(16))])
-
-
-async def test_the_newest_profile_counts(index: SqlIndex) -> None:
-    actor, digests = some(), [some(), some()]
-    for digest in digests:
-        await index.apply([ProfileRow(actor=actor, digest=digest)])
-    assert await index.profile(actor) == digests[-1]
-    assert await index.profile(some()) is None
 
 
 async def test_events_are_found_by_any_key_in_chain_order(index: SqlIndex, url: str) -> None:

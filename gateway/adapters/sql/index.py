@@ -26,14 +26,19 @@ from gateway.ports.rows import (
 _MOST = 500
 """Names in one statement; more are asked for in turns."""
 
-_HEAD = "select record, version, subject, digest, seq from records where record = ?"
+_HEAD = "select record, version, subject, digest, tree, seq from records where record = ?"
 _VERSION = (
-    "select v.record, v.version, r.subject, v.digest, r.seq from versions v join records r on r.record = v.record"
+    "select v.record, v.version, r.subject, v.digest, v.tree, r.seq from versions v"
+    " join records r on r.record = v.record"
     " where v.record = ? and v.version = ?"
 )
 _ENTRIES = (
     "select id, writer, seq, decision, previous, hash, public, private, subject_token, receipt_digest from entries"
     " where subject_token = ? and id < ? order by id desc limit ?"
+)
+_ENTRY = (
+    "select id, writer, seq, decision, previous, hash, public, private, subject_token, receipt_digest from entries"
+    " where decision = ?"
 )
 _EVENTS = (
     "select contract, name, key1, key2, key3, args, block_number, block_hash, log_index, transaction_, orphaned_at"
@@ -76,7 +81,7 @@ class SqlIndex:
             for group in tokens
         )
         sql = (
-            "select r.record, r.version, r.subject, r.digest, r.seq from records r"  # noqa: S608 - only marks are put in
+            "select r.record, r.version, r.subject, r.digest, r.tree, r.seq from records r"  # noqa: S608 - only marks are put in
             f" where r.subject = ? and r.seq > ?{has} order by r.seq limit ?"
         )
         rows = await self._source.fetch(sql, (subject, after, *chain.from_iterable(tokens), limit))
@@ -111,11 +116,6 @@ class SqlIndex:
             for kind, subject, target, digest, call in await self._source.fetch(sql, (subject,))
         )
 
-    async def profile(self, actor: bytes) -> bytes | None:
-        sql = "select digest from profiles where actor = ? order by seq desc limit 1"
-        rows = await self._source.fetch(sql, (actor,))
-        return bytes(rows[0][0]) if rows else None
-
     async def events(self, key: bytes, *, contract: str) -> tuple[EventRow, ...]:
         rows = await self._source.fetch(_EVENTS, (contract, key, key, key))
         return tuple(_event(*row) for row in rows)
@@ -125,6 +125,10 @@ class SqlIndex:
             return ()  # entries about nobody are in nobody's log
         rows = await self._source.fetch(_ENTRIES, (subject_token, before, limit))
         return tuple((row[0], _entry(*row[1:])) for row in rows)
+
+    async def entry(self, decision: bytes) -> tuple[int, StoredEntry] | None:
+        rows = await self._source.fetch(_ENTRY, (decision,))
+        return (rows[0][0], _entry(*rows[0][1:])) if rows else None
 
     async def spend_challenge(self, nonce: str, *, message_digest: bytes, now: int) -> bool:
         spent = await self._source.execute(_SPEND, (nonce, message_digest, now)) == 1
@@ -168,8 +172,8 @@ def _marks(values: Sequence[Value]) -> str:
     return ", ".join("?" * len(values))
 
 
-def _record(record: bytes, version: int, subject: bytes, digest: bytes, seq: int) -> RecordRow:
-    return RecordRow(record=record, version=version, subject=subject, digest=digest, seq=seq)
+def _record(record: bytes, version: int, subject: bytes, digest: bytes, tree: int, seq: int) -> RecordRow:
+    return RecordRow(record=record, version=version, subject=subject, digest=digest, tree=bool(tree), seq=seq)
 
 
 def _consent(consent: bytes, subject: bytes, digest: bytes, call: bytes) -> ConsentRow:

@@ -15,7 +15,6 @@ from gateway.ports.rows import (
     ConsentRow,
     IdempotencyRow,
     NarrowingRow,
-    ProfileRow,
     RecordRow,
     Row,
     SessionRow,
@@ -38,7 +37,7 @@ class Statement:
 
 
 BUMP, RECORD, VERSION, AMEND, UNTOKEN, TOKEN = range(6)
-IDEMPOTENCY, CONSENT, NARROWING, PROFILE, TICKET, CALL, CHALLENGE, SESSION = range(6, 14)
+IDEMPOTENCY, CONSENT, NARROWING, TICKET, CALL, CHALLENGE, SESSION = range(6, 13)
 
 STATEMENTS: tuple[Statement, ...] = (
     Statement(
@@ -46,12 +45,14 @@ STATEMENTS: tuple[Statement, ...] = (
         sql="insert into epochs (name, version) values (?, 1)"
         " on conflict (name) do update set version = epochs.version + 1",
     ),
-    Statement(table="records", sql="insert into records (record, subject, version, digest) values (?, ?, ?, ?)"),
-    Statement(table="records", sql="insert into versions (record, version, digest) values (?, ?, ?)"),
+    Statement(
+        table="records", sql="insert into records (record, subject, version, digest, tree) values (?, ?, ?, ?, ?)"
+    ),
+    Statement(table="records", sql="insert into versions (record, version, digest, tree) values (?, ?, ?, ?)"),
     Statement(
         table="records",
         # Only the next version of the same patient's record: a record never moves, and no version is skipped.
-        sql="update records set version = ?, digest = ? where record = ? and subject = ? and version = ?",
+        sql="update records set version = ?, digest = ?, tree = ? where record = ? and subject = ? and version = ?",
         exact=True,
     ),
     Statement(table="tokens", sql="delete from tokens where record = ?"),
@@ -62,7 +63,6 @@ STATEMENTS: tuple[Statement, ...] = (
         table="narrowings",
         sql="insert into narrowings (kind, subject, target, digest, call) values (?, ?, ?, ?, ?)",
     ),
-    Statement(table="profiles", sql="insert into profiles (actor, digest) values (?, ?)"),
     Statement(
         table="tickets",
         sql="insert into tickets (log, leaf, values_, cid_digest, locator) values (?, ?, ?, ?, ?)",
@@ -113,8 +113,6 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
             return ((CONSENT, (row.consent, row.subject, row.digest, row.call)),)
         case NarrowingRow():
             return ((NARROWING, (int(row.kind), row.subject, row.target, row.digest, row.call)),)
-        case ProfileRow():
-            return ((PROFILE, (row.actor, row.digest)),)
         case CallRow():
             return ((CALL, (row.call, row.lane, row.priority, row.contract, row.data, now)),)
         case ChallengeRow():
@@ -125,8 +123,8 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
 
 def _steps_of_record(row: RecordRow) -> tuple[tuple[int, Parameters], ...]:
     tokens = tuple((TOKEN, (token, row.record)) for token in dict.fromkeys(row.tokens))
-    version: tuple[int, Parameters] = (VERSION, (row.record, row.version, row.digest))
+    version: tuple[int, Parameters] = (VERSION, (row.record, row.version, row.digest, int(row.tree)))
     if row.version == 1:
-        return ((RECORD, (row.record, row.subject, row.version, row.digest)), version, *tokens)
-    amend = (row.version, row.digest, row.record, row.subject, row.version - 1)
+        return ((RECORD, (row.record, row.subject, row.version, row.digest, int(row.tree))), version, *tokens)
+    amend = (row.version, row.digest, int(row.tree), row.record, row.subject, row.version - 1)
     return (version, (AMEND, amend), (UNTOKEN, (row.record,)), *tokens)

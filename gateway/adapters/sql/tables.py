@@ -10,6 +10,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -43,10 +44,11 @@ records = Table(
     Column("subject", LargeBinary(32), nullable=False),
     Column("version", Integer, nullable=False),
     Column("digest", LargeBinary(32), nullable=False),
+    Column("tree", SmallInteger, nullable=False),
     Index("ix_records_subject_seq", "subject", "seq"),
     sqlite_autoincrement=True,
 )
-"""The latest version of each record, in its first version's place."""
+"""The latest version of each record, in its first version's place. `tree` 1: the digest is of a dag-pb root."""
 
 versions = Table(
     "versions",
@@ -54,6 +56,7 @@ versions = Table(
     Column("record", LargeBinary(16), primary_key=True),
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("digest", LargeBinary(32), nullable=False),
+    Column("tree", SmallInteger, nullable=False),
 )
 
 tokens = Table(
@@ -97,17 +100,6 @@ narrowings = Table(
     UniqueConstraint("subject", "kind", "target"),
     sqlite_autoincrement=True,
 )
-
-profiles = Table(
-    "profiles",
-    metadata,
-    Column("seq", Counter, primary_key=True, autoincrement=True),
-    Column("actor", LargeBinary(32), nullable=False),
-    Column("digest", LargeBinary(32), nullable=False),
-    Index("ix_profiles_actor_seq", "actor", "seq"),
-    sqlite_autoincrement=True,
-)
-"""The newest of an actor has the highest `seq`."""
 
 writers = Table(
     "writers",

@@ -23,7 +23,6 @@ def upgrade() -> None:
     _idempotency()
     _meta()
     _narrowings()
-    _profiles()
     _records()
     _sessions()
     _tokens()
@@ -120,18 +119,6 @@ def _narrowings() -> None:
     )
 
 
-def _profiles() -> None:
-    op.create_table(
-        "profiles",
-        sa.Column("seq", _COUNTER, autoincrement=True, nullable=False),
-        sa.Column("actor", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
-        sa.PrimaryKeyConstraint("seq", name="pk_profiles"),
-        sqlite_autoincrement=True,
-    )
-    op.create_index("ix_profiles_actor_seq", "profiles", ["actor", "seq"], unique=False)
-
-
 def _records() -> None:
     op.create_table(
         "records",
@@ -140,6 +127,7 @@ def _records() -> None:
         sa.Column("subject", sa.LargeBinary(length=32), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("tree", sa.SmallInteger(), nullable=False),
         sa.PrimaryKeyConstraint("seq", name="pk_records"),
         sa.UniqueConstraint("record", name="uq_records_record"),
         sqlite_autoincrement=True,
@@ -174,6 +162,7 @@ def _versions() -> None:
         sa.Column("record", sa.LargeBinary(length=16), nullable=False),
         sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("tree", sa.SmallInteger(), nullable=False),
         sa.PrimaryKeyConstraint("record", "version", name="pk_versions"),
     )
 
