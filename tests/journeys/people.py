@@ -3,6 +3,8 @@
 True here: nothing is assumed of an answer. Every request gives an `Answer`; a test says what it must be.
 """
 
+import base64
+import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -277,3 +279,8 @@ def signed_in(door: Door, wallet: Wallet, *, message: str, signature: str) -> Pe
 def instant(seconds: float) -> str:
     """RFC 3339, UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def unknown_id(kind: str, size: int) -> str:
+    """A global id in its right form that nobody was ever given: `kind` Record (16 bytes), Patient, Actor (32)."""
+    return base64.urlsafe_b64encode(kind.encode() + b":" + secrets.token_bytes(size)).decode().rstrip("=")

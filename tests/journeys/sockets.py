@@ -1,0 +1,48 @@
+"""A client of graphql-transport-ws, one subscription a socket. Source: graphql-ws PROTOCOL.md."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from tests.journeys.people import Person
+
+PROTOCOL = Subprotocol("graphql-transport-ws")
+
+
+class Subscription:
+    """One running subscription."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+
+    def next(self, *, seconds: float = 15.0) -> dict[str, Any] | None:
+        """The data of the next item; None when the subscription has completed. TimeoutError when neither comes."""
+        deadline = time.monotonic() + seconds
+        while True:
+            message = json.loads(self._socket.recv(timeout=max(0.01, deadline - time.monotonic())))
+            if message["type"] == "next":
+                payload: dict[str, Any] = message["payload"]
+                assert "errors" not in payload, payload
+                data: dict[str, Any] = payload["data"]
+                return data
+            if message["type"] == "complete":
+                return None
+            assert message["type"] in {"ping", "pong"}, message
+
+
+@contextmanager
+def subscribed(person: Person, document: str, given: Mapping[str, Any]) -> Iterator[Subscription]:
+    """Opens a socket, acknowledges and subscribes; a ping and its pong show that the operation was taken."""
+    url = person.door.base.replace("http://", "ws://") + "/graphql"
+    with connect(url, subprotocols=[PROTOCOL], proxy=None, max_size=2**24) as socket:
+        socket.send(json.dumps({"type": "connection_init", "payload": {"authorization": f"Bearer {person.token}"}}))
+        assert json.loads(socket.recv(timeout=15))["type"] == "connection_ack"
+        payload = {"query": document, "variables": dict(given)}
+        socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": payload}))
+        time.sleep(0.5)
+        yield Subscription(socket)
