@@ -1,0 +1,15 @@
+"""The two queries that both servers get, word for word."""
+
+_RECORD = """id version resourceType labels recordedAt content contentSalt cid anchor { status }
+    receipt { decisionId consentId purpose asOfBlock decidedAt obligations payload signer signature }"""
+
+READ = f"""query Read($id: ID!) {{
+  record(id: $id, purpose: TREAT) {{ __typename
+    ... on Record {{ {_RECORD} }}
+    ... on Refusal {{ code message }} }} }}"""
+
+PAGE = f"""query Page($patient: ID!, $first: Int!) {{
+  patient(id: $patient) {{ records(purpose: TREAT, first: $first) {{
+    edges {{ cursor node {{ {_RECORD} }} }} pageInfo {{ hasNextPage endCursor }} }} }} }}"""
+
+PAGE_SIZE = 50
