@@ -1,0 +1,177 @@
+"""A small clinic to decide about. Every maker gives the plain case; a test names only what it changes."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from gateway.consent.model import (
+    NO_END,
+    AccessRequest,
+    Action,
+    AsOf,
+    DecisionFacts,
+    Effect,
+    Epochs,
+    Grant,
+    Purpose,
+    Requester,
+    Scope,
+    SealedDeny,
+    Terms,
+)
+from gateway.consent.policy import decide
+from gateway.identity.model import Role
+from gateway.ids import ActorId, ConsentId, RecordId, SubjectId
+
+NOW = 1_800_000_000
+DAY = 86_400
+PATIENT = SubjectId(b"\x01" * 32)
+OTHER_PATIENT = SubjectId(b"\x02" * 32)
+PATIENT_KEY = b"\x0a" * 20
+DOCTOR = ActorId(b"\x11" * 32)
+OTHER_DOCTOR = ActorId(b"\x12" * 32)
+HOSPITAL = ActorId(b"\x21" * 32)
+RECORD = RecordId(b"\x31" * 16)
+OTHER_RECORD = RecordId(b"\x32" * 16)
+DIABETES = "http://snomed.info/sct|44054006"
+HIV_TEST = "http://loinc.org|75622-1"
+SPRING = (1_773_500_000.0, 1_773_586_400.0)
+
+
+def scope(**changes: Any) -> Scope:
+    """The doctor, to read, for treatment, everything without a label."""
+    plain: dict[str, Any] = {
+        "grantee": DOCTOR,
+        "actions": ("READ",),
+        "purposes": ("TREAT",),
+        "resource_types": (),
+        "codes": (),
+        "labels": (),
+        "authors": (),
+        "records": (),
+        "data_from": "",
+        "data_to": "",
+        "data_use": (),
+        "context": "",
+        "terms_hash": bytes(32),
+        "salt": b"\x77" * 32,
+        "statement": "",
+    }
+    return Scope(**{**plain, **changes})
+
+
+_TERMS = ("subject", "not_before", "not_after", "epoch")
+_GRANT = ("consent", "confirmed", "revoked")
+
+
+def consent(effect: Effect, **changes: Any) -> Grant:
+    """A consent in force; `changes` may name fields of the grant, of its terms, or of its scope."""
+    terms = {name: changes.pop(name) for name in _TERMS if name in changes}
+    outer = {name: changes.pop(name) for name in _GRANT if name in changes}
+    ends = NOW + DAY if effect is Effect.PERMIT else NO_END
+    signed = Terms(
+        subject=terms.get("subject", PATIENT),
+        effect=effect,
+        scope=scope(**changes),
+        not_before=terms.get("not_before", NOW - DAY),
+        not_after=terms.get("not_after", ends),
+        epoch=terms.get("epoch", 3),
+    )
+    return Grant(
+        consent=ConsentId(outer.get("consent", bytes([0xC0 + effect]) * 32)),
+        terms=signed,
+        confirmed=outer.get("confirmed", True),
+        revoked=outer.get("revoked", False),
+    )
+
+
+def permit(**changes: Any) -> Grant:
+    return consent(Effect.PERMIT, **changes)
+
+
+def deny(**changes: Any) -> Grant:
+    return consent(Effect.DENY, **changes)
+
+
+def sealed_deny(**changes: Any) -> SealedDeny:
+    plain: dict[str, Any] = {"consent": ConsentId(b"\xdd" * 32), "not_before": NOW - DAY, "not_after": NO_END}
+    return SealedDeny(**{**plain, **changes})
+
+
+def facts(**changes: Any) -> DecisionFacts:
+    """A diabetes observation of this spring, written by another doctor, with no label."""
+    plain: dict[str, Any] = {
+        "subject": PATIENT,
+        "record": RECORD,
+        "resource_type": "Observation",
+        "contained_types": frozenset(),
+        "codes": frozenset({DIABETES}),
+        "mentioned": frozenset({DIABETES}),
+        "labels": frozenset(),
+        "author": OTHER_DOCTOR,
+        "period": SPRING,
+        "inline": {},
+    }
+    return DecisionFacts(**{**plain, **changes})
+
+
+def doctor(**changes: Any) -> Requester:
+    """A clinician of the hospital."""
+    plain: dict[str, Any] = {
+        "actor": DOCTOR,
+        "key": b"\x0b" * 20,
+        "roles": frozenset({Role.CLINICIAN}),
+        "organizations": frozenset({HOSPITAL}),
+    }
+    return Requester(**{**plain, **changes})
+
+
+def request(requester: Requester | None = None, **changes: Any) -> AccessRequest:
+    """The doctor reads the record for treatment."""
+    plain: dict[str, Any] = {"subject": PATIENT, "record": RECORD, "action": Action.READ, "purpose": Purpose.TREAT}
+    return AccessRequest(requester=requester or doctor(), **{**plain, **changes})
+
+
+def epochs(**changes: Any) -> Epochs:
+    """The patient controls the subject, in epoch 3."""
+    plain: dict[str, Any] = {
+        "subject": PATIENT,
+        "epoch": 3,
+        "seq": 9,
+        "version": 5,
+        "stale": False,
+        "controller": PATIENT_KEY,
+        "custodian": None,
+    }
+    return Epochs(**{**plain, **changes})
+
+
+def as_of(**changes: Any) -> AsOf:
+    plain: dict[str, Any] = {"block_number": 40, "block_hash": b"\x44" * 32, "block_time": NOW, "fresh": True}
+    return AsOf(**{**plain, **changes})
+
+
+def outcome(
+    grants: Iterable[Grant | SealedDeny] = (),
+    *,
+    asked: AccessRequest | None = None,
+    about: DecisionFacts | None = None,
+    standing: Epochs | None = None,
+    block: AsOf | None = None,
+    now: float = NOW,
+) -> Any:
+    """The decision on the plain case with these changes."""
+    return decide(asked or request(), about or facts(), tuple(grants), standing or epochs(), block or as_of(), now)
+
+
+def told(decision: Any) -> str:
+    """`yes`, `yes without /a, /b`, or `no: reason`."""
+    reason = getattr(decision, "reason", None)
+    if reason is not None:
+        return f"no: {reason}"
+    return "yes" if not decision.obligations else "yes without " + ", ".join(decision.obligations)
+
+
+def with_scope(grant: Grant, **changes: Any) -> Grant:
+    """The same consent with another scope."""
+    return replace(grant, terms=replace(grant.terms, scope=replace(grant.terms.scope, **changes)))
