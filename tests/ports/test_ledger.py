@@ -111,7 +111,7 @@ async def test_every_row_is_found_after_the_append(ledger: NotaryLedger, index: 
         SessionRow(token_digest=some(), actor=some(), expires_at=1),
     ]
     await appended(ledger, rows=rows)
-    assert counts(url) == [1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1]
+    assert counts(url) == [1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1]
     assert (await index.versions_of([subject]))[subject] == 1
     head = await index.head(mine.record)
     assert head is not None
