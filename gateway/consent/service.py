@@ -117,7 +117,7 @@ class Consents:
         # 4. On chain, confirmed and indexed.
         outcome = await self._chain.outcome(row.call, timeout=GRANT_SECONDS, confirmed=True)
         if isinstance(outcome, Reverted):
-            raise ConflictError(f"the registry refuses: {outcome.error}", field=("input", "typedData"))
+            raise ConflictError(f"the registry refuses: {outcome.error}", field=("typedData",))
         if not isinstance(outcome, Landed):
             raise UpstreamError("not on chain in time; relaying goes on, submit the same again to see")
         return await self._changed(terms.subject, consent, terms, standing.subject)

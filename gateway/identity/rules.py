@@ -43,7 +43,7 @@ def read_sign_in(message: str) -> tuple[bytes, str]:
     """(20-byte address, nonce). Raises CallerError: whether it is ours, unspent and unexpired is checked elsewhere."""
     found = _SIGN_IN.match(message) if len(message) <= LONGEST_MESSAGE else None
     if found is None:
-        raise CallerError("not a sign-in message of this gateway", field=("input", "message"))
+        raise CallerError("not a sign-in message of this gateway", field=("message",))
     return bytes.fromhex(found["address"][2:]), found["nonce"]
 
 
@@ -58,11 +58,11 @@ def read_membership(typed_data: Mapping[str, Any]) -> tuple[ActorId, ActorId, in
     """(organization, member, notAfter, seq). Raises CallerError naming the field."""
     message = typed_data.get("message")
     if typed_data.get("primaryType") != "Membership" or not isinstance(message, Mapping):
-        raise CallerError("not a membership", field=("input", "typedData", "primaryType"))
+        raise CallerError("not a membership", field=("typedData", "primaryType"))
     if message.keys() != {name for name, _ in MEMBERSHIP_TYPES["Membership"]}:
-        raise CallerError("members are missing, or there are others", field=("input", "typedData", "message"))
+        raise CallerError("members are missing, or there are others", field=("typedData", "message"))
     if _integer(message, "role") != 0:
-        raise CallerError("no such role", field=("input", "typedData", "message", "role"))
+        raise CallerError("no such role", field=("typedData", "message", "role"))
     return (
         ActorId(_id(message, "org")),
         ActorId(_id(message, "member")),
@@ -85,7 +85,7 @@ def _id(message: Mapping[str, Any], name: str) -> bytes:
     value = message.get(name)
     if isinstance(value, str) and re.fullmatch(r"0x[0-9a-fA-F]{64}", value):
         return bytes.fromhex(value[2:])
-    raise CallerError("not 32 bytes of hexadecimal", field=("input", "typedData", "message", name))
+    raise CallerError("not 32 bytes of hexadecimal", field=("typedData", "message", name))
 
 
 def _integer(message: Mapping[str, Any], name: str) -> int:
@@ -94,4 +94,4 @@ def _integer(message: Mapping[str, Any], name: str) -> int:
         value = int(value)
     if type(value) is int and 0 <= value < 2**64:
         return value
-    raise CallerError("not an unsigned integer", field=("input", "typedData", "message", name))
+    raise CallerError("not an unsigned integer", field=("typedData", "message", name))

@@ -100,16 +100,16 @@ class Identity:
         if eip712.recover(digest, signature) != address:
             plain_wallet = len(signature) == 65
             if plain_wallet or not await self._chain.valid_signature(address, digest, signature):
-                raise UnauthenticatedError("the signature is not of this address", field=("input", "signature"))
+                raise UnauthenticatedError("the signature is not of this address", field=("signature",))
         now = self._clock.now()
         if not await self._index.spend_challenge(nonce, message_digest=_sha256(message.encode()), now=int(now)):
             raise UnauthenticatedError(
-                "the challenge is unknown, spent or expired; ask for a new one", field=("input", "message")
+                "the challenge is unknown, spent or expired; ask for a new one", field=("message",)
             )
         found = await self._chain.actor_of_key(address)
         actor = None if found is None else await self.actor(ActorId(found))
         if actor is None or actor.key != address:
-            raise UnauthenticatedError("this address is of no registered actor", field=("input", "message"))
+            raise UnauthenticatedError("this address is of no registered actor", field=("message",))
         token = self._entropy.bytes(32).hex()
         expires = int(now) + self._terms.session_seconds
         await self._index.apply((SessionRow(token_digest=_sha256(token.encode()), actor=actor.id, expires_at=expires),))
@@ -226,7 +226,7 @@ class Identity:
         self._require_registrar(caller)
         await self._check_actor(key, roles, name, encryption_key, encryption_key_signature)
         if await self._chain.actor_of_key(key) is not None:
-            raise ConflictError("this key is another actor's", field=("input", "key"))
+            raise ConflictError("this key is another actor's", field=("key",))
         return await self.found_actor(
             caller,
             key=key,
@@ -269,21 +269,21 @@ class Identity:
         encryption_key_signature: bytes | None,
     ) -> None:
         if len(key) < 20 or len(key) > 20 + 1024 or not any(key):
-            raise CallerError("a 20-byte address, or a verifier and its key", field=("input", "key"))
+            raise CallerError("a 20-byte address, or a verifier and its key", field=("key",))
         if not roles:
-            raise CallerError("name at least one role", field=("input", "roles"))
+            raise CallerError("name at least one role", field=("roles",))
         if Role.REGISTRAR in roles and key not in self._terms.registrars:
-            raise CallerError("registrars are named in the settings", field=("input", "roles"))
+            raise CallerError("registrars are named in the settings", field=("roles",))
         if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
-            raise CallerError(f"1 to {LONGEST_NAME} printable characters", field=("input", "name"))
+            raise CallerError(f"1 to {LONGEST_NAME} printable characters", field=("name",))
         if (encryption_key is None) != (encryption_key_signature is None):
-            raise CallerError("an encryption key comes with its signature", field=("input", "encryptionKeySignature"))
+            raise CallerError("an encryption key comes with its signature", field=("encryptionKeySignature",))
         if encryption_key is not None and encryption_key_signature is not None:
             if len(encryption_key) != 32:
-                raise CallerError("an X25519 public key has 32 bytes", field=("input", "encryptionKey"))
+                raise CallerError("an X25519 public key has 32 bytes", field=("encryptionKey",))
             full = rules.encryption_key_typed_data(key=key, encryption_key=encryption_key, domain=self._domain)
             if not await self.signed_by(key, eip712.digest(full), encryption_key_signature):
-                raise CallerError("not signed by the key", field=("input", "encryptionKeySignature"))
+                raise CallerError("not signed by the key", field=("encryptionKeySignature",))
 
     # ---- subjects
 
@@ -291,7 +291,7 @@ class Identity:
         """A registrar's. Without a controller the subject is in custody of the registrar's organization."""
         self._require_registrar(caller)
         if controller is not None and not 20 <= len(controller) <= 20 + 1024:
-            raise CallerError("a 20-byte address, or a verifier and its key", field=("input", "controller"))
+            raise CallerError("a 20-byte address, or a verifier and its key", field=("controller",))
         subject = SubjectId(self._entropy.bytes(32))
         custodian = min(caller.organizations, default=caller.actor.id) if controller is None else ActorId(bytes(32))
         call = self._calls.enrol(subject=subject, controller=controller or b"", custodian=custodian)
@@ -316,7 +316,7 @@ class Identity:
             raise DeniedError("no such member")
         seconds = int(not_after.timestamp())
         if seconds < 0:
-            raise CallerError("earlier than 1970", field=("input", "notAfter"))
+            raise CallerError("earlier than 1970", field=("notAfter",))
         events = await self._index.events(organization, contract=CONTRACT)
         seq = state.membership_seq(organization, member, events) + 1
         full = rules.membership_typed_data(
@@ -330,11 +330,11 @@ class Identity:
         self._require_organization(caller, org)
         full = rules.membership_typed_data(org=org, member=member, not_after=not_after, seq=seq, domain=self._domain)
         if not await self.signed_by(caller.actor.key, eip712.digest(full), signature):
-            raise CallerError("not signed by the organization's key for this chain", field=("input", "signature"))
+            raise CallerError("not signed by the organization's key for this chain", field=("signature",))
         events = await self._index.events(org, contract=CONTRACT)
         latest = state.membership_seq(org, member, events)
         if seq not in (latest, latest + 1):
-            raise ConflictError("the membership has moved on; draft it again", field=("input", "typedData"))
+            raise ConflictError("the membership has moved on; draft it again", field=("typedData",))
         call = self._calls.set_membership(
             org=org, member=member, role=0, not_after=not_after, seq=seq, signature=signature
         )

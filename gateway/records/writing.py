@@ -142,7 +142,7 @@ class Writing:
     async def create(self, caller: Caller, new: NewRecord) -> StoredRecord:
         """One record. Author: the patient, an actor with a WRITE consent, or a custodian."""
         await self._require_concern(caller, new.subject, b"")
-        valid = await self._validate([(new.resource, ("input", "resource"))])
+        valid = await self._validate([(new.resource, ("resource",))])
         target = _Target(subject=new.subject, previous=None, given=_given(new.labels), row=None)
         return (await self._write(caller, valid, target, new.idempotency_key))[0]
 
@@ -152,11 +152,11 @@ class Writing:
         try:
             entries = fhir.bundle_resources(new.bundle)  # type: ignore[arg-type]  # a JSON value, checked there
         except CallerError as error:
-            raise CallerError(error.message, field=("input", "bundle", *error.field)) from error
+            raise CallerError(error.message, field=("bundle", *error.field)) from error
         if len(entries) > LARGEST_BUNDLE:
-            raise LimitError(f"at most {LARGEST_BUNDLE} entries", field=("input", "bundle", "entry"))
+            raise LimitError(f"at most {LARGEST_BUNDLE} entries", field=("bundle", "entry"))
         valid = await self._validate(
-            [(entry.resource, ("input", "bundle", "entry", str(at), "resource")) for at, entry in enumerate(entries)]
+            [(entry.resource, ("bundle", "entry", str(at), "resource")) for at, entry in enumerate(entries)]
         )
         target = _Target(subject=new.subject, previous=None, given=None, row=None)
         return await self._write(caller, valid, target, new.idempotency_key)
@@ -168,7 +168,7 @@ class Writing:
         await self._require_concern(caller, subject, amendment.record)
         if row is None:
             raise DeniedError("no such record")
-        valid = await self._validate([(amendment.resource, ("input", "resource"))])
+        valid = await self._validate([(amendment.resource, ("resource",))])
         target = _Target(
             subject=subject,
             previous=await self._opening.find(row),
@@ -228,7 +228,7 @@ class Writing:
                 await self._announce(target.subject, stored)
                 return tuple(_stored(one) for one in stored)
             if isinstance(entry, Taken) and entry.table != "idempotency":
-                raise ConflictError("the record has moved on", field=("input", "expectedVersion"))
+                raise ConflictError("the record has moved on", field=("expectedVersion",))
             if isinstance(entry, Stale):
                 self._standings.forget(entry.name)
                 if entry.name == caller.actor.id:
@@ -315,7 +315,7 @@ class Writing:
 
     def _require_version(self, target: _Target) -> None:
         if target.row is not None and target.row.version != target.expected:
-            raise ConflictError(f"the record is at version {target.row.version}", field=("input", "expectedVersion"))
+            raise ConflictError(f"the record is at version {target.row.version}", field=("expectedVersion",))
 
     def _seal(
         self,
@@ -411,7 +411,7 @@ class Writing:
         if idempotency_key is None:
             return None
         if not 1 <= len(idempotency_key) <= LONGEST_KEY:
-            raise CallerError(f"1 to {LONGEST_KEY} characters", field=("input", "idempotencyKey"))
+            raise CallerError(f"1 to {LONGEST_KEY} characters", field=("idempotencyKey",))
         key = await self._keys.of(actor_domain(caller.actor.id))
         asked = [target.subject, target.record or b"", target.expected.to_bytes(4, "big"), repr(target.given).encode()]
         return _Seen(
@@ -425,7 +425,7 @@ class Writing:
         if before is None or seen is None:
             return None
         if before.request != seen.request:
-            raise ConflictError("this key was used for other content", field=("input", "idempotencyKey"))
+            raise ConflictError("this key was used for other content", field=("idempotencyKey",))
         answers: list[StoredRecord] = []
         for at in range(0, len(before.result), 20):
             record, version = before.result[at : at + 16], int.from_bytes(before.result[at + 16 : at + 20], "big")
@@ -489,7 +489,7 @@ def _given(labels: Sequence[str] | None) -> tuple[str, ...] | None:
     if labels is None:
         return None
     if len(labels) > MOST_LABELS or not all(_LABEL.fullmatch(label) for label in labels):
-        raise CallerError(f"at most {MOST_LABELS} codes of HL7 sensitivity labels", field=("input", "labels"))
+        raise CallerError(f"at most {MOST_LABELS} codes of HL7 sensitivity labels", field=("labels",))
     return tuple(sorted(set(labels)))
 
 
