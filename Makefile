@@ -1,0 +1,38 @@
+# Python 3.11 or later, git and make are all that these need. ARGS goes to the command: make demo ARGS="--json out.json"
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test bench lint types clean
+ARGS =
+
+help: ## What there is
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
+
+run: ## Start the gateway at http://127.0.0.1:8000/graphql
+	@.ci/environment
+	@exec .venv/bin/consentry serve $(ARGS)
+
+demo: ## Do the main job, start to end, with a gateway of its own
+	@.ci/environment
+	@exec .venv/bin/consentry demo $(ARGS)
+
+test: ## Run the tests that need no server
+	@.ci/environment --dev
+	@.venv/bin/python -m pytest -m "not services" -n 2 --dist loadfile $(ARGS)
+
+bench: ## Measure, as ratios within one run
+	@.ci/environment --dev
+	@exec .venv/bin/python -m tests.benchmarks $(ARGS)
+
+lint: ## Format, lint, imports, dependencies
+	@.ci/environment --dev
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/lint-imports --no-logo
+	@.venv/bin/deptry .
+
+types: ## mypy, strict
+	@.ci/environment --dev
+	@.venv/bin/mypy
+
+clean: ## Remove the environment; the data folder stays
+	@rm -rf .venv
