@@ -5,7 +5,6 @@ chain; what this room holds in memory is a cache that the ledger's guards keep h
 """
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event, moment
 from gateway.errors import CallerError, ConflictError, DeniedError, UnauthenticatedError, UpstreamError
 from gateway.identity import rules, state
+from gateway.identity.callers import CONTRACT, Callers, digest_of
 from gateway.identity.model import Actor, Caller, Challenge, Draft, Role, Session, Subject, to_bits
 from gateway.ids import ActorId, SubjectId
 from gateway.ports.chain import Calls, Chain, Landed, Reverted
@@ -23,11 +23,9 @@ from gateway.ports.clock import Clock, Entropy
 from gateway.ports.documents import Documents
 from gateway.ports.index import Index
 from gateway.ports.ledger import Appended, Stale
-from gateway.ports.rows import CallRow, ChallengeRow, EventRow, Guard, Row, SessionRow
+from gateway.ports.rows import CallRow, ChallengeRow, Guard, Row, SessionRow
 
-CONTRACT = "IdentityRegistry"
 CHALLENGE_SECONDS = 300
-HELD = 10_000
 LONGEST_NAME = 200
 TRIES = 5
 LANDING_SECONDS = 30.0
@@ -68,8 +66,7 @@ class Identity:
         self._entropy = entropy
         self._terms = terms
         self._domain = eip712.domain(chain_id=chain.facts.chain_id, contract=chain.facts.identity_registry)
-        self._callers: OrderedDict[bytes, tuple[Caller, int, int]] = OrderedDict()
-        self._actors: OrderedDict[bytes, Actor] = OrderedDict()
+        self._callers = Callers(index=index, chain=chain, documents=documents, clock=clock, registrars=terms.registrars)
 
     # ---- sign-in
 
@@ -112,105 +109,29 @@ class Identity:
             raise UnauthenticatedError("this address is of no registered actor", field=("message",))
         token = self._entropy.bytes(32).hex()
         expires = int(now) + self._terms.session_seconds
-        await self._index.apply((SessionRow(token_digest=_sha256(token.encode()), actor=actor.id, expires_at=expires),))
+        await self._index.apply((SessionRow(token_digest=digest_of(token), actor=actor.id, expires_at=expires),))
         return Session(access_token=token, expires_at=moment(expires * 1000), actor=actor)
 
     async def caller(self, token: str | None) -> Caller | None:
         """The caller behind an access token; None when there is none, or it is unknown or expired."""
-        if token is None or len(token) > 128:
-            return None
-        digest = _sha256(token.encode("utf-8", "replace"))
-        now = int(self._clock.now())
-        held = self._callers.get(digest)
-        if held is not None and held[1] > now and (held[2] == 0 or held[2] > now):
-            return held[0]
-        session = await self._index.session(digest, now=now)
-        if session is None:
-            return None
-        found = await self._load_caller(ActorId(session.actor), now)
-        if found is None:
-            return None
-        self._callers[digest] = (found[0], session.expires_at, found[1])
-        if len(self._callers) > HELD:
-            self._callers.popitem(last=False)
-        return found[0]
-
-    async def _load_caller(self, actor_id: ActorId, now: int) -> tuple[Caller, int] | None:
-        """The caller, and when one of its memberships ends (0: never)."""
-        actor = await self._load_actor(actor_id)
-        if actor is None or actor.key == state.NOBODY:
-            return None
-        events = await self._index.events(actor_id, contract=CONTRACT)
-        memberships = [
-            found for found in state.fold_memberships(actor_id, events, self._confirmed) if found.not_after > now
-        ]
-        caller = Caller(
-            actor=actor,
-            organizations=frozenset(found.organization for found in memberships),
-            registrar=actor.key in self._terms.registrars and Role.REGISTRAR in actor.roles,
-            guards=((actor_id, actor.version),),
-        )
-        settles = 0 if all(map(self._confirmed, events)) else now + 1
-        ends = min((found.not_after for found in memberships), default=0)
-        return caller, min(filter(None, (settles, ends)), default=0)
-
-    def forget(self, name: bytes) -> None:
-        """Drops what is cached of an actor. An organization's change bumps its members' names too."""
-        self._actors.pop(name, None)
-        for digest in [
-            digest
-            for digest, (caller, _, _) in self._callers.items()
-            if caller.actor.id == name or name in caller.organizations
-        ]:
-            del self._callers[digest]
+        return await self._callers.caller(token)
 
     async def refreshed(self, caller: Caller) -> Caller:
         """The same caller as it stands now, after a guard was found stale. UnauthenticatedError when it is gone."""
-        self.forget(caller.actor.id)
-        found = await self._load_caller(caller.actor.id, int(self._clock.now()))
-        if found is None:
-            raise UnauthenticatedError("this actor is no longer registered")
-        return found[0]
+        return await self._callers.refreshed(caller)
+
+    def forget(self, name: bytes) -> None:
+        """Drops what is cached of an actor or of an organization's members."""
+        self._callers.forget(name)
 
     # ---- actors
 
     async def actor(self, actor: ActorId) -> Actor | None:
-        held = self._actors.get(actor)
-        return held if held is not None else await self._load_actor(actor)
-
-    async def _load_actor(self, actor: ActorId) -> Actor | None:
-        # The version is read before the events: a change in between makes the guard fail, never the reverse.
-        version = (await self._index.versions_of((actor,)))[actor]
-        events = await self._index.events(actor, contract=CONTRACT)
-        found = state.fold_actor(actor, events, self._confirmed)
-        if found is None:
-            return None
-        name = await self._documents.profile_name(actor, found.profile) if any(found.profile) else None
-        loaded = Actor(
-            id=actor,
-            key=found.key,
-            roles=found.roles,
-            name=name,
-            encryption_key=found.encryption_key,
-            epoch=found.epoch,
-            version=version,
-        )
-        if found.settled:
-            self._actors[actor] = loaded
-            if len(self._actors) > HELD:
-                self._actors.popitem(last=False)
-        return loaded
+        return await self._callers.actor(actor)
 
     async def organizations(self, actor: ActorId) -> tuple[Actor, ...]:
         """Those that the actor is a member of now."""
-        events = await self._index.events(actor, contract=CONTRACT)
-        now = int(self._clock.now())
-        found = [
-            await self.actor(membership.organization)
-            for membership in state.fold_memberships(actor, events, self._confirmed)
-            if membership.not_after > now
-        ]
-        return tuple(organization for organization in found if organization is not None)
+        return await self._callers.organizations(actor)
 
     async def register_actor(
         self,
@@ -303,7 +224,7 @@ class Identity:
 
     async def subject(self, subject: SubjectId) -> Subject | None:
         events = await self._index.events(subject, contract=CONTRACT)
-        return state.fold_subject(subject, events, self._confirmed)
+        return state.fold_subject(subject, events, self._callers.confirmed)
 
     # ---- memberships
 
@@ -389,9 +310,6 @@ class Identity:
         if isinstance(outcome, Reverted):
             raise ConflictError(f"the registry refuses: {outcome.error}")
         raise UpstreamError("not on chain in time; relaying goes on, ask again")
-
-    def _confirmed(self, event: EventRow) -> bool:
-        return self._chain.head().number - event.block_number >= self._chain.facts.confirmations
 
     def _require_registrar(self, caller: Caller) -> None:
         if not caller.registrar:

@@ -5,23 +5,19 @@ write that was not acknowledged are left without a row: nobody can find or open 
 """
 
 import asyncio
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
-from gateway import jsontext
 from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
 from gateway.consent import policy
-from gateway.consent.model import AccessRequest, Action, AsOf, Deny, Permit, Purpose
+from gateway.consent.model import AccessRequest, Action, AsOf, Deny, Permit
 from gateway.consent.service import requester, topic
 from gateway.consent.standing import Standing, Standings
 from gateway.crypto import envelope
 from gateway.crypto.keys import DomainKey, KeyRing
 from gateway.crypto.model import RecordFacts, actor_domain, subject_domain
 from gateway.errors import CallerError, ConflictError, DeniedError, LimitError, StaleError, UpstreamError
-from gateway.identity.model import Caller, Role
+from gateway.identity.model import Caller
 from gateway.identity.service import Identity
 from gateway.ids import RecordId, SubjectId
 from gateway.ports.anchors import Anchors, AnchorState
@@ -33,8 +29,22 @@ from gateway.ports.ledger import Appended, Stale, Taken
 from gateway.ports.rows import Guard, IdempotencyRow, RecordRow, Row, TicketRow
 from gateway.records import fhir
 from gateway.records.facts import ResourceFacts
+from gateway.records.incoming import (
+    SealedVersion,
+    Seen,
+    StoredVersion,
+    Target,
+    ValidResource,
+    canonical_of,
+    given_labels,
+    labels_of,
+    octets_of,
+    read_resource,
+    seconds_of,
+    write_purpose,
+)
 from gateway.records.model import Amendment, NewBundle, NewRecord, StoredRecord
-from gateway.records.opening import Found, Opening, decision_facts, leaf_values, search_tokens
+from gateway.records.opening import Opening, decision_facts, leaf_values, search_tokens
 from gateway.records.reading import guards_of
 from gateway.storage.dag import LEAF_SIZE
 from gateway.storage.model import Cid, Codec
@@ -43,66 +53,7 @@ from gateway.storage.service import Blocks
 TRIES = 8
 LARGEST_BUNDLE = 10_000
 LONGEST_KEY = 200
-MOST_LABELS = 32
-UNCLASSIFIED = "unclassified"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 _PENDING = AnchorState(status="PENDING", proof=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ValidResource:
-    """An R4 resource that passed validation. `octets` is what will be sealed; `at` names it in the input."""
-
-    value: dict[str, jsontext.JsonValue] = field(repr=False)
-    octets: bytes = field(repr=False)
-    facts: ResourceFacts = field(repr=False)
-    at: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SealedVersion:
-    """A version sealed under a permit, not yet stored."""
-
-    record: RecordId
-    version: int
-    facts: RecordFacts = field(repr=False)
-    sealed: envelope.Sealed = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredVersion:
-    """A version whose block is durable on IPFS, with the rows that will acknowledge it."""
-
-    row: RecordRow
-    ticket: TicketRow
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Target:
-    """Where resources go: new records (`row` None), or the version after `row` of one."""
-
-    subject: SubjectId
-    row: RecordRow | None
-    previous: Found | None
-    given: tuple[str, ...] | None
-    expected: int = 0
-
-    @property
-    def record(self) -> RecordId | None:
-        return None if self.row is None else RecordId(self.row.record)
-
-    @property
-    def version(self) -> int:
-        return self.expected + 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
-    """An idempotency key and a request, as tokens that only this actor's key makes."""
-
-    key: bytes
-    request: bytes
 
 
 class Writing:
@@ -143,7 +94,7 @@ class Writing:
         """One record. Author: the patient, an actor with a WRITE consent, or a custodian."""
         await self._require_concern(caller, new.subject, b"")
         valid = await self._validate([(new.resource, ("resource",))])
-        target = _Target(subject=new.subject, previous=None, given=_given(new.labels), row=None)
+        target = Target(subject=new.subject, previous=None, given=given_labels(new.labels), row=None)
         return (await self._write(caller, valid, target, new.idempotency_key))[0]
 
     async def import_bundle(self, caller: Caller, new: NewBundle) -> tuple[StoredRecord, ...]:
@@ -158,7 +109,7 @@ class Writing:
         valid = await self._validate(
             [(entry.resource, ("bundle", "entry", str(at), "resource")) for at, entry in enumerate(entries)]
         )
-        target = _Target(subject=new.subject, previous=None, given=None, row=None)
+        target = Target(subject=new.subject, previous=None, given=None, row=None)
         return await self._write(caller, valid, target, new.idempotency_key)
 
     async def amend(self, caller: Caller, amendment: Amendment) -> StoredRecord:
@@ -169,10 +120,10 @@ class Writing:
         if row is None:
             raise DeniedError("no such record")
         valid = await self._validate([(amendment.resource, ("resource",))])
-        target = _Target(
+        target = Target(
             subject=subject,
             previous=await self._opening.find(row),
-            given=_given(amendment.labels),
+            given=given_labels(amendment.labels),
             row=row,
             expected=amendment.expected_version,
         )
@@ -189,17 +140,17 @@ class Writing:
 
     async def _validate(self, inputs: Sequence[tuple[object, tuple[str, ...]]]) -> list[ValidResource]:
         """R4 or a CallerError with the path of the field. Heavy work is off the event loop."""
-        octets = await asyncio.to_thread(lambda: [_octets(value, at) for value, at in inputs])
+        octets = await asyncio.to_thread(lambda: [octets_of(value, at) for value, at in inputs])
         issues = await self._validation.check(octets)
         if issues:
             first = issues[0]
             raise CallerError(first.message, field=(*inputs[first.index][1], first.path))
         return await asyncio.to_thread(
-            lambda: [_read(value, text, at) for (value, at), text in zip(inputs, octets, strict=True)]
+            lambda: [read_resource(value, text, at) for (value, at), text in zip(inputs, octets, strict=True)]
         )
 
     async def _write(
-        self, caller: Caller, valid: Sequence[ValidResource], target: _Target, idempotency_key: str | None
+        self, caller: Caller, valid: Sequence[ValidResource], target: Target, idempotency_key: str | None
     ) -> tuple[StoredRecord, ...]:
         key = await self._keys.of(subject_domain(target.subject))
         seen = await self._seen(caller, target, valid, idempotency_key)
@@ -239,8 +190,8 @@ class Writing:
         self,
         caller: Caller,
         valid: Sequence[ValidResource],
-        target: _Target,
-        seen: _Seen | None,
+        target: Target,
+        seen: Seen | None,
         standing: Standing,
     ) -> list[RecordFacts]:
         owner = policy.owns(requester(caller), standing.epochs)
@@ -251,8 +202,8 @@ class Writing:
         self,
         caller: Caller,
         one: ValidResource,
-        target: _Target,
-        seen: _Seen | None,
+        target: Target,
+        seen: Seen | None,
         now: int,
         *,
         owner: bool,
@@ -269,17 +220,17 @@ class Writing:
             recorded_at=now,
             resource_type=one.facts.resource_type,
             contained_types=tuple(sorted(one.facts.contained_types)),
-            labels=_labels_of(one, target, self._label(one.facts), owner=owner),
+            labels=labels_of(one, target, self._label(one.facts), owner=owner),
             given_labels=target.given if target.given is not None else before.given_labels if before else (),
             codes=one.facts.codes,
             mentioned=one.facts.mentioned,
-            period=None if span is None else (_seconds(span.start), _seconds(span.end)),
+            period=None if span is None else (seconds_of(span.start), seconds_of(span.end)),
             inline={part.pointer: tuple(sorted(part.labels)) for part in one.facts.parts},
             subject_references=one.facts.subject_references,
             previous=b"" if target.row is None else target.row.digest,
             idempotency=b"" if seen is None else seen.key,
             content_salt=content_salt,
-            content_commitment=envelope.commit_content(content_salt, _canonical(one)),
+            content_commitment=envelope.commit_content(content_salt, canonical_of(one)),
             octets_salt=octets_salt,
             octets_commitment=envelope.commit_octets(octets_salt, one.octets),
             content_size=len(one.octets),
@@ -289,7 +240,7 @@ class Writing:
         return facts
 
     def _decide(
-        self, caller: Caller, facts: RecordFacts, target: _Target, standing: Standing, as_of: AsOf
+        self, caller: Caller, facts: RecordFacts, target: Target, standing: Standing, as_of: AsOf
     ) -> Permit | Deny:
         """WRITE is decided like READ. Of an amendment the present version must be covered too."""
         asking = requester(caller)
@@ -313,7 +264,7 @@ class Writing:
         ]
         return next((answer for answer in answers if isinstance(answer, Deny)), answers[0])
 
-    def _require_version(self, target: _Target) -> None:
+    def _require_version(self, target: Target) -> None:
         if target.row is not None and target.row.version != target.expected:
             raise ConflictError(f"the record is at version {target.row.version}", field=("expectedVersion",))
 
@@ -323,7 +274,7 @@ class Writing:
         drafts: Sequence[RecordFacts],
         valid: Sequence[ValidResource],
         records: Sequence[RecordId],
-        target: _Target,
+        target: Target,
         key: DomainKey,
     ) -> list[SealedVersion]:
         return [
@@ -378,8 +329,8 @@ class Writing:
         caller: Caller,
         permits: Sequence[Permit],
         stored: Sequence[StoredVersion],
-        target: _Target,
-        seen: _Seen | None,
+        target: Target,
+        seen: Seen | None,
     ) -> Appended | Stale | Taken:
         permit = permits[0]
         event = Event(
@@ -406,20 +357,20 @@ class Writing:
             await self._bus.publish(topic(subject), b"record:" + one.row.record)
 
     async def _seen(
-        self, caller: Caller, target: _Target, valid: Sequence[ValidResource], idempotency_key: str | None
-    ) -> _Seen | None:
+        self, caller: Caller, target: Target, valid: Sequence[ValidResource], idempotency_key: str | None
+    ) -> Seen | None:
         if idempotency_key is None:
             return None
         if not 1 <= len(idempotency_key) <= LONGEST_KEY:
             raise CallerError(f"1 to {LONGEST_KEY} characters", field=("idempotencyKey",))
         key = await self._keys.of(actor_domain(caller.actor.id))
         asked = [target.subject, target.record or b"", target.expected.to_bytes(4, "big"), repr(target.given).encode()]
-        return _Seen(
+        return Seen(
             key=key.token(b"idempotency", caller.actor.id, idempotency_key.encode()),
             request=key.token(b"request", *asked, *(one.octets for one in valid)),
         )
 
-    async def _answered(self, seen: _Seen | None) -> tuple[StoredRecord, ...] | None:
+    async def _answered(self, seen: Seen | None) -> tuple[StoredRecord, ...] | None:
         """What was answered under the same key. ConflictError when it was asked for something else."""
         before = None if seen is None else await self._index.idempotency(seen.key)
         if before is None or seen is None:
@@ -453,58 +404,8 @@ class Writing:
         return DeniedError(reason, decision_id=event.decision)
 
 
-def write_purpose(roles: frozenset[Role]) -> Purpose:
-    """A write names no purpose: it is that of the role's own work, so no other purpose can get round a deny."""
-    preferred = (Purpose.TREAT, Purpose.PATRQT, Purpose.CLINTRCH, Purpose.HPAYMT, Purpose.HRESCH, Purpose.HOPERAT)
-    claims = frozenset().union(*(policy.CLAIMS[role] for role in roles))
-    return next((purpose for purpose in preferred if purpose in claims), Purpose.TREAT)
-
-
 def _permits(answers: Sequence[Permit | Deny]) -> list[Permit]:
     return [answer for answer in answers if isinstance(answer, Permit)]
-
-
-def _octets(value: object, at: tuple[str, ...]) -> bytes:
-    if not isinstance(value, dict) or not isinstance(value.get("resourceType"), str):
-        raise CallerError("not a FHIR resource: an object with a resourceType", field=at)
-    return jsontext.dumps(value)
-
-
-def _read(value: object, octets: bytes, at: tuple[str, ...]) -> ValidResource:
-    try:
-        facts = fhir.read_facts(value)  # type: ignore[arg-type]  # a JSON object, checked above
-    except CallerError as error:
-        raise CallerError(error.message, field=(*at, *error.field)) from error
-    return ValidResource(value=value, octets=octets, facts=facts, at=at)  # type: ignore[arg-type]  # likewise
-
-
-def _canonical(one: ValidResource) -> bytes:
-    try:
-        return jsontext.canonical(one.value)
-    except CallerError as error:
-        raise CallerError(error.message, field=(*one.at, *error.field)) from error
-
-
-def _given(labels: Sequence[str] | None) -> tuple[str, ...] | None:
-    if labels is None:
-        return None
-    if len(labels) > MOST_LABELS or not all(_LABEL.fullmatch(label) for label in labels):
-        raise CallerError(f"at most {MOST_LABELS} codes of HL7 sensitivity labels", field=("labels",))
-    return tuple(sorted(set(labels)))
-
-
-def _labels_of(one: ValidResource, target: _Target, ruled: frozenset[str], *, owner: bool) -> tuple[str, ...]:
-    """given ∪ meta.security ∪ rules; an amendment adds. Only the patient removes, and clears `unclassified`."""
-    found = ruled | one.facts.security_labels
-    before = None if target.previous is None else frozenset(target.previous.known.facts.labels)
-    if owner and target.given is not None:
-        return tuple(sorted((found - {UNCLASSIFIED}) | frozenset(target.given)))
-    return tuple(sorted(found | frozenset(target.given or ()) | (before or frozenset())))
-
-
-def _seconds(moment: datetime) -> float:
-    """Seconds since 1970, also before it."""
-    return (moment - _EPOCH).total_seconds()
 
 
 def _stored(one: StoredVersion) -> StoredRecord:
