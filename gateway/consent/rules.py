@@ -197,6 +197,8 @@ def draft_terms(wanted: ConsentInput, *, epoch: int, now: int, salt: bytes, gran
             raise CallerError(f"at most {MOST_ITEMS} items", field=(field,))
     if not_before < 0 or not_after < 0:
         raise CallerError("earlier than 1970", field=("notBefore",))
+    if wanted.terms_hash is not None and len(wanted.terms_hash) != 32:
+        raise CallerError("32 bytes", field=("termsHash",))
     bare = Scope(
         grantee=wanted.grantee,
         actions=_unique(action.value for action in wanted.actions),
