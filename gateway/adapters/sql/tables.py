@@ -131,6 +131,7 @@ entries = Table(
     Column("receipt_digest", LargeBinary(32), nullable=False),
     UniqueConstraint("writer", "seq"),
     Index("ix_entries_subject_token_id", "subject_token", "id"),
+    Index("ix_entries_decision", "decision"),
     sqlite_autoincrement=True,
 )
 """The audit log: one hash chain a writer, from `seq` 1 without a gap."""

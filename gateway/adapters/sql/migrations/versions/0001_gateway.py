@@ -74,6 +74,7 @@ def _entries() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_entries_subject_token_id", "entries", ["subject_token", "id"], unique=False)
+    op.create_index("ix_entries_decision", "entries", ["decision"], unique=False)
 
 
 def _epochs() -> None:
