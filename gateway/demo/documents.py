@@ -54,6 +54,8 @@ ANCHORS = f"""query Anchors($patient: ID!, $after: String) {{
 ANCHOR = f"""query Anchor($record: ID!) {{
   record(id: $record) {{ __typename ... on Record {{ id anchor {{ status }} }} {_REFUSED} }} }}"""
 
+PATIENT = "query Patient($patient: ID!) { patient(id: $patient) { id } }"
+
 GLANCE = f"""query Glance($patient: ID!, $after: String) {{
   patient(id: $patient) {{ records(purpose: TREAT, first: 100, after: $after) {{
     edges {{ node {{ id }} }} {_PAGE} }} }} }}"""

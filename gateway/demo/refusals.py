@@ -21,9 +21,8 @@ def refuse_stranger(journey: Journey, patient: Enrolled, stored: Sequence[Stored
     with journey.stage("stranger", "asking as the stranger", total=len(stored)) as advance:
         ids = [one.id for one in stored]
         journey.tally.refused_to_stranger = _refused(journey, stranger, ids, "the stranger", advance)
-        _no_nodes(journey, stranger, [patient.id], "the stranger")
-        _sees_records(journey, patient, stranger, "the stranger")
-        _no_nodes(journey, stranger, ids[:SAMPLE], "the stranger")
+        _sees_nothing(journey, patient, stranger, "the stranger")
+        _no_nodes(journey, stranger, [patient.id, *ids[:SAMPLE]], "the stranger")
 
 
 def refuse_after(journey: Journey, patient: Enrolled, stored: Sequence[StoredAnswer], *, returned: float) -> None:
@@ -37,8 +36,8 @@ def refuse_after(journey: Journey, patient: Enrolled, stored: Sequence[StoredAns
         else:
             journey.tally.fail("the first read after revokeConsent returned was not refused")
         journey.tally.refused_after_revocation = _refused(journey, clinician, ids, "after the revocation", advance)
-        _sees_records(journey, patient, clinician, "after the revocation")
-        _no_nodes(journey, clinician, ids[:SAMPLE], "after the revocation")
+        _sees_nothing(journey, patient, clinician, "after the revocation")
+        _no_nodes(journey, clinician, [patient.id, *ids[:SAMPLE]], "after the revocation")
 
 
 def _refused(journey: Journey, who: Person, ids: Sequence[str], words: str, advance: Advance) -> int:
@@ -58,8 +57,10 @@ def _is_refusal(answer: object) -> bool:
     return answer == {"__typename": "Refusal", "code": "NOT_PERMITTED"}
 
 
-def _sees_records(journey: Journey, patient: Enrolled, who: Person, words: str) -> None:
-    """Not one record, on no page."""
+def _sees_nothing(journey: Journey, patient: Enrolled, who: Person, words: str) -> None:
+    """The patient is null, as one that does not exist; and there is not one record on any page."""
+    if journey.gateway.data(documents.PATIENT, {"patient": patient.id}, token=who.token).get("patient") is not None:
+        journey.tally.fail(f"the patient is visible ({words})")
     shown = sum(
         len(nodes)
         for nodes in pages(
