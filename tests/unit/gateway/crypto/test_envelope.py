@@ -1,6 +1,7 @@
 """The block: its octets do not drift, its size tells little, and nothing of it can be changed, moved or cut."""
 
 import hashlib
+import itertools
 import random
 from dataclasses import replace
 from typing import Any
@@ -157,7 +158,7 @@ def parts(block: bytes) -> list[bytes]:
     """magic, locator, wrapped key, sealed facts, sealed content."""
     size = envelope.locate(block, LOG).facts_size
     edges = [0, 8, 84, 124, 124 + size, len(block)]
-    return [block[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [block[a:b] for a, b in itertools.pairwise(edges)]
 
 
 OTHERS = {
