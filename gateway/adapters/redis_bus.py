@@ -6,6 +6,7 @@ Nothing here is relied on: a lost message costs a retry (the ledger compares gua
 import asyncio
 import contextlib
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 import redis.asyncio as redis_client
@@ -68,6 +69,9 @@ class RedisBus:
 
     def subscribe(self, topic: str) -> Listening:
         return self._fanout.listen(topic)
+
+    def watch(self, heard: Callable[[str], None]) -> None:
+        self._fanout.watch(heard)
 
     async def allow(self, key: str, *, rate: float, burst: int) -> bool:
         if self._clock.monotonic() >= self._away_until:

@@ -344,3 +344,9 @@ def requester(caller: Caller) -> Requester:
 def topic(subject: bytes) -> str:
     """The bus topic of a subject: a random name, nothing of a patient."""
     return "subject:" + subject.hex()
+
+
+def subject_of_topic(text: str) -> bytes | None:
+    """The subject of a bus topic; None for a topic of another kind."""
+    kind, _, name = text.partition(":")
+    return bytes.fromhex(name) if kind == "subject" and len(name) == 64 else None

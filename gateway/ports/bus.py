@@ -1,6 +1,7 @@
 """Hints between replicas, and counters. All of it may be lost at any time: nothing here can grant, and a lost message
 costs time, not safety, because the ledger compares guard versions in its own transaction."""
 
+from collections.abc import Callable
 from typing import Protocol, Self
 
 
@@ -21,6 +22,11 @@ class Bus(Protocol):
 
     def subscribe(self, topic: str) -> Subscription:
         """Messages published after the call. A slow consumer loses the oldest (it must treat them as hints)."""
+        ...
+
+    def watch(self, heard: Callable[[str], None]) -> None:
+        """`heard` is called with the topic of every message that arrives, this process's own too: a hint that what is
+        kept about that topic is out of date. Must not block."""
         ...
 
     async def allow(self, key: str, *, rate: float, burst: int) -> bool:

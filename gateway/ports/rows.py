@@ -116,17 +116,7 @@ class SessionRow:
     expires_at: int
 
 
-Row = (
-    Bump
-    | RecordRow
-    | IdempotencyRow
-    | ConsentRow
-    | NarrowingRow
-    | TicketRow
-    | CallRow
-    | ChallengeRow
-    | SessionRow
-)
+Row = Bump | RecordRow | IdempotencyRow | ConsentRow | NarrowingRow | TicketRow | CallRow | ChallengeRow | SessionRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from gateway.adapters.sql.index import SqlIndex
 from gateway.adapters.sql.migrations import migrate
 from gateway.audit.service import Audit
 from gateway.consent.access_log import AccessLog
-from gateway.consent.service import Consents, topic
+from gateway.consent.service import Consents, subject_of_topic, topic
 from gateway.consent.standing import Freshness, Standings
 from gateway.crypto.audit_keys import AuditKeys
 from gateway.crypto.keys import KeyRing
@@ -327,6 +327,7 @@ async def _open(settings: Settings, closing: AsyncExitStack) -> Gateway:
         clock=clock,
         entropy=entropy,
     )
+    bus.watch(lambda heard: _forget_subject(standings, heard))
     listeners.append(_Listener(identity=identity, standings=standings, bus=bus))
     gateway = Gateway(
         settings=settings,
@@ -359,6 +360,13 @@ async def _open(settings: Settings, closing: AsyncExitStack) -> Gateway:
     watching = asyncio.create_task(gateway.watch(), name="watch")
     closing.callback(watching.cancel)
     return gateway
+
+
+def _forget_subject(standings: Standings, heard: str) -> None:
+    """Another replica says that a subject's consents changed: the next decision here gathers anew at once."""
+    name = subject_of_topic(heard)
+    if name is not None:
+        standings.forget(name)
 
 
 class _Fresh:
