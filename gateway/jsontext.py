@@ -89,16 +89,36 @@ def dumps(value: JsonValue) -> bytes:
 
 
 def canonical(value: JsonValue) -> bytes:
-    """The RFC 8785 form. Raises CallerError for an integer beyond 2^53 - 1 in magnitude, for a number beyond the
-    doubles, and for what is not JSON. Takes no plain `float` (the type says so, and the type checker holds it)."""
+    """The RFC 8785 form. Every number is the double that it reads as (section 3.2.2.3), integers beyond 2^53 - 1 too,
+    as any JSON client that has doubles would write it. Raises CallerError for a number beyond the doubles, and for
+    what is not JSON. Takes no plain `float` (the type says so, and the type checker holds it)."""
     try:
-        form = orjson.dumps(value, _write_double, _CANONICAL | orjson.OPT_SORT_KEYS)
-        # Sorting by UTF-8 bytes is sorting by UTF-16 units except where a character beyond U+FFFF takes part.
-        if form.isascii() or _ASTRAL.search(form) is None:
-            return form
-        return orjson.dumps(_sorted_by_utf16(value), _write_double, _CANONICAL)
+        return _canonical(value)
+    except TypeError:
+        pass  # an integer that orjson does not take for a double, or no JSON at all
+    try:
+        return _canonical(_doubled(value))
     except TypeError as error:
         raise CallerError("has no RFC 8785 form: a number too large for exchange, or not a JSON value") from error
+
+
+def _canonical(value: JsonValue) -> bytes:
+    form = orjson.dumps(value, _write_double, _CANONICAL | orjson.OPT_SORT_KEYS)
+    # Sorting by UTF-8 bytes is sorting by UTF-16 units except where a character beyond U+FFFF takes part.
+    if form.isascii() or _ASTRAL.search(form) is None:
+        return form
+    return orjson.dumps(_sorted_by_utf16(value), _write_double, _CANONICAL)
+
+
+def _doubled(value: JsonValue) -> JsonValue:
+    """The same value with each integer beyond 2^53 - 1 as a number of its text."""
+    if isinstance(value, dict):
+        return {key: _doubled(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_doubled(item) for item in value]
+    if type(value) is int and abs(value) > MAX_SAFE_INTEGER:
+        return Num(str(value))
+    return value
 
 
 def _as_utf8(data: bytes | str) -> bytes:
@@ -119,8 +139,6 @@ def _write_number(value: object) -> orjson.Fragment:
 def _write_double(value: object) -> orjson.Fragment:
     if type(value) is not Num:
         raise TypeError(type(value).__name__)
-    if value.text.lstrip("-").isdigit() and abs(int(value.text)) > MAX_SAFE_INTEGER:
-        raise TypeError("integer")
     return orjson.Fragment(_ecmascript(value))
 
 

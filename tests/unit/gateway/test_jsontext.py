@@ -168,13 +168,15 @@ def test_every_double_is_written_as_ecmascript_writes_it(raw: bytes) -> None:
 @pytest.mark.parametrize(
     ("number", "form"),
     [("1.10", b"1.1"), ("1E2", b"100"), ("-0", b"0"), ("-0.0", b"0"), ("1e21", b"1e+21"), ("1e20", b"1" + b"0" * 20),
-     ("0.000001", b"0.000001"), ("1e-7", b"1e-7"), ("9007199254740991", b"9007199254740991")],
+     ("0.000001", b"0.000001"), ("1e-7", b"1e-7"), ("9007199254740991", b"9007199254740991"),
+     ("9007199254740993", b"9007199254740992"), ("1000000000000000000", b"1000000000000000000"),
+     (str(2**64), b"18446744073709552000"), ("9" * 30, b"1e+30")],
 )  # fmt: skip
 def test_canonical_form_fixes_numbers_as_doubles(number: str, form: bytes) -> None:
     assert canonical(loads(number)) == form
 
 
-@pytest.mark.parametrize("number", ["9007199254740992", "-9007199254740992", str(2**64), "9" * 30, "1E400", "-1E400"])
+@pytest.mark.parametrize("number", ["1E400", "-1E400"])
 def test_a_number_that_no_double_holds_has_no_canonical_form(number: str) -> None:
     value = loads(f'{{"value":{number}}}')
     with pytest.raises(CallerError):
