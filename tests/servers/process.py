@@ -5,6 +5,7 @@ was killed leaves no children behind: `kill` and `stop` return only once all of 
 """
 
 import atexit
+import ctypes
 import os
 import random
 import signal
@@ -17,6 +18,7 @@ from pathlib import Path
 # Below Linux's ephemeral range (32768 and up), so that no outgoing connection takes the port between the
 # moment it is chosen and the moment the server binds it, nor while the server is down between two starts.
 _PORTS = range(20_000, 32_000)
+_PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 0.05
 _CHILDREN_GONE_SECONDS = 10.0
 
@@ -114,6 +116,7 @@ class ServerProcess:
                 user=self._user,
                 group=self._user,
                 extra_groups=None if self._user is None else [],
+                preexec_fn=_end_with_parent(self._stop_signal),
             )
         atexit.register(self.kill)
         deadline = time.monotonic() + self._ready_within
@@ -187,3 +190,10 @@ class ServerProcess:
 
     def _log_end(self) -> str:
         return self._log.read_text(errors="replace")[-2_000:]
+
+
+def _end_with_parent(stop_signal: int) -> Callable[[], None]:
+    """Asks the kernel to send `stop_signal` when the process that started the server ends, however it ends (prctl(2),
+    PR_SET_PDEATHSIG): a test run that is killed leaves no server behind."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    return lambda: libc.prctl(_PR_SET_PDEATHSIG, int(stop_signal), 0, 0, 0)
