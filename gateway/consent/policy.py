@@ -121,6 +121,8 @@ def decide(
             parts = hidden | _unnamed_parts(grant.terms.scope, facts)
             if best is None or len(parts) < best[0]:
                 best = (len(parts), grant.consent, parts)
+                if parts == hidden:
+                    break  # no consent hides less than the denies do
     if best is None:
         return Deny(reason="no consent covers this")
     if best[2] and request.action is Action.WRITE:
@@ -143,7 +145,7 @@ def permits(
         return False
     if not _names(scope, request.requester):
         return False
-    if request.action.value not in scope.actions or request.purpose.value not in scope.purposes:
+    if request.action not in scope.actions or request.purpose not in scope.purposes:
         return False
     if scope.context or (scope.data_use and request.purpose not in CARE):
         return False  # a study's context or a data use is asked for by requests that name one; this one does not
@@ -169,9 +171,9 @@ def denies(grant: Grant, request: AccessRequest, facts: DecisionFacts, as_of: As
         return False
     if not _names(scope, request.requester):
         return False
-    if scope.actions and request.action.value not in scope.actions:
+    if scope.actions and request.action not in scope.actions:
         return False
-    if scope.purposes and request.purpose.value not in scope.purposes:
+    if scope.purposes and request.purpose not in scope.purposes:
         return False
     if scope.data_use and request.purpose in CARE:
         return False

@@ -99,7 +99,7 @@ def requests(draw: st.DrawFn) -> AccessRequest:
 
 
 many = st.lists(grants(), max_size=5)
-quick = settings(max_examples=150, deadline=None)
+quick = settings(max_examples=60, deadline=None)
 
 
 def ask(held: list[Grant], asked: AccessRequest, about: DecisionFacts, *, now: float = NOW) -> Any:
