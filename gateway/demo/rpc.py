@@ -5,16 +5,18 @@ topics are computed from signatures. Source: Ethereum execution API; Solidity AB
 """
 
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
-import httpx
+from requests import RequestException
+from web3 import HTTPProvider
+from web3.exceptions import Web3Exception
+from web3.types import RPCEndpoint
 
 from anchoring.merkle import keccak256
 from gateway import jsontext
 from gateway.demo.model import StepFailedError
-from gateway.errors import CallerError
 
+ANSWER_SECONDS = 10.0
 ANCHORED_AT = keccak256(b"anchoredAt(bytes32,bytes32)")[:4]
 RECEIPT_KEY_SINCE = keccak256(b"receiptKeySince(bytes32,bytes32)")[:4]
 RECEIPT_KEY_UNTIL = keccak256(b"receiptKeyUntil(bytes32,bytes32)")[:4]
@@ -36,10 +38,11 @@ class ChainEvent:
 class Chain:
     """Reads at the newest block, through one RPC endpoint."""
 
-    def __init__(self, url: str, http: httpx.Client) -> None:
+    def __init__(self, url: str) -> None:
         self.url = url
-        self._http = http
-        self._ids = count(1)
+        self._provider = HTTPProvider(
+            url, request_kwargs={"timeout": ANSWER_SECONDS}, exception_retry_configuration=None
+        )
         self._known: dict[tuple[str, bytes], Any] = {}
         self._terms: dict[tuple[str, bytes], tuple[int, int]] = {}
 
@@ -98,11 +101,9 @@ class Chain:
         name = (method, jsontext.dumps(list(values)))
         if name in self._known:
             return self._known[name]
-        body = jsontext.dumps({"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(values)})
         try:
-            response = self._http.post(self.url, content=body, headers={"content-type": "application/json"})
-            answer = jsontext.loads(response.content)
-        except (httpx.HTTPError, CallerError) as error:
+            answer = self._provider.make_request(RPCEndpoint(method), list(values))
+        except (RequestException, Web3Exception, ValueError) as error:
             raise StepFailedError(f"the chain's RPC does not answer: {type(error).__name__}") from error
         if not isinstance(answer, dict) or "result" not in answer:
             raise StepFailedError(f"the chain's RPC refuses {method}")

@@ -118,7 +118,7 @@ def _go(run: _Run, loaded: list[Bundle], place: Callable[[ExitStack], DemoGatewa
         run.rpc = at.rpc_url or deployment.rpc
         if run.rpc is None:
             raise WrongCallError("the gateway names no RPC endpoint of its chain: name one with --rpc")
-        chain = Chain(run.rpc, stack.enter_context(open_http(run.rpc)))
+        chain = Chain(run.rpc)
         _check_deployment(chain, deployment)
         stages = stack.enter_context(Stages(console))
         stages.say(f"gateway {at.base}, chain {deployment.chain_id} at {run.rpc}")

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -20,18 +19,18 @@ Check = Callable[..., HandMadeChain]
 
 
 @pytest.fixture
-def check(http: httpx.Client) -> Check:
+def check() -> Check:
     """Checks a record against a chain; gives the chain, to see what it was asked."""
 
     def run(record: ReadRecord, proof: Proof | None, chain: HandMadeChain | None = None) -> HandMadeChain:
-        return _check(http, record, proof, chain or HandMadeChain())
+        return _check(record, proof, chain or HandMadeChain())
 
     return run
 
 
-def _check(http: httpx.Client, record: ReadRecord, proof: Proof | None, made: HandMadeChain) -> HandMadeChain:
+def _check(record: ReadRecord, proof: Proof | None, made: HandMadeChain) -> HandMadeChain:
     with serving(made) as url:
-        check_record(record, proof, chain=Chain(url, http), deployment=world.DEPLOYMENT, expected=world.EXPECTED)
+        check_record(record, proof, chain=Chain(url), deployment=world.DEPLOYMENT, expected=world.EXPECTED)
     return made
 
 
@@ -44,10 +43,10 @@ def test_the_chain_is_asked_for_root_transaction_log_key_and_block(check: Check)
     assert set(asked) == {"eth_call", "eth_getLogs", "eth_getTransactionReceipt", "eth_getBlockByNumber"}
 
 
-def test_a_root_is_asked_for_once(http: httpx.Client) -> None:
+def test_a_root_is_asked_for_once() -> None:
     made = HandMadeChain()
     with serving(made) as url:
-        chain = Chain(url, http)
+        chain = Chain(url)
         for _ in range(3):
             check_record(
                 world.record(), world.proof(), chain=chain, deployment=world.DEPLOYMENT, expected=world.EXPECTED
