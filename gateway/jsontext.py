@@ -8,6 +8,7 @@ Not done here: reading GraphQL literals (schema), and meaning of any kind.
 
 import json
 import re
+from itertools import accumulate
 from typing import Any, NoReturn, TypeAlias
 
 import msgspec
@@ -17,6 +18,8 @@ from gateway.errors import CallerError
 
 MAX_DEPTH = 64
 """Arrays and objects inside each other, the outermost counted."""
+_SHALLOW = 512
+"""Brackets that any parser may nest."""
 MAX_NUMBER_LENGTH = 64
 """Characters of one number."""
 MAX_SAFE_INTEGER = 2**53 - 1
@@ -54,6 +57,9 @@ _CLOSED = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | o
 _CANONICAL = _CLOSED | orjson.OPT_STRICT_INTEGER
 _TOO_DEEP = b"\n" + b"  " * MAX_DEPTH
 _TOO_DEEP_MESSAGE = f"nested deeper than {MAX_DEPTH}"
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEPS = {bracket: 1 if bracket in b"[{" else -1 for bracket in b"[]{}"}
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _ASTRAL = re.compile(rb"[\xf0-\xf4]")
 _fast_loads = msgspec.json.Decoder(float_hook=Num).decode
 
@@ -67,6 +73,7 @@ def loads(data: bytes | str) -> JsonValue:
     agree prove that nothing was lost. Escapes (`\\u003a`) would spoil the count; such text takes the strict road.
     """
     raw = _as_utf8(data)
+    _check_brackets(raw)
     try:
         value: JsonValue = _fast_loads(raw)
         written = orjson.dumps(value, _write_number, _PRETTY)
@@ -119,6 +126,21 @@ def _doubled(value: JsonValue) -> JsonValue:
     if type(value) is int and abs(value) > MAX_SAFE_INTEGER:
         return Num(str(value))
     return value
+
+
+def _check_brackets(raw: bytes) -> None:
+    """Before any parser recurses: a library that we import lifts the interpreter's own bound (py_ecc: to 100 000 calls)
+    beyond what the C stack holds, and then enough brackets end the process. Exactness is the parsers' work."""
+    if raw.count(b"[") + raw.count(b"{") <= _SHALLOW:
+        return
+    if _depth(raw) > _SHALLOW and _depth(_STRING.sub(b"", raw)) > _SHALLOW:
+        raise CallerError(_TOO_DEEP_MESSAGE)
+
+
+def _depth(raw: bytes) -> int:
+    """How far brackets nest, those inside strings counted too."""
+    brackets = raw.translate(None, _NOT_BRACKETS)
+    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0)
 
 
 def _as_utf8(data: bytes | str) -> bytes:

@@ -35,6 +35,9 @@ from gateway.wiring.secrets import address_of, open_secrets
 Say = Callable[[str], None]
 DRAIN_SECONDS = 10.0
 START_SECONDS = 240.0
+RECURSION = 1000
+"""Calls inside each other, the interpreter's own default: py_ecc, which eth-account imports, lifts it to more than the
+stack holds, and then nested input ends the process instead of being refused."""
 FUNDS = 100 * 10**18
 """Wei given to each of the gateway's accounts on a development chain."""
 
@@ -58,6 +61,7 @@ def configure_logging(level: str) -> None:
 async def run_server(settings: Settings, *, announce: Say) -> None:
     """Serves until SIGINT or SIGTERM; then takes no new requests, lets those under way finish, and closes the parts."""
     configure_logging(settings.log_level)
+    sys.setrecursionlimit(RECURSION)
     os.umask(0o077)
     gateway = await open_gateway(settings)
     try:
@@ -93,6 +97,7 @@ async def run_server(settings: Settings, *, announce: Say) -> None:
 async def run_worker(settings: Settings, *, announce: Say) -> None:
     """Sends and anchors until SIGINT or SIGTERM."""
     configure_logging(settings.log_level)
+    sys.setrecursionlimit(RECURSION)
     if not settings.chain_url:
         raise SettingsError("CONSENTRY_CHAIN_URL: a worker of its own needs a chain that it shares with the server")
     closing = await open_worker(settings)
