@@ -28,6 +28,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from schema.errors import Fault, LimitFault, public_error
 from schema.limits import Limits, Survey, check_variables, multipliers, survey
+from schema.plain import Selections
 
 KNOWN_DOCUMENTS = 512
 KNOWN_CHARACTERS = 8_192
@@ -50,11 +51,12 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A document that parsed, is within limits and is valid."""
+    """A document that parsed, is within limits and is valid. `selections` None: a directive may change them."""
 
     document: DocumentNode
     survey: Survey
     operations: Mapping[str | None, Operation]
+    selections: Selections | None
 
 
 class RefusedRequest(Exception):
@@ -111,7 +113,12 @@ class Documents:
         errors = validate(self._schema, document, RULES, max_errors=VALIDATION_ERRORS, hide_suggestions=True)
         if errors:
             raise RefusedRequest([public_error(error, correlation_id="") for error in errors])
-        prepared = Prepared(document=document, survey=found, operations=self._operations(document))
+        prepared = Prepared(
+            document=document,
+            survey=found,
+            operations=self._operations(document),
+            selections=None if "@" in query else Selections(),
+        )
         if not found.holds_literals and len(query) <= KNOWN_CHARACTERS:
             self._known[query] = prepared
             if len(self._known) > KNOWN_DOCUMENTS:

@@ -20,6 +20,7 @@ from schema.context import RequestContext, Services
 from schema.documents import Documents, Prepared, RefusedRequest
 from schema.errors import INTERNAL, public_error
 from schema.limits import Limits
+from schema.plain import executor_for
 from schema.root import GatewaySchema
 
 
@@ -46,7 +47,7 @@ class Engine:
         seconds: float = 30.0,
     ) -> None:
         self._schema = schema._schema
-        self._executor = schema.execution_context_class
+        self._executor = executor_for(self._schema)
         self._services = services
         self._seconds = seconds
         self.documents = Documents(self._schema, limits=limits or Limits(), introspection=introspection)
@@ -84,6 +85,7 @@ class Engine:
                     is_awaitable=cast(Any, optimized_is_awaitable),
                     hide_suggestions=True,
                     operation_extensions=None,
+                    selections=prepared.selections,
                 )
                 done = await result if isawaitable(result) else result
         except TimeoutError:
