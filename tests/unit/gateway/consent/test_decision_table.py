@@ -205,6 +205,9 @@ DENIES = [
     ("denies another record", {"records": (OTHER_RECORD,)}, "yes"),
     ("denies care of this spring", APRIL, FORBIDDEN),
     ("denies care after this spring", LATER, "yes"),
+    ("denies care until long ago", {"data_to": "2020-01-01T00:00:00Z"}, "yes"),
+    ("denies care until the moment at which the record begins",
+     {"data_to": "2027-01-15T08:00:00Z", "about": facts(period=(1_800_000_000.0, 9e9))}, FORBIDDEN),
     ("denies care of some time, the record has no date", {**LATER, "about": undated}, FORBIDDEN),
     ("denies care that the record only touches", {**LATER, "about": facts(period=(0.0, 9e9))}, FORBIDDEN),
     ("denies it, the record's period is written the wrong way round",
@@ -248,6 +251,11 @@ TWO_SIDES = [
     ("parts inside, one of them named", [permit(labels=("HIV",))], {"about": hidden}, "yes without /note/0"),
     ("the consent that hides least is taken",
      [permit(), permit(labels=ALL), permit(labels=("HIV",))], {"about": hidden}, "yes"),
+    ("of two that hide something the lesser is taken, whichever comes first",
+     [permit(labels=("HIV",)), permit()], {"about": hidden}, "yes without /note/0"),
+    ("a sealed deny that begins now", [permit(), sealed_deny(not_before=NOW)], {}, SEALED),
+    ("a sealed deny that begins now by the chain's clock",
+     [permit(), sealed_deny(not_before=NOW + 1)], {"block": as_of(block_time=NOW + 1)}, SEALED),
     ("a deny hides a part that a permit names",
      [permit(labels=ALL), deny(labels=("HIV",))], {"about": hidden}, "yes without /contained/0"),
     ("two denies hide two parts",
@@ -342,6 +350,7 @@ def test_own_access_is_noted_as_the_patients_request_whatever_was_claimed() -> N
 def test_of_equal_consents_the_first_is_named() -> None:
     grants = [permit(consent=b"\x01" * 32), permit(consent=b"\x02" * 32)]
     assert outcome(grants).consents == (b"\x01" * 32,)
+    assert outcome(grants, about=hidden).consents == (b"\x01" * 32,)
 
 
 @pytest.mark.parametrize(
