@@ -1,5 +1,6 @@
 """One suite for every chain: the embedded one, anvil and geth. The same lanes, follower and worker over JSON-RPC."""
 
+import asyncio
 import dataclasses
 import secrets
 from collections.abc import AsyncIterator, Iterator
@@ -10,7 +11,7 @@ import pytest
 from anchoring.batcher import BatchPolicy, read_manifest
 from anchoring.chain.abi import CONSENT, contract
 from anchoring.chain.client import ChainClient
-from anchoring.chain.deploy import Deployment, check, deploy
+from anchoring.chain.deploy import Deployment, _Sender, check, deploy
 from anchoring.chain.embedded.process import EmbeddedChainProcess
 from anchoring.chain.profile import PROFILES
 from anchoring.chain.signer import Signer
@@ -20,6 +21,7 @@ from anchoring.proof import verify
 from gateway.adapters.sql.migrations import migrate
 from tests.ports.anchoring_stack import CONSENT_TYPE, ETHER, Patient, Setup, Stack, address_of, new_key
 from tests.ports.databases import query
+from tests.servers.postgres import Postgres
 
 EMBEDDED_CHAIN_ID = 20_261
 SECONDS = 20.0
@@ -140,8 +142,6 @@ def revocation(stack: Stack, patient: Patient, consent: bytes) -> Call:
 
 async def anchored(stack: Stack, leaves: list[bytes], *, status: LeafStatus = LeafStatus.FINAL) -> list[LeafState]:
     """Their states, once all are at `status`."""
-    import asyncio
-
     for _ in range(int(SECONDS / 0.02)):
         states = await stack.log.anchor_states(leaves)
         if all(state.status is status for state in states):
@@ -209,9 +209,6 @@ async def test_a_call_that_somebody_copied_first_is_success(stack: Stack) -> Non
     _, granted = await signed_grant(stack, patient)
     await intend(stack, call)
     await fate(stack, call)
-    await stack.client.eth_call(granted.contract, granted.data)
-    from anchoring.chain.deploy import _Sender
-
     await _Sender(stack.client, stack.anchor_signer).send(granted.contract, granted.data)
     await intend(stack, granted)
     assert isinstance(await fate(stack, granted), Landed)
@@ -318,3 +315,27 @@ async def test_in_force_says_what_was_granted(stack: Stack) -> None:
     method = contract(CONSENT).methods["inForce"]
     answer = await stack.client.eth_call(granted.contract, method.encode(patient.subject, consent))
     assert method.decode(answer) == (True,)
+
+
+@pytest.mark.services
+async def test_two_stacks_on_postgresql_send_each_call_and_anchor_each_ticket_once(
+    embedded_url: tuple[str, str, str], postgres: Postgres, tmp_path: Path
+) -> None:
+    url, relay, anchor = embedded_url
+    deployed = await deploy_to("embedded", url=url, relay_key=relay, anchor_key=anchor)
+    database = postgres.fresh_database()
+    migrate(database)
+    setup = set_up(deployed, tmp_path, database_url=database)
+    one, other = Stack(setup), Stack(setup)
+    async with one.running(), other.running():
+        patient = Patient(one)
+        consent, granted = await signed_grant(one, patient)
+        for call in (enrolment(one, patient), granted, revocation(one, patient, consent)):
+            await intend(one, call)
+            assert isinstance(await fate(other, call), Landed)
+        leaves = [leaf for _ in range(4) for leaf in await one.queue_tickets(50)]
+        await anchored(other, leaves)
+    assert await one.log_state(one.log.records_log) == (len(query(database, "select id from batches")), 200)
+    assert await one.follower.subject_states([patient.subject]) == ((0, 2),)
+    for stack in (one, other):
+        await stack.close()

@@ -56,6 +56,32 @@ def test_a_manifest_reads_back() -> None:
     assert (log, entries) == (b"\7" * 32, ((b"\1" * 32, b"\1" * 32, b"locator"),))
 
 
+@given(st.integers(1, 40))
+def test_manifests_of_any_size_read_back(count: int) -> None:
+    tickets = [ticket(seq % 256) for seq in range(count)]
+    _, entries = read_manifest(manifest_of(tickets))
+    assert entries == tuple((one.leaf, one.cid_digest, one.locator) for one in tickets)
+
+
+@given(st.integers(0, 10_000), st.integers(0, 255))
+def test_a_manifest_with_one_octet_changed_reads_otherwise_or_not_at_all(at: int, value: int) -> None:
+    whole = manifest_of([ticket(1), ticket(2)])
+    at %= len(whole)
+    changed = whole[:at] + bytes([value]) + whole[at + 1 :]
+    try:
+        same = read_manifest(changed) == read_manifest(whole)
+    except ProofInvalid:
+        same = False
+    assert same is (changed == whole)
+
+
+@given(st.integers(0, 10_000))
+def test_a_manifest_that_is_cut_short_is_refused(at: int) -> None:
+    whole = manifest_of([ticket(1), ticket(2)])
+    with pytest.raises(ProofInvalid):
+        read_manifest(whole[: at % len(whole)])
+
+
 @given(st.binary(max_size=200))
 def test_bytes_that_are_no_manifest_are_refused(junk: bytes) -> None:
     with pytest.raises(ProofInvalid):
