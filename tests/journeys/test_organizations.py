@@ -1,4 +1,4 @@
-"""Organizations sign their members themselves; patients in custody are written for by their custodian and read by none."""
+"""Organizations sign their members themselves. Patients in custody are written for by their custodian, read by none."""
 
 import time
 from typing import Any

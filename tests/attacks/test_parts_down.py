@@ -1,0 +1,157 @@
+"""Kubo, chain, database or redis down or mute in mid-request: a typed refusal soon, never content without a decision,
+and all is well again by itself when the part is back."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from tests.journeys import documents
+from tests.journeys.people import Answer, Patient, Person
+from tests.journeys.resources import observation
+from tests.journeys.sites import Servers, Site, running_site
+from tests.servers.process import ServerProcess
+
+pytestmark = pytest.mark.services
+SOON_SECONDS = 12.0
+"""The gateway's own bounds, and what a busy machine adds."""
+WELL_AGAIN_SECONDS = 60.0
+PARTS = ("kubo", "chain", "postgres", "redis")
+UNWELL = {"UNAVAILABLE", "STALE"}
+
+
+@pytest.fixture(scope="module")
+def own(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A gateway that is starved here, on the session's servers."""
+    with running_site(tmp_path_factory.mktemp("starved"), servers) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def reader(own: Site) -> Person:
+    return own.crowd.clinician()
+
+
+@pytest.fixture
+def patient(own: Site) -> Patient:
+    return own.crowd.patient()
+
+
+def part(servers: Servers, name: str) -> ServerProcess:
+    process: ServerProcess = getattr(servers, name).process
+    return process
+
+
+def until_well(ask: Callable[[], Answer]) -> Answer:
+    """Asks until it is not refused any more."""
+    deadline = time.monotonic() + WELL_AGAIN_SECONDS
+    while True:
+        try:
+            answer = ask()
+        except httpx.HTTPError as error:
+            raise AssertionError(f"the gateway itself has gone: {error!r}") from error
+        if not answer.code or time.monotonic() > deadline:
+            return answer
+        time.sleep(0.3)
+
+
+def is_unwell_or_right(answer: Answer, record: str) -> None:
+    """Either a typed refusal, or the record under a decision that stood; soon in either case."""
+    assert answer.seconds < SOON_SECONDS, f"{answer} after {answer.seconds:.1f} s"
+    if answer.code:
+        assert answer.code in UNWELL, str(answer)
+        assert answer.found is None or answer.found["__typename"] == "Refusal"
+    else:
+        assert answer.value["id"] == record
+        assert answer.value["receipt"]["payload"]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", PARTS)
+def test_a_mute_part_gives_a_typed_refusal_and_is_recovered_from(
+    own: Site, servers: Servers, patient: Patient, reader: Person, name: str
+) -> None:
+    record = patient.store(observation())
+    patient.consent(reader.id)
+    assert reader.read(record).value["id"] == record
+    process = part(servers, name)
+    process.suspend()
+    try:
+        is_unwell_or_right(reader.once(documents.READ, {"id": record}), record)
+        asked = {"patientId": patient.id, "resource": observation()}
+        written = patient.person.once(documents.CREATE, {"input": asked})
+        assert written.seconds < SOON_SECONDS, f"{written} after {written.seconds:.1f} s"
+        assert written.code in {"", *UNWELL}, str(written)
+    finally:
+        process.resume()
+    assert until_well(lambda: reader.once(documents.READ, {"id": record})).value["id"] == record
+    asked = {"patientId": patient.id, "resource": observation(value="2")}
+    assert until_well(lambda: patient.person.once(documents.CREATE, {"input": asked})).value["version"] == 1
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_that_is_gone_gives_a_typed_refusal_and_is_recovered_from(
+    own: Site, servers: Servers, patient: Patient, reader: Person, name: str
+) -> None:
+    record = patient.store(observation())
+    patient.consent(reader.id)
+    time.sleep(1.5)  # anvil writes its state each second
+    process = part(servers, name)
+    process.stop()
+    try:
+        is_unwell_or_right(reader.once(documents.READ, {"id": record}), record)
+        status, said = own.gateway.ready()
+        assert status == 503 or name == "chain", said
+    finally:
+        process.start()
+    assert until_well(lambda: reader.once(documents.READ, {"id": record})).value["id"] == record
+    asked = {"patientId": patient.id, "resource": observation(value="2")}
+    assert until_well(lambda: patient.person.once(documents.CREATE, {"input": asked})).value["version"] == 1
+
+
+@pytest.mark.timeout(300)
+def test_a_revocation_is_in_force_at_once_while_the_chain_is_mute(
+    own: Site, servers: Servers, patient: Patient, reader: Person
+) -> None:
+    record = patient.store(observation())
+    consent = patient.consent(reader.id)
+    assert reader.read(record).value["id"] == record
+    revocation = patient.revocation(consent)
+    signature = patient.person.wallet.sign_typed_data(revocation)
+    servers.chain.process.suspend()
+    try:
+        given = {"input": {"typedData": revocation, "signature": signature}}
+        revoked = patient.person.once(documents.REVOKE, given)
+        assert revoked.value["status"] == "REVOKED"
+        assert revoked.seconds < SOON_SECONDS
+        answer = reader.once(documents.READ, {"id": record})
+        assert answer.code in {"NOT_PERMITTED", *UNWELL}, str(answer)
+    finally:
+        servers.chain.process.resume()
+    deadline = time.monotonic() + WELL_AGAIN_SECONDS
+    while time.monotonic() < deadline:
+        answer = reader.once(documents.READ, {"id": record})
+        assert answer.code, "read after a revocation"
+        if answer.code == "NOT_PERMITTED":
+            break
+        time.sleep(0.2)
+    assert answer.code == "NOT_PERMITTED"
+
+
+@pytest.mark.timeout(300)
+def test_reads_stop_when_the_chain_has_been_silent_for_too_long(
+    own: Site, servers: Servers, patient: Patient, reader: Person
+) -> None:
+    record = patient.store(observation())
+    patient.consent(reader.id)
+    servers.chain.process.suspend()
+    try:
+        deadline = time.monotonic() + 40
+        while not (answer := reader.once(documents.READ, {"id": record})).code and time.monotonic() < deadline:
+            time.sleep(0.5)
+        assert answer.code == "STALE"
+    finally:
+        servers.chain.process.resume()
+    assert until_well(lambda: reader.once(documents.READ, {"id": record})).value["id"] == record

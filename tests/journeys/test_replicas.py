@@ -1,0 +1,119 @@
+"""Two gateways on one PostgreSQL, one redis and one folder of secrets: what one ends, the other refuses at once."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.journeys import documents
+from tests.journeys.gateway_process import GatewayProcess, run_command
+from tests.journeys.people import Crowd, Door, Patient, Person
+from tests.journeys.resources import observation
+from tests.journeys.sites import Servers
+from tests.journeys.sockets import subscribed
+from tests.servers.redis import Redis, running_redis
+
+pytestmark = pytest.mark.services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Two replicas, and the people of the first."""
+
+    first: Door
+    second: Door
+    crowd: Crowd
+    redis: Redis
+
+
+@pytest.fixture(scope="module")
+def pair(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    folder: Path = tmp_path_factory.mktemp("replicas")
+    with running_redis() as redis:
+        # One name for both in what they sign and are signed in to: a load balancer stands before them.
+        shared = servers.settings() | {"REDIS_URL": redis.url, "PUBLIC_URL": "http://127.0.0.1:1"}
+        first = GatewayProcess(folder / "a", {**shared, "INSTANCE": "a"})
+        code, said = run_command("deploy", "--fund", settings=first.settings)
+        assert code == 0, said
+        first.start()
+        shutil.copytree(first.data, folder / "b" / "data")
+        second = GatewayProcess(folder / "b", {**shared, "INSTANCE": "b"})
+        try:
+            second.start()
+            crowd = Crowd(Door(first.base), first.registrar_key)
+            yield Pair(first=Door(first.base), second=Door(second.base), crowd=crowd, redis=redis)
+        finally:
+            second.stop()
+            first.stop()
+
+
+@pytest.fixture(scope="module")
+def reader(pair: Pair) -> Person:
+    return pair.crowd.clinician()
+
+
+@pytest.fixture
+def patient(pair: Pair) -> Patient:
+    return pair.crowd.patient()
+
+
+def test_a_session_of_one_is_good_at_the_other(pair: Pair, reader: Person) -> None:
+    assert reader.at(pair.second).ask(documents.VIEWER).value["id"] == reader.id
+
+
+def test_what_one_stores_the_other_reads(pair: Pair, patient: Patient, reader: Person) -> None:
+    record = patient.store(observation())
+    patient.consent(reader.id)
+    assert reader.at(pair.second).read(record).value["content"] == observation()
+
+
+def test_what_one_revokes_the_other_refuses_at_once(pair: Pair, patient: Patient, reader: Person) -> None:
+    record, elsewhere = patient.store(observation()), reader.at(pair.second)
+    consent = patient.consent(reader.id)
+    assert elsewhere.read(record).value["id"] == record
+    revocation = patient.revocation(consent)
+    patient.person.submit(documents.REVOKE, revocation).value  # noqa: B018 - fails if refused
+    assert elsewhere.once(documents.READ, {"id": record}).code == "NOT_PERMITTED"
+
+
+@pytest.mark.timeout(300)
+def test_what_one_revokes_the_other_refuses_at_once_without_redis(pair: Pair, patient: Patient, reader: Person) -> None:
+    record, elsewhere = patient.store(observation()), reader.at(pair.second)
+    consent = patient.consent(reader.id)
+    assert elsewhere.read(record).value["id"] == record
+    revocation = patient.revocation(consent)
+    pair.redis.process.suspend()
+    try:
+        revoked = patient.person.submit(documents.REVOKE, revocation)
+        assert revoked.value["status"] == "REVOKED"
+        assert elsewhere.once(documents.READ, {"id": record}).code == "NOT_PERMITTED"
+    finally:
+        pair.redis.process.resume()
+
+
+def test_a_revocation_at_one_ends_a_subscription_at_the_other(pair: Pair, patient: Patient, reader: Person) -> None:
+    consent = patient.consent(reader.id)
+    with subscribed(reader.at(pair.second), documents.RECORD_ADDED, {"id": patient.id}) as subscription:
+        record = patient.store(observation())
+        item = subscription.next()
+        assert item is not None
+        assert item["recordAdded"]["id"] == record
+        patient.revoke(consent).value  # noqa: B018 - fails if refused
+        assert subscription.next(seconds=5) is None
+
+
+def test_both_write_into_one_access_log(pair: Pair, patient: Patient, reader: Person) -> None:
+    record = patient.store(observation())
+    patient.consent(reader.id)
+    reader.read(record).value  # noqa: B018 - fails if refused
+    reader.at(pair.second).read(record).value  # noqa: B018 - fails if refused
+    reads = [event for event in patient.access_log() if event["action"] == "READ" and event["recordId"] == record]
+    assert len(reads) == 2
+
+
+def test_an_idempotency_key_of_one_is_known_to_the_other(pair: Pair, patient: Patient) -> None:
+    first = patient.person.store(patient.id, observation(), key="k").value["id"]
+    assert patient.at(pair.second).person.store(patient.id, observation(), key="k").value["id"] == first
+    assert patient.at(pair.second).person.store(patient.id, observation(value="9"), key="k").code == "CONFLICT"
