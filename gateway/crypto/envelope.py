@@ -122,7 +122,7 @@ def _seal(
 
     located = _LOCATOR.pack(record, version, key.id, facts_size, total - fixed + hazmat.TAG_SIZE)
     locator_nonce = entropy.bytes(hazmat.NONCE_SIZE)
-    locator = locator_nonce + hazmat.seal(_locator_key(log), locator_nonce, located, MAGIC)
+    locator = locator_nonce + hazmat.seal(log.locating, locator_nonce, located, MAGIC)
     facts_nonce = entropy.bytes(hazmat.NONCE_SIZE)
     associated = _associated(record, version, key)
     facts_sealed = facts_nonce + hazmat.seal(key.facts, facts_nonce, facts_plain, associated)
@@ -139,9 +139,7 @@ def locate(block: bytes, log: DomainKey) -> Located:
         raise IntegrityError("not a block of this format")
     start = len(MAGIC)
     nonce = block[start : start + hazmat.NONCE_SIZE]
-    plain = hazmat.open_sealed(
-        _locator_key(log), nonce, block[start + hazmat.NONCE_SIZE : start + _LOCATOR_SIZE], MAGIC
-    )
+    plain = hazmat.open_sealed(log.locating, nonce, block[start + hazmat.NONCE_SIZE : start + _LOCATOR_SIZE], MAGIC)
     record, version, key_id, facts_size, content_size = _LOCATOR.unpack(plain)
     return Located(
         block=block,
@@ -195,7 +193,3 @@ def open_content(permit: Permit, opened: Opened[RecordFacts], key: DomainKey, *,
 
 def _associated(record: bytes, version: int, key: DomainKey) -> bytes:
     return MAGIC + record + version.to_bytes(4, "big") + key.domain.name + key.id
-
-
-def _locator_key(log: DomainKey) -> bytes:
-    return log.wrapping

@@ -29,6 +29,7 @@ class DomainKey:
     search: bytes = field(repr=False)
     sealing: bytes = field(repr=False)
     cursor: bytes = field(repr=False)
+    locating: bytes = field(repr=False)
 
     @classmethod
     def of(cls, stored: WrappedKey, material: bytes) -> "DomainKey":
@@ -40,6 +41,7 @@ class DomainKey:
             hazmat.derive(material, "search"),
             hazmat.derive(material, "seal"),
             hazmat.derive(material, "cursor"),
+            hazmat.derive(material, "locate"),
         )
 
     def token(self, *parts: bytes) -> bytes:
