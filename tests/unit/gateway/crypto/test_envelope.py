@@ -45,7 +45,7 @@ def test_a_block_is_what_it_was_when_the_format_was_fixed() -> None:
     one = sealed()
     assert one.block[:8] == b"CSNTRY\x01\x01"
     assert one.locator == one.block[8:84]
-    assert hashlib.sha256(one.block).hexdigest() == ""
+    assert hashlib.sha256(one.block).hexdigest() == "c8ec9a8e6c132b32076ba14483741a41f7338c1dddd43cb702b5e0dae531fd46"
     assert one.facts_commitment.hex() == "7625a09f327b802c0d5c428f735d98064177f01fdf814f75019a08e01b126899"
 
 
