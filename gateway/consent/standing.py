@@ -15,7 +15,7 @@ from gateway.consent import rules, state
 from gateway.consent.model import AsOf, ConsentStatus, ConsentView, Epochs, Grant, SealedDeny, Terms
 from gateway.errors import IntegrityError, StaleError, UpstreamError
 from gateway.identity.model import Subject
-from gateway.identity.state import fold_subject
+from gateway.identity.state import controllers, fold_subject
 from gateway.ids import ConsentId, SubjectId
 from gateway.ports.chain import Chain
 from gateway.ports.clock import Clock
@@ -118,7 +118,7 @@ class Standings:
             consent_events=consent_events,
             identity_events=identity_events,
             narrowings=await self._index.narrowings(subject),
-            terms=await self._open(rows),
+            terms=await self._open(rows, controllers(subject, identity_events)),
             confirmed=self._confirmed,
         )
         standing = Standing(
@@ -152,27 +152,35 @@ class Standings:
             return False
         return (epoch, seq) == (folded.epoch, folded.seq)
 
-    async def _open(self, rows: Sequence[ConsentRow]) -> dict[bytes, Terms]:
+    async def _open(self, rows: Sequence[ConsentRow], signers: frozenset[bytes]) -> dict[bytes, Terms]:
         """The terms of each consent. A block that is missing or wrong leaves its consent unopened: a permit then
         permits nothing, and a deny denies to all but the patient."""
         fresh = [row for row in rows if row.consent not in self._terms]
-        opened = await asyncio.gather(*(self._open_one(row) for row in fresh), return_exceptions=True)
+        opened = await asyncio.gather(*(self._open_one(row, signers) for row in fresh), return_exceptions=True)
         for row, terms in zip(fresh, opened, strict=True):
             if isinstance(terms, Terms):
                 self._terms[row.consent] = terms
                 if len(self._terms) > HELD:
                     self._terms.popitem(last=False)
-            elif not isinstance(terms, IntegrityError):
+            elif not isinstance(terms, IntegrityError | UpstreamError):
                 raise terms
         return {row.consent: self._terms[row.consent] for row in rows if row.consent in self._terms}
 
-    async def _open_one(self, row: ConsentRow) -> Terms:
+    async def _open_one(self, row: ConsentRow, signers: frozenset[bytes]) -> Terms:
+        """Terms whose digest is the consent's, signed by a key that is or was the subject's controller."""
         document = await self._documents.signed(row.subject, row.digest)
         full: Any = jsontext.loads(document.typed_data)
         terms = rules.read_consent(full, self.domain)
+        if terms.subject != row.subject:
+            raise IntegrityError("a sealed consent is of another subject")
         if eip712.digest(rules.consent_typed_data(terms, self.domain)) != row.consent:
             raise IntegrityError("a sealed consent is not the one that its row names")
-        return terms
+        if eip712.recover(row.consent, document.signature) in signers:
+            return terms
+        for signer in signers:
+            if await self._chain.valid_signature(signer, row.consent, document.signature):
+                return terms
+        raise IntegrityError("a sealed consent is not signed by its subject's controller")
 
     def _confirmed(self, event: EventRow) -> bool:
         return self._chain.head().number - event.block_number >= self._chain.facts.confirmations
@@ -195,7 +203,10 @@ class Standings:
     async def terms_of(self, row: ConsentRow) -> Terms:
         """Raises IntegrityError, UpstreamError."""
         held = self._terms.get(row.consent)
-        return held if held is not None else await self._open_one(row)
+        if held is not None:
+            return held
+        events = await self._index.events(row.subject, contract="IdentityRegistry")
+        return await self._open_one(row, controllers(SubjectId(row.subject), events))
 
 
 def _status(terms: Terms, standing: Standing, grant: Grant | SealedDeny | None, now: float) -> ConsentStatus:

@@ -120,6 +120,17 @@ def fold_subject(subject: SubjectId, events: Sequence[EventRow], confirmed: Conf
     )
 
 
+def controllers(subject: SubjectId, events: Iterable[EventRow]) -> frozenset[bytes]:
+    """Every signer that is or was the subject's controller: what each of them signed in its time stays signed."""
+    names = ("SubjectEnrolled", "CustodyEnded", "ControllerChanged")
+    return frozenset(
+        signer
+        for event in events
+        if event.name in names and event.keys[0] == subject and not event.orphaned
+        if (signer := _octets(event, "controller"))
+    )
+
+
 def controller_changes(subject: SubjectId, events: Iterable[EventRow]) -> int:
     """How many of a subject's (epoch, seq) steps come from its controller."""
     return sum(event.name in _CONTROL and event.keys[0] == subject and not event.orphaned for event in events)
