@@ -110,6 +110,16 @@ class ChainClient:
         return octets(await self.call("eth_call", transaction, block if isinstance(block, str) else hex(block)))
 
 
+def answered(results: Sequence[Json | ChainRefused]) -> list[Json]:
+    """The results of a batch, none of them refused. Raises the first refusal."""
+    plain: list[Json] = []
+    for one in results:
+        if isinstance(one, ChainRefused):
+            raise one
+        plain.append(one)
+    return plain
+
+
 def _result(answer: Mapping[str, Json]) -> Json | ChainRefused:
     error = answer.get("error")
     if error is None:

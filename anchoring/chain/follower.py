@@ -11,10 +11,10 @@ import contextlib
 from collections.abc import Sequence
 from typing import Final
 
-from anchoring.chain.client import ChainClient, Json, block_ref
+from anchoring.chain.client import ChainClient, answered, block_ref
 from anchoring.chain.profile import ChainProfile
 from anchoring.chain.registries import Registries
-from anchoring.errors import AnchoringError, ChainHalted, ChainRefused, ChainUnavailable, CursorMoved
+from anchoring.errors import AnchoringError, ChainHalted, ChainUnavailable, CursorMoved
 from anchoring.indexer import Forked, TooDeep, common_ancestor, link, undo
 from anchoring.model import (
     BlockRef,
@@ -66,6 +66,7 @@ class Follower:
         self._heard_at = float("-inf")
         self._identified_at = float("-inf")
         self._behind_since: float | None = None
+        self._orphans_at = -1
         self._waiters = 0
         self._look = asyncio.Event()
         self._changed = asyncio.Event()
@@ -193,7 +194,7 @@ class Follower:
                 *(("eth_getBlockByNumber", (hex(number), False)) for number in numbers),
             ]
         )
-        logs, *headers = _all_answered(answers)
+        logs, *headers = answered(answers)
         blocks = [block for one in headers if (block := block_ref(one)) is not None]
         joined = stored if stored is not None and numbers[0] == stored.number + 1 else None
         contiguous = [block for block in blocks if block.number >= keep_from or len(blocks) == 1]
@@ -208,6 +209,9 @@ class Follower:
         self._announce(events)
 
     async def _drop_orphans(self, head: int) -> bool:
+        if head == self._orphans_at:
+            return False
+        self._orphans_at = head
         gone = await self._events.forget_orphans(upto=head - self._profile.finality)
         if gone:
             self._announce(gone)
@@ -280,12 +284,3 @@ class Follower:
     async def valid_signature(self, signer: bytes, digest: bytes, signature: bytes) -> bool:
         """The identity contract's verdict at the newest block. Raises ChainUnavailable, ChainRefused."""
         return await self._registries.valid_signature(signer, digest, signature, block="latest")
-
-
-def _all_answered(answers: Sequence[Json | ChainRefused]) -> list[Json]:
-    results: list[Json] = []
-    for one in answers:
-        if isinstance(one, ChainRefused):
-            raise one
-        results.append(one)
-    return results

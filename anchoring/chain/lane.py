@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from anchoring.chain.abi import error_name
-from anchoring.chain.client import ChainClient, Json, octets, quantity
+from anchoring.chain.client import ChainClient, Json, Request, answered, octets, quantity
 from anchoring.chain.profile import ChainProfile
 from anchoring.chain.registries import Registries
 from anchoring.chain.signer import Fees, Signer, fees_for, terms_of
@@ -128,8 +128,7 @@ class Lane:
     async def _follow_up(self, sent: Sequence[SentCall]) -> list[SentCall]:
         """Those still under way. The nonce is read before the receipts: one that was used then, without any of our
         receipts after, was used by something else."""
-        used = await self._nonce()
-        receipts = await self._receipts([keccak256(raw) for one in sent for raw in one.attempts])
+        used, receipts = await self._receipts([keccak256(raw) for one in sent for raw in one.attempts])
         still: list[SentCall] = []
         for one in sent:
             found = [receipts[name] for raw in one.attempts if (name := keccak256(raw)) in receipts]
@@ -202,7 +201,7 @@ class Lane:
         new = 0
         refused: dict[bytes, str] = {}
         nonces = {one.nonce for one in sent}
-        nonce, fees = await self._nonce(), await suggested_fees(self._client)
+        nonce, fees = await self._offer()
         for one in waiting:
             gas = await self._simulate(one.call, refused)
             if gas is None:
@@ -278,32 +277,50 @@ class Lane:
 
     # Questions to the node
 
-    async def _nonce(self) -> int:
-        return quantity(await self._client.call("eth_getTransactionCount", self._signer.address, "latest"))
+    @property
+    def _nonce(self) -> Request:
+        return "eth_getTransactionCount", (self._signer.address, "latest")
+
+    async def _offer(self) -> tuple[int, Fees]:
+        """The account's next nonce by the newest block, and what to pay there."""
+        nonce, *market = await self._client.batch([self._nonce, *_MARKET])
+        return quantity(*answered([nonce])), _fees(market)
 
     async def _gas(self, call: Call) -> int:
         asked: dict[str, Json] = {"from": self._signer.address, "to": call.contract, "data": "0x" + call.data.hex()}
         return int(quantity(await self._client.call("eth_estimateGas", asked)) * GAS_MARGIN)
 
-    async def _receipts(self, transactions: Sequence[bytes]) -> Mapping[bytes, _Receipt]:
+    async def _receipts(self, transactions: Sequence[bytes]) -> tuple[int, Mapping[bytes, _Receipt]]:
+        """The account's nonce, asked for first, and the receipts that there are. Raises ChainRefused for one that the
+        node cannot tell ("indexing is in progress"): that is not the same as none."""
         asked = [("eth_getTransactionReceipt", ("0x" + one.hex(),)) for one in transactions]
-        answers = await self._client.batch(asked)
-        found: dict[bytes, _Receipt] = {}
-        for transaction, answer in zip(transactions, answers, strict=True):
-            if isinstance(answer, ChainRefused):
-                raise answer  # "indexing is in progress": not the same as "there is none"
-            if isinstance(answer, Mapping):
-                found[transaction] = _receipt(transaction, answer)
-        return found
+        nonce, *answers = answered(await self._client.batch([self._nonce, *asked]))
+        found = {
+            transaction: _receipt(transaction, answer)
+            for transaction, answer in zip(transactions, answers, strict=True)
+            if isinstance(answer, Mapping)
+        }
+        return quantity(nonce), found
+
+
+_MARKET: Final[tuple[Request, ...]] = (
+    ("eth_getBlockByNumber", ("latest", False)),
+    ("eth_maxPriorityFeePerGas", ()),
+)
 
 
 async def suggested_fees(client: ChainClient) -> Fees:
     """By the newest block's base fee and the node's word on tips. Raises ChainUnavailable, ChainRefused."""
-    block, tip = await client.batch([("eth_getBlockByNumber", ("latest", False)), ("eth_maxPriorityFeePerGas", ())])
-    if isinstance(block, ChainRefused) or not isinstance(block, Mapping):
+    return _fees(await client.batch(_MARKET))
+
+
+def _fees(market: Sequence[Json | ChainRefused]) -> Fees:
+    (block,) = answered(market[:1])
+    if not isinstance(block, Mapping):
         raise ChainUnavailable("the node does not tell its newest block")
-    base_fee = quantity(block.get("baseFeePerGas", "0x0"))
-    return fees_for(base_fee=base_fee, suggested_tip=0 if isinstance(tip, ChainRefused) else quantity(tip))
+    tip = market[1]  # a node that knows no such method wants no tip
+    suggested = 0 if isinstance(tip, ChainRefused) else quantity(tip)
+    return fees_for(base_fee=quantity(block.get("baseFeePerGas", "0x0")), suggested_tip=suggested)
 
 
 def _receipt(transaction: bytes, answer: Mapping[str, Json]) -> _Receipt:
