@@ -7,6 +7,7 @@ from gateway.consent.service import requester
 from gateway.consent.standing import Standings
 from gateway.errors import LimitError
 from gateway.identity.model import Caller
+from gateway.identity.service import Identity
 from gateway.ids import DecisionId, SubjectId
 
 CEILING = 100
@@ -15,7 +16,8 @@ CEILING = 100
 class AccessLog:
     """Others than the patient get an empty page, and no event."""
 
-    def __init__(self, *, audit: Audit, standings: Standings) -> None:
+    def __init__(self, *, identity: Identity, audit: Audit, standings: Standings) -> None:
+        self._identity = identity
         self._audit = audit
         self._standings = standings
 
@@ -34,5 +36,6 @@ class AccessLog:
         return await self._audit.event(subject, decision)
 
     async def _owns(self, caller: Caller, subject: SubjectId) -> bool:
-        standing = await self._standings.of(subject)
+        caller = await self._identity.current(caller)
+        standing = await self._standings.current(subject)
         return standing is not None and policy.owns(requester(caller), standing.epochs)

@@ -70,7 +70,7 @@ class Consents:
 
     async def draft(self, caller: Caller, consent: ConsentInput) -> Draft:
         """Typed data for the patient to sign, with a statement in plain words."""
-        standing = await self._own(caller, consent.subject)
+        standing = await self._own(caller, consent.subject, "GRANT")
         name = await self._grantee_name(consent.grantee)
         terms = rules.draft_terms(
             consent,
@@ -88,7 +88,7 @@ class Consents:
         """Returns when the consent is on chain and in force here. What already stands is success."""
         domain = self._standings.domain
         terms = rules.read_consent(typed_data, domain)
-        standing = await self._own(caller, terms.subject)
+        standing = await self._own(caller, terms.subject, "GRANT")
         full = rules.consent_typed_data(terms, domain)
         consent = ConsentId(eip712.digest(full))
         # 1. The patient's signature, verified here over what was understood.
@@ -142,7 +142,7 @@ class Consents:
     # ---- ending
 
     async def draft_revocation(self, caller: Caller, *, subject: SubjectId, consent: ConsentId) -> Draft:
-        await self._own(caller, subject)
+        await self._own(caller, subject, "REVOKE")
         row = await self._index.consent(consent)
         if row is None or row.subject != subject:
             raise DeniedError("no such consent of this subject")
@@ -153,7 +153,7 @@ class Consents:
         """In force when it returns, whatever the chain does."""
         subject, target = rules.read_revocation(typed_data, self._standings.domain)
         consent = ConsentId(target)
-        standing = await self._own(caller, subject)
+        standing = await self._own(caller, subject, "REVOKE")
         row = await self._index.consent(consent)
         if row is None or row.subject != subject:
             raise DeniedError("no such consent of this subject")
@@ -166,14 +166,14 @@ class Consents:
         return await self._changed(subject, consent, terms, standing.subject)
 
     async def draft_revocation_of_all(self, caller: Caller, *, subject: SubjectId) -> Draft:
-        standing = await self._own(caller, subject)
+        standing = await self._own(caller, subject, "REVOKE_ALL")
         full = rules.revoke_all_typed_data(subject, standing.epochs.epoch, self._standings.domain)
         return Draft(id=eip712.digest(full), typed_data=full)
 
     async def revoke_all(self, caller: Caller, *, typed_data: Mapping[str, Any], signature: bytes) -> RevokedAll:
         """Ends every permit of the epoch; denies stay. In force when it returns."""
         subject, epoch = rules.read_revoke_all(typed_data, self._standings.domain)
-        standing = await self._own(caller, subject)
+        standing = await self._own(caller, subject, "REVOKE_ALL")
         full = rules.revoke_all_typed_data(subject, epoch, self._standings.domain)
         await self._require_signature(standing.subject, eip712.digest(full), signature)
         if epoch not in (standing.epochs.epoch, standing.epochs.epoch - 1):
@@ -213,7 +213,8 @@ class Consents:
         self, caller: Caller, *, subject: SubjectId, first: int, after: str | None
     ) -> tuple[tuple[ConsentView, ...], bool, str | None]:
         """Newest first; the patient's alone, others get nothing."""
-        standing = await self._standings.of(subject)
+        caller = await self._identity.current(caller)
+        standing = await self._standings.current(subject)
         if standing is None or not policy.owns(requester(caller), standing.epochs):
             return (), False, None
         rows = list(reversed(await self._index.consents(subject)))
@@ -228,15 +229,25 @@ class Consents:
         return tuple(views), len(rows) > start + first, end
 
     async def get(self, caller: Caller, consent: ConsentId) -> ConsentView | None:
-        """The patient's, and the named grantee's."""
-        row = await self._index.consent(consent)
-        standing = None if row is None else await self._standings.of(SubjectId(row.subject))
-        if row is None or standing is None:
-            return None
-        view = await self._view(standing, row)
-        grantee = view.terms.scope.grantee
-        named = grantee == caller.actor.id or grantee in caller.organizations
-        return view if named or policy.owns(requester(caller), standing.epochs) else None
+        """The patient's, and the named grantee's. What a grantee is shown stands in the patient's log."""
+        for _ in range(TRIES):
+            row = await self._index.consent(consent)
+            standing = None if row is None else await self._standings.current(SubjectId(row.subject))
+            if row is None or standing is None:
+                return None
+            caller = await self._identity.current(caller)
+            view = await self._view(standing, row)
+            if policy.owns(requester(caller), standing.epochs):
+                return view
+            grantee = view.terms.scope.grantee
+            if grantee != caller.actor.id and grantee not in caller.organizations:
+                return None
+            self._standings.as_of()
+            event = self._event(caller, standing.subject.id, "SHOW_CONSENT", Outcome.PERMITTED, consent=consent)
+            guards = (*guards_of(caller), Guard(name=row.subject, version=standing.epochs.version))
+            if isinstance(await self._audit.append(event, guards=guards), Appended):
+                return view
+        raise UpstreamError("the consent keeps changing; try again")
 
     async def changes(self, caller: Caller, *, subject: SubjectId) -> AsyncIterator[ConsentView]:
         """Each change of the patient's consents, decided afresh; ends without an item for anybody else."""
@@ -250,7 +261,7 @@ class Consents:
                     return
                 kind, _, raw = payload.partition(b":")
                 row = await self._index.consent(raw) if kind == b"consent" and len(raw) == 32 else None
-                standing = await self._standings.of(subject)
+                standing = await self._standings.current(subject)
                 if row is not None and standing is not None and row.subject == subject:
                     yield await self._view(standing, row)
         finally:
@@ -258,14 +269,14 @@ class Consents:
 
     async def visible_patient(self, caller: Caller | None, subject: SubjectId) -> Subject | None:
         """The subject, for those whom some decision on it could permit something; for all others there is none."""
-        standing = None if caller is None else await self._standings.of(subject)
+        standing = None if caller is None else await self._standings.current(subject)
         if caller is None or standing is None:
             return None
         may = policy.may_concern(requester(caller), standing.grants, standing.epochs)
         return standing.subject if may else None
 
     async def _may_watch(self, caller: Caller, subject: SubjectId) -> bool:
-        standing = await self._standings.of(subject)
+        standing = await self._standings.current(subject)
         return standing is not None and policy.owns(requester(caller), standing.epochs)
 
     async def _view(self, standing: Standing, row: ConsentRow) -> ConsentView:
@@ -274,12 +285,36 @@ class Consents:
 
     # ---- shared steps
 
-    async def _own(self, caller: Caller, subject: SubjectId) -> Standing:
-        """The standing of the caller's own subject; for any other, and for none, the same refusal."""
+    async def _own(self, caller: Caller, subject: SubjectId, action: str) -> Standing:
+        """The standing of the caller's own subject; for any other, and for none, the same refusal, audited."""
         standing = await self._standings.of(subject)
         if standing is None or not policy.owns(requester(caller), standing.epochs):
-            raise DeniedError("not the caller's own subject")
+            known = None if standing is None else subject
+            event = self._event(caller, known, action, Outcome.DENIED, reason="not the caller's own subject")
+            await self._audit.append(event)
+            raise DeniedError(event.reason, decision_id=event.decision)
         return standing
+
+    def _event(
+        self,
+        caller: Caller,
+        subject: SubjectId | None,
+        action: str,
+        outcome: Outcome,
+        *,
+        consent: bytes = b"",
+        reason: str = "",
+    ) -> Event:
+        return Event(
+            decision=self._audit.new_decision(),
+            at=self._clock.now(),
+            actor=caller.actor.id,
+            outcome=outcome,
+            action=action,
+            subject=subject,
+            consents=(consent,) if consent else (),
+            reason=reason,
+        )
 
     async def _require_signature(self, subject: Subject, digest: bytes, signature: bytes) -> None:
         if not await self._identity.signed_by(subject.controller, digest, signature):
@@ -305,16 +340,8 @@ class Consents:
     ) -> None:
         """Rows and audit entry in one transaction. Ending a consent stands on no guard: nothing may hinder it."""
         for _ in range(TRIES):
-            event = Event(
-                decision=self._audit.new_decision(),
-                at=self._clock.now(),
-                actor=caller.actor.id,
-                outcome=Outcome.PERMITTED,
-                action=action,
-                subject=subject,
-                consents=(consent,) if consent else (),
-            )
-            guards = [Guard(name=name, version=version) for name, version in caller.guards] if guarded else []
+            event = self._event(caller, subject, action, Outcome.PERMITTED, consent=consent)
+            guards = guards_of(caller) if guarded else ()
             answer = await self._audit.append(event, guards=guards, rows=rows)
             if isinstance(answer, Appended | Taken):
                 return  # taken: the very same stands already, written whole by an earlier try
@@ -341,6 +368,11 @@ def requester(caller: Caller) -> Requester:
     )
 
 
+def guards_of(caller: Caller) -> tuple[Guard, ...]:
+    """What the ledger compares of the caller."""
+    return tuple(Guard(name=name, version=version) for name, version in caller.guards)
+
+
 def topic(subject: bytes) -> str:
     """The bus topic of a subject: a random name, nothing of a patient."""
     return "subject:" + subject.hex()
@@ -349,4 +381,8 @@ def topic(subject: bytes) -> str:
 def subject_of_topic(text: str) -> bytes | None:
     """The subject of a bus topic; None for a topic of another kind."""
     kind, _, name = text.partition(":")
-    return bytes.fromhex(name) if kind == "subject" and len(name) == 64 else None
+    try:
+        subject = bytes.fromhex(name) if kind == "subject" and len(name) == 64 else b""
+    except ValueError:  # whoever can write into redis chose this topic
+        return None
+    return subject if len(subject) == 32 else None

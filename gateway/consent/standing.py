@@ -13,7 +13,7 @@ from typing import Any
 from gateway import eip712, jsontext
 from gateway.consent import rules, state
 from gateway.consent.model import AsOf, ConsentStatus, ConsentView, Epochs, Grant, SealedDeny, Terms
-from gateway.errors import IntegrityError, StaleError, UpstreamError
+from gateway.errors import CallerError, IntegrityError, StaleError, UpstreamError
 from gateway.identity.model import Subject
 from gateway.identity.state import controllers, fold_subject
 from gateway.ids import ConsentId, SubjectId
@@ -40,7 +40,8 @@ class Freshness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Everything about one subject that a decision needs. `settles_at`: block from which more is confirmed."""
+    """Everything about one subject that a decision needs. `settles_at`: block from which more is confirmed. `whole`
+    False: a consent could not be fetched just now, so what is denied for its sake must be asked for again."""
 
     subject: Subject
     epochs: Epochs
@@ -49,6 +50,7 @@ class Standing:
     transactions: Mapping[bytes, bytes]
     order: tuple[ConsentId, ...]
     settles_at: int | None
+    whole: bool
 
 
 class Standings:
@@ -62,6 +64,7 @@ class Standings:
         self._freshness = freshness
         self._held: OrderedDict[bytes, Standing] = OrderedDict()
         self._terms: OrderedDict[bytes, Terms] = OrderedDict()
+        self._loading: dict[bytes, object] = {}
         self.domain = eip712.domain(chain_id=chain.facts.chain_id, contract=chain.facts.consent_registry)
 
     def as_of(self) -> AsOf:
@@ -92,8 +95,17 @@ class Standings:
         """None: no such subject. Stale, and not kept, when the chain cannot be asked."""
         return self.held(subject) or await self._load(subject)
 
+    async def current(self, subject: SubjectId) -> Standing | None:
+        """As `of`, and of this very moment: for answers that no guard of the ledger stands behind."""
+        found = self.held(subject)
+        if found is not None and (await self._index.versions_of((subject,)))[subject] != found.epochs.version:
+            self.forget(subject)
+        return await self.of(subject)
+
     def forget(self, subject: bytes) -> None:
+        """Drops what is kept; what is being loaded at this moment is not kept either."""
         self._held.pop(subject, None)
+        self._loading.pop(subject, None)
 
     async def compare(self) -> None:
         """Compares every kept subject with the chain, one call for each 256; what differs is dropped."""
@@ -106,6 +118,21 @@ class Standings:
                     self.forget(subject)
 
     async def _load(self, subject: SubjectId) -> Standing | None:
+        load = self._loading.setdefault(subject, object())
+        try:
+            standing = await self._gather(subject)
+            # Forgotten meanwhile: this may be of before the change, and a denial has no guard that would tell.
+            latest = self._loading.get(subject) is load
+        finally:
+            if self._loading.get(subject) is load:
+                del self._loading[subject]
+        if standing is not None and latest and standing.whole and not standing.epochs.stale:
+            self._held[subject] = standing
+            if len(self._held) > HELD:
+                self._held.popitem(last=False)
+        return standing
+
+    async def _gather(self, subject: SubjectId) -> Standing | None:
         version = (await self._index.versions_of((subject,)))[subject]
         identity_events = await self._index.events(subject, contract="IdentityRegistry")
         found = fold_subject(subject, identity_events, self._confirmed)
@@ -113,15 +140,16 @@ class Standings:
             return None
         consent_events = await self._index.events(subject, contract="ConsentRegistry")
         rows = await self._index.consents(subject)
+        terms, whole = await self._open(rows, controllers(subject, identity_events))
         folded = state.fold(
             subject,
             consent_events=consent_events,
             identity_events=identity_events,
             narrowings=await self._index.narrowings(subject),
-            terms=await self._open(rows, controllers(subject, identity_events)),
+            terms=terms,
             confirmed=self._confirmed,
         )
-        standing = Standing(
+        return Standing(
             subject=found,
             epochs=Epochs(
                 subject=subject,
@@ -137,12 +165,8 @@ class Standings:
             transactions=folded.transactions,
             order=tuple(ConsentId(row.consent) for row in rows),
             settles_at=self._settling([*consent_events, *identity_events]),
+            whole=whole,
         )
-        if not standing.epochs.stale:
-            self._held[subject] = standing
-            if len(self._held) > HELD:
-                self._held.popitem(last=False)
-        return standing
 
     async def _adds_up(self, subject: SubjectId, folded: state.ConsentState) -> bool:
         """Whether the indexed events are all that the chain has. A chain out of reach cannot say so: they are not."""
@@ -152,19 +176,20 @@ class Standings:
             return False
         return (epoch, seq) == (folded.epoch, folded.seq)
 
-    async def _open(self, rows: Sequence[ConsentRow], signers: frozenset[bytes]) -> dict[bytes, Terms]:
-        """The terms of each consent. A block that is missing or wrong leaves its consent unopened: a permit then
-        permits nothing, and a deny denies to all but the patient."""
-        fresh = [row for row in rows if row.consent not in self._terms]
+    async def _open(self, rows: Sequence[ConsentRow], signers: frozenset[bytes]) -> tuple[dict[bytes, Terms], bool]:
+        """The terms of each consent, and whether all could be fetched. A block that is missing or wrong leaves its
+        consent unopened: a permit then permits nothing, and a deny denies to all but the patient."""
+        found = {row.consent: self._terms[row.consent] for row in rows if row.consent in self._terms}
+        fresh = [row for row in rows if row.consent not in found]
         opened = await asyncio.gather(*(self._open_one(row, signers) for row in fresh), return_exceptions=True)
         for row, terms in zip(fresh, opened, strict=True):
             if isinstance(terms, Terms):
-                self._terms[row.consent] = terms
+                found[row.consent] = self._terms[row.consent] = terms
                 if len(self._terms) > HELD:
                     self._terms.popitem(last=False)
-            elif not isinstance(terms, IntegrityError | UpstreamError):
+            elif not isinstance(terms, IntegrityError | UpstreamError | CallerError):
                 raise terms
-        return {row.consent: self._terms[row.consent] for row in rows if row.consent in self._terms}
+        return found, not any(isinstance(terms, UpstreamError) for terms in opened)
 
     async def _open_one(self, row: ConsentRow, signers: frozenset[bytes]) -> Terms:
         """Terms whose digest is the consent's, signed by a key that is or was the subject's controller."""

@@ -35,6 +35,7 @@ class Callers:
         self._registrars = registrars
         self._callers: OrderedDict[bytes, tuple[Caller, int, int]] = OrderedDict()
         self._actors: OrderedDict[bytes, Actor] = OrderedDict()
+        self._forgotten = 0
 
     async def caller(self, token: str | None) -> Caller | None:
         """The caller behind an access token; None when there is none, or it is unknown or expired."""
@@ -48,9 +49,12 @@ class Callers:
         session = await self._index.session(digest, now=now)
         if session is None:
             return None
+        forgotten = self._forgotten
         found = await self._load_caller(ActorId(session.actor), now)
-        if found is None:
+        if found is None or not signed_in_by(found[0].actor.key, token):
             return None
+        if forgotten != self._forgotten:
+            return found[0]  # something moved while this was loaded: good for its guards, not to be kept
         self._callers[digest] = (found[0], session.expires_at, found[1])
         if len(self._callers) > HELD:
             self._callers.popitem(last=False)
@@ -80,6 +84,7 @@ class Callers:
 
     def forget(self, name: bytes) -> None:
         """Drops what is cached of an actor. An organization's change bumps its members' names too."""
+        self._forgotten += 1
         self._actors.pop(name, None)
         for digest in [
             digest
@@ -88,12 +93,21 @@ class Callers:
         ]:
             del self._callers[digest]
 
+    async def current(self, caller: Caller) -> Caller:
+        """The caller if its guards hold at this moment, else as it stands now. Raises as `refreshed`."""
+        versions = await self._index.versions_of([name for name, _ in caller.guards])
+        if all(versions[name] == version for name, version in caller.guards):
+            return caller
+        return await self.refreshed(caller)
+
     async def refreshed(self, caller: Caller) -> Caller:
-        """The same caller as it stands now, after a guard was found stale. UnauthenticatedError when it is gone."""
-        self.forget(caller.actor.id)
+        """The same caller as it stands now, after a guard was found stale. UnauthenticatedError when it is gone, or
+        its key is another: a session ends with the key that opened it."""
+        for name in (caller.actor.id, *caller.organizations):
+            self.forget(name)
         found = await self._load_caller(caller.actor.id, int(self._clock.now()))
-        if found is None:
-            raise UnauthenticatedError("this actor is no longer registered")
+        if found is None or found[0].actor.key != caller.actor.key:
+            raise UnauthenticatedError("this actor is no longer registered under this key")
         return found[0]
 
     async def actor(self, actor: ActorId) -> Actor | None:
@@ -102,6 +116,7 @@ class Callers:
 
     async def _load_actor(self, actor: ActorId) -> Actor | None:
         # The version is read before the events: a change in between makes the guard fail, never the reverse.
+        forgotten = self._forgotten
         version = (await self._index.versions_of((actor,)))[actor]
         events = await self._index.events(actor, contract=CONTRACT)
         found = state.fold_actor(actor, events, self.confirmed)
@@ -117,7 +132,7 @@ class Callers:
             epoch=found.epoch,
             version=version,
         )
-        if found.settled:
+        if found.settled and forgotten == self._forgotten:
             self._actors[actor] = loaded
             if len(self._actors) > HELD:
                 self._actors.popitem(last=False)
@@ -136,6 +151,20 @@ class Callers:
 
     def confirmed(self, event: EventRow) -> bool:
         return self._chain.head().number - event.block_number >= self._chain.facts.confirmations
+
+
+def token_for(key: bytes, secret: bytes) -> str:
+    """An access token: 32 random bytes, and which key signed in, so that it is worth nothing once the key is another.
+    What is kept of a token covers both."""
+    return secret.hex() + _mark(key)
+
+
+def signed_in_by(key: bytes, token: str) -> bool:
+    return token.endswith(_mark(key))
+
+
+def _mark(key: bytes) -> str:
+    return hashlib.sha256(b"consentry/session-key" + key).hexdigest()[:16]
 
 
 def digest_of(token: str) -> bytes:

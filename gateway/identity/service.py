@@ -15,7 +15,7 @@ from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event, moment
 from gateway.errors import CallerError, ConflictError, DeniedError, UnauthenticatedError, UpstreamError
 from gateway.identity import rules, state
-from gateway.identity.callers import CONTRACT, Callers, digest_of
+from gateway.identity.callers import CONTRACT, Callers, digest_of, token_for
 from gateway.identity.model import Actor, Caller, Challenge, Draft, Role, Session, Subject, to_bits
 from gateway.ids import ActorId, SubjectId
 from gateway.ports.chain import Calls, Chain, Landed, Reverted
@@ -27,6 +27,7 @@ from gateway.ports.rows import CallRow, ChallengeRow, Guard, Row, SessionRow
 
 CHALLENGE_SECONDS = 300
 LONGEST_NAME = 200
+LONGEST_SIGNATURE = 16_384
 TRIES = 5
 LANDING_SECONDS = 30.0
 T = TypeVar("T")
@@ -93,11 +94,8 @@ class Identity:
     async def sign_in(self, *, message: str, signature: bytes) -> Session:
         """Raises UnauthenticatedError for whatever does not hold: form, signature, nonce, expiry, unknown actor."""
         address, nonce = rules.read_sign_in(message)
-        digest = eip712.personal_digest(message)
-        if eip712.recover(digest, signature) != address:
-            plain_wallet = len(signature) == 65
-            if plain_wallet or not await self._chain.valid_signature(address, digest, signature):
-                raise UnauthenticatedError("the signature is not of this address", field=("signature",))
+        if not await self.signed_by(address, eip712.personal_digest(message), signature):
+            raise UnauthenticatedError("the signature is not of this address", field=("signature",))
         now = self._clock.now()
         if not await self._index.spend_challenge(nonce, message_digest=_sha256(message.encode()), now=int(now)):
             raise UnauthenticatedError(
@@ -107,7 +105,7 @@ class Identity:
         actor = None if found is None else await self.actor(ActorId(found))
         if actor is None or actor.key != address:
             raise UnauthenticatedError("this address is of no registered actor", field=("message",))
-        token = self._entropy.bytes(32).hex()
+        token = token_for(actor.key, self._entropy.bytes(32))
         expires = int(now) + self._terms.session_seconds
         await self._index.apply((SessionRow(token_digest=digest_of(token), actor=actor.id, expires_at=expires),))
         return Session(access_token=token, expires_at=moment(expires * 1000), actor=actor)
@@ -119,6 +117,10 @@ class Identity:
     async def refreshed(self, caller: Caller) -> Caller:
         """The same caller as it stands now, after a guard was found stale. UnauthenticatedError when it is gone."""
         return await self._callers.refreshed(caller)
+
+    async def current(self, caller: Caller) -> Caller:
+        """The caller as of this very moment: for answers that no guard of the ledger stands behind."""
+        return await self._callers.current(caller)
 
     def forget(self, name: bytes) -> None:
         """Drops what is cached of an actor or of an organization's members."""
@@ -273,10 +275,8 @@ class Identity:
         """The contract's verdict on a signature, taken here for a plain wallet and from the registry for the rest."""
         if len(signer) == 20 and eip712.recover(digest, signature) == signer:
             return True
-        if len(signer) == 20 and len(signature) == 65 and signature[64] in (27, 28):
-            # A contract wallet may take 65 bytes too; an account without code answers no.
-            return await self._chain.valid_signature(signer, digest, signature)
-        if len(signature) > 16_384:
+        # A contract wallet may take 65 octets too; an account without code answers no.
+        if len(signature) > LONGEST_SIGNATURE:
             return False
         return await self._chain.valid_signature(signer, digest, signature)
 

@@ -335,7 +335,7 @@ async def _open(settings: Settings, closing: AsyncExitStack) -> Gateway:
         identity=identity,
         consents=consents,
         records=Records(reading=reading, writing=writing),
-        audit=AccessLog(audit=audit, standings=standings),
+        audit=AccessLog(identity=identity, audit=audit, standings=standings),
         standings=standings,
         blocks=blocks,
         bus=bus,
