@@ -68,32 +68,31 @@ def make_world(served: Served) -> Iterator[World]:
             anchor=said["contracts"]["anchor"].lower(),
             gateway=octets(said["gateway"]),
         )
-        with open_http(said["rpc"]) as rpc:
-            cast = assemble(gateway, deployment, registrar_key=served.registrar_key)
-            bundle = max(load_shipped(), key=lambda one: len(one.resources))
-            with Stages(Console(file=io.StringIO())) as stages:
-                journey = Journey(
-                    gateway=gateway,
-                    chain=Chain(said["rpc"], rpc),
-                    deployment=deployment,
-                    cast=cast,
-                    bundle=bundle,
-                    tally=Tally(bundle=bundle.name, resources=len(bundle.resources)),
-                    stages=stages,
-                )
-                patient = enrol(journey)
-                stored = import_bundle(journey, patient)
-                grant(journey, patient)
-                yield World(
-                    gateway=gateway,
-                    deployment=deployment,
-                    cast=cast,
-                    chain=journey.chain,
-                    stages=stages,
-                    patient=patient,
-                    ids=tuple(one.id for one in stored),
-                    token=cast.clinician.token,
-                )
+        cast = assemble(gateway, deployment, registrar_key=served.registrar_key)
+        bundle = max(load_shipped(), key=lambda one: len(one.resources))
+        with Stages(Console(file=io.StringIO())) as stages:
+            journey = Journey(
+                gateway=gateway,
+                chain=Chain(said["rpc"]),
+                deployment=deployment,
+                cast=cast,
+                bundle=bundle,
+                tally=Tally(bundle=bundle.name, resources=len(bundle.resources)),
+                stages=stages,
+            )
+            patient = enrol(journey)
+            stored = import_bundle(journey, patient)
+            grant(journey, patient)
+            yield World(
+                gateway=gateway,
+                deployment=deployment,
+                cast=cast,
+                chain=journey.chain,
+                stages=stages,
+                patient=patient,
+                ids=tuple(one.id for one in stored),
+                token=cast.clinician.token,
+            )
 
 
 def read_bodies(world: World) -> list[str]:
