@@ -230,6 +230,9 @@ class ChainParts:
         """What keeps a part from its work, for the operator's log."""
         named = {"follower": self.follower.trouble, "worker": self.worker.trouble}
         named |= {f"lane {lane.name}": lane.trouble for lane in self.lanes}
+        named |= {
+            task.get_name(): f"ended ({_ending(task)}): restart the gateway" for task in self._tasks if task.done()
+        }
         return {name: trouble for name, trouble in named.items() if trouble}
 
 
@@ -375,6 +378,11 @@ class Manifests:
             return str(await self._blocks.put_content((manifest,)))
         except ConsentryError as error:
             raise StoreUnavailable("the block store does not answer") from error
+
+
+def _ending(task: "asyncio.Task[None]") -> str:
+    error = None if task.cancelled() else task.exception()
+    return "cancelled" if task.cancelled() else type(error).__name__
 
 
 def bump(connection: Connection, names: Sequence[bytes]) -> None:
