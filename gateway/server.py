@@ -9,6 +9,7 @@ import gc
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -66,6 +67,7 @@ async def run_server(settings: Settings, *, announce: Say) -> None:
     configure_logging(settings.log_level)
     sys.setrecursionlimit(RECURSION)
     os.umask(0o077)
+    settings = settings.model_copy(update={"port": _free_port(settings.host, settings.port)})
     gateway = await open_gateway(settings)
     try:
         server = Server(
@@ -256,9 +258,13 @@ def _wait_for(base: str, process: "subprocess.Popen[bytes]", log: Path) -> dict[
     raise UpstreamError("the gateway did not start in time")
 
 
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _free_port(host: str = "127.0.0.1", port: int = 0) -> int:
+    """The port, or any that is free for 0: chosen before anything is opened, because sign-in messages name it.
+    SettingsError where it cannot be listened on."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise SettingsError(f"CONSENTRY_PORT: {host}:{port} cannot be listened on ({error.strerror})") from error

@@ -4,6 +4,7 @@ A value that is wrong, or a `CONSENTRY_*` name that does not exist, stops the st
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -105,6 +106,20 @@ class Settings(BaseSettings):
             raise ValueError("must begin with http:// or https://")
         return value.rstrip("/")
 
+    @field_validator("database_url", "keystore_url")
+    @classmethod
+    def _database(cls, value: str) -> str:
+        if value and not value.startswith(("postgresql+psycopg://", "sqlite:///")):
+            raise ValueError("must begin with postgresql+psycopg:// or sqlite:///")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return value
+
     @model_validator(mode="after")
     def _separate(self) -> "Settings":
         if self.keystore_url and self.keystore_url == self.database_url and self.keystore_url.startswith("sqlite"):
@@ -135,6 +150,9 @@ def load(**overrides: object) -> Settings:
         suffix = name.removeprefix(PREFIX)
         if name.startswith(PREFIX) and suffix not in known and not suffix.startswith("EMBEDDED_CHAIN_KILL_"):
             raise SettingsError(f"{name} is no setting; see `consentry settings`")
+    file = os.environ.get(PREFIX + "CONFIG")
+    if file and not Path(file).is_file():
+        raise SettingsError(f"{PREFIX}CONFIG: there is no file {file}")
     given = {name: value for name, value in overrides.items() if value is not None}
     if "redis_url" not in given and PREFIX + "REDIS_URL" not in os.environ and os.environ.get("REDIS_URL"):
         given["redis_url"] = os.environ["REDIS_URL"]
@@ -144,4 +162,7 @@ def load(**overrides: object) -> Settings:
         faults = [f"{PREFIX}{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
         raise SettingsError("; ".join(faults)) from None
     except (OSError, ValueError) as error:
-        raise SettingsError(f"the settings cannot be read ({type(error).__name__})") from None
+        # pydantic-settings names the field of a list that is no JSON, and nothing of its value.
+        named = re.search(r'field "([a-z_]+)"', str(error))
+        what = f"{PREFIX}{named[1].upper()}: not JSON" if named else f"{PREFIX}CONFIG: not TOML"
+        raise SettingsError(f"{what} ({type(error).__name__})") from None

@@ -1,7 +1,9 @@
 """Starting: what a first start makes and says; what is wrong stops it by name, with an exit code."""
 
+import re
 import socket
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 
 from gateway.demo.wallet import Wallet
 from tests.journeys import documents
-from tests.journeys.gateway_process import GatewayProcess, run_command
+from tests.journeys.gateway_process import COMMAND, REPOSITORY, GatewayProcess, run_command, variables
 from tests.journeys.people import Door, sign_in
 from tests.journeys.sites import Servers
 from tests.servers.anvil import running_anvil
@@ -29,7 +31,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
 
 def refused(settings: dict[str, str], *words: str) -> str:
     """What a command says that must not start."""
-    code, said = run_command(*(words or ("serve", "--port", "0")), settings=settings)
+    code, said = run_command(*(words or ("serve",)), settings={"PORT": "0", **settings})
     assert code not in (0, -9, -15), said
     assert "Traceback" not in said
     return said
@@ -146,6 +148,26 @@ def test_a_lost_passphrase_is_named(tmp_path: Path) -> None:
     gateway.stop()
 
 
+def test_any_free_port_is_taken_for_0(tmp_path: Path) -> None:
+    gateway = GatewayProcess(tmp_path, {})
+    gateway.start()
+    gateway.stop()
+    with subprocess.Popen(
+        [*COMMAND, "serve", "--port", "0"],
+        env=variables({"DATA_DIR": str(gateway.data)}),
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        base = next(match[1] for line in process.stdout if (match := re.search(r"GraphQL at (http\S+)/graphql", line)))
+        assert not base.endswith(":0")
+        assert sign_in(Door(base), Wallet.of_hex(gateway.registrar_key)).name == "Registrar"
+        process.terminate()
+        assert process.wait(40) == 0
+
+
 def test_help_explains_every_command() -> None:
     code, said = run_command("--help", settings={})
     assert code == 0
@@ -154,38 +176,53 @@ def test_help_explains_every_command() -> None:
 
 
 @pytest.mark.services
-class TestOnAnotherChain:
-    def test_a_chain_without_the_contracts_is_refused(self, servers: Servers, tmp_path: Path) -> None:
-        said = refused(servers.settings() | {"DATA_DIR": str(tmp_path / "data")})
-        assert "consentry deploy" in said
+def test_a_chain_without_the_contracts_is_refused(servers: Servers, tmp_path: Path) -> None:
+    said = refused(servers.settings() | {"DATA_DIR": str(tmp_path / "data")})
+    assert "consentry deploy" in said
 
-    def test_another_chain_than_last_time_is_refused(self, servers: Servers, tmp_path: Path) -> None:
-        gateway = GatewayProcess(tmp_path, servers.settings())
-        assert run_command("deploy", "--fund", settings=gateway.settings)[0] == 0
+
+@pytest.mark.services
+def test_another_chain_than_last_time_is_refused(servers: Servers, tmp_path: Path) -> None:
+    gateway = GatewayProcess(tmp_path, servers.settings())
+    assert run_command("deploy", "--fund", settings=gateway.settings)[0] == 0
+    gateway.start()
+    gateway.stop()
+    with running_anvil() as other:
+        said = refused(gateway.settings | {"CHAIN_URL": other.url, "PORT": "0"})
+    assert "chain" in said
+    gateway.start()
+    gateway.stop()
+
+
+@pytest.mark.services
+def test_a_second_deployment_keeps_the_first(servers: Servers, tmp_path: Path) -> None:
+    settings = servers.settings() | {"DATA_DIR": str(tmp_path / "data")}
+    said = [run_command("deploy", "--fund", settings=settings) for _ in range(2)]
+    assert [code for code, _ in said] == [0, 0]
+    assert said[0][1].splitlines()[-4:] == said[1][1].splitlines()[-4:]
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(
+    ("name", "words"), [("CHAIN_URL", "chain"), ("IPFS_URL", "IPFS"), ("DATABASE_URL", "database")]
+)
+def test_a_part_that_is_down_is_named(servers: Servers, tmp_path: Path, name: str, words: str) -> None:
+    gateway = GatewayProcess(tmp_path, servers.settings())
+    assert run_command("deploy", "--fund", settings=gateway.settings)[0] == 0
+    nobody = f"127.0.0.1:{free_port()}"
+    url = f"postgresql+psycopg://consentry@{nobody}/x" if name == "DATABASE_URL" else f"http://{nobody}"
+    assert words in refused(gateway.settings | {name: url})
+
+
+@pytest.mark.services
+def test_redis_that_is_down_is_told_by_readiness_and_hinders_no_start(servers: Servers, tmp_path: Path) -> None:
+    settings = servers.settings() | {"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
+    gateway = GatewayProcess(tmp_path, settings)
+    assert run_command("deploy", "--fund", settings=gateway.settings)[0] == 0
+    try:
         gateway.start()
+        status, said = gateway.ready()
+        assert (status, said["parts"]["bus"]) == (503, "UNAVAILABLE")
+        assert sign_in(Door(gateway.base), Wallet.of_hex(gateway.registrar_key)).name == "Registrar"
+    finally:
         gateway.stop()
-        with running_anvil() as other:
-            said = refused(gateway.settings | {"CHAIN_URL": other.url, "PORT": "0"})
-        assert "chain" in said
-        gateway.start()
-        gateway.stop()
-
-    def test_a_second_deployment_keeps_the_first(self, servers: Servers, tmp_path: Path) -> None:
-        settings = servers.settings() | {"DATA_DIR": str(tmp_path / "data")}
-        said = [run_command("deploy", "--fund", settings=settings) for _ in range(2)]
-        assert [code for code, _ in said] == [0, 0]
-        assert said[0][1].splitlines()[-4:] == said[1][1].splitlines()[-4:]
-
-    @pytest.mark.parametrize("name", ["CHAIN_URL", "IPFS_URL", "DATABASE_URL", "REDIS_URL"])
-    def test_a_part_that_is_down_is_named(self, servers: Servers, tmp_path: Path, name: str) -> None:
-        gateway = GatewayProcess(tmp_path, servers.settings())
-        assert run_command("deploy", "--fund", settings=gateway.settings)[0] == 0
-        nobody = f"127.0.0.1:{free_port()}"
-        urls = {
-            "CHAIN_URL": f"http://{nobody}",
-            "IPFS_URL": f"http://{nobody}",
-            "DATABASE_URL": f"postgresql+psycopg://consentry@{nobody}/consentry",
-            "REDIS_URL": f"redis://{nobody}/0",
-        }
-        said = refused(gateway.settings | {name: urls[name], "PORT": "0"})
-        assert f"CONSENTRY_{name}" in said
