@@ -177,6 +177,9 @@ def _use(config: Path | None) -> None:
 def _run(work: Callable[[], Awaitable[T]]) -> T:
     import uvloop
 
+    # Whatever a command makes is its owner's alone: SQLite and the block store take the process's mask.
+    os.umask(0o077)
+
     async def wrapped() -> T:
         return await work()
 

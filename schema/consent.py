@@ -14,7 +14,7 @@ from schema.context import Info, RequestContext
 from schema.drafts import Draft, SignedInput, to_draft, typed_data_of
 from schema.errors import Refusal
 from schema.gates import actor_of, cursor, given, or_empty, outcome, page_size, record_of, subject_of
-from schema.identity import Actor, Patient, known_actor, to_patient
+from schema.identity import Actor, Patient, known_actor, nameless_actor, to_patient
 from schema.relay import Node, PageInfo
 from schema.scalars import Hex, parse_instant
 
@@ -80,7 +80,9 @@ class Consent(Node):
 
     @strawberry.field
     async def grantee(self, info: Info) -> Actor:
-        return _anyone() if self.granted_to == ANYONE else await known_actor(info.context, self.granted_to)
+        # The zero name, which no actor can have, is anyone's.
+        anyone = self.granted_to == ANYONE
+        return nameless_actor(ActorId(ANYONE)) if anyone else await known_actor(info.context, self.granted_to)
 
 
 @strawberry.type
@@ -97,18 +99,6 @@ class ConsentConnection:
 
 ConsentResult = Annotated[Consent | Refusal, strawberry.union("ConsentResult")]
 RevokeAllResult = Annotated[RevokedAll | Refusal, strawberry.union("RevokeAllResult")]
-
-
-def _anyone() -> Actor:
-    """The grantee of a consent that names nobody: the zero name, which no actor can have."""
-    return Actor(
-        id=strawberry.ID(to_global("Actor", ANYONE)),
-        name_on_chain=ActorId(ANYONE),
-        key=bytes(20),
-        actor=Hex(ANYONE),
-        roles=[],
-        name=None,
-    )
 
 
 def to_consent(view: model.ConsentView) -> Consent:

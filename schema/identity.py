@@ -8,7 +8,6 @@ import strawberry
 from eth_utils.crypto import keccak
 
 from gateway.consent.model import Purpose
-from gateway.errors import IntegrityError
 from gateway.identity import model
 from gateway.identity.model import Role
 from gateway.ids import ActorId, SubjectId, to_global
@@ -62,11 +61,22 @@ def to_actor(actor: model.Actor) -> Actor:
 
 
 async def known_actor(context: RequestContext, actor: ActorId) -> Actor:
-    """Of an id that verified facts name. Raises IntegrityError where nobody has that name."""
+    """Of an id that verified facts name. Who was removed since, or is not confirmed, has that id and nothing else: what
+    they wrote outlives them."""
     found = await context.actors.get(actor)
-    if found is None:
-        raise IntegrityError("verified facts name an actor that the index does not have")
-    return to_actor(found)
+    return nameless_actor(actor) if found is None else to_actor(found)
+
+
+def nameless_actor(actor: ActorId) -> Actor:
+    """An id without roles, name or key."""
+    return Actor(
+        id=strawberry.ID(to_global("Actor", actor)),
+        name_on_chain=actor,
+        key=bytes(ADDRESS_OCTETS),
+        actor=Hex(actor),
+        roles=[],
+        name=None,
+    )
 
 
 @strawberry.type(description="A patient: a random name, and what the asker may see behind it.")

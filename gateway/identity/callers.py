@@ -7,7 +7,7 @@ reverse.
 import hashlib
 from collections import OrderedDict
 
-from gateway.errors import UnauthenticatedError
+from gateway.errors import BlockMissingError, IntegrityError, UnauthenticatedError
 from gateway.identity import state
 from gateway.identity.model import Actor, Caller, Role
 from gateway.ids import ActorId
@@ -122,7 +122,7 @@ class Callers:
         found = state.fold_actor(actor, events, self.confirmed)
         if found is None:
             return None
-        name = await self._documents.profile_name(actor, found.profile) if any(found.profile) else None
+        name = await self._name_of(actor, found.profile) if any(found.profile) else None
         loaded = Actor(
             id=actor,
             key=found.key,
@@ -137,6 +137,13 @@ class Callers:
             if len(self._actors) > HELD:
                 self._actors.popitem(last=False)
         return loaded
+
+    async def _name_of(self, actor: ActorId, profile: bytes) -> str | None:
+        """An actor may name any profile on chain: one that is not there, or not theirs, hinders nobody."""
+        try:
+            return await self._documents.profile_name(actor, profile)
+        except (IntegrityError, BlockMissingError):
+            return None
 
     async def organizations(self, actor: ActorId) -> tuple[Actor, ...]:
         """Those that the actor is a member of now."""

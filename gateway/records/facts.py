@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 LATEST = datetime.max.replace(tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,11 @@ class Span:
 
     start: datetime
     end: datetime
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """Seconds since 1970, also before it."""
+        return (self.start - _EPOCH).total_seconds(), (self.end - _EPOCH).total_seconds()
 
     @staticmethod
     def around(spans: Iterable["Span"]) -> "Span | None":

@@ -3,25 +3,28 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from gateway import jsontext
 from gateway.consent import policy
 from gateway.consent.model import Purpose
 from gateway.crypto import envelope
 from gateway.crypto.model import RecordFacts
-from gateway.errors import CallerError
+from gateway.errors import CallerError, ConflictError
 from gateway.identity.model import Role
-from gateway.ids import RecordId, SubjectId
+from gateway.ids import ActorId, RecordId, SubjectId
+from gateway.ports.anchors import AnchorState
+from gateway.ports.clock import Entropy
 from gateway.ports.rows import RecordRow, TicketRow
 from gateway.records import fhir
 from gateway.records.facts import ResourceFacts
+from gateway.records.model import StoredRecord
 from gateway.records.opening import Found
 from gateway.records.rules import UNCLASSIFIED
+from gateway.storage.model import Cid, Codec
 
 MOST_LABELS = 32
+_PENDING = AnchorState(status="PENDING", proof=None)
 _LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +127,62 @@ def labels_of(one: ValidResource, target: Target, ruled: frozenset[str], *, owne
     return tuple(sorted(found | frozenset(target.given or ()) | (before or frozenset())))
 
 
-def seconds_of(moment: datetime) -> float:
-    """Seconds since 1970, also before it."""
-    return (moment - _EPOCH).total_seconds()
+def draft_facts(
+    one: ValidResource,
+    target: Target,
+    *,
+    author: ActorId,
+    idempotency: bytes,
+    now: int,
+    labels: tuple[str, ...],
+    entropy: Entropy,
+) -> RecordFacts:
+    """What a decision will stand on, and what will be sealed. `now`: milliseconds since 1970."""
+    before = None if target.previous is None else target.previous.known.facts
+    content_salt, octets_salt = entropy.bytes(32), entropy.bytes(32)
+    return RecordFacts(
+        salt=entropy.bytes(32),
+        subject=target.subject,
+        author=author,
+        recorded_at=now,
+        resource_type=one.facts.resource_type,
+        contained_types=tuple(sorted(one.facts.contained_types)),
+        labels=labels,
+        given_labels=target.given if target.given is not None else before.given_labels if before else (),
+        codes=one.facts.codes,
+        mentioned=one.facts.mentioned,
+        period=None if one.facts.period is None else one.facts.period.seconds,
+        inline={part.pointer: tuple(sorted(part.labels)) for part in one.facts.parts},
+        subject_references=one.facts.subject_references,
+        previous=b"" if target.row is None else target.row.digest,
+        idempotency=idempotency,
+        content_salt=content_salt,
+        content_commitment=envelope.commit_content(content_salt, canonical_of(one)),
+        octets_salt=octets_salt,
+        octets_commitment=envelope.commit_octets(octets_salt, one.octets),
+        content_size=len(one.octets),
+    )
+
+
+def require_kept(target: Target, valid: Sequence[ValidResource]) -> None:
+    """To be asked after the decision: to anyone else these answers would tell what the record is."""
+    if target.previous is None:
+        return
+    before = target.previous.known.facts
+    for one in valid:
+        if before.resource_type != one.facts.resource_type:
+            raise CallerError("an amendment keeps the type", field=(*one.at, "resourceType"))
+        if before.subject_references != one.facts.subject_references:
+            raise CallerError("an amendment keeps the subject", field=(*one.at, "subject"))
+
+
+def require_version(target: Target) -> None:
+    if target.row is not None and target.row.version != target.expected:
+        raise ConflictError(f"the record is at version {target.row.version}", field=("expectedVersion",))
+
+
+def acknowledged(one: StoredVersion) -> StoredRecord:
+    """What the author gets back."""
+    codec = Codec.DAG_PB if one.row.tree else Codec.RAW
+    cid = str(Cid.from_digest(one.row.digest, codec=codec))
+    return StoredRecord(record=RecordId(one.row.record), version=one.row.version, cid=cid, anchor=_PENDING)

@@ -15,6 +15,7 @@ from gateway.errors import IntegrityError
 from gateway.ids import ActorId, RecordId, SubjectId
 from gateway.ports.anchors import Anchors
 from gateway.ports.rows import RecordRow
+from gateway.records import fhir
 from gateway.records.model import RecordFilter
 from gateway.records.redaction import redact
 from gateway.storage.dag import DagLimits
@@ -142,15 +143,23 @@ def filter_tokens(key: DomainKey, wanted: RecordFilter) -> tuple[tuple[bytes, ..
     return tuple(part for part in (types, code) if part)
 
 
-def in_period(facts: RecordFacts, wanted: RecordFilter) -> bool:
-    """Whether the clinical period meets the filter's; without a date only an unbounded filter is met."""
+def in_period(period: tuple[float, float] | None, wanted: RecordFilter) -> bool:
+    """Whether a clinical period meets the filter's; without a date only an unbounded filter is met."""
     if wanted.start is None and wanted.end is None:
         return True
-    if facts.period is None:
+    if period is None:
         return False
     start = float("-inf") if wanted.start is None else wanted.start.timestamp()
     end = float("inf") if wanted.end is None else wanted.end.timestamp()
-    return facts.period[0] <= end and start <= facts.period[1]
+    return period[0] <= end and start <= period[1]
+
+
+def met_by(content: bytes, wanted: RecordFilter) -> bool:
+    """Whether a redacted resource still meets a filter by what is left of it."""
+    facts = fhir.read_facts(jsontext.loads(content))
+    if wanted.code is not None and wanted.code not in facts.codes:
+        return False
+    return in_period(None if facts.period is None else facts.period.seconds, wanted)
 
 
 def type_token(key: DomainKey, resource_type: str) -> bytes:

@@ -13,10 +13,10 @@ from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event, moment
 from gateway.consent import policy
 from gateway.consent.model import AccessRequest, Action, Deny, Permit, Purpose
-from gateway.consent.service import requester, topic
+from gateway.consent.service import guards_of, requester, topic
 from gateway.consent.standing import Standing, Standings
 from gateway.crypto.model import RecordFacts
-from gateway.errors import ConflictError, DeniedError, LimitError, StaleError
+from gateway.errors import ConflictError, DeniedError, IntegrityError, LimitError, StaleError
 from gateway.identity.model import Caller
 from gateway.identity.service import Identity
 from gateway.ids import ActorId, DecisionId, RecordId, SubjectId
@@ -28,11 +28,13 @@ from gateway.ports.index import Index
 from gateway.ports.ledger import Appended, Stale, Taken
 from gateway.ports.rows import Guard, RecordRow
 from gateway.records.model import RecordFilter, RecordPage, Released
-from gateway.records.opening import Found, Opening, filter_tokens, in_period
+from gateway.records.opening import Found, Opening, filter_tokens, in_period, met_by
 
 TRIES = 8
 """How often a decision is made again when its guards moved, before the answer is STALE."""
 PAGE_CEILING = 100
+PAGE_OCTETS = 32 * 1024 * 1024
+"""Content past this ends a page early: a hundred records of the largest kind would not fit into memory."""
 _SCAN = 128
 """Rows looked at in one go."""
 _CURSOR = b"records"
@@ -48,6 +50,7 @@ class Answer:
     receipt: dict[str, jsontext.JsonValue] | None
     release: Callable[[Appended, AnchorState], Released] | None
     leaf: bytes
+    octets: int = 0
 
 
 class Reading:
@@ -108,6 +111,24 @@ class Reading:
         """Records that the caller may read, in the order of their first versions. What is refused is skipped."""
         if not 1 <= first <= PAGE_CEILING:
             raise LimitError(f"first must be 1 to {PAGE_CEILING}", field=("first",))
+        for _ in range(TRIES):
+            found = await self._page(caller, subject, purpose=purpose, filter=filter, first=first, after=after)
+            if isinstance(found, RecordPage):
+                return found
+            caller = await self._gather_again(caller, found)
+        raise StaleError("the patient's records and consents keep changing; try again")
+
+    async def _page(
+        self,
+        caller: Caller,
+        subject: SubjectId,
+        *,
+        purpose: Purpose,
+        filter: RecordFilter,
+        first: int,
+        after: str | None,
+    ) -> RecordPage | Stale | Taken:
+        """All of a page stands on one standing: where a guard moved under any entry, nothing of it is told."""
         self._standings.as_of()
         standing = self._standings.held(subject) or await self._standings.of(subject)
         if standing is None or not policy.may_concern(requester(caller), standing.grants, standing.epochs):
@@ -115,15 +136,46 @@ class Reading:
             await self._audit.append(refusal.event)
             return RecordPage(items=(), has_next=False, end_cursor=None)
         key = await self._opening.subject_key(subject)
-        if key is None:
+        if key is None:  # nothing was ever written
+            await self._note_page(caller, purpose, standing, 0)
             return RecordPage(items=(), has_next=False, end_cursor=None)
         context = _CURSOR + subject
         position = 0 if after is None else key.reveal(after, context=context)
-        tokens = filter_tokens(key, filter)
-        # One more than asked for is decided, so that what follows is told by what may be read, not by what exists.
+        permitted, hidden = await self._permitted(
+            caller,
+            subject,
+            purpose=purpose,
+            filter=filter,
+            first=first,
+            position=position,
+            tokens=filter_tokens(key, filter),
+        )
+        full = len(permitted) > 1 and sum(answer.octets for _, answer in permitted) > PAGE_OCTETS
+        shown = permitted[:-1] if full else permitted[:first]
+        if hidden or not shown:
+            await self._note_page(caller, purpose, standing, hidden)
+        items = await self._release_answers([answer for _, answer in shown])
+        if isinstance(items, Stale | Taken):
+            return items
+        end = key.hide(shown[-1][0], context=context) if shown else None
+        return RecordPage(items=tuple(items), has_next=len(permitted) > len(shown), end_cursor=end)
+
+    async def _permitted(
+        self,
+        caller: Caller,
+        subject: SubjectId,
+        *,
+        purpose: Purpose,
+        filter: RecordFilter,
+        first: int,
+        position: int,
+        tokens: tuple[tuple[bytes, ...], ...],
+    ) -> tuple[list[tuple[int, Answer]], int]:
+        """Up to one more than asked for, so that what follows is told by what may be read, not by what exists; and how
+        many were refused on the way."""
         permitted: list[tuple[int, Answer]] = []
-        hidden, more = 0, True
-        while more and len(permitted) <= first:
+        hidden, octets, more = 0, 0, True
+        while more:
             rows = await self._index.page(subject, after=position, limit=_SCAN, tokens=tokens)
             more = len(rows) == _SCAN
             for row in rows:
@@ -135,15 +187,11 @@ class Reading:
                     hidden += 1
                     continue
                 permitted.append((row.seq, answer))
-                if len(permitted) > first:
-                    break
+                octets += answer.octets
+                if len(permitted) > first or (octets > PAGE_OCTETS and len(permitted) > 1):
+                    return permitted, hidden
             await asyncio.sleep(0)
-        shown = permitted[:first]
-        if hidden or not shown:
-            await self._note_page(caller, purpose, standing, hidden)
-        items = await self._release_answers(caller, [answer for _, answer in shown], purpose)
-        end = key.hide(shown[-1][0], context=context) if shown else None
-        return RecordPage(items=tuple(items), has_next=len(permitted) > first, end_cursor=end)
+        return permitted, hidden
 
     async def _note_page(self, caller: Caller, purpose: Purpose, standing: Standing, hidden: int) -> None:
         """One entry for what a page left out, or for a page of nothing."""
@@ -177,24 +225,19 @@ class Reading:
         standing = await self._standings.of(subject)
         return standing is not None and policy.may_concern(requester(caller), standing.grants, standing.epochs)
 
-    async def _release_answers(self, caller: Caller, answers: Sequence[Answer], purpose: Purpose) -> list[Released]:
-        """Audited together, released in order."""
+    async def _release_answers(self, answers: Sequence[Answer]) -> list[Released] | Stale | Taken:
+        """Audited together, released in order; or what stood in the way of one, and then none is released."""
         # One await for all: the ledger commits what arrives together in one transaction.
-        appended = await asyncio.gather(
+        entries = await asyncio.gather(
             *(self._audit.append(answer.event, guards=answer.guards, receipt=answer.receipt) for answer in answers)
         )
         states = await self._anchors.states([answer.leaf for answer in answers])
         released: list[Released] = []
-        for answer, entry, state in zip(answers, appended, states, strict=True):
-            if isinstance(entry, Appended):
-                if answer.release is not None:
-                    released.append(answer.release(entry, state))
-                continue
-            caller = await self._gather_again(caller, entry)
-            try:  # a guard moved: this one is decided again, on its own
-                released.append(await self.read(caller, RecordId(answer.event.record), purpose=purpose))
-            except DeniedError:
-                continue
+        for answer, entry, state in zip(answers, entries, states, strict=True):
+            if not isinstance(entry, Appended):
+                return entry
+            if answer.release is not None:
+                released.append(answer.release(entry, state))
         return released
 
     async def _answer(
@@ -218,8 +261,13 @@ class Reading:
         if not policy.may_concern(asking, standing.grants, standing.epochs):
             return self._refusal(caller, record, purpose, standing, "no consent names the caller")
         # 2. Bytes against their CID, facts under the facts key. The index row was a hint.
-        found = await self._opening.find(row)
-        if not in_period(found.known.facts, wanted):
+        try:
+            found = await self._opening.find(row)
+        except IntegrityError:
+            # What was tampered with is in the patient's log, too; the error then says so to the caller.
+            await self._audit.append(self._refusal(caller, record, purpose, standing, "verification failed").event)
+            raise
+        if not in_period(found.known.facts.period, wanted):
             return None
         # 3. The decision, on verified facts.
         now = self._clock.now()
@@ -229,6 +277,8 @@ class Reading:
             return self._refusal(caller, record, purpose, standing, decided.reason)
         # 4. The permit opens the key; 5. obligations are applied.
         content = self._opening.content(decided, found, now=now)
+        if decided.obligations and not met_by(content, wanted):
+            return None  # what is hidden answers no question either
         return self._release(caller, decided, found, content, row)
 
     def _refusal(
@@ -283,7 +333,9 @@ class Reading:
 
         guards = (*guards_of(caller), Guard(name=permit.subject, version=permit.version))
         receipt = self._receipt(event.decision, permit, found, row)
-        return Answer(event=event, guards=guards, receipt=receipt, release=release, leaf=found.known.leaf)
+        return Answer(
+            event=event, guards=guards, receipt=receipt, release=release, leaf=found.known.leaf, octets=len(content)
+        )
 
     def _receipt(
         self, decision: DecisionId, permit: Permit, found: Found, row: RecordRow
@@ -319,8 +371,3 @@ class Reading:
         if entry.name == caller.actor.id or entry.name in caller.organizations:
             return await self._identity.refreshed(caller)
         return caller
-
-
-def guards_of(caller: Caller) -> tuple[Guard, ...]:
-    """What the ledger compares of the caller."""
-    return tuple(Guard(name=name, version=version) for name, version in caller.guards)

@@ -6,12 +6,13 @@ write that was not acknowledged are left without a row: nobody can find or open 
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
 from gateway.consent import policy
 from gateway.consent.model import AccessRequest, Action, AsOf, Deny, Permit
-from gateway.consent.service import requester, topic
+from gateway.consent.service import guards_of, requester, topic
 from gateway.consent.standing import Standing, Standings
 from gateway.crypto import envelope
 from gateway.crypto.keys import DomainKey, KeyRing
@@ -35,17 +36,18 @@ from gateway.records.incoming import (
     StoredVersion,
     Target,
     ValidResource,
-    canonical_of,
+    acknowledged,
+    draft_facts,
     given_labels,
     labels_of,
     octets_of,
     read_resource,
-    seconds_of,
+    require_kept,
+    require_version,
     write_purpose,
 )
 from gateway.records.model import Amendment, NewBundle, NewRecord, StoredRecord
 from gateway.records.opening import Opening, decision_facts, leaf_values, search_tokens
-from gateway.records.reading import guards_of
 from gateway.storage.dag import LEAF_SIZE
 from gateway.storage.model import Cid, Codec
 from gateway.storage.service import Blocks
@@ -168,8 +170,13 @@ class Writing:
             # 2. What was written before under the same key is answered alike; another version is a conflict.
             before = await self._answered(seen)
             if before is not None:
-                return before
-            self._require_version(target)
+                entry = await self._acknowledge_again(caller, _permits(permits)[0], before)
+                if isinstance(entry, Appended):
+                    return before
+                caller = await self._gather_again(caller, entry)
+                continue
+            require_kept(target, valid)
+            require_version(target)
             # 3. Sealed, and durable on IPFS, before any row names it.
             sealed = await asyncio.to_thread(self._seal, _permits(permits), drafts, valid, records, target, key)
             stored = await self._store(sealed, key)
@@ -177,14 +184,20 @@ class Writing:
             entry = await self._acknowledge(caller, _permits(permits), stored, target, seen)
             if isinstance(entry, Appended):
                 await self._announce(target.subject, stored)
-                return tuple(_stored(one) for one in stored)
-            if isinstance(entry, Taken) and entry.table != "idempotency":
+                return tuple(acknowledged(one) for one in stored)
+            if isinstance(entry, Taken) and entry.table != "idempotency" and await self._answered(seen) is None:
                 raise ConflictError("the record has moved on", field=("expectedVersion",))
-            if isinstance(entry, Stale):
-                self._standings.forget(entry.name)
-                if entry.name == caller.actor.id:
-                    caller = await self._identity.refreshed(caller)
+            caller = await self._gather_again(caller, entry)
         raise StaleError("the patient's records and consents keep changing; try again")
+
+    async def _gather_again(self, caller: Caller, entry: Stale | Taken) -> Caller:
+        """Drops what was kept of the name that moved; the caller as it stands now."""
+        if isinstance(entry, Taken):
+            return caller
+        self._standings.forget(entry.name)
+        if entry.name == caller.actor.id or entry.name in caller.organizations:
+            return await self._identity.refreshed(caller)
+        return caller
 
     def _draft(
         self,
@@ -196,48 +209,18 @@ class Writing:
     ) -> list[RecordFacts]:
         owner = policy.owns(requester(caller), standing.epochs)
         now = int(self._clock.now() * 1000)
-        return [self._facts(caller, one, target, seen, now, owner=owner) for one in valid]
-
-    def _facts(
-        self,
-        caller: Caller,
-        one: ValidResource,
-        target: Target,
-        seen: Seen | None,
-        now: int,
-        *,
-        owner: bool,
-    ) -> RecordFacts:
-        before = None if target.previous is None else target.previous.known.facts
-        if before is not None and before.resource_type != one.facts.resource_type:
-            raise CallerError("an amendment keeps the type", field=(*one.at, "resourceType"))
-        content_salt, octets_salt = self._entropy.bytes(32), self._entropy.bytes(32)
-        span = one.facts.period
-        facts = RecordFacts(
-            salt=self._entropy.bytes(32),
-            subject=target.subject,
-            author=caller.actor.id,
-            recorded_at=now,
-            resource_type=one.facts.resource_type,
-            contained_types=tuple(sorted(one.facts.contained_types)),
-            labels=labels_of(one, target, self._label(one.facts), owner=owner),
-            given_labels=target.given if target.given is not None else before.given_labels if before else (),
-            codes=one.facts.codes,
-            mentioned=one.facts.mentioned,
-            period=None if span is None else (seconds_of(span.start), seconds_of(span.end)),
-            inline={part.pointer: tuple(sorted(part.labels)) for part in one.facts.parts},
-            subject_references=one.facts.subject_references,
-            previous=b"" if target.row is None else target.row.digest,
-            idempotency=b"" if seen is None else seen.key,
-            content_salt=content_salt,
-            content_commitment=envelope.commit_content(content_salt, canonical_of(one)),
-            octets_salt=octets_salt,
-            octets_commitment=envelope.commit_octets(octets_salt, one.octets),
-            content_size=len(one.octets),
-        )
-        if before is not None and one.facts.subject_references != before.subject_references:
-            raise CallerError("an amendment keeps the subject", field=(*one.at, "subject"))
-        return facts
+        return [
+            draft_facts(
+                one,
+                target,
+                author=caller.actor.id,
+                idempotency=b"" if seen is None else seen.key,
+                now=now,
+                labels=labels_of(one, target, self._label(one.facts), owner=owner),
+                entropy=self._entropy,
+            )
+            for one in valid
+        ]
 
     def _decide(
         self, caller: Caller, facts: RecordFacts, target: Target, standing: Standing, as_of: AsOf
@@ -263,10 +246,6 @@ class Writing:
             for one in judged
         ]
         return next((answer for answer in answers if isinstance(answer, Deny)), answers[0])
-
-    def _require_version(self, target: Target) -> None:
-        if target.row is not None and target.row.version != target.expected:
-            raise ConflictError(f"the record is at version {target.row.version}", field=("expectedVersion",))
 
     def _seal(
         self,
@@ -333,24 +312,37 @@ class Writing:
         seen: Seen | None,
     ) -> Appended | Stale | Taken:
         permit = permits[0]
-        event = Event(
-            decision=self._audit.new_decision(),
-            at=permit.decided_at,
-            actor=caller.actor.id,
-            outcome=Outcome.PERMITTED,
-            action=Action.WRITE.value,
-            purpose=permit.purpose.value,
-            subject=target.subject,
-            record=stored[0].row.record if len(stored) == 1 else b"",
-            consents=tuple(dict.fromkeys(consent for each in permits for consent in each.consents)),
-            digest=stored[0].row.digest if len(stored) == 1 else b"",
-        )
+        consents = tuple(dict.fromkeys(consent for each in permits for consent in each.consents))
+        event = self._event(caller, permit, consents, [one.row.record for one in stored])
+        event = replace(event, digest=stored[0].row.digest if len(stored) == 1 else b"")
         rows: list[Row] = [row for one in stored for row in (one.row, one.ticket)]
         if seen is not None:
             result = b"".join(one.row.record + one.row.version.to_bytes(4, "big") for one in stored)
             rows.append(IdempotencyRow(key=seen.key, request=seen.request, result=result))
         guards = (*guards_of(caller), Guard(name=target.subject, version=permit.version))
         return await self._audit.append(event, guards=guards, rows=rows)
+
+    async def _acknowledge_again(
+        self, caller: Caller, permit: Permit, before: Sequence[StoredRecord]
+    ) -> Appended | Stale | Taken:
+        """An answer given before is given again only to whom it would be given now."""
+        event = self._event(caller, permit, permit.consents, [one.record for one in before])
+        event = replace(event, reason="answered before")
+        guards = (*guards_of(caller), Guard(name=permit.subject, version=permit.version))
+        return await self._audit.append(event, guards=guards)
+
+    def _event(self, caller: Caller, permit: Permit, consents: tuple[bytes, ...], records: Sequence[bytes]) -> Event:
+        return Event(
+            decision=self._audit.new_decision(),
+            at=permit.decided_at,
+            actor=caller.actor.id,
+            outcome=Outcome.PERMITTED,
+            action=Action.WRITE.value,
+            purpose=permit.purpose.value,
+            subject=permit.subject,
+            record=records[0] if len(records) == 1 else b"",
+            consents=consents,
+        )
 
     async def _announce(self, subject: SubjectId, stored: Sequence[StoredVersion]) -> None:
         for one in stored:
@@ -406,9 +398,3 @@ class Writing:
 
 def _permits(answers: Sequence[Permit | Deny]) -> list[Permit]:
     return [answer for answer in answers if isinstance(answer, Permit)]
-
-
-def _stored(one: StoredVersion) -> StoredRecord:
-    codec = Codec.DAG_PB if one.row.tree else Codec.RAW
-    cid = str(Cid.from_digest(one.row.digest, codec=codec))
-    return StoredRecord(record=RecordId(one.row.record), version=one.row.version, cid=cid, anchor=_PENDING)

@@ -12,6 +12,7 @@ from gateway.adapters.sql.urls import sqlite_path
 from gateway.errors import UpstreamError
 from gateway.ports.clock import Clock
 from gateway.ports.rows import (
+    ChallengeRow,
     ConsentRow,
     EventRow,
     IdempotencyRow,
@@ -45,9 +46,14 @@ _EVENTS = (
     " from chain_events where contract = ? and (key1 = ? or key2 = ? or key3 = ?) order by block_number, log_index"
 ).replace("transaction_", '"transaction"')
 _CONSENT = "select consent, subject, digest, call from consents"
-# Sign-ins that nobody finished go with the next that somebody does.
+# Sign-ins that nobody finished go with the next that somebody begins or ends, sessions that are over too.
 _SPEND = "delete from challenges where nonce = ? and message_digest = ? and expires_at > ?"
 _SWEEP = "delete from challenges where nonce in (select nonce from challenges where expires_at <= ? limit 50)"
+_SWEEP_SESSIONS = (
+    "delete from sessions where token_digest in (select token_digest from sessions where expires_at <= ? limit 50)"
+)
+_SWEEP_EACH = 16
+"""Challenges made between one sweep and the next: fewer than a sweep takes, so they never pile up."""
 
 
 class SqlIndex:
@@ -56,6 +62,7 @@ class SqlIndex:
     def __init__(self, source: Source, *, clock: Clock) -> None:
         self._source = source
         self._clock = clock
+        self._begun = 0
 
     @classmethod
     def open(cls, url: str, *, clock: Clock) -> "SqlIndex":
@@ -133,6 +140,7 @@ class SqlIndex:
     async def spend_challenge(self, nonce: str, *, message_digest: bytes, now: int) -> bool:
         spent = await self._source.execute(_SPEND, (nonce, message_digest, now)) == 1
         await self._source.execute(_SWEEP, (now,))
+        await self._source.execute(_SWEEP_SESSIONS, (now,))
         return spent
 
     async def session(self, token_digest: bytes, *, now: int) -> SessionRow | None:
@@ -148,7 +156,12 @@ class SqlIndex:
         return rows[0][0], rows[0][1], rows[0][2]
 
     async def apply(self, rows: Sequence[Row]) -> None:
-        await self._source.apply(plan(rows, now=int(self._clock.now())))
+        now = int(self._clock.now())
+        await self._source.apply(plan(rows, now=now))
+        self._begun += sum(isinstance(row, ChallengeRow) for row in rows)
+        if self._begun >= _SWEEP_EACH:
+            self._begun = 0
+            await self._source.execute(_SWEEP, (now,))
 
     async def meta(self, key: str) -> bytes | None:
         rows = await self._source.fetch("select value from meta where key = ?", (key,))
