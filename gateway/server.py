@@ -27,6 +27,7 @@ from anchoring.chain.client import ChainClient
 from gateway.adapters.notary import keyfile as receipt_keyfile
 from gateway.asgi import create_app
 from gateway.errors import SettingsError, UpstreamError
+from gateway.loglines import LogLines, to_json
 from gateway.settings import Settings
 from gateway.storage.service import Blocks
 from gateway.wiring import chain as chain_wiring
@@ -52,10 +53,10 @@ def configure_logging(level: str) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(serializer=to_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=LogLines(sys.stderr),
         cache_logger_on_first_use=True,
     )
     for name in ("httpx", "httpcore", "web3", "urllib3", "strawberry.execution", "asyncio"):
