@@ -14,6 +14,7 @@ from strawberry.types import ExecutionContext
 
 from gateway.consent.model import Purpose
 from gateway.errors import CallerError, DeniedError
+from gateway.identity import model
 from gateway.identity.model import Caller, Role
 from gateway.ids import ActorId, ConsentId, DecisionId, RecordId, SubjectId, parse_global
 from schema import consent, identity, records
@@ -87,7 +88,7 @@ async def _node(context: RequestContext, id: strawberry.ID) -> Node | None:
             return await _record_node(context, caller, RecordId(raw))
         case "Actor":
             actor = await context.actors.get(ActorId(raw))
-            return None if actor is None else to_actor(actor)
+            return None if actor is None else _listed(actor, caller)
         case "Consent":
             view = await context.services.consents.get(caller, ConsentId(raw))
             return None if view is None else to_consent(view)
@@ -95,6 +96,15 @@ async def _node(context: RequestContext, id: strawberry.ID) -> Node | None:
             event = await context.services.audit.event(caller, DecisionId(raw))
             return None if event is None else to_event(event)
     return None
+
+
+def _listed(actor: model.Actor, caller: Caller) -> Actor:
+    """As anyone signed in may look it up. Ids and keys stand on chain for all to read; whose they are, where it is a
+    patient, does not, and is told to nobody here but to them."""
+    shown = to_actor(actor)
+    if Role.PATIENT in actor.roles and actor.id != caller.actor.id:
+        shown.name = None
+    return shown
 
 
 async def _patient(context: RequestContext, subject: SubjectId) -> Patient | None:

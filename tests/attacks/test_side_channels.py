@@ -106,5 +106,12 @@ def test_a_session_ends_with_the_key_that_opened_it(site: Site) -> None:
     assert viewer is None
 
 
+def test_a_patients_name_is_not_looked_up_by_an_id_from_the_chain(patient: Patient, stranger: Person) -> None:
+    asked = "query ($id: ID!) { node(id: $id) { ... on Actor { name } } }"
+    assert stranger.ask(asked, {"id": patient.person.id}).value["name"] is None
+    assert patient.person.ask(asked, {"id": patient.person.id}).value["name"] == patient.person.name
+    assert patient.person.ask(asked, {"id": stranger.id}).value["name"] == stranger.name
+
+
 def test_a_topic_of_junk_is_nobodys() -> None:
     assert [subject_of_topic(text) for text in ("subject:" + "zz" * 32, "subject:" + " " * 64, "x", "")] == [None] * 4
