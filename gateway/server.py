@@ -27,9 +27,9 @@ from anchoring.chain.client import ChainClient
 from gateway.adapters.notary import keyfile as receipt_keyfile
 from gateway.asgi import create_app
 from gateway.errors import SettingsError, UpstreamError
-from gateway.loglines import LogLines, to_json
 from gateway.settings import Settings
 from gateway.storage.service import Blocks
+from gateway.web.loglines import LogLines, to_json
 from gateway.wiring import chain as chain_wiring
 from gateway.wiring.gateway import Gateway, block_store, open_gateway, open_worker
 from gateway.wiring.secrets import address_of, open_secrets

@@ -36,15 +36,15 @@ class Fanout:
 
     def __init__(self) -> None:
         self._listeners: dict[str, set[asyncio.Queue[bytes | None]]] = {}
-        self._watchers: list[Callable[[str], None]] = []
+        self._watchers: list[Callable[[str, bytes], None]] = []
 
-    def watch(self, heard: Callable[[str], None]) -> None:
-        """`heard` is called with the topic of each message, before its subscribers get it."""
+    def watch(self, heard: Callable[[str, bytes], None]) -> None:
+        """`heard` is called with each topic and message, before its subscribers get it."""
         self._watchers.append(heard)
 
     def deliver(self, topic: str, payload: bytes) -> None:
         for heard in self._watchers:
-            heard(topic)
+            heard(topic, payload)
         for queue in self._listeners.get(topic, ()):
             if queue.full():
                 queue.get_nowait()
@@ -100,7 +100,7 @@ class LocalBus:
     def subscribe(self, topic: str) -> Listening:
         return self._fanout.listen(topic)
 
-    def watch(self, heard: Callable[[str], None]) -> None:
+    def watch(self, heard: Callable[[str, bytes], None]) -> None:
         self._fanout.watch(heard)
 
     async def allow(self, key: str, *, rate: float, burst: int) -> bool:

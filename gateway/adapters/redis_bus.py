@@ -70,7 +70,7 @@ class RedisBus:
     def subscribe(self, topic: str) -> Listening:
         return self._fanout.listen(topic)
 
-    def watch(self, heard: Callable[[str], None]) -> None:
+    def watch(self, heard: Callable[[str, bytes], None]) -> None:
         self._fanout.watch(heard)
 
     async def allow(self, key: str, *, rate: float, burst: int) -> bool:

@@ -24,8 +24,8 @@ class Bus(Protocol):
         """Messages published after the call. A slow consumer loses the oldest (it must treat them as hints)."""
         ...
 
-    def watch(self, heard: Callable[[str], None]) -> None:
-        """`heard` is called with the topic of every message that arrives, this process's own too: a hint that what is
+    def watch(self, heard: Callable[[str, bytes], None]) -> None:
+        """`heard` is called with topic and payload of every message that arrives, this process's own too: a hint that what is
         kept about that topic is out of date. Must not block."""
         ...
 

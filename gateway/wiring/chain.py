@@ -4,8 +4,7 @@ anchoring knows neither patients nor this gateway's ports: here its shapes and e
 """
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from anchoring.chain.registries import ANCHORS, RELAY, Registries
 from anchoring.chain.signer import Signer
 from anchoring.errors import AnchoringError, ChainMismatch, StoreUnavailable
 from anchoring.log import AnchorLog
-from anchoring.model import Call, Event, Landed, LeafState, LeafStatus, Reverted
+from anchoring.model import Call, Event, Landed, Reverted
 from anchoring.stores.calls import SqlCalls
 from anchoring.stores.database import Database
 from anchoring.stores.events import SqlEvents
@@ -35,7 +34,6 @@ from gateway.adapters.sealed_file import write_new
 from gateway.consent.rules import CONSENT_TYPE_HASH
 from gateway.errors import ConsentryError, SettingsError, UpstreamError
 from gateway.ports import chain as port
-from gateway.ports.anchors import AnchorState, Proof
 from gateway.ports.clock import Clock
 from gateway.ports.rows import CallRow
 from gateway.settings import Settings
@@ -43,7 +41,6 @@ from gateway.storage.service import Blocks
 from gateway.wiring.secrets import Secrets, address_of
 
 CURSOR = "gateway"
-FINAL_HELD = 50_000
 
 
 @contextmanager
@@ -341,32 +338,6 @@ class ChainPort:
         return _row(self._parts.registries.revoke_all(subject=subject, epoch=epoch, signature=signature))
 
 
-class AnchorsPort:
-    """`gateway.ports.anchors.Anchors`; what is FINAL is kept, because it never changes."""
-
-    def __init__(self, log: AnchorLog) -> None:
-        self._log = log
-        self.records_log: bytes = log.records_log
-        self._final: OrderedDict[bytes, AnchorState] = OrderedDict()
-
-    def leaf(self, values: Sequence[bytes], *, kind: str) -> bytes:
-        return self._log.leaf(values, kind=kind)
-
-    async def states(self, leaves: Sequence[bytes]) -> tuple[AnchorState, ...]:
-        missing = [leaf for leaf in leaves if leaf and leaf not in self._final]
-        fresh: Mapping[bytes, AnchorState] = {}
-        if missing:
-            with translated():
-                found = await self._log.anchor_states(missing)
-            fresh = dict(zip(missing, map(_state, found), strict=True))
-            for leaf, state in fresh.items():
-                if state.status == LeafStatus.FINAL.value:
-                    self._final[leaf] = state
-            while len(self._final) > FINAL_HELD:
-                self._final.popitem(last=False)
-        return tuple(self._final.get(leaf) or fresh.get(leaf) or _PENDING for leaf in leaves)
-
-
 class Manifests:
     """`anchoring.ports.ManifestSink` over the block service."""
 
@@ -393,29 +364,6 @@ def bump(connection: Connection, names: Sequence[bytes]) -> None:
     )
     for name in sorted(set(names)):
         connection.execute(statement, {"name": name})
-
-
-_PENDING = AnchorState(status="PENDING", proof=None)
-
-
-def _state(found: LeafState) -> AnchorState:
-    proof = found.proof
-    if proof is None:
-        return AnchorState(status=found.status.value, proof=None)
-    return AnchorState(
-        status=found.status.value,
-        proof=Proof(
-            log=proof.log,
-            leaf_encoding=proof.leaf_encoding,
-            leaf_values=proof.leaf_values,
-            path=proof.path,
-            root=proof.root,
-            chain_id=proof.chain_id,
-            contract=proof.contract,
-            transaction=proof.transaction,
-            block_number=proof.block_number,
-        ),
-    )
 
 
 def _row(call: Call) -> CallRow:

@@ -47,6 +47,7 @@ from gateway.storage.documents import SealedDocuments
 from gateway.storage.service import Blocks
 from gateway.web.options import WebOptions
 from gateway.wiring import chain as chain_wiring
+from gateway.wiring.anchors import AnchorsPort
 from gateway.wiring.secrets import Secrets, open_secrets
 
 FIRST_WORD_SECONDS = 30.0
@@ -239,7 +240,7 @@ async def _open(settings: Settings, closing: AsyncExitStack) -> Gateway:
         on_events=told,
     )
     closing.push_async_callback(parts.stop)
-    chain, anchors = chain_wiring.ChainPort(parts), chain_wiring.AnchorsPort(parts.log)
+    chain, anchors = chain_wiring.ChainPort(parts), AnchorsPort(parts.log, clock)
     # 4. Index, ledger, bus, validator.
     index = SqlIndex.open(settings.index_url, clock=clock)
     closing.push_async_callback(index.close)
@@ -327,7 +328,7 @@ async def _open(settings: Settings, closing: AsyncExitStack) -> Gateway:
         clock=clock,
         entropy=entropy,
     )
-    bus.watch(lambda heard: _forget_subject(standings, heard))
+    bus.watch(lambda topic, message: _forget_subject(standings, topic, message))
     listeners.append(_Listener(identity=identity, standings=standings, bus=bus))
     gateway = Gateway(
         settings=settings,
@@ -362,10 +363,10 @@ async def _open(settings: Settings, closing: AsyncExitStack) -> Gateway:
     return gateway
 
 
-def _forget_subject(standings: Standings, heard: str) -> None:
+def _forget_subject(standings: Standings, topic: str, message: bytes) -> None:
     """Another replica says that a subject's consents changed: the next decision here gathers anew at once."""
-    name = subject_of_topic(heard)
-    if name is not None:
+    name = subject_of_topic(topic)
+    if name is not None and message.startswith(b"consent:"):
         standings.forget(name)
 
 
