@@ -25,8 +25,8 @@ class Bus(Protocol):
         ...
 
     def watch(self, heard: Callable[[str, bytes], None]) -> None:
-        """`heard` is called with topic and payload of every message that arrives, this process's own too: a hint that what is
-        kept about that topic is out of date. Must not block."""
+        """`heard` is called with topic and payload of every message that arrives, this process's own too: a hint that
+        what is kept about that topic is out of date. Must not block."""
         ...
 
     async def allow(self, key: str, *, rate: float, burst: int) -> bool:
