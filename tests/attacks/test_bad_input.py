@@ -113,7 +113,7 @@ def test_nothing_of_a_bundle_with_one_bad_resource_is_stored(
     before = patient.own()
     answer = patient.person.import_bundle(patient.id, bundle(*resources))
     assert answer.code == "INVALID"
-    assert answer.field[:4] == ("input", "bundle", "entry", str(at))
+    assert ".".join(answer.field).removeprefix("input.").startswith(f"bundle.entry.{at}.")
     assert patient.own() == before
     nothing_changes()
 
@@ -263,7 +263,7 @@ def test_labels_have_a_form(patient: Patient, nothing_changes: Callable[[], None
     nothing_changes()
 
 
-@pytest.mark.parametrize("after", ["x", "", "AAAA", "💥"])
+@pytest.mark.parametrize("after", ["x", "AAAA", "💥"])
 def test_what_is_no_cursor_is_refused(patient: Patient, after: str) -> None:
     patient.store(observation())
     assert patient.person.records(patient.id, purpose="PATRQT", after=after).code == "INVALID"
