@@ -5,7 +5,7 @@ import io
 
 import structlog
 
-from gateway.loglines import HELD_LINES, HELD_SECONDS, LogLines, to_json
+from gateway.web.loglines import HELD_LINES, HELD_SECONDS, LogLines, to_json
 
 
 async def test_info_line_waits_and_is_written_soon() -> None:
