@@ -168,7 +168,10 @@ async def records_of(
             first=page_size(first),
             after=cursor(after),
         )
-        edges = [RecordEdge(cursor=item.cursor, node=to_record(item)) for item in page.items]
+        edges = [
+            RecordEdge(cursor=place, node=to_record(item))
+            for item, place in zip(page.items, page.cursors, strict=True)
+        ]
         info = PageInfo(has_next_page=page.has_next, end_cursor=page.end_cursor)
         return RecordConnection(edges=edges, page_info=info)
 

@@ -70,9 +70,9 @@ def sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def permute(key: bytes, block: bytes) -> bytes:
-    """AES-256 on one 16-byte block (FIPS 197): a keyed permutation, for opaque cursors alone, never for data."""
-    return Cipher(AES256(key), ECB()).encryptor().update(block)  # noqa: S305 - one block, no mode
+def permute(key: bytes, blocks: bytes) -> bytes:
+    """AES-256 on each 16-byte block (FIPS 197): a keyed permutation, for opaque cursors alone, never for data."""
+    return Cipher(AES256(key), ECB()).encryptor().update(blocks)  # noqa: S305 - each block alone, no mode
 
 
 def permute_back(key: bytes, block: bytes) -> bytes:

@@ -71,13 +71,14 @@ class Released:
     cid: str
     anchor: AnchorState
     receipt: Receipt
-    cursor: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordPage:
-    """`end_cursor` may stand past the last item: what was refused is skipped without a trace."""
+    """`cursors`: one for each item. `end_cursor` may stand past the last item: what was refused is skipped without a
+    trace."""
 
     items: tuple[Released, ...]
+    cursors: tuple[str, ...]
     has_next: bool
     end_cursor: str | None

@@ -39,6 +39,7 @@ _SCAN = 128
 """Rows looked at in one go."""
 _CURSOR = b"records"
 _ALL = RecordFilter()
+_NOTHING = RecordPage(items=(), cursors=(), has_next=False, end_cursor=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,11 +135,11 @@ class Reading:
         if standing is None or not policy.may_concern(requester(caller), standing.grants, standing.epochs):
             refusal = self._refusal(caller, b"", purpose, standing, "no consent names the caller")
             await self._audit.append(refusal.event)
-            return RecordPage(items=(), has_next=False, end_cursor=None)
+            return _NOTHING
         key = await self._opening.subject_key(subject)
         if key is None:  # nothing was ever written
             await self._note_page(caller, purpose, standing, 0)
-            return RecordPage(items=(), has_next=False, end_cursor=None)
+            return _NOTHING
         context = _CURSOR + subject
         position = 0 if after is None else key.reveal(after, context=context)
         permitted, hidden = await self._permitted(
@@ -157,8 +158,13 @@ class Reading:
         items = await self._release_answers([answer for _, answer in shown])
         if isinstance(items, Stale | Taken):
             return items
-        end = key.hide(shown[-1][0], context=context) if shown else None
-        return RecordPage(items=tuple(items), has_next=len(permitted) > len(shown), end_cursor=end)
+        cursors = key.hide_each([seq for seq, _ in shown], context=context)
+        return RecordPage(
+            items=tuple(items),
+            cursors=cursors,
+            has_next=len(permitted) > len(shown),
+            end_cursor=cursors[-1] if cursors else None,
+        )
 
     async def _permitted(
         self,
@@ -328,7 +334,6 @@ class Reading:
                 receipt=self._audit.receipt(
                     event, appended, as_of_block=permit.as_of.block_number, obligations=permit.obligations
                 ),
-                cursor=found.key.hide(row.seq, context=_CURSOR + permit.subject),
             )
 
         guards = (*guards_of(caller), Guard(name=permit.subject, version=permit.version))

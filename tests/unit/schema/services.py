@@ -107,7 +107,6 @@ def make_released(purpose: Purpose) -> Released:
         cid=CID,
         anchor=FINAL,
         receipt=receipt,
-        cursor="c1",
     )
 
 
@@ -284,7 +283,10 @@ class World:
         self._called("page", caller)
         self.received.append((filter, first, after))
         self._of_patient(caller, subject)
-        return RecordPage(items=(make_released(purpose),) * min(first, 3), has_next=True, end_cursor="c9")
+        size = min(first, 3)
+        return RecordPage(
+            items=(make_released(purpose),) * size, cursors=("c1",) * size, has_next=True, end_cursor="c9"
+        )
 
     async def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]:
         self._called("added", caller)

@@ -300,3 +300,13 @@ def test_a_root_that_cannot_be_made_is_a_setting_that_is_wrong(root: Path, tmp_p
 
 def test_the_log_is_a_domain_of_its_own() -> None:
     assert Domain(DomainKind.LOG.value, bytes(32)) == LOG_DOMAIN
+
+
+def test_cursors_of_a_page_are_those_of_its_numbers() -> None:
+    hidden = KEY.hide_each((1, 7, 2**40), context=b"records")
+    assert hidden == tuple(KEY.hide(number, context=b"records") for number in (1, 7, 2**40))
+    assert [KEY.reveal(text, context=b"records") for text in hidden] == [1, 7, 2**40]
+
+
+def test_page_of_nothing_has_no_cursor() -> None:
+    assert KEY.hide_each((), context=b"records") == ()
