@@ -54,6 +54,8 @@ def refuse(error: ConsentryError) -> Refusal:
     """An expected failure as a member of a result. A system's own words stay inside: they may name hosts or paths."""
     blamed_on_caller = isinstance(error, CallerError | DeniedError)
     decision = error.decision_id if isinstance(error, DeniedError) else None
+    if not blamed_on_caller:
+        report(error, correlation_id="refusal")  # the caller is told its kind; the operator needs its place
     return Refusal(
         code=RefusalCode(error.code),
         message=error.message if blamed_on_caller else TYPES_OF_SYSTEM.get(error.code, INTERNAL),
