@@ -202,7 +202,8 @@ async def test_largest_lawful_documents_are_answered_in_time(client: httpx.Async
     assert seconds < BUDGET_SECONDS
 
 
-async def test_honest_client_waits_for_one_step_at_most_while_all_bombs_fall(client: httpx.AsyncClient) -> None:
+async def test_honest_client_waits_for_few_steps_while_all_bombs_fall(client: httpx.AsyncClient) -> None:
+    alone = max([(await send(client, orjson.dumps({"query": one})))[1] for one in DOCUMENTS.values()])
     bombs = [asyncio.create_task(send(client, orjson.dumps({"query": one}))) for one in DOCUMENTS.values()]
     waits = []
     await asyncio.sleep(0)
@@ -214,7 +215,8 @@ async def test_honest_client_waits_for_one_step_at_most_while_all_bombs_fall(cli
         assert response.status_code == 200
     await asyncio.gather(*bombs)
     assert len(waits) > len(bombs) / 2
-    assert max(waits) < BUDGET_SECONDS
+    # Against the costliest of them alone in the same run: the loop gives each waiting request its turn in between.
+    assert max(waits) < 5 * alone
 
 
 async def test_bombs_leave_no_memory_behind(client: httpx.AsyncClient) -> None:

@@ -75,9 +75,7 @@ def record(subject: bytes | None = None) -> RecordRow:
 
 def counts(url: str) -> list[int]:
     """Rows of every table that an append may write."""
-    tables = (
-        "entries tickets records versions tokens idempotency consents narrowings calls challenges sessions"
-    )
+    tables = "entries tickets records versions tokens idempotency consents narrowings calls challenges sessions"
     return [query(url, f"select count(*) from {table}")[0][0] for table in tables.split()]
 
 
