@@ -8,6 +8,7 @@ Source: multiformats/cid, multiformats/multicodec (table.csv), RFC 4648 section 
 import hashlib
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final, NamedTuple, Self
 
 from gateway.errors import CallerError, IntegrityError
@@ -34,9 +35,10 @@ _PREFIX: Final = {codec: bytes((1, codec, 0x12, DIGEST_SIZE)) for codec in Codec
 _CODEC_OF_PREFIX: Final = {prefix: codec for codec, prefix in _PREFIX.items()}
 
 
+@lru_cache(maxsize=16_384)
 def encode_base32(binary: bytes) -> str:
     """36 octets -> 59 characters, multibase prefix included; three characters at a time from a table
-    (a third of the time of base64.b32encode, on every read and write)."""
+    (a third of the time of base64.b32encode, on every read and write), and those in use are remembered."""
     number = int.from_bytes(binary, "big") << 12
     return "b" + "".join([_THREES[(number >> shift) & 0x7FFF] for shift in _SHIFTS])[: CID_TEXT_SIZE - 1]
 
