@@ -7,13 +7,14 @@ FROM python:3.12-slim-bookworm AS venv
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/consentry
 WORKDIR /source
-COPY requirements.lock ./
-RUN /opt/consentry/bin/pip install --require-hashes --no-deps -r requirements.lock
+COPY requirements-build.lock requirements.lock ./
+RUN /opt/consentry/bin/pip install --require-hashes --only-binary :all: -r requirements-build.lock \
+    && /opt/consentry/bin/pip install --require-hashes --no-build-isolation --use-pep517 -r requirements.lock
 COPY pyproject.toml README.md ./
 COPY gateway gateway
 COPY schema schema
 COPY anchoring anchoring
-RUN /opt/consentry/bin/pip install --no-deps . && /opt/consentry/bin/pip check
+RUN /opt/consentry/bin/pip install --no-deps --no-build-isolation . && /opt/consentry/bin/pip check
 
 FROM node:20-bookworm-slim AS anvil
 WORKDIR /opt/anvil

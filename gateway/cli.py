@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -53,7 +54,7 @@ def serve(
     from gateway.server import run_server
 
     _use(config)
-    _run(lambda: run_server(_settings(host=host, port=port, data_dir=data_dir), announce=typer.echo))
+    _run(lambda: run_server(_settings(host=host, port=port, data_dir=data_dir), announce=_say))
 
 
 @app.command()
@@ -62,7 +63,7 @@ def worker(config: Config = None) -> None:
     from gateway.server import run_worker
 
     _use(config)
-    _run(lambda: run_worker(_settings(), announce=typer.echo))
+    _run(lambda: run_worker(_settings(), announce=_say))
 
 
 @app.command()
@@ -76,7 +77,7 @@ def deploy(
     from gateway.server import run_deploy
 
     _use(config)
-    _run(lambda: run_deploy(_settings(), fund=fund, announce=typer.echo))
+    _run(lambda: run_deploy(_settings(), fund=fund, announce=_say))
 
 
 @app.command()
@@ -161,6 +162,12 @@ def import_blocks(
     _use(config)
     count = _run(lambda: run_import(_settings(), file))
     typer.echo(f"{count} blocks taken from {file}")
+
+
+def _say(text: str) -> None:
+    """Told at once, also where the output is a file."""
+    typer.echo(text)
+    sys.stdout.flush()
 
 
 def _settings(**overrides: object):  # type: ignore[no-untyped-def]  # the type would be imported at start

@@ -28,7 +28,7 @@ def _pinned_go_version(module: str, path: str) -> str:
 
 
 def test_every_part_is_there() -> None:
-    assert set(_SERVICES) == {"gateway", "worker", "kubo", "anvil", "geth", "postgres", "redis"}
+    assert set(_SERVICES) == {"deploy", "gateway", "worker", "kubo", "anvil", "geth", "postgres", "redis"}
 
 
 @pytest.mark.parametrize("service", _SERVICES)
@@ -74,9 +74,14 @@ def test_only_the_gateway_is_published() -> None:
     assert [name for name, service in _SERVICES.items() if "ports" in service] == ["gateway"]
 
 
-@pytest.mark.parametrize("service", sorted(set(_SERVICES) - {"gateway", "worker"}))
+@pytest.mark.parametrize("service", sorted(set(_SERVICES) - {"deploy", "gateway", "worker"}))
 def test_a_part_is_on_the_network_without_a_way_out(service: str) -> None:
     assert (list(_SERVICES[service]["networks"]), _COMPOSE["networks"]["inside"]["internal"]) == (["inside"], True)
+
+
+def test_nothing_serves_before_the_contracts_are_deployed() -> None:
+    for name in ("gateway", "worker"):
+        assert _SERVICES[name]["depends_on"]["deploy"] == {"condition": "service_completed_successfully"}
 
 
 def test_gateway_and_worker_share_their_settings() -> None:
@@ -96,7 +101,7 @@ def test_settings_name_every_part(service: str) -> None:
     assert {f"CONSENTRY_{name}" for name in wanted} <= set(settings)
 
 
-@pytest.mark.parametrize("service", sorted(set(_SERVICES) - {"worker"}))
+@pytest.mark.parametrize("service", sorted(set(_SERVICES) - {"deploy", "worker"}))
 def test_every_server_tells_its_health(service: str) -> None:
     assert _SERVICES[service]["healthcheck"]["test"][0] == "CMD"
 
@@ -141,7 +146,8 @@ def test_kubo_runs_in_a_private_swarm_without_telemetry() -> None:
 
 
 def test_libraries_are_installed_by_hash_alone() -> None:
-    assert "--require-hashes --no-deps -r requirements.lock" in _DOCKERFILE
+    for lock in ("requirements-build.lock", "requirements.lock"):
+        assert re.search(rf"pip install --require-hashes [^\n]*-r {re.escape(lock)}", _DOCKERFILE)
 
 
 def test_the_gateway_image_runs_as_its_own_user() -> None:
