@@ -84,6 +84,13 @@ class Standings:
             fresh=True,
         )
 
+    @staticmethod
+    def require_current(standing: Standing) -> None:
+        """Raises StaleError where the chain could not be asked, or has events that the index lacks. Only for those whom
+        some decision could permit something: others are refused before, as what does not exist is."""
+        if standing.epochs.stale:
+            raise StaleError("the index is behind the chain; try again shortly")
+
     def held(self, subject: SubjectId) -> Standing | None:
         """The standing if it is in memory and settled; no I/O."""
         found = self._held.get(subject)

@@ -136,6 +136,7 @@ class Reading:
             refusal = self._refusal(caller, b"", purpose, standing, "no consent names the caller")
             await self._audit.append(refusal.event)
             return _NOTHING
+        self._standings.require_current(standing)
         key = await self._opening.subject_key(subject)
         if key is None:  # nothing was ever written
             await self._note_page(caller, purpose, standing, 0)
@@ -266,6 +267,7 @@ class Reading:
             return self._refusal(caller, record, purpose, None, "no such record")
         if not policy.may_concern(asking, standing.grants, standing.epochs):
             return self._refusal(caller, record, purpose, standing, "no consent names the caller")
+        self._standings.require_current(standing)
         # 2. Bytes against their CID, facts under the facts key. The index row was a hint.
         try:
             found = await self._opening.find(row)

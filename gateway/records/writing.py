@@ -139,6 +139,7 @@ class Writing:
         standing = await self._standings.of(subject)
         if standing is None or not policy.may_concern(requester(caller), standing.grants, standing.epochs):
             raise await self._refused(caller, standing, record, "no consent names the caller")
+        self._standings.require_current(standing)
 
     async def _validate(self, inputs: Sequence[tuple[object, tuple[str, ...]]]) -> list[ValidResource]:
         """R4 or a CallerError with the path of the field. Heavy work is off the event loop."""
