@@ -31,7 +31,8 @@ from gateway.settings import Settings
 from gateway.storage.service import Blocks
 from gateway.web.loglines import LogLines, to_json
 from gateway.wiring import chain as chain_wiring
-from gateway.wiring.gateway import Gateway, block_store, open_gateway, open_worker
+from gateway.wiring.gateway import Gateway, open_gateway, open_worker
+from gateway.wiring.parts import block_store
 from gateway.wiring.secrets import address_of, open_secrets
 
 Say = Callable[[str], None]

@@ -8,38 +8,28 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from importlib import resources
 
 import structlog
 
-from anchoring.chain.client import ChainClient
 from anchoring.model import Event
 from gateway.adapters.fhir_validator import FhirValidator
 from gateway.adapters.keystore import SqlKeyStore
-from gateway.adapters.kubo import KuboStore
-from gateway.adapters.local_bus import LocalBus
 from gateway.adapters.notary import keyfile as receipt_keyfile
 from gateway.adapters.notary.client import NotaryLedger, NotarySettings
-from gateway.adapters.packs import PackStore
-from gateway.adapters.redis_bus import RedisBus
 from gateway.adapters.sql.index import SqlIndex
 from gateway.adapters.sql.migrations import migrate
 from gateway.audit.service import Audit
 from gateway.consent.access_log import AccessLog
-from gateway.consent.service import Consents, subject_of_topic, topic
+from gateway.consent.service import Consents
 from gateway.consent.standing import Freshness, Standings
 from gateway.crypto.audit_keys import AuditKeys
 from gateway.crypto.keys import KeyRing
-from gateway.errors import ConsentryError, StaleError
-from gateway.identity.model import Role
+from gateway.errors import ConsentryError
 from gateway.identity.service import Identity, SignInTerms
-from gateway.ports.blocks import BlockStore
 from gateway.ports.bus import Bus
 from gateway.ports.clock import SystemClock, SystemEntropy
-from gateway.records.facts import ResourceFacts
 from gateway.records.opening import Opening
 from gateway.records.reading import Reading
-from gateway.records.rules import label, parse_rules
 from gateway.records.service import Records
 from gateway.records.writing import Writing
 from gateway.settings import Settings
@@ -48,10 +38,18 @@ from gateway.storage.service import Blocks
 from gateway.web.options import WebOptions
 from gateway.wiring import chain as chain_wiring
 from gateway.wiring.anchors import AnchorsPort
+from gateway.wiring.parts import (
+    Fresh,
+    Listener,
+    block_store,
+    chain_client,
+    first_word,
+    forget_subject,
+    found_registrars,
+    labelling,
+    open_bus,
+)
 from gateway.wiring.secrets import Secrets, open_secrets
-
-FIRST_WORD_SECONDS = 30.0
-"""How long a start waits for the index to stand where the chain does."""
 
 
 class Gateway:
@@ -180,7 +178,7 @@ async def open_worker(settings: Settings) -> AsyncExitStack:
         await asyncio.to_thread(migrate, settings.index_url)
         store = await block_store(settings)
         closing.push_async_callback(store.close)
-        client, _ = await _chain_client(settings, secrets, closing)
+        client, _ = await chain_client(settings, secrets, closing)
         parts = chain_wiring.ChainParts(
             settings=settings,
             secrets=secrets,
@@ -216,7 +214,7 @@ async def _open(settings: Settings, closing: AsyncExitStack) -> Gateway:
     closing.push_async_callback(store.close)
     blocks = Blocks(store)
     # 3. The chain, its contracts, and what follows it.
-    client, chain_url = await _chain_client(settings, secrets, closing)
+    client, chain_url = await chain_client(settings, secrets, closing)
     receipt_key = receipt_keyfile.read_public(secrets.receipt_path)
     profile = await chain_wiring.profile_of(settings, client)
     if settings.chain_url:
@@ -255,7 +253,7 @@ async def _open(settings: Settings, closing: AsyncExitStack) -> Gateway:
         clock=clock,
     )
     closing.push_async_callback(ledger.close)
-    bus = _bus(settings, clock)
+    bus = open_bus(settings, clock)
     closing.push_async_callback(bus.close)
     validator = FhirValidator(workers=settings.validators)
     closing.push_async_callback(validator.close)
@@ -323,13 +321,13 @@ async def _open(settings: Settings, closing: AsyncExitStack) -> Gateway:
         keys=keys,
         anchors=anchors,
         validation=validator,
-        label=_labelling(),
+        label=labelling(),
         bus=bus,
         clock=clock,
         entropy=entropy,
     )
-    bus.watch(lambda topic, message: _forget_subject(standings, topic, message))
-    listeners.append(_Listener(identity=identity, standings=standings, bus=bus))
+    bus.watch(lambda topic, message: forget_subject(standings, topic, message))
+    listeners.append(Listener(identity=identity, standings=standings, bus=bus))
     gateway = Gateway(
         settings=settings,
         secrets=secrets,
@@ -348,7 +346,7 @@ async def _open(settings: Settings, closing: AsyncExitStack) -> Gateway:
             "keys": keystore.check,
             "ipfs": store.check,
             "bus": bus.check,
-            "chain": _Fresh(standings),
+            "chain": Fresh(standings),
         },
         closing=closing,
     )
@@ -356,96 +354,8 @@ async def _open(settings: Settings, closing: AsyncExitStack) -> Gateway:
     parts.start_following()
     if settings.worker == "inside":
         parts.start_sending()
-    await _first_word(standings)
-    await _found_registrars(chain, identity, secrets)
+    await first_word(standings)
+    await found_registrars(chain, identity, secrets)
     watching = asyncio.create_task(gateway.watch(), name="watch")
     closing.callback(watching.cancel)
     return gateway
-
-
-def _forget_subject(standings: Standings, topic: str, message: bytes) -> None:
-    """Another replica says that a subject's consents changed: the next decision here gathers anew at once."""
-    name = subject_of_topic(topic)
-    if name is not None and message.startswith(b"consent:"):
-        standings.forget(name)
-
-
-class _Fresh:
-    """The chain is well when decisions may stand on it."""
-
-    def __init__(self, standings: Standings) -> None:
-        self._standings = standings
-
-    async def __call__(self) -> None:
-        self._standings.as_of()
-
-
-class _Listener:
-    """Drops what was kept of every name that an event touches, and tells whoever listens."""
-
-    def __init__(self, *, identity: Identity, standings: Standings, bus: Bus) -> None:
-        self._identity = identity
-        self._standings = standings
-        self._bus = bus
-        self._telling: set[asyncio.Task[None]] = set()
-
-    def __call__(self, events: Sequence[Event]) -> None:
-        for event in events:
-            for key in event.keys:
-                self._standings.forget(key)
-                self._identity.forget(key)
-            if event.contract == "ConsentRegistry" and event.keys:
-                consent = event.keys[1] if len(event.keys) > 1 else b""
-                task = asyncio.create_task(self._bus.publish(topic(event.keys[0]), b"consent:" + consent))
-                self._telling.add(task)
-                task.add_done_callback(self._telling.discard)
-
-
-async def block_store(settings: Settings) -> BlockStore:
-    if settings.ipfs_url:
-        return await KuboStore.open(settings.ipfs_url, allow_public=settings.ipfs_allow_public)
-    return await asyncio.to_thread(PackStore.open, settings.data_dir / "blocks")
-
-
-async def _chain_client(settings: Settings, secrets: Secrets, closing: AsyncExitStack) -> tuple[ChainClient, str]:
-    if settings.chain_url:
-        return ChainClient(settings.chain_url), settings.chain_url
-    process = await asyncio.to_thread(chain_wiring.start_embedded, settings, secrets)
-
-    async def stop() -> None:
-        await asyncio.to_thread(process.stop)
-
-    closing.push_async_callback(stop)
-    return ChainClient(process.url), process.url
-
-
-def _bus(settings: Settings, clock: SystemClock) -> LocalBus | RedisBus:
-    if not settings.redis_url:
-        return LocalBus(clock)
-    bus = RedisBus(settings.redis_url, clock)
-    bus.start()
-    return bus
-
-
-def _labelling() -> Callable[[ResourceFacts], frozenset[str]]:
-    text = resources.files("gateway.records").joinpath("labelling.toml").read_text()
-    rules = parse_rules(text)
-    return lambda facts: label(facts, rules)
-
-
-async def _first_word(standings: Standings) -> None:
-    """Waits until the index stands where the chain does. StaleError when it does not in time."""
-    async with asyncio.timeout(FIRST_WORD_SECONDS):
-        while True:
-            with contextlib.suppress(StaleError):
-                standings.as_of()
-                return
-            await asyncio.sleep(0.05)
-
-
-async def _found_registrars(chain: chain_wiring.ChainPort, identity: Identity, secrets: Secrets) -> None:
-    """Registrars are named by the settings; the first start puts them on chain as actors."""
-    for address in secrets.registrars:
-        key = bytes.fromhex(address[2:])
-        if await chain.actor_of_key(key) is None:
-            await identity.found_actor(None, key=key, roles=frozenset({Role.REGISTRAR}), name="Registrar")

@@ -1,0 +1,124 @@
+"""The parts that a gateway is put together from: which implementation a setting picks, and what ties them."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from importlib import resources
+
+from anchoring.chain.client import ChainClient
+from anchoring.model import Event
+from gateway.adapters.kubo import KuboStore
+from gateway.adapters.local_bus import LocalBus
+from gateway.adapters.packs import PackStore
+from gateway.adapters.redis_bus import RedisBus
+from gateway.consent.service import subject_of_topic, topic
+from gateway.consent.standing import Standings
+from gateway.errors import StaleError, UpstreamError
+from gateway.identity.model import Role
+from gateway.identity.service import Identity
+from gateway.ports.blocks import BlockStore
+from gateway.ports.bus import Bus
+from gateway.ports.clock import SystemClock
+from gateway.records.facts import ResourceFacts
+from gateway.records.rules import label, parse_rules
+from gateway.settings import Settings
+from gateway.wiring import chain as chain_wiring
+from gateway.wiring.secrets import Secrets
+
+FIRST_WORD_SECONDS = 30.0
+"""How long a start waits for the index to stand where the chain does."""
+
+
+def forget_subject(standings: Standings, topic: str, message: bytes) -> None:
+    """Another replica says that a subject's consents changed: the next decision here gathers anew at once."""
+    name = subject_of_topic(topic)
+    if name is not None and message.startswith(b"consent:"):
+        standings.forget(name)
+
+
+class Fresh:
+    """The chain is well when decisions may stand on it."""
+
+    def __init__(self, standings: Standings) -> None:
+        self._standings = standings
+
+    async def __call__(self) -> None:
+        self._standings.as_of()
+
+
+class Listener:
+    """Drops what was kept of every name that an event touches, and tells whoever listens."""
+
+    def __init__(self, *, identity: Identity, standings: Standings, bus: Bus) -> None:
+        self._identity = identity
+        self._standings = standings
+        self._bus = bus
+        self._telling: set[asyncio.Task[None]] = set()
+
+    def __call__(self, events: Sequence[Event]) -> None:
+        for event in events:
+            for key in event.keys:
+                self._standings.forget(key)
+                self._identity.forget(key)
+            if event.contract == "ConsentRegistry" and event.keys:
+                consent = event.keys[1] if len(event.keys) > 1 else b""
+                task = asyncio.create_task(self._bus.publish(topic(event.keys[0]), b"consent:" + consent))
+                self._telling.add(task)
+                task.add_done_callback(self._telling.discard)
+
+
+async def block_store(settings: Settings) -> BlockStore:
+    if settings.ipfs_url:
+        return await KuboStore.open(settings.ipfs_url, allow_public=settings.ipfs_allow_public)
+    return await asyncio.to_thread(PackStore.open, settings.data_dir / "blocks")
+
+
+async def chain_client(settings: Settings, secrets: Secrets, closing: AsyncExitStack) -> tuple[ChainClient, str]:
+    if settings.chain_url:
+        return ChainClient(settings.chain_url), settings.chain_url
+    process = await asyncio.to_thread(chain_wiring.start_embedded, settings, secrets)
+
+    async def stop() -> None:
+        await asyncio.to_thread(process.stop)
+
+    closing.push_async_callback(stop)
+    return ChainClient(process.url), process.url
+
+
+def open_bus(settings: Settings, clock: SystemClock) -> LocalBus | RedisBus:
+    if not settings.redis_url:
+        return LocalBus(clock)
+    bus = RedisBus(settings.redis_url, clock)
+    bus.start()
+    return bus
+
+
+def labelling() -> Callable[[ResourceFacts], frozenset[str]]:
+    text = resources.files("gateway.records").joinpath("labelling.toml").read_text()
+    rules = parse_rules(text)
+    return lambda facts: label(facts, rules)
+
+
+async def first_word(standings: Standings) -> None:
+    """Waits until the index stands where the chain does. StaleError when it does not in time."""
+    async with asyncio.timeout(FIRST_WORD_SECONDS):
+        while True:
+            with contextlib.suppress(StaleError):
+                standings.as_of()
+                return
+            await asyncio.sleep(0.05)
+
+
+async def found_registrars(chain: chain_wiring.ChainPort, identity: Identity, secrets: Secrets) -> None:
+    """Registrars are named by the settings; the first start puts them on chain as actors."""
+    for address in secrets.registrars:
+        key = bytes.fromhex(address[2:])
+        if await chain.actor_of_key(key) is not None:
+            continue
+        try:
+            await identity.found_actor(None, key=key, roles=frozenset({Role.REGISTRAR}), name="Registrar")
+        except UpstreamError as error:
+            raise UpstreamError(
+                "the registrar is not on chain in time: with CONSENTRY_WORKER=outside, start `consentry worker` too"
+            ) from error
