@@ -169,8 +169,7 @@ async def records_of(
             after=cursor(after),
         )
         edges = [
-            RecordEdge(cursor=place, node=to_record(item))
-            for item, place in zip(page.items, page.cursors, strict=True)
+            RecordEdge(cursor=place, node=to_record(item)) for item, place in zip(page.items, page.cursors, strict=True)
         ]
         info = PageInfo(has_next_page=page.has_next, end_cursor=page.end_cursor)
         return RecordConnection(edges=edges, page_info=info)
