@@ -15,7 +15,7 @@ from collections import deque
 from pathlib import Path
 from types import TracebackType
 
-from gateway.adapters.notary.keyfile import open_private, read_passphrase
+from gateway.adapters.notary.keyfile import open_private
 from gateway.adapters.notary.store import FencedError, Store, StoreError
 from gateway.adapters.notary.wire import (
     Buffer,
@@ -28,6 +28,7 @@ from gateway.adapters.notary.wire import (
     frame,
 )
 from gateway.adapters.notary.writer import Writer
+from gateway.adapters.sealed_file import read_passphrase
 from gateway.adapters.sql.urls import sqlite_path
 from gateway.errors import SettingsError
 
