@@ -218,7 +218,8 @@ def _greet(gateway: Gateway, announce: Say) -> None:
     lines += [f"The chain answers JSON-RPC at {gateway.chain_url} (id {gateway.chain.deployment.chain_id})."]
     lines += ["", "Next:"]
     if (settings.data_dir / "registrar.key").exists():
-        lines.append(f"  {sys.argv[0]} demo --url {base} --registrar-key {settings.data_dir / 'registrar.key'}")
+        program = sys.argv[0] if sys.argv[0].endswith("consentry") else "consentry"
+        lines.append(f"  {program} demo --url {base} --registrar-key {settings.data_dir / 'registrar.key'}")
     lines += [f"  curl {base}/ready", "  Stop with Ctrl-C; everything stays in the data folder.", ""]
     announce("\n".join(lines))
 

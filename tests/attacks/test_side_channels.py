@@ -1,8 +1,8 @@
 """What is refused, hidden, ended or asked twice tells nothing on the side, and is in the patient's log."""
 
-from concurrent.futures import time
+import time
+from concurrent.futures import ThreadPoolExecutor
 
-import ThreadPoolExecutor
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
