@@ -221,7 +221,7 @@ async def test_honest_client_waits_for_few_steps_while_all_bombs_fall(client: ht
     assert len(waits) > len(bombs) / 2
     print(f"longest wait {max(waits):.3f} s of CPU, all bombs {sum(alone):.3f}, the costliest {max(alone):.3f}")
     # Against their cost alone in the same run: a loop that is held answers nobody before all of them have fallen.
-    assert max(waits) < sum(alone) * 3 / 4
+    assert max(waits) < sum(alone) / 3
 
 
 async def test_bombs_leave_no_memory_behind(client: httpx.AsyncClient) -> None:
