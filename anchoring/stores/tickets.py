@@ -4,6 +4,7 @@ A batch's root, manifest and call never change once written, so whatever was bro
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from sqlalchemy import Connection, and_, insert, select, update
@@ -133,16 +134,17 @@ class SqlTickets:
 def _intend(connection: Connection, call: Call, now: int) -> None:
     there = connection.execute(select(calls.c.state).where(calls.c.call == call.call)).scalar()
     if there is None:
-        connection.execute(
-            insert(calls).values(
-                call=call.call,
-                lane=call.lane,
-                priority=call.priority,
-                contract=call.contract,
-                data=call.data,
-                created_at=now,
-            )
-        )
+        values = {
+            "call": call.call,
+            "lane": call.lane,
+            "priority": call.priority,
+            "contract": call.contract,
+            "data": call.data,
+            "created_at": now,
+        }
+        # Another stack may intend the same call in this moment: one of the two rows stands, and that is all we want.
+        with suppress(IntegrityError), connection.begin_nested():
+            connection.execute(insert(calls).values(**values))
     elif there == CallState.REVERTED:
         again = update(calls).where(calls.c.call == call.call)
         connection.execute(again.values(state=CallState.INTENDED, error=None))

@@ -1,6 +1,7 @@
 """One gateway of each column for the whole session, and the people who stay. Tests that stop or starve a gateway take
 one of their own from `tests.journeys.sites`."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -44,5 +45,9 @@ def stranger(site: Site) -> Person:
 
 @pytest.fixture
 def patient(site: Site) -> Patient:
-    """A patient of the test's own, with no record."""
+    """A patient of the test's own, with no record. Another test may just have let the column's servers go on."""
+    deadline = time.monotonic() + 30
+    while site.gateway.ready()[0] != 200:
+        assert time.monotonic() < deadline, "the gateway is not ready again"
+        time.sleep(0.2)
     return site.crowd.patient()
