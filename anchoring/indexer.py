@@ -21,10 +21,12 @@ _NARROWING = frozenset(
         ("IdentityRegistry", "ActorRemoved"),
         ("IdentityRegistry", "KeyRotated"),
         ("IdentityRegistry", "RolesChanged"),
+        # Whether it shortens one that stood is known to its fold alone, which takes of a lost one nothing but that.
+        ("IdentityRegistry", "MembershipSet"),
     }
 )
-"""Events that end something whatever their arguments. Some widen as well (a new controller, a new key): whoever folds
-an orphaned one takes only what it ends."""
+"""Events that may end something whatever their arguments. Some widen as well (a new controller, a new key, a longer
+membership): whoever folds an orphaned one takes only what it ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,26 +84,18 @@ def common_ancestor(known: Sequence[BlockRef], canonical: Mapping[int, bytes], *
     return TooDeep()
 
 
-def narrows(event: Event, *, block_time: int) -> bool:
-    """Whether the event takes a right away. `block_time`: its block's seconds since 1970 (a membership that was set to
-    an end no later than its own block is an ended one)."""
-    if (event.contract, event.name) in _NARROWING:
-        return True
+def narrows(event: Event) -> bool:
+    """Whether the event may take a right away."""
     if (event.contract, event.name) == ("ConsentRegistry", "ConsentGranted"):
         return event.args.get("effect") == DENY
-    if (event.contract, event.name) == ("IdentityRegistry", "MembershipSet"):
-        not_after = event.args.get("notAfter")
-        return isinstance(not_after, int) and not_after <= block_time
-    return False
+    return (event.contract, event.name) in _NARROWING
 
 
-def undo(events: Sequence[Event], *, times: Mapping[bytes, int]) -> Undo:
-    """What becomes of canonical `events` whose blocks left the chain. `times`: block hash → its timestamp; of a block
-    whose time is unknown every event counts as narrowing."""
-    orphan = tuple(e for e in events if e.block_hash not in times or narrows(e, block_time=times[e.block_hash]))
-    kept = {(e.block_hash, e.log_index) for e in orphan}
+def undo(events: Sequence[Event]) -> Undo:
+    """What becomes of canonical `events` whose blocks left the chain."""
+    orphan = tuple(event for event in events if narrows(event))
     return Undo(
-        forget=tuple(e for e in events if (e.block_hash, e.log_index) not in kept),
+        forget=tuple(event for event in events if not narrows(event)),
         orphan=orphan,
         names=names_touched(events),
     )

@@ -48,7 +48,8 @@ class Settings(BaseSettings):
     chain_url: str = Field("", description="JSON-RPC of an Ethereum-compatible chain. Empty: the embedded chain.")
     chain_profile: str = Field(
         "",
-        description="embedded, anvil, geth-dev, besu-qbft, clique or ethereum. Empty: told by the node, if it can be.",
+        description="embedded, anvil, geth-dev, besu-qbft, clique, ethereum, or"
+        " period=2,confirmations=1,finality=1 (seconds, blocks). Empty: told by the node, if it can be.",
     )
     chain_id: int = Field(
         2_026_112, gt=0, lt=2**31, description="The embedded chain's id, fixed when it is first made."
@@ -59,6 +60,12 @@ class Settings(BaseSettings):
     chain_lag_blocks: int = Field(3, ge=0, description="Reads are denied when the index is further behind the chain.")
     chain_silence_seconds: float = Field(
         10.0, gt=0, description="Reads are denied when the chain has not been heard of for longer."
+    )
+    chain_skew_seconds: float = Field(
+        15.0,
+        gt=0,
+        description="Reads are denied when the host's clock and the chain's time are further apart than this,"
+        " missed blocks aside.",
     )
     batch_size: int = Field(1024, ge=1, le=16_384, description="Leaves that close an anchoring batch.")
     batch_seconds: float = Field(2.0, gt=0, description="Age of its oldest leaf that closes a batch.")

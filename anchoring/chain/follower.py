@@ -234,7 +234,7 @@ class Follower:
                 f" {self._profile.name!r} calls final; restore the chain's data, or rebuild the index on purpose"
             )
         lost = await self._events.above(found.ancestor.number)
-        undone = undo(lost, times={block.hash: block.timestamp for block in known})
+        undone = undo(lost)
         await self._events.rewind(expected=stored, ancestor=found.ancestor, head=latest.number, undo=undone)
         self._at = found.ancestor
         self._announce(lost)

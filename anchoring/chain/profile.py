@@ -5,6 +5,7 @@ geth's development mode, whose blocks come on demand. There an anchored leaf is 
 is one past finality: indexing halts.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +19,10 @@ class ChainProfile:
     block_period: float
     confirmations: int
     finality: int
+
+    def __post_init__(self) -> None:
+        if min(self.block_period, self.confirmations, self.finality) < 0 or self.confirmations > self.finality:
+            raise ValueError("no number is negative, and confirmations are at most the finality")
 
     @property
     def busy_poll(self) -> float:
@@ -48,4 +53,15 @@ CLIQUE: Final = ChainProfile(name="clique", block_period=5, confirmations=3, fin
 ETHEREUM: Final = ChainProfile(name="ethereum", block_period=12, confirmations=3, finality=64)
 
 PROFILES: Final = {one.name: one for one in (EMBEDDED, ANVIL, GETH_DEV, BESU_QBFT, CLIQUE, ETHEREUM)}
-"""By the name that settings use; a chain of another kind gets a `ChainProfile` of its own."""
+"""By the name that settings use."""
+_OWN: Final = re.compile(r"period=(\d+(?:\.\d+)?),confirmations=(\d+),finality=(\d+)")
+
+
+def profile_named(text: str) -> ChainProfile:
+    """One of `PROFILES` by its name, or one of its own: `period=2,confirmations=1,finality=1`. Raises ValueError."""
+    if text in PROFILES:
+        return PROFILES[text]
+    found = _OWN.fullmatch(text)
+    if found is None:
+        raise ValueError(f"one of {', '.join(PROFILES)}, or period=SECONDS,confirmations=BLOCKS,finality=BLOCKS")
+    return ChainProfile(name="own", block_period=float(found[1]), confirmations=int(found[2]), finality=int(found[3]))

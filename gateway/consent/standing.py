@@ -12,6 +12,7 @@ from typing import Any
 
 from gateway import eip712, jsontext
 from gateway.consent import rules, state
+from gateway.consent.freshness import Freshness, staleness
 from gateway.consent.model import AsOf, ConsentStatus, ConsentView, Epochs, Grant, SealedDeny, Terms
 from gateway.errors import CallerError, IntegrityError, StaleError, UpstreamError
 from gateway.identity.model import Subject
@@ -26,16 +27,6 @@ from gateway.ports.rows import ConsentRow, EventRow
 HELD = 10_000
 MOST_STATES = 256
 """Subjects in one batched comparison with the chain (ConsentRegistry.subjectStates)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Freshness:
-    """How far behind the chain a decision may stand. `lag_blocks` behind the head; `silence_seconds` without a word
-    from the chain. `period_seconds` 0: blocks come on demand, so the head's age says nothing."""
-
-    lag_blocks: int
-    silence_seconds: float
-    period_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,21 +59,20 @@ class Standings:
         self.domain = eip712.domain(chain_id=chain.facts.chain_id, contract=chain.facts.consent_registry)
 
     def as_of(self) -> AsOf:
-        """The block that decisions stand on now. Raises StaleError when lag or silence is past the bound."""
-        head = self._chain.head()
-        bounds = self._freshness
-        silence = self._clock.monotonic() - head.heard_at
-        if head.lag > bounds.lag_blocks or silence > bounds.silence_seconds:
+        """The block that decisions stand on now. Raises StaleError when lag, silence or skew is past the bound."""
+        head, now = self._chain.head(), self._clock.now()
+        if staleness(head, self._freshness, now=now, monotonic=self._clock.monotonic()) is not None:
             raise StaleError("the index is behind the chain; try again shortly")
-        now = self._clock.now()
-        if bounds.period_seconds and now - head.timestamp > bounds.silence_seconds + 8 * bounds.period_seconds:
-            raise StaleError("the chain makes no blocks; try again shortly")
         return AsOf(
             block_number=head.number,
             block_hash=head.hash,
-            block_time=head.timestamp if bounds.period_seconds else max(head.timestamp, int(now)),
+            block_time=head.timestamp if self._freshness.period_seconds else max(head.timestamp, int(now)),
             fresh=True,
         )
+
+    def trouble(self) -> str | None:
+        """Why nothing may be decided at this moment, in words for an operator."""
+        return staleness(self._chain.head(), self._freshness, now=self._clock.now(), monotonic=self._clock.monotonic())
 
     @staticmethod
     def require_current(standing: Standing) -> None:

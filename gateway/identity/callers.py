@@ -42,7 +42,7 @@ class Callers:
         if token is None or len(token) > LONGEST_TOKEN:
             return None
         digest = digest_of(token)
-        now = int(self._clock.now())
+        now = self._now()
         held = self._callers.get(digest)
         if held is not None and held[1] > now and (held[2] == 0 or held[2] > now):
             return held[0]
@@ -105,7 +105,7 @@ class Callers:
         its key is another: a session ends with the key that opened it."""
         for name in (caller.actor.id, *caller.organizations):
             self.forget(name)
-        found = await self._load_caller(caller.actor.id, int(self._clock.now()))
+        found = await self._load_caller(caller.actor.id, self._now())
         if found is None or found[0].actor.key != caller.actor.key:
             raise UnauthenticatedError("this actor is no longer registered under this key")
         return found[0]
@@ -148,13 +148,17 @@ class Callers:
     async def organizations(self, actor: ActorId) -> tuple[Actor, ...]:
         """Those that the actor is a member of now."""
         events = await self._index.events(actor, contract=CONTRACT)
-        now = int(self._clock.now())
+        now = self._now()
         found = [
             await self.actor(membership.organization)
             for membership in state.fold_memberships(actor, events, self.confirmed)
             if membership.not_after > now
         ]
         return tuple(organization for organization in found if organization is not None)
+
+    def _now(self) -> int:
+        """The later of the host's clock and the chain's time: what has ended by either has ended."""
+        return max(int(self._clock.now()), self._chain.head().timestamp)
 
     def confirmed(self, event: EventRow) -> bool:
         return self._chain.head().number - event.block_number >= self._chain.facts.confirmations

@@ -19,7 +19,7 @@ from anchoring.chain.embedded.errors import ChainRefused as EmbeddedRefused
 from anchoring.chain.embedded.process import EmbeddedChainProcess
 from anchoring.chain.follower import Follower
 from anchoring.chain.lane import Lane
-from anchoring.chain.profile import ANVIL, EMBEDDED, GETH_DEV, PROFILES, ChainProfile
+from anchoring.chain.profile import ANVIL, EMBEDDED, GETH_DEV, PROFILES, ChainProfile, profile_named
 from anchoring.chain.registries import ANCHORS, RELAY, Registries
 from anchoring.chain.signer import Signer
 from anchoring.errors import AnchoringError, ChainMismatch, StoreUnavailable
@@ -71,9 +71,10 @@ def start_embedded(settings: Settings, secrets: Secrets) -> EmbeddedChainProcess
 async def profile_of(settings: Settings, client: ChainClient) -> ChainProfile:
     """What may be expected of the chain. SettingsError when neither the settings nor the node say."""
     if settings.chain_profile:
-        if settings.chain_profile not in PROFILES:
-            raise SettingsError(f"CONSENTRY_CHAIN_PROFILE: one of {', '.join(PROFILES)}")
-        return PROFILES[settings.chain_profile]
+        try:
+            return profile_named(settings.chain_profile)
+        except ValueError as error:
+            raise SettingsError(f"CONSENTRY_CHAIN_PROFILE: {error}") from error
     if not settings.chain_url:
         return EMBEDDED
     with translated():

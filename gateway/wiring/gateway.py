@@ -20,8 +20,9 @@ from gateway.adapters.sql.index import SqlIndex
 from gateway.adapters.sql.migrations import migrate
 from gateway.audit.service import Audit
 from gateway.consent.access_log import AccessLog
+from gateway.consent.freshness import Freshness
 from gateway.consent.service import Consents
-from gateway.consent.standing import Freshness, Standings
+from gateway.consent.standing import Standings
 from gateway.crypto.audit_keys import AuditKeys
 from gateway.crypto.keys import KeyRing
 from gateway.errors import ConsentryError
@@ -148,6 +149,8 @@ class Gateway:
         while True:
             await asyncio.sleep(1.0)
             troubles = self.chain.troubles()
+            if (stale := self._standings.trouble()) is not None:
+                troubles["decisions"] = stale
             if troubles != said:
                 said = troubles
                 self._log.warning("chain", **{name.replace(" ", "_"): text for name, text in troubles.items()})
@@ -284,6 +287,7 @@ async def _open(settings: Settings, closing: AsyncExitStack) -> Gateway:
         freshness=Freshness(
             lag_blocks=settings.chain_lag_blocks,
             silence_seconds=settings.chain_silence_seconds,
+            skew_seconds=settings.chain_skew_seconds,
             period_seconds=profile.block_period,
         ),
     )
