@@ -17,6 +17,7 @@ from gateway.consent.model import AsOf, ConsentStatus, ConsentView, Epochs, Gran
 from gateway.errors import CallerError, IntegrityError, StaleError, UpstreamError
 from gateway.identity.model import Subject
 from gateway.identity.state import controllers, fold_subject
+from gateway.identity.verdicts import Verdicts
 from gateway.ids import ConsentId, SubjectId
 from gateway.ports.chain import Chain
 from gateway.ports.clock import Clock
@@ -55,6 +56,7 @@ class Standings:
         self._freshness = freshness
         self._held: OrderedDict[bytes, Standing] = OrderedDict()
         self._terms: OrderedDict[bytes, Terms] = OrderedDict()
+        self._verdicts = Verdicts(chain)
         self._loading: dict[bytes, object] = {}
         self.domain = eip712.domain(chain_id=chain.facts.chain_id, contract=chain.facts.consent_registry)
 
@@ -197,11 +199,8 @@ class Standings:
             raise IntegrityError("a sealed consent is of another subject")
         if eip712.digest(rules.consent_typed_data(terms, self.domain)) != row.consent:
             raise IntegrityError("a sealed consent is not the one that its row names")
-        if eip712.recover(row.consent, document.signature) in signers:
+        if await self._verdicts.signer_among(signers, row.consent, document.signature) is not None:
             return terms
-        for signer in signers:
-            if await self._chain.valid_signature(signer, row.consent, document.signature):
-                return terms
         raise IntegrityError("a sealed consent is not signed by its subject's controller")
 
     def _confirmed(self, event: EventRow) -> bool:

@@ -17,6 +17,7 @@ from gateway.errors import CallerError, ConflictError, DeniedError, Unauthentica
 from gateway.identity import rules, state
 from gateway.identity.callers import CONTRACT, Callers, digest_of, token_for
 from gateway.identity.model import Actor, Caller, Challenge, Draft, Role, Session, Subject, to_bits
+from gateway.identity.verdicts import Verdicts
 from gateway.ids import ActorId, SubjectId
 from gateway.ports.chain import Calls, Chain, Landed, Reverted
 from gateway.ports.clock import Clock, Entropy
@@ -27,7 +28,6 @@ from gateway.ports.rows import CallRow, ChallengeRow, Guard, Row, SessionRow
 
 CHALLENGE_SECONDS = 300
 LONGEST_NAME = 200
-LONGEST_SIGNATURE = 16_384
 TRIES = 5
 LANDING_SECONDS = 30.0
 T = TypeVar("T")
@@ -67,6 +67,7 @@ class Identity:
         self._entropy = entropy
         self._terms = terms
         self._domain = eip712.domain(chain_id=chain.facts.chain_id, contract=chain.facts.identity_registry)
+        self._verdicts = Verdicts(chain)
         self._callers = Callers(index=index, chain=chain, documents=documents, clock=clock, registrars=terms.registrars)
 
     # ---- sign-in
@@ -272,13 +273,8 @@ class Identity:
     # ---- shared steps
 
     async def signed_by(self, signer: bytes, digest: bytes, signature: bytes) -> bool:
-        """The contract's verdict on a signature, taken here for a plain wallet and from the registry for the rest."""
-        if len(signer) == 20 and eip712.recover(digest, signature) == signer:
-            return True
-        # A contract wallet may take 65 octets too; an account without code answers no.
-        if len(signature) > LONGEST_SIGNATURE:
-            return False
-        return await self._chain.valid_signature(signer, digest, signature)
+        """The contract's verdict on a signature."""
+        return await self._verdicts.signed_by(signer, digest, signature)
 
     async def _intend(self, caller: Caller | None, call: CallRow, *, action: str) -> None:
         """The call and its audit entry are durable together; then the relay is told."""

@@ -20,13 +20,16 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainFacts:
-    """Fixed for a deployment: pinned at first start, compared at each."""
+    """Fixed for a deployment: pinned at first start, compared at each. `p256_verifier` and `webauthn_verifier`: the
+    addresses of the ERC-7913 verifiers, 20 bytes."""
 
     chain_id: int
     genesis: bytes
     identity_registry: str
     consent_registry: str
     anchor_registry: str
+    p256_verifier: bytes
+    webauthn_verifier: bytes
     gateway: bytes
     confirmations: int
 

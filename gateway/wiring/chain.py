@@ -246,6 +246,8 @@ class ChainPort:
             identity_registry=deployment.identity_registry,
             consent_registry=deployment.consent_registry,
             anchor_registry=deployment.anchor_registry,
+            p256_verifier=bytes.fromhex(deployment.p256_verifier[2:]),
+            webauthn_verifier=bytes.fromhex(deployment.webauthn_verifier[2:]),
             gateway=bytes.fromhex(deployment.gateway[2:]),
             confirmations=parts.profile.confirmations,
         )
