@@ -141,6 +141,8 @@ def locate(block: bytes, log: DomainKey) -> Located:
     nonce = block[start : start + hazmat.NONCE_SIZE]
     plain = hazmat.open_sealed(log.locating, nonce, block[start + hazmat.NONCE_SIZE : start + _LOCATOR_SIZE], MAGIC)
     record, version, key_id, facts_size, content_size = _LOCATOR.unpack(plain)
+    if len(block) != _FACTS_AT + facts_size + hazmat.NONCE_SIZE + content_size:
+        raise IntegrityError("a block's parts do not fill it")
     return Located(
         block=block,
         record=RecordId(record),

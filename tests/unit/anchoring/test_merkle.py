@@ -76,6 +76,7 @@ def test_the_order_of_leaves_does_not_matter(leaves: list[bytes], random: Any) -
 
 def test_a_number_may_have_leading_zeros_but_must_fit() -> None:
     assert encode_values(["uint32"], [b"\0" * 40 + b"\x07"]) == (7).to_bytes(32, "big")
+    assert encode_values(["uint32"], [b"\0\1\0\0\0"]) == (2**24).to_bytes(32, "big")
     with pytest.raises(ProofInvalid):
         encode_values(["uint32"], [b"\1\0\0\0\0"])
 
@@ -158,6 +159,13 @@ def test_malformed_paths_are_refused(path: tuple[bytes, ...]) -> None:
         fold(bytes(32), path)
 
 
+def test_a_path_of_64_nodes_is_folded() -> None:
+    leaf = bytes(32)
+    for _ in range(64):
+        leaf = hash_pair(leaf, b"\1" * 32)
+    assert fold(bytes(32), (b"\1" * 32,) * 64) == leaf
+
+
 def test_a_pair_hashes_in_sorted_order() -> None:
     one, other = b"\1" * 32, b"\2" * 32
     assert hash_pair(one, other) == hash_pair(other, one) == keccak256(one + other)
@@ -178,3 +186,9 @@ def test_a_gateway_is_named_as_the_registry_names_it() -> None:
 def test_a_log_of_short_names_is_refused(gateway: bytes, writer: bytes) -> None:
     with pytest.raises(ProofInvalid):
         log_id(LogName(gateway=gateway, writer=writer, kind=LogKind.AUDIT))
+
+
+@pytest.mark.parametrize(("owner", "salt"), [(bytes(19), bytes(32)), (bytes(20), bytes(31)), (b"", b"")])
+def test_a_gateway_of_short_names_is_refused(owner: bytes, salt: bytes) -> None:
+    with pytest.raises(ProofInvalid):
+        gateway_id(owner, salt)

@@ -6,11 +6,12 @@ doctor wrote it; it carries no sensitive label. The plain permit allows that doc
 deny forbids just that.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from gateway.consent.model import ANYONE, Action, Basis, Permit, Purpose
+from gateway.consent.model import ANYONE, Action, Basis, Deny, Permit, Purpose
 from gateway.consent.policy import CLAIMS, PERMIT_SECONDS, may_concern
 from gateway.identity.model import Role
 from gateway.identity.state import NOBODY
@@ -345,6 +346,32 @@ def test_a_permit_says_what_it_stands_on() -> None:
 def test_own_access_is_noted_as_the_patients_request_whatever_was_claimed() -> None:
     decided = outcome(asked=request(patient, purpose=Purpose.HPAYMT))
     assert (decided.basis, decided.purpose, decided.consents) == (Basis.OWN, Purpose.PATRQT, ())
+
+
+def test_own_access_says_which_block_it_stands_on() -> None:
+    assert outcome(asked=request(patient)).as_of == as_of()
+
+
+def test_a_custodians_permit_says_what_it_stands_on() -> None:
+    decided = outcome(asked=request(action=Action.WRITE, record=None), about=facts(record=None), standing=newborn)
+    assert (decided.basis, decided.consents, decided.as_of) == (Basis.CUSTODY, (), as_of())
+
+
+@pytest.mark.parametrize("purpose", [Purpose.TREAT, Purpose.HOPERAT])
+def test_a_consented_access_is_for_the_purpose_that_was_claimed(purpose: Purpose) -> None:
+    assert outcome([permit(purposes=("TREAT", "HOPERAT"))], asked=request(purpose=purpose)).purpose is purpose
+
+
+def test_a_permit_covers_a_record_that_holds_every_type_it_lists() -> None:
+    grant = permit(resource_types=("Observation", "Patient"))
+    assert isinstance(outcome([grant], about=facts(contained_types=frozenset({"Observation", "Patient"}))), Permit)
+
+
+@pytest.mark.parametrize("part", ["data_from", "data_to"])
+def test_a_deny_touches_a_record_of_its_very_first_or_last_second(part: str) -> None:
+    edge = datetime(2026, 3, 14, tzinfo=UTC)
+    grants = [permit(), deny(**{part: "2026-03-14T00:00:00Z"})]
+    assert isinstance(outcome(grants, about=facts(period=(edge.timestamp(), edge.timestamp()))), Deny)
 
 
 def test_of_equal_consents_the_first_is_named() -> None:

@@ -83,6 +83,40 @@ def test_a_block_is_full_before_it_grows() -> None:
     assert len(opened(sealed(b"x" * (room + 1)).block)) == room + 1
 
 
+def test_a_block_is_filled_to_its_last_octet() -> None:
+    fixed = len(sealed().block) - envelope.locate(sealed().block, LOG).content_size
+    room = 4096 - fixed - hazmat.TAG_SIZE - 8
+    assert [len(sealed(b"x" * size).block) for size in (room, room + 1)] == [4096, 8192]
+
+
+def test_the_largest_block_is_sealed_and_opens() -> None:
+    fixed = len(sealed().block) - envelope.locate(sealed().block, LOG).content_size
+    content = bytes(envelope.LARGEST - fixed - hazmat.TAG_SIZE - 8)
+    block = sealed(content).block
+    assert (len(block), opened(block) == content) == (envelope.LARGEST, True)
+
+
+def test_a_block_whose_parts_do_not_fill_it_is_refused() -> None:
+    block = sealed().block
+    for wrong in (block + b"\0", block[:4096] + bytes(4096)):
+        with pytest.raises(IntegrityError):
+            envelope.locate(wrong, LOG)
+
+
+def test_a_document_is_all_facts_of_version_0() -> None:
+    facts = ConsentFacts(salt=b"s" * 32, subject=PATIENT, typed_data=b"{}", signature=b"sig")
+    document = envelope.seal_document(facts, name=RecordId(RECORD), key=KEY, log=LOG, entropy=FixedEntropy())
+    located = envelope.locate(document.block, LOG)
+    content = hazmat.open_sealed(
+        hazmat.unwrap(KEY.wrapping, document.block[84:124]),
+        document.block[124 + located.facts_size :][:12],
+        document.block[124 + located.facts_size + 12 :],
+        b"CSNTRY\x01\x01" + RECORD + bytes(4) + PATIENT + KEY.id + hashlib.sha256(located.facts_sealed).digest(),
+    )
+    assert envelope.open_facts(located, KEY).facts == facts
+    assert (located.record, located.version, content[:8]) == (RECORD, 0, bytes(8))
+
+
 def test_contents_of_like_size_give_blocks_of_equal_size() -> None:
     assert {len(sealed(b"x" * size).block) for size in range(0, 2_500, 97)} == {4096}
 
