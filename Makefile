@@ -1,7 +1,7 @@
 # Python 3.11 or later, git and make are all that these need. ARGS goes to the command: make demo ARGS="--json out.json"
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench lint types clean
+.PHONY: help run demo test bench mutants lint types clean
 ARGS =
 
 help: ## What there is
@@ -22,6 +22,9 @@ test: ## Run the tests that need no server
 bench: ## Measure, as ratios within one run
 	@.ci/environment --dev
 	@exec .venv/bin/python -m tests.benchmarks $(ARGS)
+
+mutants: ## Mutation testing of what decides, seals and proves
+	@.ci/mutants $(ARGS)
 
 lint: ## Format, lint, imports, dependencies
 	@.ci/environment --dev
