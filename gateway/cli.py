@@ -26,6 +26,8 @@ app = typer.Typer(
 )
 blocks_app = typer.Typer(help="Move blocks between stores as CAR files.", no_args_is_help=True)
 app.add_typer(blocks_app, name="blocks")
+proof_app = typer.Typer(help="Files that third parties check without this gateway.", no_args_is_help=True)
+app.add_typer(proof_app, name="proof")
 T = TypeVar("T")
 
 Config = Annotated[
@@ -162,6 +164,30 @@ def import_blocks(
     _use(config)
     count = _run(lambda: run_import(_settings(), file))
     typer.echo(f"{count} blocks taken from {file}")
+
+
+@proof_app.command("questions")
+def proof_questions() -> None:
+    """Print what to ask GraphQL for a proof file: the record, and its receipt's audit entry by decisionId."""
+    from gateway.upkeep.saving import ENTRY_QUERY, RECORD_QUERY
+
+    typer.echo(f"{RECORD_QUERY}\n\n{ENTRY_QUERY}")
+
+
+@proof_app.command("save")
+def save_proof(
+    facts: Annotated[Path, typer.Argument(help="What /.well-known/consentry answered.")],
+    answer: Annotated[Path, typer.Argument(help="The GraphQL answer with the record.")],
+    file: Annotated[Path, typer.Argument(help="The proof file to write.")],
+    entry: Annotated[Path | None, typer.Option(help="The GraphQL answer with the receipt's audit entry.")] = None,
+) -> None:
+    """Make a proof file of a record from answers that a client has already."""
+    from gateway import jsontext
+    from gateway.upkeep.saving import proof_file
+
+    read = [None if path is None else jsontext.loads(path.read_bytes()) for path in (facts, answer, entry)]
+    file.write_bytes(jsontext.dumps(proof_file(read[0], read[1], entry=read[2])) + b"\n")
+    typer.echo(f"Written to {file}. Check it: python -m anchoring.verifier.verify {file} --rpc URL")
 
 
 def _say(text: str) -> None:

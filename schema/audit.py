@@ -14,6 +14,7 @@ from schema.fields import resolved
 from schema.gates import cursor, or_empty, page_size
 from schema.identity import Actor, to_actor
 from schema.relay import Node, PageInfo
+from schema.scalars import Hex
 
 
 @strawberry.type(description="One decision about a patient's data, permitted or denied.")
@@ -56,6 +57,38 @@ def to_event(event: model.AccessEvent) -> AccessEvent:
         record_id=strawberry.ID(to_global("Record", event.record)) if event.record is not None else None,
         decision_id=strawberry.ID(to_global("Decision", event.decision)),
         anchor=to_anchor(event.anchor),
+    )
+
+
+@strawberry.type(
+    description="The audit entry of a decision as it was hashed, its parts sealed: with it and its anchor's proof, a "
+    "receipt's entry is checked without the gateway. By decisionId, for whoever got the receipt and for the patient."
+)
+class AuditEntry(Node):
+    writer: Hex
+    seq: int
+    decision: Hex
+    previous: Hex = strawberry.field(description="The hash of the entry before it.")
+    public: Hex = strawberry.field(description="Sealed under the gateway's log key.")
+    private: Hex = strawberry.field(description="Sealed under the patient's audit key.")
+    subject_token: Hex
+    receipt_digest: Hex = strawberry.field(description="SHA-256 of the receipt's payload.")
+    anchor: Anchor
+
+
+def to_entry(found: model.SealedEntry) -> AuditEntry:
+    stored = found.entry
+    return AuditEntry(
+        id=strawberry.ID(to_global("Decision", stored.decision)),
+        writer=Hex(stored.writer),
+        seq=stored.seq,
+        decision=Hex(stored.decision),
+        previous=Hex(stored.previous),
+        public=Hex(stored.public),
+        private=Hex(stored.private),
+        subject_token=Hex(stored.subject_token),
+        receipt_digest=Hex(stored.receipt_digest),
+        anchor=to_anchor(found.anchor),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeAlias
 
 import strawberry
 
-from gateway.audit.model import AccessEvent, AccessLogPage
+from gateway.audit.model import AccessEvent, AccessLogPage, SealedEntry
 from gateway.consent.model import ConsentInput, ConsentView, Purpose, RevokedAll
 from gateway.errors import UnauthenticatedError
 from gateway.identity.model import Actor, Caller, Challenge, Draft, Role, Session, Subject
@@ -93,6 +93,8 @@ class AuditService(Protocol):
         self, caller: Caller, subject: SubjectId, *, first: int, after: str | None
     ) -> AccessLogPage: ...
     async def event(self, caller: Caller, decision: DecisionId) -> AccessEvent | None: ...
+
+    async def entry(self, caller: Caller, decision: DecisionId) -> SealedEntry | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

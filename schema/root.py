@@ -18,7 +18,7 @@ from gateway.identity import model
 from gateway.identity.model import Caller, Role
 from gateway.ids import ActorId, ConsentId, DecisionId, RecordId, SubjectId, parse_global
 from schema import consent, identity, records
-from schema.audit import AccessEvent, to_event
+from schema.audit import AccessEvent, AuditEntry, to_entry, to_event
 from schema.consent import Consent, ConsentInput, ConsentResult, RevokeAllResult, to_consent
 from schema.context import Info, RequestContext
 from schema.drafts import DraftResult, SignedInput
@@ -95,6 +95,9 @@ async def _node(context: RequestContext, id: strawberry.ID) -> Node | None:
         case "AccessEvent":
             event = await context.services.audit.event(caller, DecisionId(raw))
             return None if event is None else to_event(event)
+        case "Decision":
+            entry = await context.services.audit.entry(caller, DecisionId(raw))
+            return None if entry is None else to_entry(entry)
     return None
 
 
@@ -234,7 +237,7 @@ def build_schema() -> GatewaySchema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[AccessEvent, Consent, Record, Patient, Actor],
+        types=[AccessEvent, AuditEntry, Consent, Record, Patient, Actor],
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
     )
 

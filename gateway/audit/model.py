@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from gateway.ids import ActorId, DecisionId, RecordId
 from gateway.ports.anchors import AnchorState
+from gateway.ports.rows import StoredEntry
 
 
 class Outcome(StrEnum):
@@ -49,3 +50,12 @@ class AccessEvent:
 class AccessLogPage:
     events: tuple[AccessEvent, ...]
     has_next: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedEntry:
+    """An audit entry as it was hashed, for whoever checks a receipt. Its parts stay sealed; `actor` decided it."""
+
+    entry: StoredEntry
+    actor: ActorId
+    anchor: AnchorState

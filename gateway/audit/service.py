@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from gateway import jsontext
-from gateway.audit.model import AccessEvent, AccessLogPage, Outcome, Receipt
+from gateway.audit.model import AccessEvent, AccessLogPage, Outcome, Receipt, SealedEntry
 from gateway.errors import IntegrityError
 from gateway.ids import ActorId, DecisionId, RecordId
 from gateway.ports.anchors import Anchors, AnchorState
@@ -142,6 +142,15 @@ class Audit:
         """The patient that a decision was about."""
         found = await self._index.entry(decision)
         return None if found is None else await self._keys.subject_of(found[1].private)
+
+    async def sealed(self, decision: DecisionId) -> SealedEntry | None:
+        """The entry of a decision with its parts sealed. Who may ask is decided by the caller of this."""
+        found = await self._index.entry(decision)
+        if found is None:
+            return None
+        (state,) = await self._anchors.states([self._leaf(found[1])])
+        public = _unpack_public(self._keys.open_public(found[1].public))
+        return SealedEntry(entry=found[1], actor=ActorId(public.actor), anchor=state)
 
     async def event(self, subject: bytes, decision: DecisionId) -> AccessEvent | None:
         """One entry of a patient's log by its decision; None when it is not in that log."""

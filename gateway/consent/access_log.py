@@ -1,6 +1,6 @@
 """A person's access log is theirs: this asks whose it is before the audit is read."""
 
-from gateway.audit.model import AccessEvent, AccessLogPage
+from gateway.audit.model import AccessEvent, AccessLogPage, SealedEntry
 from gateway.audit.service import Audit
 from gateway.consent import policy
 from gateway.consent.service import requester
@@ -34,6 +34,16 @@ class AccessLog:
         if subject is None or not await self._owns(caller, SubjectId(subject)):
             return None
         return await self._audit.event(subject, decision)
+
+    async def entry(self, caller: Caller, decision: DecisionId) -> SealedEntry | None:
+        """The sealed entry of a decision, for whom it answered and for the patient whom it was about."""
+        found = await self._audit.sealed(decision)
+        subject = await self._audit.subject_of(decision)
+        if found is None or (
+            found.actor != caller.actor.id and (subject is None or not await self._owns(caller, SubjectId(subject)))
+        ):
+            return None
+        return found
 
     async def _owns(self, caller: Caller, subject: SubjectId) -> bool:
         caller = await self._identity.current(caller)

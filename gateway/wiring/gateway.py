@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 
 import structlog
 
+from anchoring.chain.abi import ANCHOR, CONSENT, IDENTITY
 from anchoring.model import Event
 from gateway.adapters.fhir_validator import FhirValidator
 from gateway.adapters.keystore import SqlKeyStore
@@ -107,12 +108,18 @@ class Gateway:
         found = self.chain.deployment
         return {
             "chainId": found.chain_id,
+            "genesis": found.genesis,
             "rpc": None if self.settings.chain_url else self.chain_url,
             "gateway": found.gateway,
             "contracts": {
                 "identity": found.identity_registry,
                 "consent": found.consent_registry,
                 "anchor": found.anchor_registry,
+            },
+            "codes": {
+                "identity": found.codes[IDENTITY],
+                "consent": found.codes[CONSENT],
+                "anchor": found.codes[ANCHOR],
             },
         }
 

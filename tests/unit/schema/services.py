@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.audit.model import AccessEvent, AccessLogPage, Outcome, Receipt
+from gateway.audit.model import AccessEvent, AccessLogPage, Outcome, Receipt, SealedEntry
 from gateway.consent.model import (
     ConsentInput,
     ConsentStatus,
@@ -25,6 +25,7 @@ from gateway.errors import CallerError, ConsentryError, DeniedError, Unauthentic
 from gateway.identity.model import Actor, Caller, Challenge, Draft, Role, Session, Subject
 from gateway.ids import ActorId, ConsentId, DecisionId, RecordId, SubjectId
 from gateway.ports.anchors import AnchorState, Proof
+from gateway.ports.rows import StoredEntry
 from gateway.records.model import (
     Amendment,
     NewBundle,
@@ -49,6 +50,17 @@ CONTENT = b'{"resourceType":"Observation","valueQuantity":{"value":1.10}}'
 CID = "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy"
 CANARY = "canary-Schizophrenia"
 PENDING = AnchorState(status="PENDING", proof=None)
+ENTRY = StoredEntry(
+    writer=b"\x51" * 32,
+    seq=7,
+    decision=DECISION,
+    previous=b"\x52" * 32,
+    hash=b"\x53" * 32,
+    public=b"\x54" * 40,
+    private=b"\x55" * 90,
+    subject_token=b"\x56" * 16,
+    receipt_digest=b"\x57" * 32,
+)
 FINAL = AnchorState(
     status="FINAL",
     proof=Proof(
@@ -299,6 +311,12 @@ class World:
         if caller.actor.id != PATIENT_ACTOR or subject != PATIENT:
             raise DeniedError("not theirs")
         return AccessLogPage(events=(make_event(),), has_next=False)
+
+    async def entry(self, caller: Caller, decision: DecisionId) -> SealedEntry | None:
+        self._called("entry", caller)
+        if decision != DECISION or caller.actor.id not in (CLINICIAN, PATIENT_ACTOR):
+            return None
+        return SealedEntry(entry=ENTRY, actor=CLINICIAN, anchor=PENDING)
 
     async def event(self, caller: Caller, decision: DecisionId) -> AccessEvent | None:
         self._called("event", caller)

@@ -112,7 +112,11 @@ NODES = [
     ("Consent", CONSENT, "clinician", False),
     ("AccessEvent", DECISION, "patient", True),
     ("AccessEvent", DECISION, "clinician", False),
-    ("Decision", DECISION, "patient", False),
+    ("Decision", DECISION, "patient", True),
+    ("Decision", DECISION, "clinician", True),
+    ("Decision", DECISION, "registrar", False),
+    ("Decision", b"\x42" * 16, "clinician", False),
+    ("Decision", DECISION, None, False),
 ]
 
 
@@ -120,7 +124,9 @@ NODES = [
 async def test_node_is_found_or_null(ask: Ask, kind: str, raw: bytes, token: str | None, seen: bool) -> None:
     id = to_global(kind, raw)
     payload = await ask("query($id: ID!) { node(id: $id) { __typename id } }", token=token, id=id)
-    assert payload == {"data": {"node": {"__typename": kind, "id": id} if seen else None}}
+    assert payload == {
+        "data": {"node": {"__typename": "AuditEntry" if kind == "Decision" else kind, "id": id} if seen else None}
+    }
 
 
 async def test_node_reads_the_patients_record_as_patrqt(ask: Ask, world: World) -> None:

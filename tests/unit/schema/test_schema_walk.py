@@ -27,7 +27,10 @@ from tests.unit.schema.conftest import Ask
 from tests.unit.schema.services import CONSENT, PATIENT, RECORD, World
 
 GUARDED = frozenset(
-    {"Record", "Consent", "AccessEvent", "RecordConnection", "ConsentConnection", "AccessEventConnection"}
+    {
+        *("Record", "Consent", "AccessEvent", "AuditEntry"),
+        *("RecordConnection", "ConsentConnection", "AccessEventConnection"),
+    }
 )
 """Types that hold something of a patient's, or how much of it there is."""
 GUARDS = frozenset(
@@ -40,6 +43,7 @@ GUARDS = frozenset(
         "changes",
         "access_log",
         "event",
+        "entry",
         "grant",
         "revoke",
         "visible_patient",
@@ -104,8 +108,14 @@ def write(target: str, kind: str, steps: list[Step]) -> tuple[str, dict[str, Any
             declared.append(f"${variable}: {one.type}")
             arguments.append(f"{argument}: ${variable}")
             wanted = "Patient" if argument == "patientId" or name == "patient" else None
-            wanted = node_kind(steps) if name == "node" else wanted
-            ids = {"Patient": PATIENT, "Record": RECORD, "Consent": CONSENT, "AccessEvent": b"\x41" * 16}
+            wanted = node_kind(steps, target) if name == "node" else wanted
+            ids = {
+                "Patient": PATIENT,
+                "Record": RECORD,
+                "Consent": CONSENT,
+                "AccessEvent": b"\x41" * 16,
+                "Decision": b"\x41" * 16,
+            }
             given[variable] = to_global(wanted, ids[wanted]) if wanted else VALUES[str(one.type)]
         call = name + (f"({', '.join(arguments)})" if arguments else "")
         text = f"{call} {{ __typename {text} }}"
@@ -115,9 +125,10 @@ def write(target: str, kind: str, steps: list[Step]) -> tuple[str, dict[str, Any
     return f"{kind}{header} {{ {text} }}", given
 
 
-def node_kind(steps: list[Step]) -> str:
+def node_kind(steps: list[Step], target: str) -> str:
     """What `node` must be for the next step; the target itself where it is the only one."""
-    return steps[1][2] if len(steps) > 1 else "Record"
+    kind = steps[1][2] if len(steps) > 1 else target
+    return "Decision" if kind == "AuditEntry" else kind
 
 
 def walk_id(way: tuple[str, str, list[Step]]) -> str:

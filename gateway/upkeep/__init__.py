@@ -1,0 +1,1 @@
+"""What an operator runs beside a gateway or without one: verify, rebuild, and the files that third parties check."""
