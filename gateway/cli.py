@@ -3,19 +3,21 @@
 Settings come from `CONSENTRY_*` variables or a TOML file (`consentry settings` lists them); options override them.
 """
 
-import asyncio
 import contextlib
-import os
 import shutil
-import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from gateway.errors import ConsentryError
+from gateway.keys_cli import keys_app
+from gateway.running import run as _run
+from gateway.running import say as _say
+from gateway.running import settings as _settings
+from gateway.running import use as _use
 
 app = typer.Typer(
     name="consentry",
@@ -28,7 +30,7 @@ blocks_app = typer.Typer(help="Move blocks between stores as CAR files.", no_arg
 app.add_typer(blocks_app, name="blocks")
 proof_app = typer.Typer(help="Files that third parties check without this gateway.", no_args_is_help=True)
 app.add_typer(proof_app, name="proof")
-T = TypeVar("T")
+app.add_typer(keys_app, name="keys")
 
 Config = Annotated[
     Path | None,
@@ -188,36 +190,6 @@ def save_proof(
     read = [None if path is None else jsontext.loads(path.read_bytes()) for path in (facts, answer, entry)]
     file.write_bytes(jsontext.dumps(proof_file(read[0], read[1], entry=read[2])) + b"\n")
     typer.echo(f"Written to {file}. Check it: python -m anchoring.verifier.verify {file} --rpc URL")
-
-
-def _say(text: str) -> None:
-    """Told at once, also where the output is a file."""
-    typer.echo(text)
-    sys.stdout.flush()
-
-
-def _settings(**overrides: object):  # type: ignore[no-untyped-def]  # the type would be imported at start
-    from gateway.settings import load
-
-    return load(**overrides)
-
-
-def _use(config: Path | None) -> None:
-    if config is not None:
-        os.environ["CONSENTRY_CONFIG"] = str(config)
-
-
-def _run(work: Callable[[], Awaitable[T]]) -> T:
-    import uvloop
-
-    # Whatever a command makes is its owner's alone: SQLite and the block store take the process's mask.
-    os.umask(0o077)
-
-    async def wrapped() -> T:
-        return await work()
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(wrapped())
 
 
 if __name__ == "__main__":

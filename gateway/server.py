@@ -30,10 +30,11 @@ from gateway.errors import SettingsError, UpstreamError
 from gateway.settings import Settings
 from gateway.storage.service import Blocks
 from gateway.web.loglines import LogLines, to_json
+from gateway.web.sealed import sealed_door
 from gateway.wiring import chain as chain_wiring
 from gateway.wiring.gateway import Gateway, open_gateway, open_worker
 from gateway.wiring.parts import block_store
-from gateway.wiring.secrets import address_of, open_secrets
+from gateway.wiring.secrets import address_of, secrets_of
 
 Say = Callable[[str], None]
 DRAIN_SECONDS = 10.0
@@ -70,16 +71,9 @@ async def run_server(settings: Settings, *, announce: Say) -> None:
     sys.setrecursionlimit(RECURSION)
     os.umask(0o077)
     settings = settings.model_copy(update={"port": _free_port(settings.host, settings.port)})
-    gateway = await open_gateway(settings)
+    gateway = await open_gateway(settings, waiting=lambda missing: _sealed(settings, missing, announce))
     try:
-        server = Server(
-            create_app(gateway),
-            address=settings.host,
-            port=settings.port,
-            interface=Interfaces.ASGI,
-            log_level=LogLevels.error,
-            log_access=False,
-        )
+        server = _listening(create_app(gateway), settings)
         stopping = asyncio.Event()
         for name in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(name, stopping.set)
@@ -100,6 +94,33 @@ async def run_server(settings: Settings, *, announce: Say) -> None:
     finally:
         await gateway.close()
     announce("Stopped.")
+
+
+def _listening(app: object, settings: Settings) -> Server:
+    return Server(
+        app,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        log_level=LogLevels.error,
+        log_access=False,
+    )
+
+
+@contextlib.asynccontextmanager
+async def _sealed(settings: Settings, missing: int, announce: Say) -> AsyncIterator[None]:
+    """While the root's shares are missing: /health and /ready answer, and nothing else."""
+    server = _listening(sealed_door, settings)
+    serving = asyncio.create_task(server.serve())
+    try:
+        await _until_listening(settings, serving)
+        announce(f"Sealed: {missing} shares of the root are needed. Each holder runs: consentry keys unseal SHARE_FILE")
+        yield
+    finally:
+        server.stop()  # type: ignore[no-untyped-call]  # granian types it so
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(serving, DRAIN_SECONDS)
+    announce("Unsealed.")
 
 
 async def run_worker(settings: Settings, *, announce: Say) -> None:
@@ -124,9 +145,7 @@ async def run_deploy(settings: Settings, *, fund: bool, announce: Say) -> None:
     """Deploys on the chain at the settings' URL; what stands is checked and kept."""
     if not settings.chain_url:
         raise SettingsError("CONSENTRY_CHAIN_URL: name the chain; the embedded one deploys by itself")
-    secrets, _ = await asyncio.to_thread(
-        open_secrets, settings.data_dir, registrars=settings.registrars, instance=settings.instance
-    )
+    secrets = await asyncio.to_thread(secrets_of, settings)
     client = ChainClient(settings.chain_url)
     try:
         accounts = [address_of(secrets.relay_key), address_of(secrets.anchor_key)]

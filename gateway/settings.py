@@ -42,6 +42,29 @@ class Settings(BaseSettings):
         "",
         description="The key store, apart from the index. Empty: keys.db in the data folder, or PostgreSQL's schema.",
     )
+    vault: Literal["file", "openbao"] = Field(
+        "file",
+        description="Where the root key is: in the data folder (root.key, or its shares once split), or OpenBao.",
+    )
+    vault_url: str = Field("", description="OpenBao's address; https, or http on this machine.")
+    vault_key: str = Field(
+        "transit/consentry",
+        description="Mount and name of the transit key (derived, aes256-gcm96), for this gateway alone.",
+    )
+    vault_token_file: Path | None = Field(None, description="The file with OpenBao's token, read for each call.")
+    vault_ca_file: Path | None = Field(
+        None, description="The authority that signed OpenBao's certificate, if not a public one."
+    )
+    vault_shares: tuple[Path, ...] = Field(
+        (),
+        description="Share files that open a split root at start, as JSON. Empty: wait for `consentry keys unseal`.",
+    )
+    key_backup_days: int = Field(
+        0,
+        ge=0,
+        le=3650,
+        description="How long a backup of keys may be kept; an erasure is final once they have passed.",
+    )
     redis_url: str = Field("", description="redis://… for several replicas (REDIS_URL is read too). Empty: in process.")
     ipfs_url: str = Field("", description="The RPC of a Kubo node, http://127.0.0.1:5001. Empty: pack files.")
     ipfs_allow_public: bool = Field(False, description="Take a Kubo node that is part of the public network.")
@@ -106,7 +129,7 @@ class Settings(BaseSettings):
                 raise ValueError("each must be an address, 0x and 40 hex digits")
         return tuple(to_checksum_address(value) for value in values)
 
-    @field_validator("public_url", "ipfs_url", "chain_url")
+    @field_validator("public_url", "ipfs_url", "chain_url", "vault_url")
     @classmethod
     def _http(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):

@@ -1,15 +1,14 @@
-"""The vault of the embedded default: a root key in a passphrase-protected file, opened once at start.
+"""The embedded default's vault: a root key in a passphrase-protected file, opened at start, and again where what is
+to be unwrapped names another root (`consentry keys rotate-root` puts a new file in its place).
 
-The root wraps the epoch key and nothing else, and is never given out.
+The file's public half is the root's id (empty in files of before), so that whose it is shows without the passphrase.
 """
 
-import secrets
+import asyncio
 from pathlib import Path
 
-from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
-
 from gateway.adapters import sealed_file
-from gateway.errors import IntegrityError
+from gateway.adapters.root import Root, wrapped_by
 
 KIND = "consentry.root-key/1"
 
@@ -17,34 +16,45 @@ KIND = "consentry.root-key/1"
 class KeyFileVault:
     """Implements `gateway.ports.keys.Vault`."""
 
-    def __init__(self, root: bytes) -> None:
-        self.__root = root
+    def __init__(self, path: Path, passphrase_path: Path, root: Root) -> None:
+        self._path = path
+        self._passphrase_path = passphrase_path
+        self._root = root
 
     @classmethod
     def open(cls, path: Path, passphrase_path: Path) -> "KeyFileVault":
         """SettingsError for a missing or damaged file, or another passphrase."""
-        _, root = sealed_file.open_secret(path, kind=KIND, passphrase=sealed_file.read_passphrase(passphrase_path))
-        return cls(root)
+        return cls(path, passphrase_path, Root(open_key(path, passphrase_path)))
 
-    @staticmethod
-    def create(path: Path, passphrase_path: Path) -> None:
+    @classmethod
+    def create(cls, path: Path, passphrase_path: Path) -> "KeyFileVault":
         """A new root. Durable on return; SettingsError if there is one."""
-        sealed_file.create(
-            path,
-            kind=KIND,
-            public=b"",
-            secret=secrets.token_bytes(32),
-            passphrase=sealed_file.read_passphrase(passphrase_path),
-        )
+        root, key = Root.fresh()
+        passphrase = sealed_file.read_passphrase(passphrase_path)
+        sealed_file.create(path, kind=KIND, public=root.id, secret=key, passphrase=passphrase)
+        return cls(path, passphrase_path, root)
 
-    async def wrap(self, key: bytes) -> bytes:
-        return aes_key_wrap(self.__root, key)
+    async def wrap(self, key: bytes, *, context: bytes) -> bytes:
+        return self._root.wrap(key, context=context)
 
-    async def unwrap(self, wrapped: bytes) -> bytes:
-        try:
-            return aes_key_unwrap(self.__root, wrapped)
-        except (InvalidUnwrap, ValueError) as error:
-            raise IntegrityError("the epoch key was wrapped by another root") from error
+    async def unwrap(self, wrapped: bytes, *, context: bytes) -> bytes:
+        named = wrapped_by(wrapped)
+        if named is not None and named != self._root.id:
+            self._root = Root(await asyncio.to_thread(open_key, self._path, self._passphrase_path))
+        return self._root.unwrap(wrapped, context=context)
 
     async def check(self) -> None:
         """A root in memory is always there."""
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+def open_key(path: Path, passphrase_path: Path) -> bytes:
+    """The root's octets. SettingsError."""
+    return sealed_file.open_secret(path, kind=KIND, passphrase=sealed_file.read_passphrase(passphrase_path))[1]
+
+
+def id_in(path: Path) -> bytes:
+    """The root's id, without the passphrase; empty in a file of before. SettingsError for a damaged file."""
+    return sealed_file.read_public(path, kind=KIND)

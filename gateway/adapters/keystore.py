@@ -1,64 +1,34 @@
 """The key store: wrapped domain keys in a SQLite file or a PostgreSQL schema of their own, never in an index dump.
 
-Keys are destroyed by deleting rows here; `secure_delete` overwrites them in SQLite's file. Waiting is off the event
-loop; a key once unwrapped stays in memory, so this is not on the hot path.
+True here: a key is written only under the epoch key that stands in the same transaction; a destroyed domain gets no key
+again. Every write locks the one row of the epoch, so writers take turns. Keys are destroyed by deleting rows: SQLite
+overwrites them (`secure_delete`) and its journal is emptied; PostgreSQL's tables are written anew (`vacuum full`), but
+its write-ahead log keeps former pages until it is recycled. Waiting is off the event loop; a key once unwrapped stays
+in memory, so this is not on the hot path.
 """
 
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    CheckConstraint,
-    Column,
-    Engine,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    UniqueConstraint,
-    create_engine,
-    event,
-    insert,
-    select,
-    text,
-)
-from sqlalchemy.exc import IntegrityError as DuplicateError
+from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.schema import CreateSchema, CreateTable
 
+from gateway.adapters.keystore_forms import SCHEMA, bring_up, destroyed, epochs, keys
 from gateway.adapters.sql.urls import postgres_engine_url, sqlite_path
 from gateway.errors import UpstreamError
-from gateway.ports.keys import WrappedKey
+from gateway.ports.keys import Destroyed, EpochKey, Moved, Turn, WrappedKey
 
-SCHEMA = "consentry_keys"
-metadata = MetaData()
-epochs = Table(
-    "epoch_keys",
-    metadata,
-    # One row and no other: two processes that start at once agree on one epoch key, or a key is lost to one of them.
-    Column("present", Integer, CheckConstraint("present = 1"), primary_key=True, autoincrement=False),
-    Column("epoch", LargeBinary, nullable=False),
-    Column("wrapped", LargeBinary, nullable=False),
-)
-keys = Table(
-    "domain_keys",
-    metadata,
-    Column("key_id", LargeBinary, primary_key=True),
-    Column("kind", Integer, nullable=False),
-    Column("name", LargeBinary, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("epoch", LargeBinary, nullable=False),
-    Column("wrapped", LargeBinary, nullable=False),
-    UniqueConstraint("kind", "name", "version"),
-)
+SCRUB_SECONDS = 10.0
+"""How long emptying SQLite's journal waits for readers of other processes."""
 T = TypeVar("T")
 
 
 class SqlKeyStore:
-    """Implements `gateway.ports.keys.KeyStore`. `open` makes the tables where they are not."""
+    """Implements `gateway.ports.keys.KeyStore`. `open` makes the tables where they are not, and migrates them."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -67,90 +37,141 @@ class SqlKeyStore:
     async def open(cls, url: str) -> "SqlKeyStore":
         """`sqlite:////folder/keys.db`, or `postgresql+psycopg://…` (schema `consentry_keys`)."""
         store = cls(_engine(url))
-        await store._run(store._prepare)
+        await store._write(bring_up)
         return store
 
-    async def epoch(self) -> tuple[bytes, bytes] | None:
-        return await self._run(self._epoch)
+    async def epoch(self) -> EpochKey | None:
+        return await self._read(_standing)
 
-    async def add_epoch(self, epoch: bytes, wrapped: bytes) -> tuple[bytes, bytes]:
-        def add() -> tuple[bytes, bytes]:
-            with contextlib.suppress(DuplicateError), self._engine.begin() as connection:
-                connection.execute(insert(epochs).values(present=1, epoch=epoch, wrapped=wrapped))
-            standing = self._epoch()
+    async def add_epoch(self, epoch: bytes, wrapped: bytes) -> EpochKey:
+        def add(connection: Connection) -> EpochKey:
+            standing = _standing(connection, lock=True)
             if standing is None:
-                raise UpstreamError("the key store did not keep the epoch key")
+                connection.execute(insert(epochs).values(present=1, epoch=epoch, wrapped=wrapped, revision=0))
+                standing = EpochKey(epoch=epoch, wrapped=wrapped, revision=0)
             return standing
 
-        return await self._run(add)
+        return await self._write(add, exclusive=True)
+
+    async def rewrap_epoch(self, standing: EpochKey, wrapped: bytes) -> bool:
+        def rewrap(connection: Connection) -> bool:
+            if _standing(connection, lock=True) != standing:
+                return False
+            connection.execute(update(epochs).values(wrapped=wrapped, revision=standing.revision + 1))
+            return True
+
+        done = await self._write(rewrap)
+        await self._run(self._scrub)
+        return done
+
+    async def turn(self, turn: Turn) -> bool:
+        def carry_out(connection: Connection) -> bool:
+            standing = _standing(connection, lock=True)
+            if standing is None or standing.epoch != turn.before:
+                return False
+            dropped = set(turn.dropped)
+            named = [(bytes(row.key_id), row.kind, bytes(row.name)) for row in connection.execute(select(keys))]
+            if {key_id for key_id, kind, name in named if (kind, name) not in dropped} != set(turn.rewrapped):
+                return False  # another process added one meanwhile
+            for kind, name in dropped:
+                connection.execute(delete(keys).where(keys.c.kind == kind, keys.c.name == name))
+                if not _is_destroyed(connection, kind, name):
+                    connection.execute(insert(destroyed).values(kind=kind, name=name))
+            for key_id, wrapped in turn.rewrapped.items():
+                connection.execute(
+                    update(keys).where(keys.c.key_id == key_id).values(epoch=turn.epoch, wrapped=wrapped)
+                )
+            # Commit point, with the transaction's: before it the old epoch key stands with all its keys; after it the
+            # new one, and nothing that stands was wrapped by the old.
+            connection.execute(
+                update(epochs).values(epoch=turn.epoch, wrapped=turn.wrapped, revision=standing.revision + 1)
+            )
+            return True
+
+        done = await self._write(carry_out)
+        await self._run(self._scrub)
+        return done
 
     async def newest(self, kind: int, name: bytes) -> WrappedKey | None:
         query = select(keys).where(keys.c.kind == kind, keys.c.name == name).order_by(keys.c.version.desc()).limit(1)
-        return await self._run(lambda: self._one(query))
+        return await self._read(lambda connection: _one(connection, query))
+
+    async def version(self, kind: int, name: bytes, version: int) -> WrappedKey | None:
+        query = select(keys).where(keys.c.kind == kind, keys.c.name == name, keys.c.version == version)
+        return await self._read(lambda connection: _one(connection, query))
 
     async def by_id(self, key_id: bytes) -> WrappedKey | None:
         query = select(keys).where(keys.c.key_id == key_id)
-        return await self._run(lambda: self._one(query))
+        return await self._read(lambda connection: _one(connection, query))
 
-    async def add(self, key: WrappedKey) -> WrappedKey:
-        def store() -> WrappedKey:
+    async def add(self, key: WrappedKey) -> WrappedKey | Moved | Destroyed:
+        def store(connection: Connection) -> WrappedKey | Moved | Destroyed:
+            standing = _standing(connection, lock=True)
+            if _is_destroyed(connection, key.kind, key.name):
+                return Destroyed()
+            found = _one(
+                connection,
+                select(keys).where(keys.c.kind == key.kind, keys.c.name == key.name, keys.c.version == key.version),
+            )
+            if found is not None:
+                return found
+            if standing is None or standing.epoch != key.epoch:
+                return Moved()
             values = {name: getattr(key, name) for name in WrappedKey.__slots__}
-            try:
-                with self._engine.begin() as connection:
-                    connection.execute(insert(keys).values(**values))
-            except DuplicateError:
-                query = select(keys).where(
-                    keys.c.kind == key.kind, keys.c.name == key.name, keys.c.version == key.version
-                )
-                standing = self._one(query)
-                if standing is None:
-                    raise
-                return standing
+            connection.execute(insert(keys).values(**values))
+            if key.version > 1:
+                connection.execute(update(epochs).values(revision=standing.revision + 1))
             return key
 
-        return await self._run(store)
+        return await self._write(store)
+
+    async def all(self) -> Sequence[WrappedKey]:
+        return await self._read(lambda connection: [_key(row) for row in connection.execute(select(keys))])
 
     async def domains(self, kind: int) -> Sequence[bytes]:
-        def names() -> Sequence[bytes]:
-            with self._engine.connect() as connection:
-                query = select(keys.c.name).where(keys.c.kind == kind).distinct()
-                return [bytes(name) for name in connection.execute(query).scalars()]
+        query = select(keys.c.name).where(keys.c.kind == kind).distinct()
+        return await self._read(lambda connection: [bytes(name) for name in connection.execute(query).scalars()])
 
-        return await self._run(names)
+    async def destroyed(self) -> Sequence[tuple[int, bytes]]:
+        query = select(destroyed)
+        return await self._read(lambda connection: [(row.kind, bytes(row.name)) for row in connection.execute(query)])
 
     async def check(self) -> None:
-        await self._run(self._epoch)
+        await self.epoch()
 
     async def close(self) -> None:
         await asyncio.to_thread(self._engine.dispose)
 
-    def _prepare(self) -> None:
-        with self._engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                # "If not exists" does not keep two starts at once from colliding; the lock does.
-                connection.execute(text("select pg_advisory_xact_lock(hashtext(:name))"), {"name": SCHEMA})
-                connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
-            for table in metadata.sorted_tables:
-                connection.execute(CreateTable(table, if_not_exists=True))
+    def _scrub(self) -> None:
+        """No page of the tables or of SQLite's journal holds what was overwritten. UpstreamError: it may; try again."""
+        if self._engine.dialect.name == "postgresql":
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                for table in (epochs, keys):
+                    connection.execute(text(f"vacuum full {SCHEMA}.{table.name}"))
+            return
+        deadline = time.monotonic() + SCRUB_SECONDS
+        with contextlib.closing(self._engine.raw_connection()) as raw:
+            while raw.cursor().execute("pragma wal_checkpoint(truncate)").fetchone()[0]:
+                if time.monotonic() > deadline:
+                    raise UpstreamError("the key store is being read all the time: its journal is not emptied yet")
+                time.sleep(0.05)
 
-    def _epoch(self) -> tuple[bytes, bytes] | None:
-        with self._engine.connect() as connection:
-            row = connection.execute(select(epochs)).first()
-        return None if row is None else (bytes(row.epoch), bytes(row.wrapped))
+    async def _read(self, work: Callable[[Connection], T]) -> T:
+        def read() -> T:
+            with self._engine.connect() as connection:
+                return work(connection)
 
-    def _one(self, query: Any) -> WrappedKey | None:
-        with self._engine.connect() as connection:
-            row = connection.execute(query).first()
-        if row is None:
-            return None
-        return WrappedKey(
-            key_id=bytes(row.key_id),
-            kind=row.kind,
-            name=bytes(row.name),
-            version=row.version,
-            epoch=bytes(row.epoch),
-            wrapped=bytes(row.wrapped),
-        )
+        return await self._run(read)
+
+    async def _write(self, work: Callable[[Connection], T], *, exclusive: bool = False) -> T:
+        def write() -> T:
+            with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+                if exclusive and connection.dialect.name == "postgresql":
+                    # There is no row to lock yet.
+                    connection.execute(text(f"lock table {SCHEMA}.{epochs.name} in exclusive mode"))
+                return work(connection)
+
+        return await self._run(write)
 
     async def _run(self, work: Callable[[], T]) -> T:
         try:
@@ -159,12 +180,41 @@ class SqlKeyStore:
             raise UpstreamError("the key store does not answer") from error
 
 
+def _standing(connection: Connection, *, lock: bool = False) -> EpochKey | None:
+    """SQLite has no row locks and ignores it: there the whole transaction is exclusive from its begin."""
+    query = select(epochs)
+    row = connection.execute(query.with_for_update() if lock else query).first()
+    return None if row is None else EpochKey(epoch=bytes(row.epoch), wrapped=bytes(row.wrapped), revision=row.revision)
+
+
+def _is_destroyed(connection: Connection, kind: int, name: bytes) -> bool:
+    query = select(destroyed.c.kind).where(destroyed.c.kind == kind, destroyed.c.name == name)
+    return connection.execute(query).first() is not None
+
+
+def _one(connection: Connection, query: Any) -> WrappedKey | None:
+    row = connection.execute(query).first()
+    return None if row is None else _key(row)
+
+
+def _key(row: Any) -> WrappedKey:
+    return WrappedKey(
+        key_id=bytes(row.key_id),
+        kind=row.kind,
+        name=bytes(row.name),
+        version=row.version,
+        epoch=bytes(row.epoch),
+        wrapped=bytes(row.wrapped),
+    )
+
+
 def _engine(url: str) -> Engine:
     path = sqlite_path(url)
     if path is not None:
         _make_private(path)
         engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 5.0})
         event.listen(engine, "connect", _harden)
+        event.listen(engine, "begin", _begin)
         return engine
     engine = create_engine(
         postgres_engine_url(url), pool_size=4, pool_pre_ping=True, connect_args={"connect_timeout": 3}
@@ -181,5 +231,13 @@ def _make_private(path: str) -> None:
 
 
 def _harden(connection: Any, _: Any) -> None:
+    # The driver's own transactions would begin too late, and not at all before DDL: it is told to start none.
+    connection.isolation_level = None
     for pragma in ("journal_mode=wal", "synchronous=full", "secure_delete=on"):
         connection.execute(f"pragma {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    """A writer takes its turn before it reads; a reader waits for nobody."""
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("begin immediate" if writes else "begin")

@@ -80,11 +80,41 @@ def write_new(path: Path, content: bytes) -> None:
         raise SettingsError(f"{path.name} exists already") from error
     finally:
         temporary.unlink()
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    sync_folder(path.parent)
+
+
+def replace(path: Path, by: Path) -> None:
+    """`by` takes the place of `path`, whose octets are overwritten first. Durable on return."""
+    if path.exists():
+        _overwrite(path)
+    # Commit point: the rename. Before it `by` stands beside a file of zeros, after it alone.
+    by.replace(path)
+    sync_folder(path.parent)
+
+
+def shred(path: Path) -> None:
+    """Overwritten, then removed; nothing to do where it is not there. What a file system or a disk keeps of former
+    octets is out of reach from here."""
+    if path.exists():
+        _overwrite(path)
+        path.unlink()
+        sync_folder(path.parent)
+
+
+def _overwrite(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(bytes(path.stat().st_size))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def _derive(passphrase: bytes, salt: bytes) -> bytes:

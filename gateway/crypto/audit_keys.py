@@ -47,6 +47,7 @@ class AuditKeys:
         return key.domain.name if key.domain.kind == DomainKind.AUDIT.value else None
 
     async def subject_token(self, subject: bytes) -> bytes | None:
+        await self._ring.refresh()  # entries of another process may be sealed under a newer log key
         key = await self._ring.existing(audit_domain(subject))
         return None if key is None else key.token(_LOG)
 

@@ -14,7 +14,7 @@ import msgspec
 
 from gateway.consent.model import Action, Permit
 from gateway.crypto import hazmat
-from gateway.crypto.keys import DomainKey
+from gateway.crypto.keys import DomainKey, KeyRing
 from gateway.crypto.model import Facts, KeyId, RecordFacts, subject_domain
 from gateway.errors import IntegrityError
 from gateway.ids import RecordId
@@ -139,7 +139,7 @@ def locate(block: bytes, log: DomainKey) -> Located:
         raise IntegrityError("not a block of this format")
     start = len(MAGIC)
     nonce = block[start : start + hazmat.NONCE_SIZE]
-    plain = hazmat.open_sealed(log.locating, nonce, block[start + hazmat.NONCE_SIZE : start + _LOCATOR_SIZE], MAGIC)
+    plain = log.open_locator(nonce, block[start + hazmat.NONCE_SIZE : start + _LOCATOR_SIZE], MAGIC)
     record, version, key_id, facts_size, content_size = _LOCATOR.unpack(plain)
     if len(block) != _FACTS_AT + facts_size + hazmat.NONCE_SIZE + content_size:
         raise IntegrityError("a block's parts do not fill it")
@@ -151,6 +151,16 @@ def locate(block: bytes, log: DomainKey) -> Located:
         facts_size=facts_size,
         content_size=content_size,
     )
+
+
+async def locate_in(block: bytes, ring: KeyRing) -> Located:
+    """`locate` under the log key as it stands now: another process may just have given it a new version."""
+    try:
+        return locate(block, ring.log)
+    except IntegrityError:
+        if not await ring.refresh():
+            raise
+        return locate(block, ring.log)
 
 
 def open_facts(located: Located, key: DomainKey) -> Opened[Facts]:

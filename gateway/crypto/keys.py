@@ -1,27 +1,34 @@
-"""Key domains: each subject, subject's audit, actor and the gateway's log has keys of its own.
+"""Key domains: each subject, a subject in one study, subject's audit, actor and the gateway's log has keys of its own.
 
 A domain key is random, wrapped by the epoch key, which the vault's root wraps. From it come subkeys by HKDF, one per
-use. Rotation adds a version for new seals and touches no block. Unwrapped keys live in this process's memory alone.
+use. Rotation adds a version for new seals and touches no block; tokens and cursors stay with the first version, so that
+what the index holds is found whatever the version. Unwrapped keys live in this process's memory alone, and are dropped
+as soon as the store's revision is another: a key that was destroyed elsewhere is not served from here for long.
 """
 
 import asyncio
+import contextlib
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from gateway.crypto import hazmat
 from gateway.crypto.model import LOG_DOMAIN, Domain, KeyId
-from gateway.errors import CallerError, IntegrityError
+from gateway.errors import CallerError, IntegrityError, UpstreamError
 from gateway.ports.clock import Entropy
-from gateway.ports.keys import KeyStore, Vault, WrappedKey
+from gateway.ports.keys import Destroyed, EpochKey, KeyStore, Moved, Turn, Vault, WrappedKey
 
 HELD = 20_000
 """Unwrapped domain keys kept in memory; the least used go first."""
+TRIES = 5
+_LOCKED = "the keys are locked: the key vault is away or sealed"
+_DESTROYED = "the keys of this domain were destroyed"
 
 
 @dataclass(frozen=True, slots=True)
 class DomainKey:
-    """One version of a domain's key, unwrapped into its subkeys. Never printed."""
+    """One version of a domain's key, unwrapped into its subkeys. Never printed. `former`: of the log key alone, whose
+    older versions nothing names: they are tried in turn, the newest first."""
 
     id: KeyId
     domain: Domain
@@ -31,17 +38,20 @@ class DomainKey:
     sealing: bytes = field(repr=False)
     cursor: bytes = field(repr=False)
     locating: bytes = field(repr=False)
+    former: tuple["DomainKey", ...] = field(default=(), repr=False)
 
     @classmethod
-    def of(cls, stored: WrappedKey, material: bytes) -> "DomainKey":
+    def of(cls, stored: WrappedKey, material: bytes, *, first: bytes | None = None) -> "DomainKey":
+        """`first`: the material of the domain's first version, where this is a later one."""
+        naming = material if first is None else first
         return cls(
             KeyId(stored.key_id),
             Domain(stored.kind, stored.name),
             hazmat.derive(material, "wrap"),
             hazmat.derive(material, "facts"),
-            hazmat.derive(material, "search"),
+            hazmat.derive(naming, "search"),
             hazmat.derive(material, "seal"),
-            hazmat.derive(material, "cursor"),
+            hazmat.derive(naming, "cursor"),
             hazmat.derive(material, "locate"),
         )
 
@@ -58,7 +68,17 @@ class DomainKey:
     def open(self, sealed: bytes, *, context: bytes) -> bytes:
         """Raises IntegrityError."""
         nonce, ciphertext = sealed[: hazmat.NONCE_SIZE], sealed[hazmat.NONCE_SIZE :]
-        return hazmat.open_sealed(self.sealing, nonce, ciphertext, context)
+        for key in (self, *self.former):
+            with contextlib.suppress(IntegrityError):
+                return hazmat.open_sealed(key.sealing, nonce, ciphertext, context)
+        raise IntegrityError("sealed bytes do not open")
+
+    def open_locator(self, nonce: bytes, ciphertext: bytes, associated: bytes) -> bytes:
+        """A block's locator, sealed under this version or an older one. Raises IntegrityError."""
+        for key in (self, *self.former):
+            with contextlib.suppress(IntegrityError):
+                return hazmat.open_sealed(key.locating, nonce, ciphertext, associated)
+        raise IntegrityError("a locator does not open")
 
     def hide(self, number: int, *, context: bytes) -> str:
         """An opaque cursor: 32 hex digits that tell nobody the number, and fit no other context."""
@@ -88,27 +108,54 @@ class KeyRing:
         self._store = store
         self._vault = vault
         self._entropy = entropy
-        self._epoch: tuple[bytes, bytes] | None = None
+        self._standing: EpochKey | None = None
+        self._epoch_key = b""
         self._by_id: OrderedDict[bytes, DomainKey] = OrderedDict()
         self._newest: dict[tuple[int, bytes], bytes] = {}
         self._making = asyncio.Lock()
+        self._turning = asyncio.Lock()
         self._log: DomainKey | None = None
 
     async def unlock(self) -> None:
         """Opens the epoch key, makes it and the log key on the first start. Raises IntegrityError, UpstreamError."""
         standing = await self._store.epoch()
         if standing is None:
-            fresh = self._entropy.bytes(hazmat.KEY_SIZE)
+            fresh, epoch = self._entropy.bytes(hazmat.KEY_SIZE), self._entropy.bytes(16)
             # Commit point inside add_epoch: before it there is no epoch key and no key under it; after it, one.
-            standing = await self._store.add_epoch(self._entropy.bytes(16), await self._vault.wrap(fresh))
-        self._epoch = (standing[0], await self._vault.unwrap(standing[1]))
-        self._log = await self.of(LOG_DOMAIN)
+            standing = await self._store.add_epoch(epoch, await self._vault.wrap(fresh, context=epoch))
+        await self._adopt(standing)
+        await self.of(LOG_DOMAIN)
+        self._log = await self._load_log()
+
+    async def refresh(self) -> bool:
+        """Reads the store's revision; where it is another, everything kept is dropped and the epoch key opened anew.
+        True: something was. UpstreamError where the vault is away or sealed: then nothing is kept either."""
+        async with self._turning:
+            standing = await self._store.epoch()
+            if standing == self._standing and self._log is not None:
+                return False
+            held, epoch_key = self._standing, self._epoch_key
+            self.drop()
+            if standing is None:
+                raise UpstreamError("the key store lost its epoch key: restore it")
+            if held is not None and held.epoch == standing.epoch:
+                self._standing, self._epoch_key = standing, epoch_key  # the same key, under another root or with others
+            else:
+                await self._adopt(standing)
+            self._log = await self._load_log()
+            return True
+
+    def drop(self) -> None:
+        """Forgets every key; the next `refresh` or `unlock` opens the epoch key anew."""
+        self._standing, self._epoch_key, self._log = None, b"", None
+        self._by_id.clear()
+        self._newest.clear()
 
     @property
     def log(self) -> DomainKey:
         """The gateway's log key: locators and the public part of audit entries."""
         if self._log is None:
-            raise IntegrityError("the key ring is locked")
+            raise UpstreamError(_LOCKED)
         return self._log
 
     def held(self, key_id: bytes) -> DomainKey | None:
@@ -125,65 +172,157 @@ class KeyRing:
 
     async def by_id(self, key_id: bytes) -> DomainKey:
         """Raises IntegrityError when it is not there: unknown, or destroyed."""
-        found = self.held(key_id)
-        if found is not None:
-            return found
-        stored = await self._store.by_id(key_id)
-        if stored is None:
+        found = self.held(key_id) or await self._find(lambda: self._store.by_id(key_id))
+        if found is None:
             raise IntegrityError("the key of this block is not in the key store")
-        return self._hold(stored)
+        return found
 
     async def of(self, domain: Domain) -> DomainKey:
-        """The key for new seals of a domain; made and durable on return if there was none."""
+        """The key for new seals of a domain; made and durable on return if there was none. IntegrityError where the
+        domain's keys were destroyed."""
         found = self.held_of(domain)
         if found is not None:
             return found
         async with self._making:
-            stored = await self._store.newest(domain.kind, domain.name)
-            if stored is None:
-                stored = await self._make(domain)
-            key = self._hold(stored)
-            self._newest[(domain.kind, domain.name)] = key.id
-            return key
+            found = await self.existing(domain)
+            if found is None:
+                await self._add(domain, version=1)
+                found = await self.existing(domain)
+            if found is None:
+                raise IntegrityError(_DESTROYED)
+            return found
 
     async def existing(self, domain: Domain) -> DomainKey | None:
         """Like `of`, but makes nothing."""
         found = self.held_of(domain)
         if found is not None:
             return found
+        key = await self._find(lambda: self._store.newest(domain.kind, domain.name))
+        if key is not None:
+            self._newest[(domain.kind, domain.name)] = key.id
+        return key
+
+    # ---- rotation and destruction
+
+    async def rotate(self, domain: Domain) -> int:
+        """A new version of a domain's key, for what is sealed from now on; its number. What was sealed before opens
+        under its own. IntegrityError for a domain without keys."""
         stored = await self._store.newest(domain.kind, domain.name)
         if stored is None:
-            return None
-        key = self._hold(stored)
-        self._newest[(domain.kind, domain.name)] = key.id
-        return key
+            raise IntegrityError("this domain has no keys")
+        await self._add(domain, version=stored.version + 1)
+        await self.refresh()
+        return stored.version + 1
 
-    async def _make(self, domain: Domain) -> WrappedKey:
-        epoch, epoch_key = self._unlocked()
-        return await self._store.add(
-            WrappedKey(
-                key_id=self._entropy.bytes(16),
-                kind=domain.kind,
-                name=domain.name,
-                version=1,
+    async def domains(self) -> tuple[Domain, ...]:
+        """Every domain that has keys."""
+        named = dict.fromkeys((stored.kind, stored.name) for stored in await self._store.all())
+        return tuple(Domain(kind, name) for kind, name in named)
+
+    async def turn(self, *, destroying: Sequence[Domain] = ()) -> bytes:
+        """A new epoch key; every key is wrapped by it, but those of domains that are destroyed, which are gone with
+        the old one. Gives the id of the epoch that ended. UpstreamError: in doubt, do it again."""
+        for _ in range(TRIES):
+            await self.refresh()
+            standing, epoch_key = self._unlocked()
+            # The root may have been changed by another process: what an old one wraps would open for nobody.
+            if await self._vault.unwrap(standing.wrapped, context=standing.epoch) != epoch_key:
+                raise IntegrityError("the epoch key in the store is not the one that is held")
+            dropped = [(domain.kind, domain.name) for domain in destroying]
+            left = [stored for stored in await self._store.all() if (stored.kind, stored.name) not in dropped]
+            if any(stored.epoch != standing.epoch for stored in left):
+                continue  # turned by another process just now
+            fresh, epoch = self._entropy.bytes(hazmat.KEY_SIZE), self._entropy.bytes(16)
+            turn = Turn(
+                before=standing.epoch,
                 epoch=epoch,
-                wrapped=hazmat.wrap(epoch_key, self._entropy.bytes(hazmat.KEY_SIZE)),
+                wrapped=await self._vault.wrap(fresh, context=epoch),
+                rewrapped=await asyncio.to_thread(_rewrapped, left, epoch_key, fresh),
+                dropped=dropped,
             )
-        )
+            if await self._store.turn(turn):
+                await self.refresh()
+                return standing.epoch
+        raise UpstreamError("keys keep being added: try again")
 
-    def _hold(self, stored: WrappedKey) -> DomainKey:
-        epoch, epoch_key = self._unlocked()
-        if stored.epoch != epoch:
-            raise IntegrityError("a key is wrapped by an epoch key that no longer stands")
-        key = DomainKey.of(stored, hazmat.unwrap(epoch_key, stored.wrapped))
-        self._by_id[stored.key_id] = key
-        self._by_id.move_to_end(stored.key_id)
+    async def _add(self, domain: Domain, *, version: int) -> None:
+        """A version, made under the epoch key that stands when it is written."""
+        for _ in range(TRIES):
+            standing, epoch_key = self._unlocked()
+            added = await self._store.add(
+                WrappedKey(
+                    key_id=self._entropy.bytes(16),
+                    kind=domain.kind,
+                    name=domain.name,
+                    version=version,
+                    epoch=standing.epoch,
+                    wrapped=hazmat.wrap(epoch_key, self._entropy.bytes(hazmat.KEY_SIZE)),
+                )
+            )
+            if isinstance(added, Destroyed):
+                raise IntegrityError(_DESTROYED)
+            if not isinstance(added, Moved):
+                return
+            await self.refresh()
+        raise UpstreamError("the epoch key keeps changing: try again")
+
+    # ---- opening
+
+    async def _adopt(self, standing: EpochKey) -> None:
+        self._epoch_key = await self._vault.unwrap(standing.wrapped, context=standing.epoch)
+        self._standing = standing
+
+    async def _load_log(self) -> DomainKey:
+        newest = await self._store.newest(LOG_DOMAIN.kind, LOG_DOMAIN.name)
+        if newest is None:
+            raise UpstreamError("the key store lost its log key: restore it")
+        found = [await self._unwrapped(newest)]
+        for version in range(newest.version - 1, 0, -1):
+            stored = await self._store.version(LOG_DOMAIN.kind, LOG_DOMAIN.name, version)
+            if stored is not None:
+                found.append(await self._unwrapped(stored))
+        return replace(found[0], former=tuple(found[1:]))
+
+    async def _find(self, load: Callable[[], Awaitable[WrappedKey | None]]) -> DomainKey | None:
+        """A stored key, unwrapped and kept. Where another epoch key stands by now, that one is opened first."""
+        for _ in range(TRIES):
+            standing, _ = self._unlocked()
+            stored = await load()
+            if stored is None:
+                return None
+            if stored.epoch == standing.epoch:
+                key = await self._unwrapped(stored)
+                # Unlocked anew meanwhile: the key may just have been destroyed, so it is not kept.
+                return self._keep(key) if self._standing == standing else key
+            if not await self.refresh():
+                break
+        raise IntegrityError("a key is wrapped by an epoch key that no longer stands")
+
+    async def _unwrapped(self, stored: WrappedKey) -> DomainKey:
+        _, epoch_key = self._unlocked()
+        material = hazmat.unwrap(epoch_key, stored.wrapped)
+        if stored.version == 1:
+            return DomainKey.of(stored, material)
+        first = await self._store.version(stored.kind, stored.name, 1)
+        if first is None:
+            raise IntegrityError("the first version of a domain's key is not in the key store")
+        return DomainKey.of(stored, material, first=hazmat.unwrap(epoch_key, first.wrapped))
+
+    def _keep(self, key: DomainKey) -> DomainKey:
+        self._by_id[key.id] = key
+        self._by_id.move_to_end(key.id)
         if len(self._by_id) > HELD:
             _, gone = self._by_id.popitem(last=False)
-            self._newest.pop((gone.domain.kind, gone.domain.name), None)
+            if self._newest.get((gone.domain.kind, gone.domain.name)) == gone.id:
+                del self._newest[(gone.domain.kind, gone.domain.name)]
         return key
 
-    def _unlocked(self) -> tuple[bytes, bytes]:
-        if self._epoch is None:
-            raise IntegrityError("the key ring is locked")
-        return self._epoch
+    def _unlocked(self) -> tuple[EpochKey, bytes]:
+        if self._standing is None:
+            raise UpstreamError(_LOCKED)
+        return self._standing, self._epoch_key
+
+
+def _rewrapped(keys: Sequence[WrappedKey], old: bytes, new: bytes) -> dict[bytes, bytes]:
+    """Each key under the new epoch key. IntegrityError: one does not open, and none may be lost in silence."""
+    return {stored.key_id: hazmat.wrap(new, hazmat.unwrap(old, stored.wrapped)) for stored in keys}

@@ -4,6 +4,7 @@ Facts are msgpack arrays (`msgspec`, `array_like`): fields are only ever added a
 block sees their defaults. Each carries 32 random bytes, so its commitment cannot be guessed.
 """
 
+from collections.abc import Container, Iterable
 from enum import Enum
 from typing import NewType
 
@@ -20,10 +21,11 @@ class DomainKind(Enum):
     AUDIT = 2
     ACTOR = 3
     LOG = 4
+    STUDY = 5
 
 
 class Domain(msgspec.Struct, frozen=True, array_like=True):
-    """`name`: the subject, the actor, or 32 zero bytes for the gateway's log."""
+    """`name`: the subject, the actor, subject and study (64 bytes), or 32 zero bytes for the gateway's log."""
 
     kind: int
     name: bytes
@@ -39,6 +41,18 @@ def audit_domain(subject: bytes) -> Domain:
 
 def actor_domain(actor: bytes) -> Domain:
     return Domain(DomainKind.ACTOR.value, actor)
+
+
+def study_domain(subject: bytes, study: bytes) -> Domain:
+    """A subject in one study: apart from the subject's own records, so that signed terms can keep it when they go."""
+    return Domain(DomainKind.STUDY.value, subject + study)
+
+
+def domains_of(subject: bytes, domains: Iterable[Domain], *, kept: Container[Domain] = ()) -> tuple[Domain, ...]:
+    """What an erasure destroys of the domains that have keys: the subject's own, and each study's that is not kept.
+    The audit's is not among them: who looked stays known."""
+    studies = [domain for domain in domains if domain.kind == DomainKind.STUDY.value and domain.name[:32] == subject]
+    return (subject_domain(subject), *(domain for domain in studies if domain not in kept))
 
 
 LOG_DOMAIN = Domain(DomainKind.LOG.value, bytes(32))

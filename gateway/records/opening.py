@@ -61,7 +61,7 @@ class Opening:
         block = self._blocks.get_now(cid) if not row.tree else None
         if block is None:
             block = await self._fetch(cid, tree=row.tree)
-        located = envelope.locate(block, self._keys.log)
+        located = await envelope.locate_in(block, self._keys)
         if (located.record, located.version) != (row.record, row.version):
             raise IntegrityError("the block is of another record or version")
         key = self._keys.held(located.key_id) or await self._keys.by_id(located.key_id)

@@ -65,7 +65,7 @@ class SealedDocuments:
     async def _open(self, digest: bytes, domain: Domain) -> Facts:
         cid = Cid.from_digest(digest)
         block = self._blocks.get_now(cid) or await self._blocks.get(cid)
-        located = envelope.locate(block, self._keys.log)
+        located = await envelope.locate_in(block, self._keys)
         key = await self._keys.by_id(located.key_id)
         if key.domain != domain:
             raise IntegrityError("the block is sealed under another key")

@@ -14,7 +14,6 @@ import structlog
 from anchoring.chain.abi import ANCHOR, CONSENT, IDENTITY
 from anchoring.model import Event
 from gateway.adapters.fhir_validator import FhirValidator
-from gateway.adapters.keystore import SqlKeyStore
 from gateway.adapters.notary import keyfile as receipt_keyfile
 from gateway.adapters.notary.client import NotaryLedger, NotarySettings
 from gateway.adapters.sql.index import SqlIndex
@@ -40,6 +39,7 @@ from gateway.storage.service import Blocks
 from gateway.web.options import WebOptions
 from gateway.wiring import chain as chain_wiring
 from gateway.wiring.anchors import AnchorsPort
+from gateway.wiring.keyring import Waiting, nobody_asks, open_keys, unlocked
 from gateway.wiring.parts import (
     Fresh,
     Listener,
@@ -51,7 +51,7 @@ from gateway.wiring.parts import (
     labelling,
     open_bus,
 )
-from gateway.wiring.secrets import Secrets, open_secrets
+from gateway.wiring.secrets import Secrets, secrets_of
 
 
 class Gateway:
@@ -67,6 +67,7 @@ class Gateway:
         records: Records,
         audit: AccessLog,
         standings: Standings,
+        keys: KeyRing,
         blocks: Blocks,
         bus: Bus,
         chain: chain_wiring.ChainParts,
@@ -85,6 +86,7 @@ class Gateway:
         self.chain = chain
         self.chain_url = chain_url
         self._standings = standings
+        self._keys = keys
         self._checks = checks
         self._closing = closing
         self._log = structlog.get_logger("gateway")
@@ -150,11 +152,14 @@ class Gateway:
         await self._closing.aclose()
 
     async def watch(self) -> None:
-        """Compares what is kept with the chain, once a second where there are new blocks; logs what is in the way."""
+        """Once a second: drops keys that were changed or destroyed elsewhere; where there are new blocks, compares what
+        is kept with the chain; logs what is in the way."""
         seen = -1
         said: dict[str, str] = {}
         while True:
             await asyncio.sleep(1.0)
+            with contextlib.suppress(ConsentryError):
+                await self._keys.refresh()
             troubles = self.chain.troubles()
             if (stale := self._standings.trouble()) is not None:
                 troubles["decisions"] = stale
@@ -168,11 +173,12 @@ class Gateway:
                     seen = number
 
 
-async def open_gateway(settings: Settings) -> Gateway:
-    """Opens everything; sends and anchors too where the settings put the worker inside."""
+async def open_gateway(settings: Settings, *, waiting: Waiting = nobody_asks) -> Gateway:
+    """Opens everything; sends and anchors too where the settings put the worker inside. Where the root is in shares it
+    waits for them, inside `waiting`: until then nothing here can open a record."""
     closing = AsyncExitStack()
     try:
-        return await _open(settings, closing)
+        return await _open(settings, closing, waiting)
     except BaseException:
         await closing.aclose()
         raise
@@ -182,9 +188,7 @@ async def open_worker(settings: Settings) -> AsyncExitStack:
     """What sends and anchors, without a server: shares data folder, database, chain and IPFS with one."""
     closing = AsyncExitStack()
     try:
-        secrets, _ = await asyncio.to_thread(
-            open_secrets, settings.data_dir, registrars=settings.registrars, instance=settings.instance
-        )
+        secrets = await asyncio.to_thread(secrets_of, settings)
         await asyncio.to_thread(migrate, settings.index_url)
         store = await block_store(settings)
         closing.push_async_callback(store.close)
@@ -208,17 +212,12 @@ async def open_worker(settings: Settings) -> AsyncExitStack:
     return closing
 
 
-async def _open(settings: Settings, closing: AsyncExitStack) -> Gateway:
+async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -> Gateway:
     clock, entropy = SystemClock(), SystemEntropy()
     # 1. Secrets, schema, keys.
-    secrets, vault = await asyncio.to_thread(
-        open_secrets, settings.data_dir, registrars=settings.registrars, instance=settings.instance
-    )
+    secrets = await asyncio.to_thread(secrets_of, settings)
     await asyncio.to_thread(migrate, settings.index_url)
-    keystore = await SqlKeyStore.open(settings.keys_url)
-    closing.push_async_callback(keystore.close)
-    keys = KeyRing(store=keystore, vault=vault, entropy=entropy)
-    await keys.unlock()
+    keystore, keys = await open_keys(settings, closing, waiting=waiting)
     # 2. Blocks.
     store = await block_store(settings)
     closing.push_async_callback(store.close)
@@ -347,6 +346,7 @@ async def _open(settings: Settings, closing: AsyncExitStack) -> Gateway:
         records=Records(reading=reading, writing=writing),
         audit=AccessLog(identity=identity, audit=audit, standings=standings),
         standings=standings,
+        keys=keys,
         blocks=blocks,
         bus=bus,
         chain=parts,
@@ -354,7 +354,7 @@ async def _open(settings: Settings, closing: AsyncExitStack) -> Gateway:
         checks={
             "database": index.check,
             "ledger": ledger.check,
-            "keys": keystore.check,
+            "keys": unlocked(keystore, keys),
             "ipfs": store.check,
             "bus": bus.check,
             "chain": Fresh(standings),

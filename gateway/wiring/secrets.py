@@ -14,8 +14,11 @@ from gateway.adapters import sealed_file
 from gateway.adapters.keyfile import KeyFileVault
 from gateway.adapters.notary import keyfile as receipt_keyfile
 from gateway.errors import SettingsError
+from gateway.settings import Settings
 
 ACCOUNT = "consentry.account-key/1"
+ROOT_FILES = ("root.key", "root.key.next", "root.split", "root.split.next")
+"""The root sealed under the passphrase, or what is known of its shares; `.next` while one takes another's place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +35,9 @@ class Secrets:
     made: tuple[str, ...]
 
 
-def open_secrets(folder: Path, *, registrars: tuple[str, ...], instance: str) -> tuple[Secrets, KeyFileVault]:
-    """Opens all, and makes what is missing. SettingsError for a folder or file that cannot be used."""
+def open_secrets(folder: Path, *, registrars: tuple[str, ...], instance: str, root: bool) -> Secrets:
+    """Opens all but the root, and makes what is missing; the root too, where it lies in this folder (`root`).
+    SettingsError for a folder or file that cannot be used."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         probe = folder / ".write-test"
@@ -49,7 +53,7 @@ def open_secrets(folder: Path, *, registrars: tuple[str, ...], instance: str) ->
         sealed_file.write_new(passphrase_path, secrets.token_hex(32).encode() + b"\n")
         made.append("passphrase")
     passphrase = sealed_file.read_passphrase(passphrase_path)
-    if not (folder / "root.key").exists():
+    if root and not any((folder / name).exists() for name in ROOT_FILES):
         KeyFileVault.create(folder / "root.key", passphrase_path)
         made.append("root.key")
     if not (folder / "receipt.key").exists():
@@ -58,7 +62,7 @@ def open_secrets(folder: Path, *, registrars: tuple[str, ...], instance: str) ->
     if not registrars:
         registrars = (_registrar(folder / "registrar.key", made),)
     salt = _name(folder / "gateway.salt")
-    opened = Secrets(
+    return Secrets(
         passphrase_path=passphrase_path,
         receipt_path=folder / "receipt.key",
         relay_key=_account(folder / "relay.key", passphrase, made),
@@ -68,7 +72,16 @@ def open_secrets(folder: Path, *, registrars: tuple[str, ...], instance: str) ->
         registrars=registrars,
         made=tuple(made),
     )
-    return opened, KeyFileVault.open(folder / "root.key", passphrase_path)
+
+
+def secrets_of(settings: Settings) -> Secrets:
+    """`open_secrets` of these settings."""
+    return open_secrets(
+        settings.data_dir,
+        registrars=settings.registrars,
+        instance=settings.instance,
+        root=settings.vault == "file",
+    )
 
 
 def address_of(key: bytes) -> str:

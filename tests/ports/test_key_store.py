@@ -9,10 +9,11 @@ import pytest
 
 from gateway.adapters.keystore import SqlKeyStore
 from gateway.errors import UpstreamError
-from gateway.ports.keys import WrappedKey
-from tests.ports.databases import DATABASES, empty_url
+from gateway.ports.keys import Destroyed, EpochKey, Moved, Turn, WrappedKey
+from tests.ports.databases import DATABASES, empty_url, query
 
 SUBJECT = b"s" * 32
+EPOCH = b"e" * 16
 
 
 @pytest.fixture(params=DATABASES)
@@ -21,24 +22,41 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def store(url: str) -> AsyncIterator[SqlKeyStore]:
+async def empty(url: str) -> AsyncIterator[SqlKeyStore]:
     opened = await SqlKeyStore.open(url)
     yield opened
     await opened.close()
 
 
+@pytest.fixture
+async def store(empty: SqlKeyStore) -> SqlKeyStore:
+    await empty.add_epoch(EPOCH, b"E" * 69)
+    return empty
+
+
 def key(
-    *, name: bytes = SUBJECT, version: int = 1, key_id: bytes = b"k" * 16, wrapped: bytes = b"w" * 40
+    *,
+    name: bytes = SUBJECT,
+    version: int = 1,
+    key_id: bytes = b"k" * 16,
+    wrapped: bytes = b"w" * 40,
+    epoch: bytes = EPOCH,
+    kind: int = 1,
 ) -> WrappedKey:
-    return WrappedKey(key_id=key_id, kind=1, name=name, version=version, epoch=b"e" * 16, wrapped=wrapped)
+    return WrappedKey(key_id=key_id, kind=kind, name=name, version=version, epoch=epoch, wrapped=wrapped)
 
 
-async def test_an_empty_store_has_no_epoch_key_and_no_keys(store: SqlKeyStore) -> None:
-    assert (await store.epoch(), await store.newest(1, SUBJECT), await store.by_id(b"k" * 16)) == (None, None, None)
+def turn(*keys: WrappedKey, before: bytes = EPOCH, dropped: tuple[tuple[int, bytes], ...] = ()) -> Turn:
+    rewrapped = {one.key_id: b"W" * 39 + one.key_id[:1] for one in keys}
+    return Turn(before=before, epoch=b"f" * 16, wrapped=b"F" * 69, rewrapped=rewrapped, dropped=dropped)
+
+
+async def test_an_empty_store_has_no_epoch_key_and_no_keys(empty: SqlKeyStore) -> None:
+    assert (await empty.epoch(), await empty.newest(1, SUBJECT), await empty.by_id(b"k" * 16)) == (None, None, None)
 
 
 async def test_the_first_epoch_key_stays(store: SqlKeyStore) -> None:
-    first = await store.add_epoch(b"a" * 16, b"1" * 40)
+    first = EpochKey(epoch=EPOCH, wrapped=b"E" * 69, revision=0)
     assert await store.add_epoch(b"b" * 16, b"2" * 40) == first == await store.epoch()
 
 
@@ -72,7 +90,8 @@ async def test_a_version_that_stands_is_returned_instead_of_a_second_one(store: 
 
 async def test_a_domain_made_by_many_at_once_has_one_key(store: SqlKeyStore) -> None:
     made = await asyncio.gather(*(store.add(key(key_id=bytes([at]) * 16)) for at in range(8)))
-    assert len({one.key_id for one in made}) == 1
+    assert len({one.key_id for one in made if isinstance(one, WrappedKey)}) == 1
+    assert all(isinstance(one, WrappedKey) for one in made)
 
 
 async def test_a_key_id_that_is_taken_by_another_domain_is_refused(store: SqlKeyStore) -> None:
@@ -95,10 +114,11 @@ async def test_the_domains_of_a_kind_are_told_once_each(store: SqlKeyStore) -> N
 
 async def test_keys_are_there_after_reopening(url: str) -> None:
     first = await SqlKeyStore.open(url)
+    await first.add_epoch(EPOCH, b"E" * 69)
     added = await first.add(key())
     await first.close()
     second = await SqlKeyStore.open(url)
-    found = await second.by_id(added.key_id)
+    found = await second.by_id(b"k" * 16)
     await second.close()
     assert found == added
 
@@ -110,8 +130,206 @@ async def test_a_store_that_is_away_is_an_upstream_error(tmp_path: Path) -> None
 
 async def test_the_file_and_its_journals_are_the_owners_alone(tmp_path: Path) -> None:
     store = await SqlKeyStore.open(f"sqlite:///{tmp_path}/keys.db")
-    await store.add(key())
+    await store.add_epoch(EPOCH, b"E" * 69)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
     await store.close()
     assert set(modes.values()) == {0o600}
     assert "keys.db" in modes
+
+
+# ---- rotation
+
+
+async def test_a_key_under_a_former_epoch_key_is_never_written(store: SqlKeyStore) -> None:
+    await store.turn(turn())
+    assert isinstance(await store.add(key()), Moved)
+    assert await store.newest(1, SUBJECT) is None
+
+
+async def test_a_key_is_never_written_without_an_epoch_key(empty: SqlKeyStore) -> None:
+    assert isinstance(await empty.add(key()), Moved)
+
+
+async def test_a_turn_gives_every_key_the_new_epoch(store: SqlKeyStore) -> None:
+    keys = [key(), key(name=b"t" * 32, key_id=b"t" * 16)]
+    for one in keys:
+        await store.add(one)
+    assert await store.turn(turn(*keys))
+    assert await store.epoch() == EpochKey(epoch=b"f" * 16, wrapped=b"F" * 69, revision=1)
+    assert {(one.key_id, one.epoch, one.wrapped) for one in await store.all()} == {
+        (b"k" * 16, b"f" * 16, b"W" * 39 + b"k"),
+        (b"t" * 16, b"f" * 16, b"W" * 39 + b"t"),
+    }
+
+
+async def test_a_turn_that_does_not_know_every_key_changes_nothing(store: SqlKeyStore) -> None:
+    await store.add(key())
+    await store.add(key(name=b"t" * 32, key_id=b"t" * 16))
+    assert not await store.turn(turn(key()))
+    assert {one.epoch for one in await store.all()} == {EPOCH}
+    assert (await store.epoch()) == EpochKey(epoch=EPOCH, wrapped=b"E" * 69, revision=0)
+
+
+async def test_a_turn_from_an_epoch_that_has_ended_changes_nothing(store: SqlKeyStore) -> None:
+    await store.add(key())
+    assert not await store.turn(turn(key(), before=b"x" * 16))
+    assert {one.epoch for one in await store.all()} == {EPOCH}
+
+
+async def test_of_turns_at_once_one_is_carried_out(url: str, store: SqlKeyStore) -> None:
+    others = [await SqlKeyStore.open(url) for _ in range(4)]
+    done = await asyncio.gather(*(one.turn(turn()) for one in others))
+    for one in others:
+        await one.close()
+    assert sorted(done) == [False, False, False, True]
+
+
+async def test_a_turn_and_keys_that_are_added_meanwhile_leave_no_key_behind(url: str, store: SqlKeyStore) -> None:
+    other = await SqlKeyStore.open(url)
+    adding = (store.add(key(name=bytes([at]) * 32, key_id=bytes([at]) * 16)) for at in range(6))
+    *added, turned = await asyncio.gather(*adding, other.turn(turn()))
+    await other.close()
+    standing = await store.epoch()
+    assert standing is not None
+    assert {one.epoch for one in await store.all()} <= {standing.epoch}
+    assert turned is (sum(isinstance(one, Moved) for one in added) == len(added))
+
+
+async def test_a_domain_that_is_dropped_is_gone_and_never_comes_back(store: SqlKeyStore) -> None:
+    await store.add(key())
+    other = key(name=b"t" * 32, key_id=b"t" * 16)
+    await store.add(other)
+    assert await store.turn(turn(other, dropped=((1, SUBJECT),)))
+    assert (await store.newest(1, SUBJECT), await store.by_id(b"k" * 16)) == (None, None)
+    assert isinstance(await store.add(key(epoch=b"f" * 16)), Destroyed)
+    assert await store.destroyed() == [(1, SUBJECT)]
+
+
+async def test_a_domain_that_is_dropped_leaves_others_of_its_name(store: SqlKeyStore) -> None:
+    audit = key(kind=2, key_id=b"a" * 16)
+    for one in (key(), audit):
+        await store.add(one)
+    await store.turn(turn(audit, dropped=((1, SUBJECT),)))
+    assert await store.newest(2, SUBJECT) is not None
+
+
+async def test_a_domain_without_keys_can_be_dropped_too(store: SqlKeyStore) -> None:
+    assert await store.turn(turn(dropped=((1, SUBJECT),)))
+    assert isinstance(await store.add(key(epoch=b"f" * 16)), Destroyed)
+
+
+async def test_another_root_wraps_the_same_epoch(store: SqlKeyStore) -> None:
+    standing = await store.epoch()
+    assert standing is not None
+    assert await store.rewrap_epoch(standing, b"R" * 69)
+    assert await store.epoch() == EpochKey(epoch=EPOCH, wrapped=b"R" * 69, revision=1)
+    assert not await store.rewrap_epoch(standing, b"S" * 69)
+
+
+async def test_a_later_version_moves_the_revision(store: SqlKeyStore) -> None:
+    await store.add(key())
+    await store.add(key(version=2, key_id=b"2" * 16))
+    standing = await store.epoch()
+    assert standing is not None
+    assert standing.revision == 1
+    assert await store.version(1, SUBJECT, 1) == key()
+
+
+async def test_no_file_holds_what_was_dropped_or_wrapped_before(tmp_path: Path) -> None:
+    """SQLite's file and journal, while the store is open; another connection was reading before."""
+    url = f"sqlite:///{tmp_path}/keys.db"
+    store, other = await SqlKeyStore.open(url), await SqlKeyStore.open(url)
+    await store.add_epoch(EPOCH, b"old-epoch" * 7)
+    kept = [key(name=bytes([at]) * 32, key_id=bytes([at]) * 16, wrapped=b"old-wrap" * 5) for at in range(100)]
+    for one in kept:
+        await store.add(one)
+    await store.add(key(wrapped=b"dropped!" * 5))
+    assert len(await other.all()) == 101
+    assert await store.turn(turn(*kept, dropped=((1, SUBJECT),)))
+    disk = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    await store.close()
+    await other.close()
+    assert {name for name, octets in disk.items() for old in _OLD if old in octets} == set()
+    assert b"W" * 39 in disk["keys.db"]
+
+
+_OLD = (b"old-epoch", b"old-wrap", b"dropped!")
+
+
+@pytest.mark.services
+async def test_no_table_of_postgresql_holds_what_was_dropped(request: pytest.FixtureRequest) -> None:
+    """The files of the tables, not the write-ahead log, which keeps former pages until it is recycled."""
+    postgres = request.getfixturevalue("postgres")
+    store = await SqlKeyStore.open(url := postgres.fresh_database())
+    await store.add_epoch(EPOCH, b"old-epoch" * 7)
+    kept = [key(name=bytes([at]) * 32, key_id=bytes([at]) * 16, wrapped=b"old-wrap" * 5) for at in range(100)]
+    for one in kept:
+        await store.add(one)
+    await store.add(key(wrapped=b"dropped!" * 5))
+    query(url, "checkpoint")
+    assert await store.turn(turn(*kept, dropped=((1, SUBJECT),)))
+    await store.close()
+    query(url, "checkpoint")
+    held = [path for path in (postgres.data_dir / "base").rglob("*") if path.is_file()]
+    assert [path.name for path in held for old in _OLD if old in path.read_bytes()] == []
+
+
+# ---- forms
+
+
+def _of_the_first_form(url: str) -> None:
+    at = "consentry_keys." if url.startswith("postgresql") else ""
+    blob = "bytea" if at else "blob"
+    if at:
+        query(url, "create schema consentry_keys")
+    query(
+        url,
+        f"create table {at}epoch_keys (present integer not null, epoch {blob} not null, wrapped {blob} not null,"
+        " primary key (present), check (present = 1))",
+    )
+    query(
+        url,
+        f"create table {at}domain_keys (key_id {blob} not null, kind integer not null, name {blob} not null,"
+        f" version integer not null, epoch {blob} not null, wrapped {blob} not null, primary key (key_id),"
+        " unique (kind, name, version))",
+    )
+    octets = (lambda text: f"'\\x{text}'::bytea") if at else (lambda text: f"x'{text}'")
+    query(url, f"insert into {at}epoch_keys values (1, {octets('65' * 16)}, {octets('45' * 40)})")
+    query(
+        url,
+        f"insert into {at}domain_keys values"
+        f" ({octets('6b' * 16)}, 1, {octets('73' * 32)}, 1, {octets('65' * 16)}, {octets('77' * 40)})",
+    )
+
+
+async def test_a_store_of_the_first_form_is_migrated_with_all_its_keys(url: str) -> None:
+    _of_the_first_form(url)
+    store = await SqlKeyStore.open(url)
+    assert await store.epoch() == EpochKey(epoch=EPOCH, wrapped=b"E" * 40, revision=0)
+    assert list(await store.all()) == [key()]
+    assert await store.turn(turn(key()))
+    await store.close()
+
+
+async def test_a_migrated_store_is_like_a_new_one(url: str, tmp_path: Path) -> None:
+    _of_the_first_form(url)
+    await (await SqlKeyStore.open(url)).close()
+    again = await SqlKeyStore.open(url)
+    assert isinstance(await again.add(key(name=b"t" * 32, key_id=b"t" * 16)), WrappedKey)
+    await again.close()
+
+
+async def test_stores_that_are_opened_at_once_migrate_once(url: str) -> None:
+    _of_the_first_form(url)
+    stores = await asyncio.gather(*(SqlKeyStore.open(url) for _ in range(5)))
+    assert [len(await store.all()) for store in stores] == [1] * 5
+    for store in stores:
+        await store.close()
+
+
+async def test_a_store_of_a_newer_program_is_refused(url: str) -> None:
+    await (await SqlKeyStore.open(url)).close()
+    at = "consentry_keys." if url.startswith("postgresql") else ""
+    query(url, f"update {at}key_store_form set number = 99")
+    with pytest.raises(UpstreamError, match="newer program"):
+        await SqlKeyStore.open(url)

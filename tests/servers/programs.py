@@ -24,7 +24,7 @@ def services_dir() -> Path:
 
 
 def program(name: str) -> Path:
-    """Absolute path of `name` (`ipfs`, `geth`, `anvil`, `forge`, `redis-server`, `postgres`, `initdb`).
+    """Absolute path of `name` (`ipfs`, `geth`, `anvil`, `forge`, `bao`, `redis-server`, `postgres`, `initdb`).
 
     Raises `MissingProgram` when there is none.
     """

@@ -15,6 +15,7 @@ from tests.servers.anvil import running_anvil
 from tests.servers.chain import Chain
 from tests.servers.geth import running_geth
 from tests.servers.kubo import Kubo, running_kubo
+from tests.servers.openbao import OpenBao, running_openbao
 from tests.servers.postgres import Postgres, running_postgres
 from tests.servers.programs import MissingProgram, program
 from tests.servers.redis import Redis, running_redis
@@ -73,6 +74,13 @@ def postgres() -> Iterator[Postgres]:
 def redis_server() -> Iterator[Redis]:
     """A redis server shared by the session."""
     with _served(running_redis(), "redis-server") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def openbao() -> Iterator[OpenBao]:
+    """An OpenBao server shared by the session, unsealed; `fresh_key()` gives a test a transit key of its own."""
+    with _served(running_openbao(), "bao") as running:
         yield running
 
 
