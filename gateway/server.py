@@ -88,9 +88,7 @@ async def run_server(settings: Settings, *, announce: Say) -> None:
         await asyncio.wait({waiting, serving}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         announce("Stopping: letting requests under way finish.")
-        server.stop()  # type: ignore[no-untyped-call]  # granian types it so
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(serving, DRAIN_SECONDS)
+        await _drained(server, serving)
     finally:
         await gateway.close()
     announce("Stopped.")
@@ -107,6 +105,13 @@ def _listening(app: object, settings: Settings) -> Server:
     )
 
 
+async def _drained(server: Server, serving: "asyncio.Task[None]") -> None:
+    """No new requests; those under way have their time."""
+    server.stop()  # type: ignore[no-untyped-call]  # granian types it so
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(serving, DRAIN_SECONDS)
+
+
 @contextlib.asynccontextmanager
 async def _sealed(settings: Settings, missing: int, announce: Say) -> AsyncIterator[None]:
     """While the root's shares are missing: /health and /ready answer, and nothing else."""
@@ -117,9 +122,7 @@ async def _sealed(settings: Settings, missing: int, announce: Say) -> AsyncItera
         announce(f"Sealed: {missing} shares of the root are needed. Each holder runs: consentry keys unseal SHARE_FILE")
         yield
     finally:
-        server.stop()  # type: ignore[no-untyped-call]  # granian types it so
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(serving, DRAIN_SECONDS)
+        await _drained(server, serving)
     announce("Unsealed.")
 
 

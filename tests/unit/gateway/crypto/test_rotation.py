@@ -10,7 +10,7 @@ from gateway.adapters.keyfile import KeyFileVault
 from gateway.adapters.keystore import SqlKeyStore
 from gateway.crypto import envelope
 from gateway.crypto.audit_keys import AuditKeys
-from gateway.crypto.keys import KeyRing
+from gateway.crypto.keys import DomainKey, KeyRing
 from gateway.crypto.model import (
     LOG_DOMAIN,
     ProfileFacts,
@@ -51,9 +51,9 @@ async def store_of(tmp_path: Path) -> SqlKeyStore:
     return await SqlKeyStore.open(f"sqlite:///{tmp_path}/keys.db")
 
 
-def document(ring: KeyRing, key: object) -> bytes:
+def document(ring: KeyRing, key: DomainKey) -> bytes:
     facts = ProfileFacts(salt=bytes(32), actor=PATIENT, name="x", encryption_key=b"", encryption_key_signature=b"")
-    sealed = envelope.seal_document(facts, name=RecordId(bytes(16)), key=key, log=ring.log, entropy=ENTROPY)  # type: ignore[arg-type]
+    sealed = envelope.seal_document(facts, name=RecordId(bytes(16)), key=key, log=ring.log, entropy=ENTROPY)
     return sealed.block
 
 

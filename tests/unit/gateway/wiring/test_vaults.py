@@ -13,7 +13,7 @@ from gateway.ports.keys import EpochKey
 from gateway.settings import Settings
 from gateway.wiring.secrets import secrets_of
 from gateway.wiring.vaults import NewShares, change_root, open_vault
-from tests.servers.openbao import OpenBao
+from tests.servers.openbao import OpenBao, TransitKey
 
 EPOCH_KEY, EPOCH = b"k" * 32, b"e" * 16
 
@@ -173,9 +173,9 @@ async def test_the_octets_of_an_old_root_are_overwritten(settings: Settings, tmp
 # ---- OpenBao
 
 
-def with_openbao(settings: Settings, server: OpenBao, key: object) -> Settings:
+def with_openbao(settings: Settings, server: OpenBao, key: TransitKey) -> Settings:
     return settings.model_copy(
-        update={"vault": "openbao", "vault_url": server.url, "vault_key": key.name, "vault_token_file": key.token_path}  # type: ignore[attr-defined]
+        update={"vault": "openbao", "vault_url": server.url, "vault_key": key.name, "vault_token_file": key.token_path}
     )
 
 
