@@ -61,7 +61,8 @@ def cut(tickets: Sequence[Ticket]) -> Cut:
 
 def manifest_of(tickets: Sequence[Ticket]) -> bytes:
     """DAG-CBOR of {version, log, entries: [[leaf, CID, locator], …]}. CIDs are bytes, not links: pinning a manifest
-    must not pin what it lists, or nothing could be erased. A ticket without a block has empty bytes."""
+    must not pin what it lists, or nothing could be erased. A ticket without a block has empty bytes; of a batch of
+    audit entries the first names the segment that holds them all."""
     return dag_cbor.encode(
         {
             "version": MANIFEST_VERSION,

@@ -29,6 +29,13 @@ class ManifestSink(Protocol):
         ...
 
 
+class SegmentSink(Protocol):
+    async def put(self, tickets: Sequence[Ticket]) -> tuple[bytes, bytes]:
+        """What stands behind a batch of audit leaves, as one block, durable and pinned on return: (its digest or
+        binary CID, its locator). Raises StoreUnavailable: nothing of the batch may be broadcast; it is put again."""
+        ...
+
+
 class Clock(Protocol):
     def now(self) -> float:
         """Seconds since 1970, UTC."""

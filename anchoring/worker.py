@@ -1,7 +1,8 @@
 """Moves tickets: queued → batched → submitted → anchored → final. Each leaf is anchored exactly once.
 
 1. Open a log that is new on chain, and wait until it is open.
-2. Close a batch when it is full or old enough: put its manifest durably, then write the cut.
+2. Close a batch when it is full or old enough: put its segment (of audit leaves) and its manifest durably, then write
+   the cut.
 3. Let batches follow what the index says of them; send again what the chain refused for a reason that has passed.
 
 Several workers may run: a cut takes its tickets only while they are free, all or none. Not done here: sending (the
@@ -11,12 +12,13 @@ anchor lane) and looking at the chain (the follower).
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from anchoring.batcher import BatchPolicy, Cut, cut, is_due
 from anchoring.errors import AnchoringError
 from anchoring.model import LEAF_ENCODING, Batch, LogKind, LogName, Ticket
-from anchoring.ports import AnchorCalls, Clock, IndexedHead, ManifestSink, TicketStore
+from anchoring.ports import AnchorCalls, Clock, IndexedHead, ManifestSink, SegmentSink, TicketStore
 from anchoring.proof import log_id
 
 TICK_SECONDS: Final = 0.25
@@ -44,6 +46,7 @@ class AnchorWorker:
         policy: BatchPolicy | None = None,
         on_calls: Callable[[], None] = lambda: None,
         instances: Callable[[], Awaitable[Sequence[bytes]]] | None = None,
+        segments: SegmentSink | None = None,
     ) -> None:
         self._store = store
         self._calls = calls
@@ -57,6 +60,7 @@ class AnchorWorker:
         self._policy = policy or BatchPolicy()
         self._on_calls = on_calls
         self._instances = instances
+        self._segments = segments
         self._logs: dict[bytes, LogName] = {}
         self._first_seen: dict[bytes, tuple[int, float]] = {}
         self._open_until: dict[bytes, float] = {}
@@ -161,6 +165,11 @@ class AnchorWorker:
             return False
         if not await self._is_open(log, name):
             return False
+        if name.kind is LogKind.AUDIT and self._segments is not None:
+            # One block holds all entries of the batch: its first leaf names it. A cut that is made again after a crash
+            # puts another block; the one that nothing names is dropped by nobody's loss.
+            digest, locator = await self._segments.put(tickets)
+            tickets = [replace(tickets[0], cid_digest=digest, locator=locator), *tickets[1:]]
         return await self._write(cut(tickets))
 
     async def _write(self, batch: Cut) -> bool:

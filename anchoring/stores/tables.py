@@ -92,7 +92,7 @@ tickets = Table(
     sqlite_autoincrement=True,
 )
 """Leaves on their way; `values_` is `columns.join_values`; `batch` null while queued (`cid_digest` and `locator` may be
-empty: an audit entry's block is written when its batch closes)."""
+empty: the block of audit entries is written when their batch closes, and the first of them names it)."""
 
 accounts = Table(
     "accounts",

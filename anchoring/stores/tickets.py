@@ -65,6 +65,10 @@ class SqlTickets:
                 free = and_(tickets.c.seq.in_(part), tickets.c.batch.is_(None))
                 if connection.execute(update(tickets).where(free).values(batch=batch)).rowcount != len(part):
                     raise _Taken
+            # A segment was written as the batch closed, and its first ticket names it; other tickets had theirs before.
+            first = cut.tickets[0]
+            named = {"cid_digest": first.cid_digest, "locator": first.locator}
+            connection.execute(update(tickets).where(tickets.c.seq == first.seq).values(**named))
 
         try:
             await self._database.write(work)

@@ -64,7 +64,8 @@ class RecordFacts(msgspec.Struct, frozen=True, array_like=True, tag="record"):
     `recorded_at` milliseconds since 1970; `codes` what it is about, `mentioned` every
     coding in it; `period` (start, end) seconds since 1970; `inline` labels by JSON pointer;
     `previous` digest of the version before, or empty; `content_commitment` sha-256(0x01 ‖ content_salt ‖ RFC 8785),
-    `octets_commitment` sha-256(0x02 ‖ octets_salt ‖ octets); `author_signature` over the content commitment, or empty.
+    `octets_commitment` sha-256(0x02 ‖ octets_salt ‖ octets); `author_signature` over the content commitment, or empty;
+    `request` keyed digest of what was asked under the idempotency key; `place` among the `of` records of one write.
     """
 
     salt: bytes
@@ -88,6 +89,9 @@ class RecordFacts(msgspec.Struct, frozen=True, array_like=True, tag="record"):
     octets_commitment: bytes
     content_size: int
     author_signature: bytes = b""
+    request: bytes = b""
+    place: int = 0
+    of: int = 1
 
 
 class ConsentFacts(msgspec.Struct, frozen=True, array_like=True, tag="consent"):
@@ -109,4 +113,37 @@ class ProfileFacts(msgspec.Struct, frozen=True, array_like=True, tag="profile"):
     encryption_key_signature: bytes
 
 
-Facts = RecordFacts | ConsentFacts | ProfileFacts
+class LifeFacts(msgspec.Struct, frozen=True, array_like=True):
+    """A life of a notary: `instance` it wrote for, hash of the entry before its first, seconds since 1970."""
+
+    writer: bytes
+    instance: bytes
+    previous: bytes
+    started_at: int
+
+
+class PlacedEntry(msgspec.Struct, frozen=True, array_like=True):
+    """An audit entry as it lies in the index (`gateway.ports.rows.StoredEntry`), and the number of its row."""
+
+    row: int
+    writer: bytes
+    seq: int
+    decision: bytes
+    previous: bytes
+    hash: bytes
+    public: bytes
+    private: bytes
+    subject_token: bytes
+    receipt_digest: bytes
+
+
+class SegmentFacts(msgspec.Struct, frozen=True, array_like=True, tag="segment"):
+    """The entries of one audit batch of `log`, and the lives that wrote them."""
+
+    salt: bytes
+    log: bytes
+    lives: tuple[LifeFacts, ...]
+    entries: tuple[PlacedEntry, ...]
+
+
+Facts = RecordFacts | ConsentFacts | ProfileFacts | SegmentFacts

@@ -7,6 +7,7 @@ from gateway.ports.rows import (
     ConsentRow,
     EventRow,
     IdempotencyRow,
+    LifeRow,
     NarrowingRow,
     RecordRow,
     Row,
@@ -64,8 +65,12 @@ class Index(Protocol):
 
     async def session(self, token_digest: bytes, *, now: int) -> SessionRow | None: ...
 
-    async def call_transaction(self, call: bytes) -> tuple[str, bytes | None, int | None]:
-        """(state, transaction hash, block number) of an intended call; state as in anchoring.model.CallState."""
+    async def entries_of(self, writer: bytes, *, first: int, last: int) -> tuple[tuple[int, StoredEntry], ...]:
+        """(row id, entry) of one writer, numbers `first` to `last`, ascending."""
+        ...
+
+    async def life(self, writer: bytes) -> LifeRow | None:
+        """Which instance a writer of entries wrote for."""
         ...
 
     async def apply(self, rows: Sequence[Row]) -> None:
@@ -73,10 +78,8 @@ class Index(Protocol):
         Raises ConflictError when a key is taken."""
         ...
 
-    async def meta(self, key: str) -> bytes | None: ...
-
-    async def set_meta(self, key: str, value: bytes) -> bytes:
-        """Sets it if absent; returns what stands."""
+    async def meta(self, key: str) -> bytes | None:
+        """What was pinned under a name."""
         ...
 
     async def check(self) -> None: ...

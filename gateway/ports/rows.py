@@ -169,3 +169,14 @@ class EventRow:
     log_index: int
     transaction: bytes
     orphaned: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifeRow:
+    """A life of a notary. `previous`: hash of the instance's newest entry when it began; `started_at`: seconds since
+    1970."""
+
+    writer: bytes
+    instance: bytes
+    previous: bytes
+    started_at: int

@@ -132,12 +132,14 @@ def draft_facts(
     target: Target,
     *,
     author: ActorId,
-    idempotency: bytes,
+    seen: Seen | None,
+    place: tuple[int, int],
     now: int,
     labels: tuple[str, ...],
     entropy: Entropy,
 ) -> RecordFacts:
-    """What a decision will stand on, and what will be sealed. `now`: milliseconds since 1970."""
+    """What a decision will stand on, and what will be sealed. `now`: milliseconds since 1970;
+    `place`: which of how many records of one write."""
     before = None if target.previous is None else target.previous.known.facts
     content_salt, octets_salt = entropy.bytes(32), entropy.bytes(32)
     return RecordFacts(
@@ -155,12 +157,15 @@ def draft_facts(
         inline={part.pointer: tuple(sorted(part.labels)) for part in one.facts.parts},
         subject_references=one.facts.subject_references,
         previous=b"" if target.row is None else target.row.digest,
-        idempotency=idempotency,
+        idempotency=b"" if seen is None else seen.key,
         content_salt=content_salt,
         content_commitment=envelope.commit_content(content_salt, canonical_of(one)),
         octets_salt=octets_salt,
         octets_commitment=envelope.commit_octets(octets_salt, one.octets),
         content_size=len(one.octets),
+        request=b"" if seen is None else seen.request,
+        place=place[0],
+        of=place[1],
     )
 
 

@@ -3,7 +3,9 @@
 Facts open for the decision; content opens for its Permit alone. Facts are kept by digest, content never is.
 """
 
+import contextlib
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway import jsontext
@@ -11,7 +13,7 @@ from gateway.consent.model import DecisionFacts, Permit
 from gateway.crypto import envelope
 from gateway.crypto.keys import DomainKey, KeyRing
 from gateway.crypto.model import RecordFacts, subject_domain
-from gateway.errors import IntegrityError
+from gateway.errors import ConsentryError, IntegrityError
 from gateway.ids import ActorId, RecordId, SubjectId
 from gateway.ports.anchors import Anchors
 from gateway.ports.rows import RecordRow
@@ -23,7 +25,7 @@ from gateway.storage.model import Cid, Codec
 from gateway.storage.service import Blocks
 
 HELD = 20_000
-_TREE = DagLimits(content=envelope.LARGEST)
+TREE = DagLimits(content=envelope.LARGEST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,14 @@ class Opening:
             return content
         return jsontext.dumps(redact(jsontext.loads(content), frozenset(permit.obligations)))
 
+    async def discard(self, rows: Sequence[RecordRow]) -> None:
+        """Blocks of a write that is known to be refused: a rebuild must not find them. A store that is away keeps
+        them, and a rebuild then tells them by their time (see DECISIONS)."""
+        with contextlib.suppress(ConsentryError):
+            for row in rows:
+                cid = Cid.from_digest(row.digest, codec=Codec.DAG_PB if row.tree else Codec.RAW)
+                await self._blocks.remove(await self._blocks.list_blocks(cid, limits=TREE) if row.tree else [cid])
+
     async def subject_key(self, subject: SubjectId) -> DomainKey | None:
         domain = subject_domain(subject)
         return self._keys.held_of(domain) or await self._keys.existing(domain)
@@ -94,7 +104,7 @@ class Opening:
     async def _fetch(self, cid: Cid, *, tree: bool) -> bytes:
         if not tree:
             return await self._blocks.get(cid)
-        return b"".join([part async for part in self._blocks.read_content(cid, limits=_TREE)])
+        return b"".join([part async for part in self._blocks.read_content(cid, limits=TREE)])
 
     def _keep(self, row: RecordRow, facts: RecordFacts, commitment: bytes, cid: str) -> Known:
         known = Known(

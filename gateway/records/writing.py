@@ -17,7 +17,14 @@ from gateway.consent.standing import Standing, Standings
 from gateway.crypto import envelope
 from gateway.crypto.keys import DomainKey, KeyRing
 from gateway.crypto.model import RecordFacts, actor_domain, subject_domain
-from gateway.errors import CallerError, ConflictError, DeniedError, LimitError, StaleError, UpstreamError
+from gateway.errors import (
+    CallerError,
+    ConflictError,
+    DeniedError,
+    LimitError,
+    StaleError,
+    UpstreamError,
+)
 from gateway.identity.model import Caller
 from gateway.identity.service import Identity
 from gateway.ids import RecordId, SubjectId
@@ -186,6 +193,7 @@ class Writing:
             if isinstance(entry, Appended):
                 await self._announce(target.subject, stored)
                 return tuple(acknowledged(one) for one in stored)
+            await self._opening.discard([one.row for one in stored])
             if isinstance(entry, Taken) and entry.table != "idempotency" and await self._answered(seen) is None:
                 raise ConflictError("the record has moved on", field=("expectedVersion",))
             caller = await self._gather_again(caller, entry)
@@ -215,12 +223,13 @@ class Writing:
                 one,
                 target,
                 author=caller.actor.id,
-                idempotency=b"" if seen is None else seen.key,
+                seen=seen,
+                place=(at, len(valid)),
                 now=now,
                 labels=labels_of(one, target, self._label(one.facts), owner=owner),
                 entropy=self._entropy,
             )
-            for one in valid
+            for at, one in enumerate(valid)
         ]
 
     def _decide(

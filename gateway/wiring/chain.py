@@ -24,7 +24,7 @@ from anchoring.chain.registries import ANCHORS, RELAY, Registries
 from anchoring.chain.signer import Signer
 from anchoring.errors import AnchoringError, ChainMismatch, StoreUnavailable
 from anchoring.log import AnchorLog
-from anchoring.model import Call, Event, Landed, Reverted
+from anchoring.model import Call, Event, Landed, Reverted, Ticket
 from anchoring.stores.calls import SqlCalls
 from anchoring.stores.database import Database
 from anchoring.stores.events import SqlEvents
@@ -37,6 +37,7 @@ from gateway.ports import chain as port
 from gateway.ports.clock import Clock
 from gateway.ports.rows import CallRow
 from gateway.settings import Settings
+from gateway.storage.segments import Segments
 from gateway.storage.service import Blocks
 from gateway.wiring.secrets import Secrets, address_of
 
@@ -137,6 +138,7 @@ class ChainParts:
         blocks: Blocks,
         clock: Clock,
         on_events: Callable[[Sequence[Event]], None],
+        segments: Segments | None = None,
     ) -> None:
         self._client = client
         self._database = Database(settings.index_url)
@@ -190,6 +192,7 @@ class ChainParts:
             policy=BatchPolicy(size=settings.batch_size, age=settings.batch_seconds),
             on_calls=self.wake,
             instances=self._instances,
+            segments=None if segments is None else SegmentsPort(segments),
         )
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -352,6 +355,20 @@ class Manifests:
             return str(await self._blocks.put_content((manifest,)))
         except ConsentryError as error:
             raise StoreUnavailable("the block store does not answer") from error
+
+
+class SegmentsPort:
+    """`anchoring.ports.SegmentSink` over the sealed segments."""
+
+    def __init__(self, segments: Segments) -> None:
+        self._segments = segments
+
+    async def put(self, tickets: Sequence[Ticket]) -> tuple[bytes, bytes]:
+        try:
+            found = await self._segments.put(tickets)
+        except ConsentryError as error:
+            raise StoreUnavailable(f"an audit segment cannot be written: {error.message}") from error
+        return found.cid_digest, found.locator
 
 
 def _ending(task: "asyncio.Task[None]") -> str:

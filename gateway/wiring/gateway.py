@@ -35,6 +35,7 @@ from gateway.records.service import Records
 from gateway.records.writing import Writing
 from gateway.settings import Settings
 from gateway.storage.documents import SealedDocuments
+from gateway.storage.segments import Segments
 from gateway.storage.service import Blocks
 from gateway.web.options import WebOptions
 from gateway.wiring import chain as chain_wiring
@@ -188,8 +189,13 @@ async def open_worker(settings: Settings) -> AsyncExitStack:
     """What sends and anchors, without a server: shares data folder, database, chain and IPFS with one."""
     closing = AsyncExitStack()
     try:
+        clock, entropy = SystemClock(), SystemEntropy()
         secrets = await asyncio.to_thread(secrets_of, settings)
         await asyncio.to_thread(migrate, settings.index_url)
+        # The log key seals audit segments: a root in shares is waited for here, too.
+        _, keys = await open_keys(settings, closing)
+        index = SqlIndex.open(settings.index_url, clock=clock)
+        closing.push_async_callback(index.close)
         store = await block_store(settings)
         closing.push_async_callback(store.close)
         client, _ = await chain_client(settings, secrets, closing)
@@ -200,8 +206,9 @@ async def open_worker(settings: Settings) -> AsyncExitStack:
             profile=await chain_wiring.profile_of(settings, client),
             deployment=await chain_wiring.standing_deployment(settings, client),
             blocks=Blocks(store),
-            clock=SystemClock(),
+            clock=clock,
             on_events=lambda events: None,
+            segments=Segments(blocks=Blocks(store), keys=keys, index=index, entropy=entropy),
         )
         closing.push_async_callback(parts.stop)
         parts.start_following()
@@ -222,7 +229,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
     store = await block_store(settings)
     closing.push_async_callback(store.close)
     blocks = Blocks(store)
-    # 3. The chain, its contracts, and what follows it.
+    # 3. The index; the chain, its contracts, and what follows it.
     client, chain_url = await chain_client(settings, secrets, closing)
     receipt_key = receipt_keyfile.read_public(secrets.receipt_path)
     profile = await chain_wiring.profile_of(settings, client)
@@ -236,6 +243,8 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         for listener in listeners:
             listener(events)
 
+    index = SqlIndex.open(settings.index_url, clock=clock)
+    closing.push_async_callback(index.close)
     parts = chain_wiring.ChainParts(
         settings=settings,
         secrets=secrets,
@@ -245,12 +254,11 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         blocks=blocks,
         clock=clock,
         on_events=told,
+        segments=Segments(blocks=blocks, keys=keys, index=index, entropy=entropy),
     )
     closing.push_async_callback(parts.stop)
     chain, anchors = chain_wiring.ChainPort(parts), AnchorsPort(parts.log, clock)
-    # 4. Index, ledger, bus, validator.
-    index = SqlIndex.open(settings.index_url, clock=clock)
-    closing.push_async_callback(index.close)
+    # 4. Ledger, bus, validator.
     ledger = await NotaryLedger.start(
         NotarySettings(
             url=settings.index_url,

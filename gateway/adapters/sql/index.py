@@ -9,13 +9,13 @@ from gateway.adapters.sql.source import Source
 from gateway.adapters.sql.sqlite import SqliteSource
 from gateway.adapters.sql.statements import Value, plan
 from gateway.adapters.sql.urls import sqlite_path
-from gateway.errors import UpstreamError
 from gateway.ports.clock import Clock
 from gateway.ports.rows import (
     ChallengeRow,
     ConsentRow,
     EventRow,
     IdempotencyRow,
+    LifeRow,
     NarrowingKind,
     NarrowingRow,
     RecordRow,
@@ -41,6 +41,11 @@ _ENTRY = (
     "select id, writer, seq, decision, previous, hash, public, private, subject_token, receipt_digest from entries"
     " where decision = ?"
 )
+_ENTRIES_OF = (
+    "select id, writer, seq, decision, previous, hash, public, private, subject_token, receipt_digest from entries"
+    " where writer = ? and seq between ? and ? order by seq"
+)
+_LIFE = "select instance, previous, started_at from writers where writer = ?"
 _EVENTS = (
     "select contract, name, key1, key2, key3, args, block_number, block_hash, log_index, transaction_, orphaned_at"
     " from chain_events where contract = ? and (key1 = ? or key2 = ? or key3 = ?) order by block_number, log_index"
@@ -148,12 +153,13 @@ class SqlIndex:
         rows = await self._source.fetch(sql, (token_digest, now))
         return SessionRow(token_digest=token_digest, actor=rows[0][0], expires_at=rows[0][1]) if rows else None
 
-    async def call_transaction(self, call: bytes) -> tuple[str, bytes | None, int | None]:
-        sql = 'select state, "transaction", block_number from calls where call = ?'
-        rows = await self._source.fetch(sql, (call,))
-        if not rows:
-            raise UpstreamError("no such intended call")
-        return rows[0][0], rows[0][1], rows[0][2]
+    async def entries_of(self, writer: bytes, *, first: int, last: int) -> tuple[tuple[int, StoredEntry], ...]:
+        rows = await self._source.fetch(_ENTRIES_OF, (writer, first, last))
+        return tuple((row[0], _entry(*row[1:])) for row in rows)
+
+    async def life(self, writer: bytes) -> LifeRow | None:
+        rows = await self._source.fetch(_LIFE, (writer,))
+        return LifeRow(writer=writer, instance=rows[0][0], previous=rows[0][1], started_at=rows[0][2]) if rows else None
 
     async def apply(self, rows: Sequence[Row]) -> None:
         now = int(self._clock.now())
@@ -166,13 +172,6 @@ class SqlIndex:
     async def meta(self, key: str) -> bytes | None:
         rows = await self._source.fetch("select value from meta where key = ?", (key,))
         return bytes(rows[0][0]) if rows else None
-
-    async def set_meta(self, key: str, value: bytes) -> bytes:
-        await self._source.execute("insert into meta (key, value) values (?, ?) on conflict do nothing", (key, value))
-        stands = await self.meta(key)
-        if stands is None:
-            raise UpstreamError("a pinned value is gone right after it was set")
-        return stands
 
     async def check(self) -> None:
         await self._source.fetch("select 1 from meta limit 1", ())
