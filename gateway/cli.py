@@ -142,6 +142,32 @@ def settings() -> None:
         typer.echo(f"{PREFIX}{name.upper()} = {default}\n    {field.description}")
 
 
+@app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(help="A new folder.")],
+    config: Config = None,
+) -> None:
+    """Copy index, settings and blocks into a folder while the gateway runs; never a key (see `keys backup`)."""
+    from gateway.wiring.backups import back_up
+
+    _use(config)
+    rows, blocks = _run(lambda: back_up(_settings(), folder))
+    _say(f"{rows} rows and {blocks} blocks written to {folder}. Keys are not in it.")
+
+
+@app.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(help="What `backup` wrote.")],
+    config: Config = None,
+) -> None:
+    """Fill an empty index and the block store from a backup, each file checked first."""
+    from gateway.wiring.backups import restore as put_back
+
+    _use(config)
+    rows, blocks = _run(lambda: put_back(_settings(), folder))
+    _say(f"{rows} rows and {blocks} blocks restored. The next start reads the chain's revocations before it answers.")
+
+
 @blocks_app.command("export")
 def export_blocks(
     file: Annotated[Path, typer.Argument(help="The CAR file to write.")],

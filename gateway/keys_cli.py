@@ -63,6 +63,34 @@ def rotate_root(share: Given = None, config: Config = None) -> None:
     say("Replicas with a data folder of their own need a copy of the new root.key.")
 
 
+@keys_app.command("backup")
+def back_up_keys(
+    file: Annotated[Path, typer.Argument(help="The file to write; keep it apart from the other backups.")],
+    config: Config = None,
+) -> None:
+    """Write the wrapped key store into a file that says until when it is good; the root is not in it."""
+    import time
+
+    from gateway.wiring.backups import back_up_keys as write
+
+    use(config)
+    count, until = run(lambda: write(settings(), file))
+    say(f"{count} keys written to {file}. Destroy it by {time.strftime('%Y-%m-%d', time.gmtime(until))}.")
+
+
+@keys_app.command("restore")
+def restore_keys(
+    file: Annotated[Path, typer.Argument(help="What `keys backup` wrote.")],
+    config: Config = None,
+) -> None:
+    """Fill an empty key store from a backup; the next start destroys again what was erased since."""
+    from gateway.wiring.backups import restore_keys as read
+
+    use(config)
+    count = run(lambda: read(settings(), file))
+    say(f"{count} keys restored. They open under the root that wrapped them, and under no other.")
+
+
 @keys_app.command("rotate-epoch")
 def rotate_epoch(share: Given = None, config: Config = None) -> None:
     """Make a new epoch key, wrap every key by it, and destroy the old one."""

@@ -53,6 +53,23 @@ class SqlKeyStore:
 
         return await self._write(add, exclusive=True)
 
+    async def fill(self, epoch: EpochKey, restored: Sequence[WrappedKey], gone: Sequence[tuple[int, bytes]]) -> bool:
+        """A whole store from a backup, in one transaction; False, and nothing is written, where there is an epoch
+        key."""
+
+        def put(connection: Connection) -> bool:
+            if _standing(connection, lock=True) is not None:
+                return False
+            values = {"present": 1, "epoch": epoch.epoch, "wrapped": epoch.wrapped, "revision": epoch.revision}
+            connection.execute(insert(epochs).values(**values))
+            for key in restored:
+                connection.execute(insert(keys).values(**{name: getattr(key, name) for name in WrappedKey.__slots__}))
+            for kind, name in gone:
+                connection.execute(insert(destroyed).values(kind=kind, name=name))
+            return True
+
+        return await self._write(put, exclusive=True)
+
     async def rewrap_epoch(self, standing: EpochKey, wrapped: bytes) -> bool:
         def rewrap(connection: Connection) -> bool:
             if _standing(connection, lock=True) != standing:
