@@ -7,7 +7,7 @@ from typing import Protocol
 import strawberry
 
 from gateway.audit.model import Receipt
-from gateway.consent.model import Purpose
+from gateway.consent.model import Basis, Purpose
 from gateway.ids import to_global
 from schema.fields import resolved
 from schema.scalars import Address, Hex
@@ -102,7 +102,9 @@ def to_anchor(state: _State) -> Anchor:
 @strawberry.type(description="What the gateway signed about this answer; it binds record, reader, consent and block.")
 class DecisionReceipt:
     decision_id: strawberry.ID
-    consent_id: Hex | None = strawberry.field(description="Null: the patient's own access.")
+    consent_id: Hex | None = strawberry.field(
+        description="Null: no consent was needed (the patient's own access), or none asked (an emergency)."
+    )
     purpose: Purpose
     as_of_block: int
     decided_at: datetime
@@ -113,6 +115,12 @@ class DecisionReceipt:
     signer: Hex = strawberry.field(description="The gateway's key, as registered on chain.")
     signature: Hex
     anchor: Anchor
+    basis: Basis
+    emergency_id: strawberry.ID | None = strawberry.field(description="What it stands on, where the basis is one.")
+    stale: bool = strawberry.field(
+        description="Decided in an emergency on what was known here, further behind the chain than other decisions may "
+        "stand."
+    )
 
 
 def to_receipt(receipt: Receipt) -> DecisionReceipt:
@@ -127,4 +135,7 @@ def to_receipt(receipt: Receipt) -> DecisionReceipt:
         signer=Hex(receipt.signer),
         signature=Hex(receipt.signature),
         anchor=to_anchor(receipt.anchor),
+        basis=Basis(receipt.basis),
+        emergency_id=strawberry.ID(to_global("Emergency", receipt.emergency)) if receipt.emergency else None,
+        stale=receipt.stale,
     )

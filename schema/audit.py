@@ -6,7 +6,7 @@ import strawberry
 
 from gateway.audit import model
 from gateway.audit.model import Outcome
-from gateway.consent.model import Purpose
+from gateway.consent.model import Basis, Purpose
 from gateway.ids import ActorId, SubjectId, to_global
 from schema.anchors import Anchor, to_anchor
 from schema.context import Info, RequestContext
@@ -27,6 +27,8 @@ class AccessEvent(Node):
     record_id: strawberry.ID | None
     decision_id: strawberry.ID
     anchor: Anchor
+    basis: Basis | None
+    emergency_id: strawberry.ID | None = strawberry.field(description="The emergency that this was done under.")
 
     @resolved("Null where nobody was signed in, or the actor is no longer known.")
     async def actor(self, info: Info) -> Actor | None:
@@ -57,6 +59,8 @@ def to_event(event: model.AccessEvent) -> AccessEvent:
         record_id=strawberry.ID(to_global("Record", event.record)) if event.record is not None else None,
         decision_id=strawberry.ID(to_global("Decision", event.decision)),
         anchor=to_anchor(event.anchor),
+        basis=Basis(event.basis) if event.basis is not None else None,
+        emergency_id=strawberry.ID(to_global("Emergency", event.emergency)) if event.emergency is not None else None,
     )
 
 

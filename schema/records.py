@@ -13,12 +13,13 @@ from gateway.records import model
 from schema.anchors import Anchor, DecisionReceipt, to_anchor, to_receipt
 from schema.context import Info, RequestContext
 from schema.errors import Refusal
-from schema.gates import cursor, or_empty, outcome, page_size, record_of, subject_of
+from schema.gates import cursor, given, or_empty, outcome, page_size, record_of, subject_of
 from schema.identity import Actor, Patient, known_actor, to_patient
 from schema.relay import Node, PageInfo
 from schema.scalars import Cid, Hex, Json, to_fragment
 
 LABELS_CEILING = 64
+WRITE_PURPOSE = "ETREAT: a write in the asker's open emergency. Otherwise none: it is that of the asker's own work."
 
 
 @strawberry.type(description="One version of a health record, released to the asker.")
@@ -89,6 +90,7 @@ class CreateRecordInput:
     resource: Json
     labels: list[str] | None = strawberry.UNSET
     idempotency_key: str | None = strawberry.UNSET
+    purpose: Purpose | None = strawberry.field(default=strawberry.UNSET, description=WRITE_PURPOSE)
 
 
 @strawberry.input(description="labels: null keeps them; others than the patient may only add.")
@@ -98,6 +100,7 @@ class AmendRecordInput:
     resource: Json
     labels: list[str] | None = strawberry.UNSET
     idempotency_key: str | None = strawberry.UNSET
+    purpose: Purpose | None = strawberry.field(default=strawberry.UNSET, description=WRITE_PURPOSE)
 
 
 @strawberry.input
@@ -105,6 +108,7 @@ class ImportBundleInput:
     patient_id: strawberry.ID
     bundle: Json
     idempotency_key: str | None = strawberry.UNSET
+    purpose: Purpose | None = strawberry.field(default=strawberry.UNSET, description=WRITE_PURPOSE)
 
 
 RecordResult = Annotated[Record | Refusal, strawberry.union("RecordResult")]
@@ -195,6 +199,7 @@ async def create(context: RequestContext, input: CreateRecordInput) -> StoredRec
             resource=input.resource,
             labels=_labels(input.labels),
             idempotency_key=_idempotency_key(input.idempotency_key),
+            purpose=given(input.purpose),
         )
         return to_stored(await context.services.records.create(context.signed_in(), made))
 
@@ -209,6 +214,7 @@ async def amend(context: RequestContext, input: AmendRecordInput) -> StoredRecor
             resource=input.resource,
             labels=_labels(input.labels),
             idempotency_key=_idempotency_key(input.idempotency_key),
+            purpose=given(input.purpose),
         )
         return to_stored(await context.services.records.amend(context.signed_in(), made))
 
@@ -221,6 +227,7 @@ async def import_bundle(context: RequestContext, input: ImportBundleInput) -> Im
             subject=subject_of(input.patient_id),
             bundle=input.bundle,
             idempotency_key=_idempotency_key(input.idempotency_key),
+            purpose=given(input.purpose),
         )
         stored = await context.services.records.import_bundle(context.signed_in(), made)
         return ImportedBundle(records=[to_stored(one) for one in stored])

@@ -28,7 +28,7 @@ from graphql import (
 from strawberry.types.scalar import ScalarDefinition
 
 from gateway.audit.model import Outcome
-from gateway.consent.model import Action, ConsentStatus, Effect, Purpose
+from gateway.consent.model import Action, Basis, ConsentStatus, Effect, Purpose
 from gateway.identity.model import Role
 from gateway.jsontext import Num
 
@@ -208,3 +208,4 @@ strawberry.enum(Effect, name="ConsentEffect")
 strawberry.enum(Action, name="ConsentAction")
 strawberry.enum(ConsentStatus, name="ConsentStatus")
 strawberry.enum(Outcome, name="DecisionOutcome")
+strawberry.enum(Basis, name="DecisionBasis", description="What an answer was permitted on.")

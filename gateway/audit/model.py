@@ -17,7 +17,9 @@ class Outcome(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """`payload`: the exact RFC 8785 text that the notary signed (Ed25519, `signature` 64 bytes) with `signer`, the
-    gateway's receipt key as registered on chain. `consent` None: the patient's own access."""
+    gateway's receipt key as registered on chain. `consent` None: access without one, on another `basis`. `emergency`:
+    what it stands on where that is the basis. `stale`: decided on what was known here, past the bound behind the chain.
+    """
 
     decision: DecisionId
     consent: bytes | None
@@ -29,6 +31,9 @@ class Receipt:
     signer: bytes
     signature: bytes
     anchor: AnchorState
+    basis: str
+    emergency: bytes | None
+    stale: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,8 @@ class AccessEvent:
     record: RecordId | None
     anchor: AnchorState
     cursor: str
+    basis: str | None = None
+    emergency: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 """No answer without a durable audit entry: this room writes entries and reads a patient's own back.
 
 An entry has two sealed parts: (time, outcome, actor) under the log key; (subject, record, action, purpose, consents,
-CID, reason) under the subject's audit key, which outlives the records and dies with retention. A refusal of what does
-not exist does the same work as one of what is forbidden.
+CID, reason, basis, emergency) under the subject's audit key, which outlives the records and dies with retention. A
+refusal of what does not exist does the same work as one of what is forbidden.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,6 +26,9 @@ _PENDING = AnchorState(status="PENDING", proof=None)
 _pack = msgspec.msgpack.Encoder().encode
 _NEWEST = 2**62
 _CURSOR = b"access-log"
+MOST_UNDER = 500
+"""Entries that are shown of one emergency."""
+_SCAN = 200
 
 
 class _Public(msgspec.Struct, frozen=True, array_like=True):
@@ -42,6 +45,8 @@ class _Private(msgspec.Struct, frozen=True, array_like=True):
     consents: tuple[bytes, ...]
     digest: bytes
     reason: str
+    basis: str = ""
+    emergency: bytes = b""
 
 
 _unpack_public = msgspec.msgpack.Decoder(_Public).decode
@@ -63,6 +68,8 @@ class Event:
     consents: tuple[bytes, ...] = ()
     digest: bytes = b""
     reason: str = ""
+    basis: str = ""
+    emergency: bytes = b""
 
 
 class Audit:
@@ -97,6 +104,8 @@ class Audit:
                 event.consents,
                 event.digest,
                 event.reason,
+                event.basis,
+                event.emergency,
             )
         )
         sealed, token = await self._keys.seal_private(event.subject, private, context=event.decision)
@@ -109,7 +118,9 @@ class Audit:
         )
         return await self._ledger.append(entry, guards=guards, rows=rows)
 
-    def receipt(self, event: Event, appended: Appended, *, as_of_block: int, obligations: tuple[str, ...]) -> Receipt:
+    def receipt(
+        self, event: Event, appended: Appended, *, as_of_block: int, obligations: tuple[str, ...], stale: bool = False
+    ) -> Receipt:
         """What the client gets of a signed receipt."""
         return Receipt(
             decision=event.decision,
@@ -122,6 +133,9 @@ class Audit:
             signer=self._ledger.receipt_key,
             signature=appended.signature,
             anchor=_PENDING,
+            basis=event.basis,
+            emergency=event.emergency or None,
+            stale=stale,
         )
 
     async def log(self, subject: bytes, *, first: int, after: str | None) -> AccessLogPage:
@@ -161,6 +175,42 @@ class Audit:
         states = await self._anchors.states([self._leaf(found[1])])
         return await self._event(subject, found[0], found[1], states[0])
 
+    async def told(self, subject: bytes, decision: bytes, *, emergency: bytes) -> bool:
+        """Whether the patient's own log has the entry of that decision, about that emergency. IntegrityError for an
+        entry that lies in another patient's."""
+        found = await self._index.entry(decision)
+        token = await self._keys.subject_token(subject)
+        if found is None or token is None or found[1].subject_token != token:
+            return False
+        private = _unpack_private(await self._keys.open_private(subject, found[1].private, context=decision))
+        return (private.subject, private.emergency) == (subject, emergency)
+
+    async def under(self, subject: bytes, emergency: bytes, *, decision: bytes) -> tuple[AccessEvent, ...]:
+        """What was asked under an emergency, newest first, back to the entry of `decision`, which opened it; the newest
+        `MOST_UNDER` of them. Who may ask is decided by the caller of this."""
+        opened = await self._index.entry(decision)
+        token = await self._keys.subject_token(subject)
+        if opened is None or token is None:
+            return ()
+        found: list[tuple[int, StoredEntry]] = []
+        before = _NEWEST
+        while len(found) < MOST_UNDER:
+            rows = await self._index.entries(token, before=before, limit=_SCAN)
+            for row, stored in rows:
+                private = _unpack_private(
+                    await self._keys.open_private(subject, stored.private, context=stored.decision)
+                )
+                if private.emergency == emergency:
+                    found.append((row, stored))
+            if len(rows) < _SCAN or rows[-1][0] <= opened[0]:
+                break
+            before = rows[-1][0]
+        shown = found[:MOST_UNDER]
+        states = await self._anchors.states([self._leaf(stored) for _, stored in shown])
+        return tuple(
+            [await self._event(subject, row, stored, state) for (row, stored), state in zip(shown, states, strict=True)]
+        )
+
     async def _event(self, subject: bytes, row: int, stored: StoredEntry, state: AnchorState) -> AccessEvent:
         public = _unpack_public(self._keys.open_public(stored.public))
         private = _unpack_private(await self._keys.open_private(subject, stored.private, context=stored.decision))
@@ -176,6 +226,8 @@ class Audit:
             record=RecordId(private.record) if any(private.record) else None,
             anchor=state,
             cursor=self._keys.hide(row, context=_CURSOR + subject),
+            basis=private.basis or None,
+            emergency=private.emergency or None,
         )
 
     def _leaf(self, stored: StoredEntry) -> bytes:

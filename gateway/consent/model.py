@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import Enum, IntEnum, StrEnum
 
 from gateway.identity.model import Role
-from gateway.ids import ActorId, ConsentId, RecordId, SubjectId
+from gateway.ids import ActorId, ConsentId, EmergencyId, RecordId, SubjectId
 
 
 class Purpose(StrEnum):
@@ -173,12 +173,28 @@ class DecisionFacts:
     inline: Mapping[str, frozenset[str]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenEmergency:
+    """An emergency access that nobody has ended, as stated, sealed and committed to when it was opened.
+
+    Times are seconds since 1970. `version`: of its guard, which the ledger compares: ending it moves it on.
+    """
+
+    emergency: EmergencyId
+    subject: SubjectId
+    clinician: ActorId
+    opened_at: int
+    expires_at: int
+    version: int
+
+
 class Basis(Enum):
     """What a permit stands on."""
 
     OWN = "own"
     CONSENT = "consent"
     CUSTODY = "custody"
+    EMERGENCY = "emergency"
 
 
 class _Mint:
@@ -192,8 +208,8 @@ class Permit:
     """Opens exactly one record (or writes one) of one subject, for one request, for seconds.
 
     `obligations`: JSON pointers to be redacted. `expires`: seconds since 1970. `version`: the subject's guard version
-    that the ledger compares when it acknowledges. The mint is shown and not kept, so no copy with other values is made
-    of a permit (`dataclasses.replace`).
+    that the ledger compares when it acknowledges; `emergency`: what else it must compare, where the basis is one. The
+    mint is shown and not kept, so no copy with other values is made of a permit (`dataclasses.replace`).
     """
 
     mint: InitVar[_Mint]
@@ -211,6 +227,7 @@ class Permit:
     as_of: AsOf
     decided_at: float
     expires: float
+    emergency: OpenEmergency | None = None
 
     def __post_init__(self, mint: _Mint) -> None:
         if type(mint) is not _Mint:

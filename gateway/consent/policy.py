@@ -1,7 +1,9 @@
 """The one decision. Facts in, `Permit | Deny(reason)` out: no clock, no I/O, no log.
 
 No grant: denied. Deny overrides permit. Ambiguous, stale, unknown, empty: denied, each with a reason of its own that
-never leaves the service. A permit is read narrowly (all must be covered), a deny widely (anything touched is hit).
+never leaves the service. A permit is read narrowly (all must be covered), a deny widely (anything touched is hit). An
+open emergency goes past what is missing or stale, and past denies; never past a deny that names emergencies (`ETREAT`),
+or that might: one whose scope cannot be opened.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -20,6 +22,7 @@ from gateway.consent.model import (
     Effect,
     Epochs,
     Grant,
+    OpenEmergency,
     Permit,
     Purpose,
     Requester,
@@ -28,7 +31,7 @@ from gateway.consent.model import (
     _Mint,
 )
 from gateway.identity.model import Role
-from gateway.ids import ConsentId
+from gateway.ids import ConsentId, SubjectId
 
 PERMIT_SECONDS = 5.0
 """A permit opens a key for this long and no longer."""
@@ -49,8 +52,12 @@ CLAIMS: dict[Role, frozenset[Purpose]] = {
     Role.REGISTRAR: frozenset({Purpose.HOPERAT}),
 }
 """Which purposes a role may claim at all, before any consent is looked at."""
+SKEW_SECONDS = 30
+"""How far the clocks of two replicas may differ: one may be asked under an emergency that the other opened."""
 _MINT = _Mint()
 _SEALED = "a deny stands whose scope cannot be opened"
+_OTHER_RECORD = "the facts are of another record"
+_PARTS = "parts are labelled beyond the consent"
 
 
 def owns(requester: Requester, epochs: Epochs) -> bool:
@@ -67,9 +74,24 @@ def keeps(requester: Requester, epochs: Epochs) -> bool:
     )
 
 
-def may_concern(requester: Requester, grants: Iterable[Grant | SealedDeny], epochs: Epochs) -> bool:
+def breaks_glass(requester: Requester, subject: SubjectId, emergency: OpenEmergency | None) -> bool:
+    """The emergency is the requester's own, for this subject; only a clinician has one."""
+    return (
+        emergency is not None
+        and emergency.clinician == requester.actor
+        and emergency.subject == subject
+        and Role.CLINICIAN in requester.roles
+    )
+
+
+def may_concern(
+    requester: Requester,
+    grants: Iterable[Grant | SealedDeny],
+    epochs: Epochs,
+    emergency: OpenEmergency | None = None,
+) -> bool:
     """Whether any decision on this subject could permit. False: deny before anything is fetched."""
-    if owns(requester, epochs) or keeps(requester, epochs):
+    if owns(requester, epochs) or keeps(requester, epochs) or breaks_glass(requester, epochs.subject, emergency):
         return True
     return any(
         type(grant) is Grant
@@ -89,15 +111,19 @@ def decide(
     epochs: Epochs,
     as_of: AsOf,
     now: float,
+    emergency: OpenEmergency | None = None,
 ) -> Decision:
-    """The decision on one record. `now`: seconds since 1970, the host's clock."""
-    # 1. What is stale, or about something else, decides nothing.
+    """The decision on one record. `now`: seconds since 1970, the host's clock. `emergency`: the requester's open one
+    for this subject; it counts only where an emergency is what was asked for."""
+    # 1. What is about something else, or stale, decides nothing. An emergency stands on what is known here.
+    if not request.subject == facts.subject == epochs.subject or request.record != facts.record:
+        return Deny(reason=_OTHER_RECORD)
+    if emergency is not None and _stands(emergency, request, as_of, now):
+        return _in_emergency(request, facts, grants, epochs, as_of, now, emergency)
     if not as_of.fresh:
         return Deny(reason="the index lags behind the chain")
     if epochs.stale:
         return Deny(reason="the subject's events do not add up")
-    if not request.subject == facts.subject == epochs.subject or request.record != facts.record:
-        return Deny(reason="the facts are of another record")
     # 2. Patients have their own.
     if owns(request.requester, epochs):
         return _permit(request, epochs, as_of, now, basis=Basis.OWN, consents=(), obligations=())
@@ -126,9 +152,48 @@ def decide(
     if best is None:
         return Deny(reason="no consent covers this")
     if best[2] and request.action is Action.WRITE:
-        return Deny(reason="parts are labelled beyond the consent")
+        return Deny(reason=_PARTS)
+    return _permit(request, epochs, as_of, now, basis=Basis.CONSENT, consents=(best[1],), obligations=sorted(best[2]))
+
+
+def _stands(emergency: OpenEmergency, request: AccessRequest, as_of: AsOf, now: float) -> bool:
+    """Asked for as an emergency, by its clinician, between its two ends by every clock that we have."""
+    return (
+        request.purpose is Purpose.ETREAT
+        and breaks_glass(request.requester, request.subject, emergency)
+        and emergency.opened_at - SKEW_SECONDS <= now
+        and max(now, as_of.block_time) < emergency.expires_at
+    )
+
+
+def _in_emergency(
+    request: AccessRequest,
+    facts: DecisionFacts,
+    grants: Iterable[Grant | SealedDeny],
+    epochs: Epochs,
+    as_of: AsOf,
+    now: float,
+    emergency: OpenEmergency,
+) -> Decision:
+    """All labels, past missing grants and past denies; not past those that name emergencies, nor past one that cannot
+    be opened and so might. A deny for every purpose (none listed) names none."""
+    naming = [
+        grant for grant in grants if isinstance(grant, SealedDeny) or Purpose.ETREAT in grant.terms.scope.purposes
+    ]
+    hidden = _denied_parts(request, facts, naming, as_of, now)
+    if isinstance(hidden, Deny):
+        return hidden
+    if hidden and request.action is Action.WRITE:
+        return Deny(reason=_PARTS)
     return _permit(
-        request, epochs, as_of, now, basis=Basis.CONSENT, consents=(best[1],), obligations=tuple(sorted(best[2]))
+        request,
+        epochs,
+        as_of,
+        now,
+        basis=Basis.EMERGENCY,
+        consents=(),
+        obligations=sorted(hidden),
+        emergency=emergency,
     )
 
 
@@ -256,7 +321,9 @@ def _permit(
     basis: Basis,
     consents: tuple[ConsentId, ...],
     obligations: Collection[str],
+    emergency: OpenEmergency | None = None,
 ) -> Permit:
+    expires = now + PERMIT_SECONDS
     return Permit(
         mint=_MINT,
         action=request.action,
@@ -272,5 +339,6 @@ def _permit(
         version=epochs.version,
         as_of=as_of,
         decided_at=now,
-        expires=now + PERMIT_SECONDS,
+        expires=expires if emergency is None else min(expires, emergency.expires_at),
+        emergency=emergency,
     )

@@ -62,14 +62,20 @@ class Standings:
 
     def as_of(self) -> AsOf:
         """The block that decisions stand on now. Raises StaleError when lag, silence or skew is past the bound."""
-        head, now = self._chain.head(), self._clock.now()
-        if staleness(head, self._freshness, now=now, monotonic=self._clock.monotonic()) is not None:
+        found = self.last_block()
+        if not found.fresh:
             raise StaleError("the index is behind the chain; try again shortly")
+        return found
+
+    def last_block(self) -> AsOf:
+        """The newest block that is known here, and whether it is within the bounds: an emergency stands on it either
+        way."""
+        head, now = self._chain.head(), self._clock.now()
         return AsOf(
             block_number=head.number,
             block_hash=head.hash,
             block_time=head.timestamp if self._freshness.period_seconds else max(head.timestamp, int(now)),
-            fresh=True,
+            fresh=staleness(head, self._freshness, now=now, monotonic=self._clock.monotonic()) is None,
         )
 
     def trouble(self) -> str | None:
@@ -93,6 +99,11 @@ class Standings:
     async def of(self, subject: SubjectId) -> Standing | None:
         """None: no such subject. Stale, and not kept, when the chain cannot be asked."""
         return self.held(subject) or await self._load(subject)
+
+    async def known(self, subject: SubjectId) -> Standing | None:
+        """What is known here, without a word to the chain: `stale`, and not kept, unless it was in memory. For
+        emergencies alone."""
+        return self.held(subject) or await self._gather(subject, compare=False)
 
     async def current(self, subject: SubjectId) -> Standing | None:
         """As `of`, and of this very moment: for answers that no guard of the ledger stands behind."""
@@ -131,7 +142,7 @@ class Standings:
                 self._held.popitem(last=False)
         return standing
 
-    async def _gather(self, subject: SubjectId) -> Standing | None:
+    async def _gather(self, subject: SubjectId, *, compare: bool = True) -> Standing | None:
         version = (await self._index.versions_of((subject,)))[subject]
         identity_events = await self._index.events(subject, contract="IdentityRegistry")
         found = fold_subject(subject, identity_events, self._confirmed)
@@ -155,7 +166,7 @@ class Standings:
                 epoch=folded.effective_epoch,
                 seq=folded.seq,
                 version=version,
-                stale=not await self._adds_up(subject, folded),
+                stale=not (compare and await self._adds_up(subject, folded)),
                 controller=found.controller,
                 custodian=found.custodian,
             ),

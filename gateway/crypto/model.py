@@ -146,4 +146,12 @@ class SegmentFacts(msgspec.Struct, frozen=True, array_like=True, tag="segment"):
     entries: tuple[PlacedEntry, ...]
 
 
-Facts = RecordFacts | ConsentFacts | ProfileFacts | SegmentFacts
+class StatementFacts(msgspec.Struct, frozen=True, array_like=True, tag="statement"):
+    """What was stated about an emergency access to a subject (opening, end, review), under the subject's audit key."""
+
+    salt: bytes
+    subject: bytes
+    octets: bytes
+
+
+Facts = RecordFacts | ConsentFacts | ProfileFacts | StatementFacts | SegmentFacts

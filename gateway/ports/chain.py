@@ -65,6 +65,14 @@ class Calls(Protocol):
     def revoke_all(self, *, subject: bytes, epoch: int, signature: bytes) -> CallRow: ...
 
 
+class EmergencyCalls(Protocol):
+    """As `Calls`, for emergencies. Pure."""
+
+    def open_emergency(self, *, commitment: bytes, expires_at: int) -> CallRow: ...
+
+    def close_emergency(self, *, commitment: bytes, review: bytes) -> CallRow: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landed:
     """The call is on the canonical chain and indexed here."""

@@ -12,12 +12,28 @@ class SignedDocument:
     signature: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What somebody stated about an emergency: RFC 8785 text, and the salt of its commitment."""
+
+    octets: bytes
+    salt: bytes
+
+
 class Documents(Protocol):
     """Durable and pinned on return; named by the SHA-256 in their CID. IntegrityError, UpstreamError."""
 
     async def put_signed(self, subject: bytes, document: SignedDocument) -> bytes: ...
 
     async def signed(self, subject: bytes, digest: bytes) -> SignedDocument: ...
+
+    async def put_statement(self, subject: bytes, statement: Statement) -> bytes:
+        """Under the subject's audit key, which outlives the records."""
+        ...
+
+    async def statement(self, subject: bytes | None, digest: bytes) -> tuple[bytes, Statement]:
+        """The subject whose it is, and the statement. With `subject`, of that one alone (IntegrityError)."""
+        ...
 
     async def put_profile(
         self, actor: bytes, *, name: str, encryption_key: bytes, encryption_key_signature: bytes

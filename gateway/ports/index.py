@@ -5,6 +5,8 @@ from typing import Protocol
 
 from gateway.ports.rows import (
     ConsentRow,
+    EmergencyRow,
+    EmergencyStepRow,
     EventRow,
     IdempotencyRow,
     LifeRow,
@@ -46,6 +48,27 @@ class Index(Protocol):
     async def consent(self, consent: bytes) -> ConsentRow | None: ...
 
     async def narrowings(self, subject: bytes) -> tuple[NarrowingRow, ...]: ...
+
+    async def emergency(self, emergency: bytes) -> EmergencyRow | None:
+        """`tokens` empty, here and below."""
+        ...
+
+    async def emergencies(
+        self, token: bytes, *, before: int, limit: int, unreviewed_until: int | None = None
+    ) -> tuple[EmergencyRow, ...]:
+        """Those with a token, newest first, seq < `before`, at most `limit`; with `unreviewed_until`, those without a
+        review that were opened then (seconds since 1970) or before."""
+        ...
+
+    async def emergency_steps(self, emergency: bytes) -> tuple[EmergencyStepRow, ...]: ...
+
+    async def count_emergencies(self, token: bytes, *, since: int) -> int:
+        """Those with a token that were opened at `since` (seconds since 1970) or later."""
+        ...
+
+    async def unreviewed_emergencies(self, *, until: int) -> int:
+        """How many that were opened at `until` or before have no review."""
+        ...
 
     async def events(self, key: bytes, *, contract: str) -> tuple[EventRow, ...]:
         """Every indexed event of `contract` that has `key` among its indexed topics, in chain order."""

@@ -73,6 +73,40 @@ class NarrowingRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EmergencyRow:
+    """An emergency access by its name on chain. `digest`: its sealed statement; `decision`: the entry that told the
+    patient, written with it; `tokens`: keyed, by which its subject, clinician, both together and reviewers find it.
+    Times are seconds since 1970, and hints: what counts is sealed. `seq`: the ledger assigns it (0: not yet stored).
+    """
+
+    emergency: bytes
+    digest: bytes
+    decision: bytes
+    call: bytes
+    opened_at: int
+    expires_at: int
+    tokens: tuple[bytes, ...] = ()
+    seq: int = 0
+
+
+class EmergencyStep(IntEnum):
+    """What comes after an opening, once each."""
+
+    END = 1
+    REVIEW = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmergencyStepRow:
+    """`digest`: the sealed statement; `call`: empty where nothing goes to the chain."""
+
+    emergency: bytes
+    step: EmergencyStep
+    digest: bytes
+    call: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TicketRow:
     """A leaf on its way to the chain, in the same transaction as what it stands for.
 
@@ -116,7 +150,19 @@ class SessionRow:
     expires_at: int
 
 
-Row = Bump | RecordRow | IdempotencyRow | ConsentRow | NarrowingRow | TicketRow | CallRow | ChallengeRow | SessionRow
+Row = (
+    Bump
+    | RecordRow
+    | IdempotencyRow
+    | ConsentRow
+    | NarrowingRow
+    | EmergencyRow
+    | EmergencyStepRow
+    | TicketRow
+    | CallRow
+    | ChallengeRow
+    | SessionRow
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

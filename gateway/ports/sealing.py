@@ -24,6 +24,10 @@ class SealingKeys(Protocol):
         """None where the subject has no audit key yet."""
         ...
 
+    def mark(self, *parts: bytes) -> bytes:
+        """A 16-byte token of the parts under the log key: equal for equal parts, and nothing else is told."""
+        ...
+
     def hide(self, number: int, *, context: bytes) -> str:
         """An opaque cursor for a position."""
         ...

@@ -63,6 +63,7 @@ class Target:
     row: RecordRow | None
     previous: Found | None
     given: tuple[str, ...] | None
+    purpose: Purpose
     expected: int = 0
 
     @property
@@ -82,8 +83,13 @@ class Seen:
     request: bytes
 
 
-def write_purpose(roles: frozenset[Role]) -> Purpose:
-    """A write names no purpose: it is that of the role's own work, so no other purpose can get round a deny."""
+def write_purpose(roles: frozenset[Role], named: Purpose | None) -> Purpose:
+    """A write names no purpose but an emergency's: else it is that of the role's own work, so no other purpose can get
+    round a deny. Raises CallerError for any other."""
+    if named is Purpose.ETREAT:
+        return named
+    if named is not None:
+        raise CallerError("a write names ETREAT, for an open emergency, or no purpose", field=("purpose",))
     preferred = (Purpose.TREAT, Purpose.PATRQT, Purpose.CLINTRCH, Purpose.HPAYMT, Purpose.HRESCH, Purpose.HOPERAT)
     claims = frozenset().union(*(policy.CLAIMS[role] for role in roles))
     return next((purpose for purpose in preferred if purpose in claims), Purpose.TREAT)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.audit.model import Receipt
+from gateway.consent.model import Purpose
 from gateway.ids import ActorId, RecordId, SubjectId
 from gateway.ports.anchors import AnchorState
 
@@ -17,6 +18,7 @@ class NewRecord:
     resource: object
     labels: tuple[str, ...] | None
     idempotency_key: str | None
+    purpose: Purpose | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,7 @@ class Amendment:
     resource: object
     labels: tuple[str, ...] | None
     idempotency_key: str | None
+    purpose: Purpose | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,7 @@ class NewBundle:
     subject: SubjectId
     bundle: object
     idempotency_key: str | None
+    purpose: Purpose | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,14 +12,14 @@ from gateway import jsontext
 from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event, moment
 from gateway.consent import policy
-from gateway.consent.model import AccessRequest, Action, Deny, Permit, Purpose
-from gateway.consent.service import guards_of, requester, topic
+from gateway.consent.model import AccessRequest, Action, Basis, Deny, Permit, Purpose
+from gateway.consent.service import requester, topic
 from gateway.consent.standing import Standing, Standings
-from gateway.crypto.model import RecordFacts
+from gateway.emergency.grounds import Ground, Grounds, guards
 from gateway.errors import ConflictError, DeniedError, IntegrityError, LimitError, StaleError
 from gateway.identity.model import Caller
 from gateway.identity.service import Identity
-from gateway.ids import ActorId, DecisionId, RecordId, SubjectId
+from gateway.ids import ActorId, RecordId, SubjectId
 from gateway.ports.anchors import Anchors, AnchorState
 from gateway.ports.bus import Bus
 from gateway.ports.chain import ChainFacts
@@ -29,6 +29,7 @@ from gateway.ports.ledger import Appended, Stale, Taken
 from gateway.ports.rows import Guard, RecordRow
 from gateway.records.model import RecordFilter, RecordPage, Released
 from gateway.records.opening import Found, Opening, filter_tokens, in_period, met_by
+from gateway.records.receipt import receipt_text
 
 TRIES = 8
 """How often a decision is made again when its guards moved, before the answer is STALE."""
@@ -62,6 +63,7 @@ class Reading:
         *,
         identity: Identity,
         standings: Standings,
+        grounds: Grounds,
         audit: Audit,
         index: Index,
         opening: Opening,
@@ -72,17 +74,14 @@ class Reading:
     ) -> None:
         self._identity = identity
         self._standings = standings
+        self._grounds = grounds
         self._audit = audit
         self._index = index
         self._opening = opening
         self._anchors = anchors
         self._bus = bus
         self._clock = clock
-        self._deployment: dict[str, jsontext.JsonValue] = {
-            "chainId": deployment.chain_id,
-            "gateway": "0x" + deployment.gateway.hex(),
-            "registry": deployment.consent_registry,
-        }
+        self._deployment = deployment
 
     async def read(self, caller: Caller, record: RecordId, *, purpose: Purpose) -> Released:
         """The present version. DeniedError for all that is refused, and for what does not exist."""
@@ -130,16 +129,16 @@ class Reading:
         after: str | None,
     ) -> RecordPage | Stale | Taken:
         """All of a page stands on one standing: where a guard moved under any entry, nothing of it is told."""
-        self._standings.as_of()
-        standing = self._standings.held(subject) or await self._standings.of(subject)
-        if standing is None or not policy.may_concern(requester(caller), standing.grants, standing.epochs):
+        ground = await self._ground(caller, subject, b"", purpose)
+        standing = ground.standing
+        if standing is None or not ground.concerns(requester(caller)):
             refusal = self._refusal(caller, b"", purpose, standing, "no consent names the caller")
             await self._audit.append(refusal.event)
             return _NOTHING
-        self._standings.require_current(standing)
+        ground.require_current()
         key = await self._opening.subject_key(subject)
         if key is None:  # nothing was ever written
-            await self._note_page(caller, purpose, standing, 0)
+            await self._note_page(caller, purpose, ground, 0)
             return _NOTHING
         context = _CURSOR + subject
         position = 0 if after is None else key.reveal(after, context=context)
@@ -147,6 +146,7 @@ class Reading:
             caller,
             subject,
             purpose=purpose,
+            ground=ground,
             filter=filter,
             first=first,
             position=position,
@@ -155,7 +155,7 @@ class Reading:
         full = len(permitted) > 1 and sum(answer.octets for _, answer in permitted) > PAGE_OCTETS
         shown = permitted[:-1] if full else permitted[:first]
         if hidden or not shown:
-            await self._note_page(caller, purpose, standing, hidden)
+            await self._note_page(caller, purpose, ground, hidden)
         items = await self._release_answers([answer for _, answer in shown])
         if isinstance(items, Stale | Taken):
             return items
@@ -173,6 +173,7 @@ class Reading:
         subject: SubjectId,
         *,
         purpose: Purpose,
+        ground: Ground,
         filter: RecordFilter,
         first: int,
         position: int,
@@ -187,7 +188,7 @@ class Reading:
             more = len(rows) == _SCAN
             for row in rows:
                 position = row.seq
-                answer = await self._answer(caller, row, RecordId(row.record), purpose, wanted=filter)
+                answer = await self._answer(caller, row, RecordId(row.record), purpose, wanted=filter, ground=ground)
                 if answer is None:
                     continue
                 if answer.release is None:
@@ -200,21 +201,23 @@ class Reading:
             await asyncio.sleep(0)
         return permitted, hidden
 
-    async def _note_page(self, caller: Caller, purpose: Purpose, standing: Standing, hidden: int) -> None:
+    async def _note_page(self, caller: Caller, purpose: Purpose, ground: Ground, hidden: int) -> None:
         """One entry for what a page left out, or for a page of nothing."""
-        refusal = self._refusal(caller, b"", purpose, standing, f"{hidden} of a page not covered")
+        refusal = self._refusal(caller, b"", purpose, ground.standing, f"{hidden} of a page not covered")
         event = refusal.event if hidden else replace(refusal.event, outcome=Outcome.PERMITTED, reason="nothing found")
+        if ground.emergency is not None:
+            event = replace(event, basis=Basis.EMERGENCY.value, emergency=ground.emergency.emergency)
         await self._audit.append(event)
 
     async def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]:
         """Records as they arrive, each decided afresh. Ends when no decision could permit any more."""
         arrivals = self._bus.subscribe(topic(subject))
         try:
-            if not await self.may_concern(caller, subject):
+            if not await self.may_concern(caller, subject, purpose):
                 return
             async for payload in arrivals:
                 caller = await self._identity.refreshed(caller)
-                if not await self.may_concern(caller, subject):
+                if not await self.may_concern(caller, subject, purpose):
                     return
                 kind, _, raw = payload.partition(b":")
                 if kind != b"record" or len(raw) != 16:
@@ -227,10 +230,21 @@ class Reading:
         finally:
             await arrivals.aclose()
 
-    async def may_concern(self, caller: Caller, subject: SubjectId) -> bool:
+    async def may_concern(self, caller: Caller, subject: SubjectId, purpose: Purpose) -> bool:
         """Whether any decision on this subject could permit the caller anything."""
-        standing = await self._standings.of(subject)
-        return standing is not None and policy.may_concern(requester(caller), standing.grants, standing.epochs)
+        emergency = await self._grounds.emergency(caller, subject, purpose)
+        standing = await (self._standings.of(subject) if emergency is None else self._standings.known(subject))
+        asking = requester(caller)
+        return standing is not None and policy.may_concern(asking, standing.grants, standing.epochs, emergency)
+
+    async def _ground(self, caller: Caller, subject: SubjectId | None, record: bytes, purpose: Purpose) -> Ground:
+        """What is decided on. What was tampered with is in the patient's log, too; the error then says so."""
+        try:
+            return await self._grounds.of(caller, subject, purpose)
+        except IntegrityError:
+            standing = None if subject is None else await self._standings.known(subject)
+            await self._audit.append(self._refusal(caller, record, purpose, standing, "verification failed").event)
+            raise
 
     async def _release_answers(self, answers: Sequence[Answer]) -> list[Released] | Stale | Taken:
         """Audited together, released in order; or what stood in the way of one, and then none is released."""
@@ -255,19 +269,21 @@ class Reading:
         purpose: Purpose,
         *,
         wanted: RecordFilter = _ALL,
+        ground: Ground | None = None,
     ) -> Answer | None:
         """Steps 1 to 5 of a read; None where the filter does not ask for it. Nothing of it is released before the
         ledger has acknowledged the entry."""
-        as_of = self._standings.as_of()
         asking = requester(caller)
         # 1. What is absent, and what no consent could open, is refused before anything is fetched.
         subject = None if row is None else SubjectId(row.subject)
-        standing = None if subject is None else self._standings.held(subject) or await self._standings.of(subject)
+        if ground is None or ground.emergency is None:
+            ground = await self._ground(caller, subject, record, purpose)
+        standing = ground.standing
         if row is None or standing is None or subject is None:
             return self._refusal(caller, record, purpose, None, "no such record")
-        if not policy.may_concern(asking, standing.grants, standing.epochs):
+        if not ground.concerns(asking):
             return self._refusal(caller, record, purpose, standing, "no consent names the caller")
-        self._standings.require_current(standing)
+        ground.require_current()
         # 2. Bytes against their CID, facts under the facts key. The index row was a hint.
         try:
             found = await self._opening.find(row)
@@ -280,7 +296,15 @@ class Reading:
         # 3. The decision, on verified facts.
         now = self._clock.now()
         request = AccessRequest(requester=asking, subject=subject, record=record, action=Action.READ, purpose=purpose)
-        decided = policy.decide(request, found.known.decision_facts, standing.grants, standing.epochs, as_of, now)
+        decided = policy.decide(
+            request,
+            found.known.decision_facts,
+            standing.grants,
+            standing.epochs,
+            ground.as_of,
+            now,
+            ground.emergency,
+        )
         if isinstance(decided, Deny):
             return self._refusal(caller, record, purpose, standing, decided.reason)
         # 4. The permit opens the key; 5. obligations are applied.
@@ -318,6 +342,8 @@ class Reading:
             record=row.record,
             consents=permit.consents,
             digest=row.digest,
+            basis=permit.basis.value,
+            emergency=b"" if permit.emergency is None else permit.emergency.emergency,
         )
 
         def release(appended: Appended, anchor: AnchorState) -> Released:
@@ -334,41 +360,22 @@ class Reading:
                 cid=found.known.cid,
                 anchor=anchor,
                 receipt=self._audit.receipt(
-                    event, appended, as_of_block=permit.as_of.block_number, obligations=permit.obligations
+                    event,
+                    appended,
+                    as_of_block=permit.as_of.block_number,
+                    obligations=permit.obligations,
+                    stale=not permit.as_of.fresh,
                 ),
             )
 
-        guards = (*guards_of(caller), Guard(name=permit.subject, version=permit.version))
-        receipt = self._receipt(event.decision, permit, found, row)
         return Answer(
-            event=event, guards=guards, receipt=receipt, release=release, leaf=found.known.leaf, octets=len(content)
+            event=event,
+            guards=guards(caller, permit.subject, version=permit.version, emergency=permit.emergency),
+            receipt=receipt_text(self._deployment, event.decision, permit, found, row),
+            release=release,
+            leaf=found.known.leaf,
+            octets=len(content),
         )
-
-    def _receipt(
-        self, decision: DecisionId, permit: Permit, found: Found, row: RecordRow
-    ) -> dict[str, jsontext.JsonValue]:
-        """All that binds a receipt; whoever signs adds its own name and sequence."""
-        facts: RecordFacts = found.known.facts
-        return {
-            **self._deployment,
-            "actor": "0x" + permit.requester.hex(),
-            "asOfBlock": permit.as_of.block_number,
-            "basis": permit.basis.value,
-            "blockHash": "0x" + permit.as_of.block_hash.hex(),
-            "cid": found.known.cid,
-            "consents": ["0x" + consent.hex() for consent in permit.consents],
-            "contentCommitment": "0x" + facts.content_commitment.hex(),
-            "decidedAt": int(permit.decided_at * 1000),
-            "decision": "0x" + decision.hex(),
-            "epoch": permit.epoch,
-            "factsCommitment": "0x" + found.known.facts_commitment.hex(),
-            "obligations": list(permit.obligations),
-            "purpose": permit.purpose.value,
-            "record": "0x" + row.record.hex(),
-            "seq": permit.seq,
-            "subject": "0x" + permit.subject.hex(),
-            "version": row.version,
-        }
 
     async def _gather_again(self, caller: Caller, entry: Stale | Taken) -> Caller:
         """Drops what was kept of the name that moved; the caller as it stands now."""

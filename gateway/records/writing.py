@@ -11,16 +11,17 @@ from dataclasses import replace
 from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
 from gateway.consent import policy
-from gateway.consent.model import AccessRequest, Action, AsOf, Deny, Permit
-from gateway.consent.service import guards_of, requester, topic
+from gateway.consent.model import AccessRequest, Action, Deny, Permit, Purpose
+from gateway.consent.service import requester, topic
 from gateway.consent.standing import Standing, Standings
-from gateway.crypto import envelope
 from gateway.crypto.keys import DomainKey, KeyRing
 from gateway.crypto.model import RecordFacts, actor_domain, subject_domain
+from gateway.emergency.grounds import Ground, Grounds, guards
 from gateway.errors import (
     CallerError,
     ConflictError,
     DeniedError,
+    IntegrityError,
     LimitError,
     StaleError,
     UpstreamError,
@@ -34,7 +35,7 @@ from gateway.ports.clock import Clock, Entropy
 from gateway.ports.fhir import FhirValidation
 from gateway.ports.index import Index
 from gateway.ports.ledger import Appended, Stale, Taken
-from gateway.ports.rows import Guard, IdempotencyRow, RecordRow, Row, TicketRow
+from gateway.ports.rows import IdempotencyRow, Row
 from gateway.records import fhir
 from gateway.records.facts import ResourceFacts
 from gateway.records.incoming import (
@@ -54,9 +55,9 @@ from gateway.records.incoming import (
     write_purpose,
 )
 from gateway.records.model import Amendment, NewBundle, NewRecord, StoredRecord
-from gateway.records.opening import Opening, decision_facts, leaf_values, search_tokens
+from gateway.records.opening import Opening, decision_facts
+from gateway.records.sealing import rows_of, seal_versions
 from gateway.storage.dag import LEAF_SIZE
-from gateway.storage.model import Cid, Codec
 from gateway.storage.service import Blocks
 
 TRIES = 8
@@ -73,6 +74,7 @@ class Writing:
         *,
         identity: Identity,
         standings: Standings,
+        grounds: Grounds,
         audit: Audit,
         index: Index,
         opening: Opening,
@@ -87,6 +89,7 @@ class Writing:
     ) -> None:
         self._identity = identity
         self._standings = standings
+        self._grounds = grounds
         self._audit = audit
         self._index = index
         self._opening = opening
@@ -100,15 +103,18 @@ class Writing:
         self._entropy = entropy
 
     async def create(self, caller: Caller, new: NewRecord) -> StoredRecord:
-        """One record. Author: the patient, an actor with a WRITE consent, or a custodian."""
-        await self._require_concern(caller, new.subject, b"")
+        """One record, by the patient, an actor with a WRITE consent, a custodian, or a clinician in an emergency."""
+        purpose = write_purpose(caller.actor.roles, new.purpose)
+        await self._require_concern(caller, new.subject, b"", purpose)
         valid = await self._validate([(new.resource, ("resource",))])
-        target = Target(subject=new.subject, previous=None, given=given_labels(new.labels), row=None)
+        given = given_labels(new.labels)
+        target = Target(subject=new.subject, previous=None, given=given, row=None, purpose=purpose)
         return (await self._write(caller, valid, target, new.idempotency_key))[0]
 
     async def import_bundle(self, caller: Caller, new: NewBundle) -> tuple[StoredRecord, ...]:
         """Each resource of a collection, batch or transaction as a record of its own: all or nothing."""
-        await self._require_concern(caller, new.subject, b"")
+        purpose = write_purpose(caller.actor.roles, new.purpose)
+        await self._require_concern(caller, new.subject, b"", purpose)
         try:
             entries = fhir.bundle_resources(new.bundle)  # type: ignore[arg-type]  # a JSON value, checked there
         except CallerError as error:
@@ -118,14 +124,15 @@ class Writing:
         valid = await self._validate(
             [(entry.resource, ("bundle", "entry", str(at), "resource")) for at, entry in enumerate(entries)]
         )
-        target = Target(subject=new.subject, previous=None, given=None, row=None)
+        target = Target(subject=new.subject, previous=None, given=None, row=None, purpose=purpose)
         return await self._write(caller, valid, target, new.idempotency_key)
 
     async def amend(self, caller: Caller, amendment: Amendment) -> StoredRecord:
         """The next version of a record. Type and the resource's own subject references stay as they are."""
         row = await self._index.head(amendment.record)
         subject = SubjectId(row.subject if row is not None else bytes(32))
-        await self._require_concern(caller, subject, amendment.record)
+        purpose = write_purpose(caller.actor.roles, amendment.purpose)
+        await self._require_concern(caller, subject, amendment.record, purpose)
         if row is None:
             raise DeniedError("no such record")
         valid = await self._validate([(amendment.resource, ("resource",))])
@@ -135,18 +142,30 @@ class Writing:
             given=given_labels(amendment.labels),
             row=row,
             expected=amendment.expected_version,
+            purpose=purpose,
         )
         return (await self._write(caller, valid, target, amendment.idempotency_key))[0]
 
     # ---- the steps
 
-    async def _require_concern(self, caller: Caller, subject: SubjectId, record: bytes) -> None:
+    async def _require_concern(self, caller: Caller, subject: SubjectId, record: bytes, purpose: Purpose) -> None:
         """Before any work: whether some decision on this subject could permit. The refusal is audited."""
-        self._standings.as_of()
-        standing = await self._standings.of(subject)
-        if standing is None or not policy.may_concern(requester(caller), standing.grants, standing.epochs):
-            raise await self._refused(caller, standing, record, "no consent names the caller")
-        self._standings.require_current(standing)
+        ground = await self._ground(caller, subject, record, purpose)
+        if not ground.concerns(requester(caller)):
+            raise await self._refused(caller, ground.standing, record, purpose, "no consent names the caller")
+        ground.require_current()
+
+    async def _ground(self, caller: Caller, subject: SubjectId, record: bytes, purpose: Purpose) -> Ground:
+        """What is decided on. A write that says it is of an emergency stands on one, and on nothing else."""
+        try:
+            ground = await self._grounds.of(caller, subject, purpose)
+        except IntegrityError:
+            standing = await self._standings.known(subject)
+            await self._refused(caller, standing, record, purpose, "verification failed")
+            raise
+        if purpose is Purpose.ETREAT and ground.emergency is None:
+            raise await self._refused(caller, ground.standing, record, purpose, "no open emergency")
+        return ground
 
     async def _validate(self, inputs: Sequence[tuple[object, tuple[str, ...]]]) -> list[ValidResource]:
         """R4 or a CallerError with the path of the field. Heavy work is off the event loop."""
@@ -165,16 +184,17 @@ class Writing:
         key = await self._keys.of(subject_domain(target.subject))
         seen = await self._seen(caller, target, valid, idempotency_key)
         for _ in range(TRIES):
-            as_of, standing = self._standings.as_of(), await self._standings.of(target.subject)
+            ground = await self._ground(caller, target.subject, target.record or b"", target.purpose)
+            standing = ground.standing
             if standing is None:
                 raise DeniedError("no such subject")
             # 1. One decision for each resource, on its facts and labels; one refusal refuses all.
             records = [target.record or RecordId(self._entropy.bytes(16)) for _ in valid]
             drafts = await asyncio.to_thread(self._draft, caller, valid, target, seen, standing)
-            permits = [self._decide(caller, draft, target, standing, as_of) for draft in drafts]
+            permits = [self._decide(caller, draft, target, ground, standing) for draft in drafts]
             denied = next((answer for answer in permits if isinstance(answer, Deny)), None)
             if denied is not None:
-                raise await self._refused(caller, standing, target.record or b"", denied.reason)
+                raise await self._refused(caller, standing, target.record or b"", target.purpose, denied.reason)
             # 2. What was written before under the same key is answered alike; another version is a conflict.
             before = await self._answered(seen)
             if before is not None:
@@ -186,7 +206,17 @@ class Writing:
             require_kept(target, valid)
             require_version(target)
             # 3. Sealed, and durable on IPFS, before any row names it.
-            sealed = await asyncio.to_thread(self._seal, _permits(permits), drafts, valid, records, target, key)
+            sealed = await asyncio.to_thread(
+                seal_versions,
+                _permits(permits),
+                drafts,
+                valid,
+                records=records,
+                target=target,
+                key=key,
+                log=self._keys.log,
+                entropy=self._entropy,
+            )
             stored = await self._store(sealed, key)
             # 4. One transaction. Commit point: before it nothing names the blocks; after it all is acknowledged.
             entry = await self._acknowledge(caller, _permits(permits), stored, target, seen)
@@ -233,7 +263,7 @@ class Writing:
         ]
 
     def _decide(
-        self, caller: Caller, facts: RecordFacts, target: Target, standing: Standing, as_of: AsOf
+        self, caller: Caller, facts: RecordFacts, target: Target, ground: Ground, standing: Standing
     ) -> Permit | Deny:
         """WRITE is decided like READ. Of an amendment the present version must be covered too."""
         asking = requester(caller)
@@ -241,49 +271,18 @@ class Writing:
         judged = [decision_facts(facts, target.record)]
         if target.previous is not None:
             judged.append(target.previous.known.decision_facts)
-        purpose = write_purpose(asking.roles)
+        request = AccessRequest(
+            requester=asking,
+            subject=target.subject,
+            record=target.record,
+            action=Action.WRITE,
+            purpose=target.purpose,
+        )
         answers = [
-            policy.decide(
-                AccessRequest(
-                    requester=asking, subject=target.subject, record=target.record, action=Action.WRITE, purpose=purpose
-                ),
-                one,
-                standing.grants,
-                standing.epochs,
-                as_of,
-                now,
-            )
+            policy.decide(request, one, standing.grants, standing.epochs, ground.as_of, now, ground.emergency)
             for one in judged
         ]
         return next((answer for answer in answers if isinstance(answer, Deny)), answers[0])
-
-    def _seal(
-        self,
-        permits: Sequence[Permit],
-        drafts: Sequence[RecordFacts],
-        valid: Sequence[ValidResource],
-        records: Sequence[RecordId],
-        target: Target,
-        key: DomainKey,
-    ) -> list[SealedVersion]:
-        return [
-            SealedVersion(
-                record=record,
-                version=target.version,
-                facts=facts,
-                sealed=envelope.seal_record(
-                    permit,
-                    facts=facts,
-                    content=one.octets,
-                    record=record,
-                    version=target.version,
-                    key=key,
-                    log=self._keys.log,
-                    entropy=self._entropy,
-                ),
-            )
-            for permit, facts, one, record in zip(permits, drafts, valid, records, strict=True)
-        ]
 
     async def _store(self, versions: Sequence[SealedVersion], key: DomainKey) -> list[StoredVersion]:
         """Durable and pinned on return: one commit for all that fit a raw block, a tree for each that does not."""
@@ -292,26 +291,7 @@ class Writing:
         for one in versions:
             if id(one) not in cids:
                 cids[id(one)] = await self._blocks.put_content((one.sealed.block,))
-        return await asyncio.to_thread(lambda: [self._rows(one, cids[id(one)], key) for one in versions])
-
-    def _rows(self, one: SealedVersion, cid: Cid, key: DomainKey) -> StoredVersion:
-        row = RecordRow(
-            record=one.record,
-            version=one.version,
-            subject=one.facts.subject,
-            digest=cid.digest,
-            tokens=search_tokens(key, one.facts),
-            tree=cid.codec is Codec.DAG_PB,
-        )
-        values = leaf_values(row, one.facts.content_commitment, one.sealed.facts_commitment)
-        ticket = TicketRow(
-            log=self._anchors.records_log,
-            leaf=self._anchors.leaf(values, kind="records"),
-            values=values,
-            cid_digest=bytes(cid) if row.tree else cid.digest,
-            locator=one.sealed.locator,
-        )
-        return StoredVersion(row=row, ticket=ticket)
+        return await asyncio.to_thread(lambda: [rows_of(one, cids[id(one)], key, self._anchors) for one in versions])
 
     async def _acknowledge(
         self,
@@ -329,8 +309,8 @@ class Writing:
         if seen is not None:
             result = b"".join(one.row.record + one.row.version.to_bytes(4, "big") for one in stored)
             rows.append(IdempotencyRow(key=seen.key, request=seen.request, result=result))
-        guards = (*guards_of(caller), Guard(name=target.subject, version=permit.version))
-        return await self._audit.append(event, guards=guards, rows=rows)
+        held = guards(caller, target.subject, version=permit.version, emergency=permit.emergency)
+        return await self._audit.append(event, guards=held, rows=rows)
 
     async def _acknowledge_again(
         self, caller: Caller, permit: Permit, before: Sequence[StoredRecord]
@@ -338,8 +318,8 @@ class Writing:
         """An answer given before is given again only to whom it would be given now."""
         event = self._event(caller, permit, permit.consents, [one.record for one in before])
         event = replace(event, reason="answered before")
-        guards = (*guards_of(caller), Guard(name=permit.subject, version=permit.version))
-        return await self._audit.append(event, guards=guards)
+        held = guards(caller, permit.subject, version=permit.version, emergency=permit.emergency)
+        return await self._audit.append(event, guards=held)
 
     def _event(self, caller: Caller, permit: Permit, consents: tuple[bytes, ...], records: Sequence[bytes]) -> Event:
         return Event(
@@ -352,6 +332,8 @@ class Writing:
             subject=permit.subject,
             record=records[0] if len(records) == 1 else b"",
             consents=consents,
+            basis=permit.basis.value,
+            emergency=b"" if permit.emergency is None else permit.emergency.emergency,
         )
 
     async def _announce(self, subject: SubjectId, stored: Sequence[StoredVersion]) -> None:
@@ -390,7 +372,9 @@ class Writing:
             answers.append(StoredRecord(record=RecordId(record), version=version, cid=found.known.cid, anchor=state))
         return tuple(answers)
 
-    async def _refused(self, caller: Caller, standing: Standing | None, record: bytes, reason: str) -> DeniedError:
+    async def _refused(
+        self, caller: Caller, standing: Standing | None, record: bytes, purpose: Purpose, reason: str
+    ) -> DeniedError:
         """The refusal, audited."""
         event = Event(
             decision=self._audit.new_decision(),
@@ -398,6 +382,7 @@ class Writing:
             actor=caller.actor.id,
             outcome=Outcome.DENIED,
             action=Action.WRITE.value,
+            purpose=purpose.value,
             subject=None if standing is None else standing.subject.id,
             record=record,
             reason=reason,

@@ -1,12 +1,21 @@
-"""Consents as signed, and profiles, as sealed blocks: what survives the database."""
+"""Consents as signed, profiles, and statements about emergencies, as sealed blocks: what survives the database."""
 
 from gateway.crypto import envelope
 from gateway.crypto.keys import KeyRing
-from gateway.crypto.model import ConsentFacts, Domain, Facts, ProfileFacts, actor_domain, subject_domain
+from gateway.crypto.model import (
+    ConsentFacts,
+    Domain,
+    Facts,
+    ProfileFacts,
+    StatementFacts,
+    actor_domain,
+    audit_domain,
+    subject_domain,
+)
 from gateway.errors import IntegrityError
 from gateway.ids import RecordId
 from gateway.ports.clock import Entropy
-from gateway.ports.documents import SignedDocument
+from gateway.ports.documents import SignedDocument, Statement
 from gateway.storage.model import Cid
 from gateway.storage.service import Blocks
 
@@ -33,6 +42,18 @@ class SealedDocuments:
         if not isinstance(facts, ConsentFacts) or facts.subject != subject:
             raise IntegrityError("the block is no signed document of this subject")
         return SignedDocument(typed_data=facts.typed_data, signature=facts.signature)
+
+    async def put_statement(self, subject: bytes, statement: Statement) -> bytes:
+        facts = StatementFacts(salt=statement.salt, subject=subject, octets=statement.octets)
+        return await self._put(facts, audit_domain(subject))
+
+    async def statement(self, subject: bytes | None, digest: bytes) -> tuple[bytes, Statement]:
+        facts, domain = await self._open_any(digest)
+        if not isinstance(facts, StatementFacts) or domain != audit_domain(facts.subject):
+            raise IntegrityError("the block is no statement about an emergency")
+        if subject not in (None, facts.subject):
+            raise IntegrityError("the block is a statement about another subject")
+        return facts.subject, Statement(octets=facts.octets, salt=facts.salt)
 
     async def put_profile(
         self, actor: bytes, *, name: str, encryption_key: bytes, encryption_key_signature: bytes
@@ -63,10 +84,14 @@ class SealedDocuments:
         return (await self._blocks.put(sealed.block)).digest
 
     async def _open(self, digest: bytes, domain: Domain) -> Facts:
+        facts, found = await self._open_any(digest)
+        if found != domain:
+            raise IntegrityError("the block is sealed under another key")
+        return facts
+
+    async def _open_any(self, digest: bytes) -> tuple[Facts, Domain]:
         cid = Cid.from_digest(digest)
         block = self._blocks.get_now(cid) or await self._blocks.get(cid)
         located = await envelope.locate_in(block, self._keys)
         key = await self._keys.by_id(located.key_id)
-        if key.domain != domain:
-            raise IntegrityError("the block is sealed under another key")
-        return envelope.open_facts(located, key).facts
+        return envelope.open_facts(located, key).facts, key.domain

@@ -25,6 +25,8 @@ from gateway.consent.service import Consents
 from gateway.consent.standing import Standings
 from gateway.crypto.audit_keys import AuditKeys
 from gateway.crypto.keys import KeyRing
+from gateway.emergency.grounds import Grounds
+from gateway.emergency.openings import Openings
 from gateway.errors import ConsentryError
 from gateway.identity.service import Identity, SignInTerms
 from gateway.ports.bus import Bus
@@ -276,7 +278,8 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
     closing.push_async_callback(validator.close)
     await validator.start()
     # 5. The domains.
-    audit = Audit(ledger=ledger, index=index, keys=AuditKeys(keys, entropy), anchors=anchors, entropy=entropy)
+    sealing = AuditKeys(keys, entropy)
+    audit = Audit(ledger=ledger, index=index, keys=sealing, anchors=anchors, entropy=entropy)
     documents = SealedDocuments(blocks=blocks, keys=keys, entropy=entropy)
     identity = Identity(
         index=index,
@@ -317,10 +320,13 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         clock=clock,
         entropy=entropy,
     )
+    openings = Openings(index=index, documents=documents, audit=audit, keys=sealing, clock=clock)
+    grounds = Grounds(standings=standings, openings=openings)
     opening = Opening(blocks=blocks, keys=keys, anchors=anchors)
     reading = Reading(
         identity=identity,
         standings=standings,
+        grounds=grounds,
         audit=audit,
         index=index,
         opening=opening,
@@ -332,6 +338,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
     writing = Writing(
         identity=identity,
         standings=standings,
+        grounds=grounds,
         audit=audit,
         index=index,
         opening=opening,

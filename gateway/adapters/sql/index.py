@@ -13,6 +13,9 @@ from gateway.ports.clock import Clock
 from gateway.ports.rows import (
     ChallengeRow,
     ConsentRow,
+    EmergencyRow,
+    EmergencyStep,
+    EmergencyStepRow,
     EventRow,
     IdempotencyRow,
     LifeRow,
@@ -50,6 +53,10 @@ _EVENTS = (
     "select contract, name, key1, key2, key3, args, block_number, block_hash, log_index, transaction_, orphaned_at"
     " from chain_events where contract = ? and (key1 = ? or key2 = ? or key3 = ?) order by block_number, log_index"
 ).replace("transaction_", '"transaction"')
+_EMERGENCY = "select e.emergency, e.digest, e.decision, e.call, e.opened_at, e.expires_at, e.seq from emergencies e"
+_COUNT = "select count(*) from emergencies e"
+_MARKED = " join emergency_tokens t on t.emergency = e.emergency where t.token = ?"
+_UNREVIEWED = "not exists (select 1 from emergency_steps s where s.emergency = e.emergency and s.step = ?)"
 _CONSENT = "select consent, subject, digest, call from consents"
 # Sign-ins that nobody finished go with the next that somebody begins or ends, sessions that are over too.
 _SPEND = "delete from challenges where nonce = ? and message_digest = ? and expires_at > ?"
@@ -128,6 +135,38 @@ class SqlIndex:
             for kind, subject, target, digest, call in await self._source.fetch(sql, (subject,))
         )
 
+    async def emergency(self, emergency: bytes) -> EmergencyRow | None:
+        rows = await self._source.fetch(f"{_EMERGENCY} where e.emergency = ?", (emergency,))
+        return _emergency(*rows[0]) if rows else None
+
+    async def emergencies(
+        self, token: bytes, *, before: int, limit: int, unreviewed_until: int | None = None
+    ) -> tuple[EmergencyRow, ...]:
+        only = ""
+        asked: tuple[int, ...] = ()
+        if unreviewed_until is not None:
+            only, asked = f" and e.opened_at <= ? and {_UNREVIEWED}", (unreviewed_until, int(EmergencyStep.REVIEW))
+        sql = f"{_EMERGENCY}{_MARKED} and e.seq < ?{only} order by e.seq desc limit ?"
+        rows = await self._source.fetch(sql, (token, before, *asked, limit))
+        return tuple(_emergency(*row) for row in rows)
+
+    async def emergency_steps(self, emergency: bytes) -> tuple[EmergencyStepRow, ...]:
+        sql = "select step, digest, call from emergency_steps where emergency = ? order by step"
+        return tuple(
+            EmergencyStepRow(emergency=emergency, step=EmergencyStep(step), digest=digest, call=call)
+            for step, digest, call in await self._source.fetch(sql, (emergency,))
+        )
+
+    async def count_emergencies(self, token: bytes, *, since: int) -> int:
+        sql = f"{_COUNT}{_MARKED} and e.opened_at >= ?"
+        ((count,),) = await self._source.fetch(sql, (token, since))
+        return int(count)
+
+    async def unreviewed_emergencies(self, *, until: int) -> int:
+        sql = f"{_COUNT} where e.opened_at <= ? and {_UNREVIEWED}"
+        ((count,),) = await self._source.fetch(sql, (until, int(EmergencyStep.REVIEW)))
+        return int(count)
+
     async def events(self, key: bytes, *, contract: str) -> tuple[EventRow, ...]:
         rows = await self._source.fetch(_EVENTS, (contract, key, key, key))
         return tuple(_event(*row) for row in rows)
@@ -190,6 +229,20 @@ def _record(record: bytes, version: int, subject: bytes, digest: bytes, tree: in
 
 def _consent(consent: bytes, subject: bytes, digest: bytes, call: bytes) -> ConsentRow:
     return ConsentRow(consent=consent, subject=subject, digest=digest, call=call)
+
+
+def _emergency(
+    emergency: bytes, digest: bytes, decision: bytes, call: bytes, opened_at: int, expires_at: int, seq: int
+) -> EmergencyRow:
+    return EmergencyRow(
+        emergency=emergency,
+        digest=digest,
+        decision=decision,
+        call=call,
+        opened_at=opened_at,
+        expires_at=expires_at,
+        seq=seq,
+    )
 
 
 def _entry(

@@ -13,6 +13,8 @@ from gateway.ports.rows import (
     CallRow,
     ChallengeRow,
     ConsentRow,
+    EmergencyRow,
+    EmergencyStepRow,
     IdempotencyRow,
     NarrowingRow,
     RecordRow,
@@ -38,6 +40,7 @@ class Statement:
 
 BUMP, RECORD, VERSION, AMEND, UNTOKEN, TOKEN = range(6)
 IDEMPOTENCY, CONSENT, NARROWING, TICKET, CALL, CHALLENGE, SESSION = range(6, 13)
+EMERGENCY, EMERGENCY_TOKEN, EMERGENCY_STEP = range(13, 16)
 
 STATEMENTS: tuple[Statement, ...] = (
     Statement(
@@ -73,6 +76,15 @@ STATEMENTS: tuple[Statement, ...] = (
     ),
     Statement(table="challenges", sql="insert into challenges (nonce, message_digest, expires_at) values (?, ?, ?)"),
     Statement(table="sessions", sql="insert into sessions (token_digest, actor, expires_at) values (?, ?, ?)"),
+    Statement(
+        table="emergencies",
+        sql="insert into emergencies (emergency, digest, decision, call, opened_at, expires_at)"
+        " values (?, ?, ?, ?, ?, ?)",
+    ),
+    Statement(table="emergency_tokens", sql="insert into emergency_tokens (token, emergency) values (?, ?)"),
+    Statement(
+        table="emergency_steps", sql="insert into emergency_steps (emergency, step, digest, call) values (?, ?, ?, ?)"
+    ),
 )
 
 INSERT_ENTRY = (
@@ -113,6 +125,12 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
             return ((CONSENT, (row.consent, row.subject, row.digest, row.call)),)
         case NarrowingRow():
             return ((NARROWING, (int(row.kind), row.subject, row.target, row.digest, row.call)),)
+        case EmergencyRow():
+            opened = (row.emergency, row.digest, row.decision, row.call, row.opened_at, row.expires_at)
+            tokens = tuple((EMERGENCY_TOKEN, (token, row.emergency)) for token in dict.fromkeys(row.tokens))
+            return ((EMERGENCY, opened), *tokens)
+        case EmergencyStepRow():
+            return ((EMERGENCY_STEP, (row.emergency, int(row.step), row.digest, row.call)),)
         case CallRow():
             return ((CALL, (row.call, row.lane, row.priority, row.contract, row.data, now)),)
         case ChallengeRow():

@@ -101,6 +101,37 @@ narrowings = Table(
     sqlite_autoincrement=True,
 )
 
+emergencies = Table(
+    "emergencies",
+    metadata,
+    Column("seq", Counter, primary_key=True, autoincrement=True),
+    Column("emergency", LargeBinary(32), nullable=False, unique=True),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("decision", LargeBinary(16), nullable=False),
+    Column("call", LargeBinary(16), nullable=False),
+    Column("opened_at", BigInteger, nullable=False, index=True),
+    Column("expires_at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Broken glass, by the commitment on chain. Whose, by whom and why stands in the sealed block."""
+
+emergency_tokens = Table(
+    "emergency_tokens",
+    metadata,
+    Column("token", LargeBinary(16), primary_key=True),
+    Column("emergency", LargeBinary(32), primary_key=True),
+)
+
+emergency_steps = Table(
+    "emergency_steps",
+    metadata,
+    Column("emergency", LargeBinary(32), primary_key=True),
+    Column("step", SmallInteger, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("call", LargeBinary(16), nullable=False),
+)
+"""How one ended, and its review: once each."""
+
 writers = Table(
     "writers",
     metadata,

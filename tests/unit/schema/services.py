@@ -105,6 +105,9 @@ def make_released(purpose: Purpose) -> Released:
         signer=b"\x61" * 32,
         signature=b"\x62" * 64,
         anchor=PENDING,
+        basis="consent",
+        emergency=None,
+        stale=False,
     )
     return Released(
         record=RECORD,

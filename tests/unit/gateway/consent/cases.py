@@ -13,6 +13,7 @@ from gateway.consent.model import (
     Effect,
     Epochs,
     Grant,
+    OpenEmergency,
     Purpose,
     Requester,
     Scope,
@@ -21,7 +22,7 @@ from gateway.consent.model import (
 )
 from gateway.consent.policy import decide
 from gateway.identity.model import Role
-from gateway.ids import ActorId, ConsentId, RecordId, SubjectId
+from gateway.ids import ActorId, ConsentId, EmergencyId, RecordId, SubjectId
 
 NOW = 1_800_000_000
 DAY = 86_400
@@ -151,6 +152,19 @@ def as_of(**changes: Any) -> AsOf:
     return AsOf(**{**plain, **changes})
 
 
+def emergency(**changes: Any) -> OpenEmergency:
+    """The doctor broke the glass a minute ago, for an hour."""
+    plain: dict[str, Any] = {
+        "emergency": EmergencyId(b"\xe0" * 32),
+        "subject": PATIENT,
+        "clinician": DOCTOR,
+        "opened_at": NOW - 60,
+        "expires_at": NOW + 3540,
+        "version": 1,
+    }
+    return OpenEmergency(**{**plain, **changes})
+
+
 def outcome(
     grants: Iterable[Grant | SealedDeny] = (),
     *,
@@ -159,9 +173,11 @@ def outcome(
     standing: Epochs | None = None,
     block: AsOf | None = None,
     now: float = NOW,
+    broken: OpenEmergency | None = None,
 ) -> Any:
     """The decision on the plain case with these changes."""
-    return decide(asked or request(), about or facts(), tuple(grants), standing or epochs(), block or as_of(), now)
+    held = tuple(grants)
+    return decide(asked or request(), about or facts(), held, standing or epochs(), block or as_of(), now, broken)
 
 
 def told(decision: Any) -> str:

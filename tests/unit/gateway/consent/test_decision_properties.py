@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import gateway.consent.model as model
 from gateway.consent.model import ANYONE, AccessRequest, Action, DecisionFacts, Effect, Grant, Permit, Purpose
-from gateway.consent.policy import PERMIT_SECONDS, decide
+from gateway.consent.policy import PERMIT_SECONDS, SKEW_SECONDS, decide
 from gateway.identity.model import Role
 from tests.unit.gateway.consent.cases import (
     DAY,
@@ -26,6 +26,7 @@ from tests.unit.gateway.consent.cases import (
     consent,
     deny,
     doctor,
+    emergency,
     facts,
     outcome,
     permit,
@@ -236,6 +237,49 @@ def test_a_permit_binds_what_was_asked_and_lasts_seconds(held: Any, asked: Any, 
     if isinstance(decided, Permit):
         assert (decided.subject, decided.record, decided.action) == (asked.subject, asked.record, asked.action)
         assert decided.expires - decided.decided_at == PERMIT_SECONDS
+
+
+@quick
+@given(many, records(), st.sampled_from(sorted(set(Purpose) - {Purpose.ETREAT})), st.sampled_from(Action))
+def test_an_emergency_changes_no_decision_for_any_other_purpose(
+    held: Any, about: Any, purpose: Any, action: Any
+) -> None:
+    asked = request(doctor(roles=frozenset(Role)), purpose=purpose, action=action)
+    assert outcome(held, asked=asked, about=about, broken=emergency()) == outcome(held, asked=asked, about=about)
+
+
+@quick
+@given(many, records(), st.sampled_from(Action), st.booleans())
+def test_in_an_emergency_permits_and_denies_for_other_purposes_change_nothing(
+    held: Any, about: Any, action: Any, fresh: bool
+) -> None:
+    asked, block = request(purpose=Purpose.ETREAT, action=action), as_of(fresh=fresh)
+    others = [with_scope(one, purposes=tuple(set(one.terms.scope.purposes) - {"ETREAT"})) for one in held]
+    decided = outcome(others, asked=asked, about=about, block=block, broken=emergency())
+    assert decided == outcome([], asked=asked, about=about, block=block, broken=emergency())
+    assert isinstance(decided, Permit)
+
+
+@quick
+@given(many, grants(Effect.DENY), records(), st.sampled_from(Action))
+def test_no_emergency_goes_past_a_deny_that_names_it(held: Any, one: Any, about: Any, action: Any) -> None:
+    asked = request(purpose=Purpose.ETREAT, action=action)
+    bars = with_scope(
+        one, grantee=ANYONE, purposes=("ETREAT",), actions=(), resource_types=(), codes=(), labels=(), authors=(),
+        records=(), data_from="", data_to="", data_use=(), context="",
+    )  # fmt: skip
+    standing = replace(bars, revoked=False, terms=replace(bars.terms, not_before=NOW - DAY, not_after=NOW + DAY))
+    assert not isinstance(outcome([*held, standing], asked=asked, about=about, broken=emergency()), Permit)
+
+
+@quick
+@given(records(), st.integers(-2 * DAY, 2 * DAY), st.integers(-2 * DAY, 2 * DAY))
+def test_no_emergency_permits_after_its_end_by_either_clock(about: Any, ours: int, chains: int) -> None:
+    asked, held = request(purpose=Purpose.ETREAT), emergency()
+    decided = outcome(asked=asked, about=about, now=NOW + ours, block=as_of(block_time=NOW + chains), broken=held)
+    within = max(NOW + ours, NOW + chains) < held.expires_at and NOW + ours >= held.opened_at - SKEW_SECONDS
+    assert isinstance(decided, Permit) is within
+    assert not within or decided.expires <= held.expires_at
 
 
 def test_no_permit_is_built_without_the_mint() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gateway.consent.model import ANYONE, Action, Basis, Deny, Permit, Purpose
-from gateway.consent.policy import CLAIMS, PERMIT_SECONDS, may_concern
+from gateway.consent.policy import CLAIMS, PERMIT_SECONDS, SKEW_SECONDS, may_concern
 from gateway.identity.model import Role
 from gateway.identity.state import NOBODY
 from tests.unit.gateway.consent.cases import (
@@ -31,6 +31,7 @@ from tests.unit.gateway.consent.cases import (
     as_of,
     deny,
     doctor,
+    emergency,
     epochs,
     facts,
     outcome,
@@ -284,6 +285,63 @@ TWO_SIDES = [
     ("the facts are a new record's", [permit()], {"about": facts(**new)}, "no: the facts are of another record"),
 ]  # fmt: skip
 
+urgent = request(purpose=Purpose.ETREAT)
+saved = request(purpose=Purpose.ETREAT, **write)
+LAGS = "no: the index lags behind the chain"
+BROKEN_GLASS = [
+    ("an emergency needs no consent", [], {}, "yes"),
+    ("nor to write", [], {"asked": saved}, "yes"),
+    ("nor to write what is new", [], {"asked": request(purpose=Purpose.ETREAT, **write, **new), "about": facts(**new)},
+     "yes"),
+    ("it reaches every label", [], {"about": hiv}, "yes"),
+    ("and every part inside", [], {"about": hidden}, "yes"),
+    ("it goes past a deny for treatment", [deny()], {"about": hidden}, "yes"),
+    ("past a deny for every purpose, which names none", [deny(purposes=())], {}, "yes"),
+    ("past a deny for everyone", [deny(grantee=ANYONE)], {}, "yes"),
+    ("not past one that names emergencies", [deny(purposes=("TREAT", "ETREAT"))], {}, FORBIDDEN),
+    ("not past one that names them for everyone", [deny(grantee=ANYONE, purposes=("ETREAT",))], {}, FORBIDDEN),
+    ("nor past one that is not confirmed yet", [deny(purposes=("ETREAT",), confirmed=False)], {}, FORBIDDEN),
+    ("nor for writing", [deny(purposes=("ETREAT",), actions=("WRITE",))], {"asked": saved}, FORBIDDEN),
+    ("past one that names them and was ended", [deny(purposes=("ETREAT",), revoked=True)], {}, "yes"),
+    ("past one that names them for another doctor", [deny(purposes=("ETREAT",), grantee=OTHER_DOCTOR)], {}, "yes"),
+    ("what names them and a mark hides that", [deny(purposes=("ETREAT",), labels=("HIV",))], {"about": hidden},
+     "yes without /contained/0"),
+    ("and keeps it from being overwritten", [deny(purposes=("ETREAT",), actions=("WRITE",), labels=("HIV",))],
+     {"about": hidden, "asked": saved}, PARTS),
+    ("a sealed deny might name them", [sealed_deny()], {}, SEALED),
+    ("one that is over does not", [sealed_deny(not_after=NOW)], {}, "yes"),
+    ("a deny beside another that names them", [deny(), deny(purposes=("ETREAT",))], {}, FORBIDDEN),
+    ("a dead chain hinders nothing", [], {"block": as_of(fresh=False)}, "yes"),
+    ("nor do missing events", [], {"standing": epochs(stale=True)}, "yes"),
+    ("a patient in custody is read", [], {"standing": newborn}, "yes"),
+    # what it is not
+    ("without one, an emergency is a claim", [], {"broken": None}, NONE),
+    ("and the index must not lag", [], {"broken": None, "block": as_of(fresh=False)}, LAGS),
+    ("with one, treatment is still treatment", [], {"asked": request()}, NONE),
+    ("and stale is stale", [permit()], {"asked": request(), "block": as_of(fresh=False)}, LAGS),
+    ("public health is none", [], {"asked": request(purpose=Purpose.PUBHLTH)}, NONE),
+    ("research is none", [], {"asked": request(doctor(roles=frozenset({Role.CLINICIAN, Role.RESEARCHER})),
+                                               purpose=Purpose.HRESCH)}, NONE),
+    ("a trial is none", [], {"asked": request(purpose=Purpose.CLINTRCH)}, NONE),
+    ("another doctor's is none", [], {"asked": request(stranger, purpose=Purpose.ETREAT)}, NONE),
+    ("a hospital's doctor's is not the hospital's", [],
+     {"asked": request(doctor(actor=HOSPITAL, roles=frozenset({Role.ORGANIZATION})), purpose=Purpose.ETREAT)}, NONE),
+    ("one for another patient is none", [], {"broken": emergency(subject=OTHER_PATIENT)}, NONE),
+    ("who is a clinician no longer has none", [],
+     {"asked": request(doctor(roles=frozenset({Role.DEVICE})), purpose=Purpose.ETREAT)}, NONE),
+    ("who never was one neither", [],
+     {"asked": request(doctor(roles=frozenset({Role.RESEARCHER})), purpose=Purpose.ETREAT)}, CLAIM),
+    ("it ends at its second", [], {"broken": emergency(expires_at=NOW)}, NONE),
+    ("and not a second before", [], {"broken": emergency(expires_at=NOW + 1)}, "yes"),
+    ("it ended by the chain's clock", [], {"block": as_of(block_time=NOW + 3540)}, NONE),
+    ("our clock was set back before it began", [], {"now": NOW - 60 - SKEW_SECONDS - 1}, NONE),
+    ("another replica's clock is a little behind", [], {"now": NOW - 60 - SKEW_SECONDS}, "yes"),
+    ("the facts are another record's", [], {"about": facts(record=OTHER_RECORD)},
+     "no: the facts are of another record"),
+    ("the facts are another patient's", [], {"about": facts(subject=OTHER_PATIENT)},
+     "no: the facts are of another record"),
+]  # fmt: skip
+
 _ASKED = ("asked", "about", "standing", "block", "now")
 
 
@@ -319,6 +377,22 @@ def test_a_deny_is_read_widely_and_overrides(sentence: str, changes: dict[str, A
 @pytest.mark.parametrize(("sentence", "grants", "case", "answer"), TWO_SIDES, ids=[row[0] for row in TWO_SIDES])
 def test_consents_together(sentence: str, grants: Any, case: dict[str, Any], answer: str) -> None:
     assert told(outcome(grants, **case)) == answer
+
+
+@pytest.mark.parametrize(("sentence", "grants", "case", "answer"), BROKEN_GLASS, ids=[row[0] for row in BROKEN_GLASS])
+def test_broken_glass(sentence: str, grants: Any, case: dict[str, Any], answer: str) -> None:
+    assert told(outcome(grants, **{"asked": urgent, "broken": emergency(), **case})) == answer
+
+
+def test_a_permit_in_an_emergency_says_so_and_names_no_consent() -> None:
+    decided = outcome([permit(purposes=("ETREAT",))], asked=urgent, broken=emergency(), block=as_of(fresh=False))
+    assert (decided.basis, decided.consents, decided.emergency) == (Basis.EMERGENCY, (), emergency())
+    assert (decided.purpose, decided.as_of.fresh) == (Purpose.ETREAT, False)
+
+
+def test_no_permit_outlasts_its_emergency() -> None:
+    assert outcome(asked=urgent, broken=emergency(expires_at=NOW + 2)).expires == NOW + 2
+    assert outcome(asked=urgent, broken=emergency()).expires == NOW + PERMIT_SECONDS
 
 
 @pytest.mark.parametrize("role", Role, ids=lambda role: role.name)
@@ -397,6 +471,19 @@ def test_of_equal_consents_the_first_is_named() -> None:
 )
 def test_nothing_is_fetched_for_whom_no_decision_could_permit(grants: Any, standing: Any, may: bool) -> None:
     assert may_concern(doctor(), grants, standing) is may
+
+
+@pytest.mark.parametrize(
+    ("changes", "asking", "may"),
+    [
+        ({}, doctor(), True),
+        ({}, stranger, False),
+        ({}, doctor(roles=frozenset({Role.DATA_STEWARD})), False),
+        ({"subject": OTHER_PATIENT}, doctor(), False),
+    ],
+)
+def test_an_emergency_concerns_its_clinician_and_patient_alone(changes: Any, asking: Any, may: bool) -> None:
+    assert may_concern(asking, (), epochs(), emergency(**changes)) is may
 
 
 def test_the_plain_scope_is_what_the_table_says() -> None:

@@ -1,0 +1,69 @@
+"""What a decision stands on: the subject's standing, the block, and an emergency where one is open and asked for.
+
+An ordinary decision needs a chain within its bounds (StaleError). One in an emergency stands on what is known here, and
+its receipt says so. Nobody is in an emergency by accident: the purpose must be ETREAT.
+"""
+
+from dataclasses import dataclass, replace
+
+from gateway.consent import policy
+from gateway.consent.model import AsOf, OpenEmergency, Purpose, Requester
+from gateway.consent.service import guards_of
+from gateway.consent.standing import Standing, Standings
+from gateway.emergency.openings import Openings
+from gateway.identity.model import Caller
+from gateway.ids import SubjectId
+from gateway.ports.rows import Guard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """`standing` None: no such subject."""
+
+    standing: Standing | None
+    as_of: AsOf
+    emergency: OpenEmergency | None
+
+    def concerns(self, asking: Requester) -> bool:
+        """Whether any decision on this subject could permit. False: deny before anything is fetched."""
+        standing = self.standing
+        return standing is not None and policy.may_concern(asking, standing.grants, standing.epochs, self.emergency)
+
+    def require_current(self) -> None:
+        """Raises StaleError where the chain could not be asked, or has events that the index lacks; never in an
+        emergency."""
+        if self.standing is not None and self.emergency is None:
+            Standings.require_current(self.standing)
+
+
+class Grounds:
+    """See the module."""
+
+    def __init__(self, *, standings: Standings, openings: Openings) -> None:
+        self._standings = standings
+        self._openings = openings
+
+    async def of(self, caller: Caller, subject: SubjectId | None, purpose: Purpose) -> Ground:
+        """`subject` None: there is none. Raises StaleError, and what `Openings.open_for` does."""
+        emergency = None if subject is None else await self.emergency(caller, subject, purpose)
+        if emergency is not None and subject is not None:
+            as_of = self._standings.last_block()
+            standing = await (self._standings.of(subject) if as_of.fresh else self._standings.known(subject))
+            if standing is not None and standing.epochs.stale:
+                as_of = replace(as_of, fresh=False)
+            return Ground(standing=standing, as_of=as_of, emergency=emergency)
+        as_of = self._standings.as_of()
+        ordinary = None if subject is None else self._standings.held(subject) or await self._standings.of(subject)
+        return Ground(standing=ordinary, as_of=as_of, emergency=None)
+
+    async def emergency(self, caller: Caller, subject: SubjectId, purpose: Purpose) -> OpenEmergency | None:
+        """The caller's open one, where an emergency is what is asked for."""
+        return await self._openings.open_for(caller, subject) if purpose is Purpose.ETREAT else None
+
+
+def guards(caller: Caller, subject: SubjectId, *, version: int, emergency: OpenEmergency | None) -> tuple[Guard, ...]:
+    """What the ledger compares: the caller, the subject, and the emergency that is stood on."""
+    mine = (*guards_of(caller), Guard(name=subject, version=version))
+    if emergency is None:
+        return mine
+    return (*mine, Guard(name=emergency.emergency, version=emergency.version))
