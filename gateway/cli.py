@@ -133,6 +133,26 @@ def demo(
 
 
 @app.command()
+def rebuild(
+    replace: Annotated[bool, typer.Option(help="Give up whatever the index holds now.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write a machine-readable report here.")] = None,
+    config: Config = None,
+) -> None:
+    """Make an empty index what it was, from chain, IPFS and keys alone. No gateway may run on it."""
+    from gateway import jsontext
+    from gateway.upkeep.progress import Shown
+    from gateway.upkeep.rebuild import rebuild as work
+
+    _use(config)
+    with Shown() as shown:
+        report = _run(lambda: work(_settings(), replace=replace, progress=shown))
+    if json_file is not None:
+        json_file.write_bytes(jsontext.dumps(report.as_json()) + b"\n")
+    typer.echo("\n".join(report.lines()))
+    raise SystemExit(0 if report.whole else 2)
+
+
+@app.command()
 def settings() -> None:
     """List every setting with its default and meaning."""
     from gateway.settings import PREFIX, Settings

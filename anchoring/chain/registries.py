@@ -211,9 +211,13 @@ def _anchored_root(call: Call) -> tuple[bytes, bytes] | None:
     return call.data[4:36], call.data[36:68]
 
 
+def name_of(address: str, data: bytes) -> bytes:
+    """16 bytes: the same for the same contract and data."""
+    return hashlib.sha256(bytes.fromhex(address[2:]) + data).digest()[:16]
+
+
 def _call(address: str, data: bytes, *, lane: str, priority: int) -> Call:
-    name = hashlib.sha256(bytes.fromhex(address[2:]) + data).digest()[:16]
-    return Call(call=name, lane=lane, priority=priority, contract=address, data=data)
+    return Call(call=name_of(address, data), lane=lane, priority=priority, contract=address, data=data)
 
 
 def _arguments(

@@ -237,3 +237,8 @@ class Audit:
 def moment(milliseconds: int) -> datetime:
     """UTC."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def read_moment(public: bytes) -> datetime:
+    """When the entry was written whose opened public part this is."""
+    return moment(_unpack_public(public).at)

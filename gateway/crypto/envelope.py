@@ -48,6 +48,11 @@ class Located:
     def facts_sealed(self) -> bytes:
         return self.block[_FACTS_AT : _FACTS_AT + self.facts_size]
 
+    @property
+    def locator(self) -> bytes:
+        """The sealed locator, as manifests have it."""
+        return self.block[len(MAGIC) : len(MAGIC) + _LOCATOR_SIZE]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened(Generic[F]):
@@ -163,6 +168,14 @@ async def locate_in(block: bytes, ring: KeyRing) -> Located:
         return locate(block, ring.log)
 
 
+def key_named_by(locator: bytes, log: DomainKey) -> KeyId:
+    """The key that a locator names, for a block that is not there. Raises IntegrityError."""
+    plain = log.open_locator(locator[: hazmat.NONCE_SIZE], locator[hazmat.NONCE_SIZE :], MAGIC)
+    if len(plain) != _LOCATOR.size:
+        raise IntegrityError("not a locator of this format")
+    return KeyId(_LOCATOR.unpack(plain)[2])
+
+
 def open_facts(located: Located, key: DomainKey) -> Opened[Facts]:
     """For the decision engine. Raises IntegrityError."""
     if key.id != located.key_id:
@@ -181,6 +194,19 @@ def open_facts(located: Located, key: DomainKey) -> Opened[Facts]:
     except msgspec.DecodeError as error:
         raise IntegrityError("sealed facts are not of this format") from error
     return Opened(located=located, facts=facts, commitment=commit_facts(encoded))
+
+
+def is_whole(located: Located, key: DomainKey) -> bool:
+    """Whether the content is what was sealed with these facts. Tells that alone: nothing of the content leaves here."""
+    at = _FACTS_AT + located.facts_size
+    associated = _associated(located.record, located.version, key) + hazmat.sha256(located.facts_sealed)
+    nonce = located.block[at : at + hazmat.NONCE_SIZE]
+    try:
+        data_key = hazmat.unwrap(key.wrapping, located.block[_FACTS_AT - hazmat.WRAPPED_SIZE : _FACTS_AT])
+        hazmat.open_sealed(data_key, nonce, located.block[at + hazmat.NONCE_SIZE :], associated)
+    except IntegrityError:
+        return False
+    return True
 
 
 def open_content(permit: Permit, opened: Opened[RecordFacts], key: DomainKey, *, now: float) -> bytes:

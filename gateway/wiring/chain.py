@@ -20,7 +20,7 @@ from anchoring.chain.embedded.process import EmbeddedChainProcess
 from anchoring.chain.follower import Follower
 from anchoring.chain.lane import Lane
 from anchoring.chain.profile import ANVIL, EMBEDDED, GETH_DEV, PROFILES, ChainProfile, profile_named
-from anchoring.chain.registries import ANCHORS, RELAY, Registries
+from anchoring.chain.registries import ANCHORS, RELAY, Registries, name_of
 from anchoring.chain.signer import Signer
 from anchoring.errors import AnchoringError, ChainMismatch, StoreUnavailable
 from anchoring.log import AnchorLog
@@ -143,6 +143,7 @@ class ChainParts:
         self._client = client
         self._database = Database(settings.index_url)
         self.registries = Registries(deployment.addresses, client)
+        self.events = SqlEvents(self._database, cursor=CURSOR, bump=bump)
         calls = SqlCalls(self._database, cursor=CURSOR)
         tickets = SqlTickets(self._database)
         self.deployment = deployment
@@ -150,7 +151,7 @@ class ChainParts:
         self.follower = Follower(
             client=client,
             registries=self.registries,
-            events=SqlEvents(self._database, cursor=CURSOR, bump=bump),
+            events=self.events,
             calls=calls,
             profile=profile,
             clock=clock,
@@ -369,6 +370,11 @@ class SegmentsPort:
         except ConsentryError as error:
             raise StoreUnavailable(f"an audit segment cannot be written: {error.message}") from error
         return found.cid_digest, found.locator
+
+
+def call_of(contract: str, data: bytes) -> bytes:
+    """The name of a call, by contract and data."""
+    return name_of(contract, data)
 
 
 def _ending(task: "asyncio.Task[None]") -> str:

@@ -55,6 +55,7 @@ from gateway.wiring.parts import (
     open_bus,
 )
 from gateway.wiring.secrets import Secrets, secrets_of
+from gateway.wiring.upkeep import refuse_unfinished
 
 
 class Gateway:
@@ -198,6 +199,7 @@ async def open_worker(settings: Settings) -> AsyncExitStack:
         _, keys = await open_keys(settings, closing)
         index = SqlIndex.open(settings.index_url, clock=clock)
         closing.push_async_callback(index.close)
+        await refuse_unfinished(index)
         store = await block_store(settings)
         closing.push_async_callback(store.close)
         client, _ = await chain_client(settings, secrets, closing)
@@ -247,6 +249,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
 
     index = SqlIndex.open(settings.index_url, clock=clock)
     closing.push_async_callback(index.close)
+    await refuse_unfinished(index)
     parts = chain_wiring.ChainParts(
         settings=settings,
         secrets=secrets,

@@ -57,7 +57,7 @@ def made(site: Site, folder: Path) -> Kept:
         busy.set()
         writer.join()
     assert (code, "Keys are not in it" in said) == (0, True), said
-    patient.revoke(consent).value  # noqa: B018 - fails if refused
+    assert patient.revoke(consent).value
     return Kept(
         folder=folder,
         backup=folder / "backup",
