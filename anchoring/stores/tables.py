@@ -140,6 +140,7 @@ chain_events = Table(
     Index("ix_chain_events_key1", "key1", "contract"),
     Index("ix_chain_events_key2", "key2", "contract"),
     Index("ix_chain_events_key3", "key3", "contract"),
+    Index("ix_chain_events_name", "name"),
     Index("ix_chain_events_block_number", "block_number", "log_index"),
     Index(
         "ix_chain_events_orphaned_at",

@@ -11,6 +11,7 @@ from gateway.ports.rows import (
     IdempotencyRow,
     LifeRow,
     NarrowingRow,
+    PaperRow,
     RecordRow,
     Row,
     SessionRow,
@@ -68,6 +69,15 @@ class Index(Protocol):
 
     async def unreviewed_emergencies(self, *, until: int) -> int:
         """How many that were opened at `until` or before have no review."""
+        ...
+
+    async def papers(self, subject: bytes) -> tuple[PaperRow, ...]:
+        """What opens hashes on chain of a subject."""
+        ...
+
+    async def is_controller(self, signer: bytes) -> bool:
+        """Whether an ERC-7913 signer is or was any subject's controller, confirmed or not. Looks through every change
+        of control: for keys that are no wallets."""
         ...
 
     async def events(self, key: bytes, *, contract: str) -> tuple[EventRow, ...]:

@@ -59,11 +59,13 @@ class NarrowingKind(IntEnum):
 
     REVOKE = 1
     REVOKE_ALL = 2
+    DELEGATE = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NarrowingRow:
-    """In force from the moment that it is durable. `target`: the consent id, or the ended epoch as 32 bytes."""
+    """In force from the moment that it is durable. `target`: the consent id, or the ended epoch or the delegate's
+    number as 32 bytes."""
 
     kind: NarrowingKind
     subject: bytes
@@ -104,6 +106,16 @@ class EmergencyStepRow:
     step: EmergencyStep
     digest: bytes
     call: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperRow:
+    """What a hash on chain stands for (a delegate's limits, the guardians): `name` is that hash, `digest` the sealed
+    block that holds it."""
+
+    name: bytes
+    subject: bytes
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +170,7 @@ Row = (
     | NarrowingRow
     | EmergencyRow
     | EmergencyStepRow
+    | PaperRow
     | TicketRow
     | CallRow
     | ChallengeRow

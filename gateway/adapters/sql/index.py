@@ -21,6 +21,7 @@ from gateway.ports.rows import (
     LifeRow,
     NarrowingKind,
     NarrowingRow,
+    PaperRow,
     RecordRow,
     Row,
     SessionRow,
@@ -57,6 +58,10 @@ _EMERGENCY = "select e.emergency, e.digest, e.decision, e.call, e.opened_at, e.e
 _COUNT = "select count(*) from emergencies e"
 _MARKED = " join emergency_tokens t on t.emergency = e.emergency where t.token = ?"
 _UNREVIEWED = "not exists (select 1 from emergency_steps s where s.emergency = e.emergency and s.step = ?)"
+_CONTROLLERS = (
+    "select 1 from chain_events where name in ('SubjectEnrolled', 'CustodyEnded', 'ControllerChanged')"
+    " and args like ? limit 1"
+)
 _CONSENT = "select consent, subject, digest, call from consents"
 # Sign-ins that nobody finished go with the next that somebody begins or ends, sessions that are over too.
 _SPEND = "delete from challenges where nonce = ? and message_digest = ? and expires_at > ?"
@@ -166,6 +171,14 @@ class SqlIndex:
         sql = f"{_COUNT} where e.opened_at <= ? and {_UNREVIEWED}"
         ((count,),) = await self._source.fetch(sql, (until, int(EmergencyStep.REVIEW)))
         return int(count)
+
+    async def papers(self, subject: bytes) -> tuple[PaperRow, ...]:
+        rows = await self._source.fetch("select name, digest from papers where subject = ?", (subject,))
+        return tuple(PaperRow(name=name, subject=subject, digest=digest) for name, digest in rows)
+
+    async def is_controller(self, signer: bytes) -> bool:
+        named = f'%"controller":"0x{signer.hex()}"%'
+        return bool(await self._source.fetch(_CONTROLLERS, (named,)))
 
     async def events(self, key: bytes, *, contract: str) -> tuple[EventRow, ...]:
         rows = await self._source.fetch(_EVENTS, (contract, key, key, key))

@@ -17,6 +17,7 @@ from gateway.ports.rows import (
     EmergencyStepRow,
     IdempotencyRow,
     NarrowingRow,
+    PaperRow,
     RecordRow,
     Row,
     SessionRow,
@@ -40,7 +41,7 @@ class Statement:
 
 BUMP, RECORD, VERSION, AMEND, UNTOKEN, TOKEN = range(6)
 IDEMPOTENCY, CONSENT, NARROWING, TICKET, CALL, CHALLENGE, SESSION = range(6, 13)
-EMERGENCY, EMERGENCY_TOKEN, EMERGENCY_STEP = range(13, 16)
+EMERGENCY, EMERGENCY_TOKEN, EMERGENCY_STEP, PAPER = range(13, 17)
 
 STATEMENTS: tuple[Statement, ...] = (
     Statement(
@@ -85,6 +86,10 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         table="emergency_steps", sql="insert into emergency_steps (emergency, step, digest, call) values (?, ?, ?, ?)"
     ),
+    # Named by a hash of what it holds: another paper of that name says the same.
+    Statement(
+        table="papers", sql="insert into papers (name, subject, digest) values (?, ?, ?) on conflict do nothing"
+    ),
 )
 
 INSERT_ENTRY = (
@@ -114,6 +119,8 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
     match row:
         case RecordRow():
             return _steps_of_record(row)
+        case PaperRow():
+            return ((PAPER, (row.name, row.subject, row.digest)),)
         case TicketRow():
             values = join_values(row.values)
             return ((TICKET, (row.log, row.leaf, values, row.cid_digest, row.locator)),)

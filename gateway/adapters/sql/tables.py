@@ -131,6 +131,14 @@ emergency_steps = Table(
     Column("call", LargeBinary(16), nullable=False),
 )
 """How one ended, and its review: once each."""
+papers = Table(
+    "papers",
+    metadata,
+    Column("subject", LargeBinary(32), primary_key=True),
+    Column("name", LargeBinary(32), primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False),
+)
+"""Sealed blocks that open a hash on chain: delegates' limits, guardians. `name`: that hash, which is salted."""
 
 writers = Table(
     "writers",
