@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from eth_utils.address import is_address, to_checksum_address
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -100,6 +101,11 @@ class Settings(BaseSettings):
     )
     session_minutes: int = Field(60, ge=1, le=1440, description="How long a sign-in lasts.")
     validators: int = Field(1, ge=1, le=32, description="Processes that validate FHIR resources.")
+    signing_url: str = Field(
+        "",
+        description="The page where texts are signed: passkeys that sign consents belong to its host (RP ID), which"
+        " must not be the gateway's, nor lie above it. Empty: none, and no passkey signs a consent here.",
+    )
     console: bool = Field(True, description="Serve GraphiQL to browsers.")
     introspection: bool = Field(True, description="Answer questions about the schema.")
     cors_origins: tuple[str, ...] = Field((), description='Origins of front ends, as JSON: ["https://clinic.example"].')
@@ -136,6 +142,16 @@ class Settings(BaseSettings):
             raise ValueError("must begin with http:// or https://")
         return value.rstrip("/")
 
+    @field_validator("signing_url")
+    @classmethod
+    def _named_host(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        host = host_of(value)
+        if value and (not host or ":" in host or host.replace(".", "").isdigit()):
+            raise ValueError("needs a host with a name: passkeys belong to names")
+        return value.rstrip("/")
+
     @field_validator("database_url", "keystore_url")
     @classmethod
     def _database(cls, value: str) -> str:
@@ -154,6 +170,10 @@ class Settings(BaseSettings):
     def _separate(self) -> "Settings":
         if self.keystore_url and self.keystore_url == self.database_url and self.keystore_url.startswith("sqlite"):
             raise ValueError("keystore_url must be another file than database_url")
+        signing, own = host_of(self.signing_url), host_of(self.base_url)
+        if signing and (own == signing or own.endswith("." + signing)):
+            # A page of the gateway's origin could ask for what is meant for the signing page alone (WebAuthn 5.1.4.1).
+            raise ValueError("signing_url must have another host than public_url, and none that this lies under")
         return self
 
     @property
@@ -171,6 +191,11 @@ class Settings(BaseSettings):
         if self.database_url.startswith("postgresql"):
             return self.database_url
         return f"sqlite:///{(self.data_dir / 'keys.db').absolute()}"
+
+
+def host_of(url: str) -> str:
+    """The host of an http URL, lower case, without a port; empty for none. A passkey's RP ID is such a host."""
+    return (urlsplit(url).hostname or "").lower()
 
 
 def load(**overrides: object) -> Settings:

@@ -137,6 +137,10 @@ class Session:
 class SignInInput:
     message: str
     signature: Hex
+    signer: Hex | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The ERC-7913 signer behind the address, where it is no wallet (P-256, passkey of this origin).",
+    )
 
 
 @strawberry.input(description="key: ERC-7913 signer. encryptionKey: X25519, signed by key (EIP-712).")
@@ -181,7 +185,9 @@ async def challenge(context: RequestContext, address: str) -> SignInChallenge | 
 
 async def sign_in(context: RequestContext, input: SignInInput) -> Session | Refusal:
     async def steps() -> Session:
-        made = await context.services.identity.sign_in(message=input.message, signature=input.signature)
+        made = await context.services.identity.sign_in(
+            message=input.message, signature=input.signature, signer=given(input.signer)
+        )
         return Session(access_token=made.access_token, expires_at=made.expires_at, actor=to_actor(made.actor))
 
     return await outcome(steps())

@@ -17,7 +17,7 @@ from gateway.consent.model import AsOf, ConsentStatus, ConsentView, Epochs, Gran
 from gateway.errors import CallerError, IntegrityError, StaleError, UpstreamError
 from gateway.identity.model import Subject
 from gateway.identity.state import controllers, fold_subject
-from gateway.identity.verdicts import Verdicts
+from gateway.identity.verdicts import RelyingParties, Verdicts
 from gateway.ids import ConsentId, SubjectId
 from gateway.ports.chain import Chain
 from gateway.ports.clock import Clock
@@ -48,7 +48,16 @@ class Standing:
 class Standings:
     """Loads, keeps and drops standings."""
 
-    def __init__(self, *, index: Index, chain: Chain, documents: Documents, clock: Clock, freshness: Freshness) -> None:
+    def __init__(
+        self,
+        *,
+        index: Index,
+        chain: Chain,
+        documents: Documents,
+        clock: Clock,
+        freshness: Freshness,
+        parties: RelyingParties,
+    ) -> None:
         self._index = index
         self._chain = chain
         self._documents = documents
@@ -56,7 +65,7 @@ class Standings:
         self._freshness = freshness
         self._held: OrderedDict[bytes, Standing] = OrderedDict()
         self._terms: OrderedDict[bytes, Terms] = OrderedDict()
-        self._verdicts = Verdicts(chain)
+        self._verdicts = Verdicts(chain, parties)
         self._loading: dict[bytes, object] = {}
         self.domain = eip712.domain(chain_id=chain.facts.chain_id, contract=chain.facts.consent_registry)
 
@@ -210,7 +219,7 @@ class Standings:
             raise IntegrityError("a sealed consent is of another subject")
         if eip712.digest(rules.consent_typed_data(terms, self.domain)) != row.consent:
             raise IntegrityError("a sealed consent is not the one that its row names")
-        if await self._verdicts.signer_among(signers, row.consent, document.signature) is not None:
+        if await self._verdicts.text_signer(signers, row.consent, document.signature) is not None:
             return terms
         raise IntegrityError("a sealed consent is not signed by its subject's controller")
 

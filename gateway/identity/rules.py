@@ -39,6 +39,11 @@ def sign_in_message(
     )
 
 
+def address_of(signer: bytes) -> bytes:
+    """The 20 bytes that stand for an ERC-7913 signer in an EIP-4361 message: a wallet's own address."""
+    return bytes.fromhex(eip712.address_text(signer)[2:])
+
+
 def read_sign_in(message: str) -> tuple[bytes, str]:
     """(20-byte address, nonce). Raises CallerError: whether it is ours, unspent and unexpired is checked elsewhere."""
     found = _SIGN_IN.match(message) if len(message) <= LONGEST_MESSAGE else None

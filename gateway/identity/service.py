@@ -17,7 +17,7 @@ from gateway.errors import CallerError, ConflictError, DeniedError, Unauthentica
 from gateway.identity import rules, state
 from gateway.identity.callers import CONTRACT, Callers, digest_of, token_for
 from gateway.identity.model import Actor, Caller, Challenge, Draft, Role, Session, Subject, to_bits
-from gateway.identity.verdicts import Verdicts
+from gateway.identity.verdicts import RelyingParties, Verdicts
 from gateway.ids import ActorId, SubjectId
 from gateway.ports.chain import Calls, Chain, Landed, Reverted
 from gateway.ports.clock import Clock, Entropy
@@ -27,6 +27,7 @@ from gateway.ports.ledger import Appended, Stale
 from gateway.ports.rows import CallRow, ChallengeRow, Guard, Row, SessionRow
 
 CHALLENGE_SECONDS = 300
+WALLET_OCTETS = 20
 LONGEST_NAME = 200
 TRIES = 5
 LANDING_SECONDS = 30.0
@@ -41,6 +42,7 @@ class SignInTerms:
     uri: str
     session_seconds: int
     registrars: frozenset[bytes]
+    parties: RelyingParties
 
 
 class Identity:
@@ -67,7 +69,7 @@ class Identity:
         self._entropy = entropy
         self._terms = terms
         self._domain = eip712.domain(chain_id=chain.facts.chain_id, contract=chain.facts.identity_registry)
-        self._verdicts = Verdicts(chain)
+        self._verdicts = Verdicts(chain, terms.parties)
         self._callers = Callers(index=index, chain=chain, documents=documents, clock=clock, registrars=terms.registrars)
 
     # ---- sign-in
@@ -92,19 +94,26 @@ class Identity:
         await self._index.apply((row,))
         return Challenge(message=message, expires_at=expires)
 
-    async def sign_in(self, *, message: str, signature: bytes) -> Session:
-        """Raises UnauthenticatedError for whatever does not hold: form, signature, nonce, expiry, unknown actor."""
+    async def sign_in(self, *, message: str, signature: bytes, signer: bytes | None = None) -> Session:
+        """`signer`: the ERC-7913 signer behind the address, where it is no wallet. Raises UnauthenticatedError for
+        whatever does not hold: form, signature, nonce, expiry, unknown actor, a key that signs consents."""
         address, nonce = rules.read_sign_in(message)
-        if not await self.signed_by(address, eip712.personal_digest(message), signature):
+        key = address if signer is None else signer
+        if rules.address_of(key) != address:
+            raise CallerError("not the signer of the address in the message", field=("signer",))
+        if not await self._verdicts.signed_in_by(key, eip712.personal_digest(message), signature):
             raise UnauthenticatedError("the signature is not of this address", field=("signature",))
         now = self._clock.now()
         if not await self._index.spend_challenge(nonce, message_digest=_sha256(message.encode()), now=int(now)):
             raise UnauthenticatedError(
                 "the challenge is unknown, spent or expired; ask for a new one", field=("message",)
             )
-        found = await self._chain.actor_of_key(address)
+        if len(key) != WALLET_OCTETS and await self._index.is_controller(key):
+            # A sign-in must never be a consent in disguise: a key that is no wallet does the one or the other.
+            raise UnauthenticatedError("a patient's signing key does not sign in; use another", field=("signer",))
+        found = await self._chain.actor_of_key(key)
         actor = None if found is None else await self.actor(ActorId(found))
-        if actor is None or actor.key != address:
+        if actor is None or actor.key != key:
             raise UnauthenticatedError("this address is of no registered actor", field=("message",))
         token = token_for(actor.key, self._entropy.bytes(32))
         expires = int(now) + self._terms.session_seconds

@@ -29,13 +29,14 @@ from gateway.emergency.grounds import Grounds
 from gateway.emergency.openings import Openings
 from gateway.errors import ConsentryError
 from gateway.identity.service import Identity, SignInTerms
+from gateway.identity.verdicts import RelyingParties
 from gateway.ports.bus import Bus
 from gateway.ports.clock import SystemClock, SystemEntropy
 from gateway.records.opening import Opening
 from gateway.records.reading import Reading
 from gateway.records.service import Records
 from gateway.records.writing import Writing
-from gateway.settings import Settings
+from gateway.settings import Settings, host_of
 from gateway.storage.documents import SealedDocuments
 from gateway.storage.segments import Segments
 from gateway.storage.service import Blocks
@@ -284,6 +285,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
     sealing = AuditKeys(keys, entropy)
     audit = Audit(ledger=ledger, index=index, keys=sealing, anchors=anchors, entropy=entropy)
     documents = SealedDocuments(blocks=blocks, keys=keys, entropy=entropy)
+    parties = RelyingParties(gateway=host_of(settings.base_url), signing=host_of(settings.signing_url))
     identity = Identity(
         index=index,
         audit=audit,
@@ -297,9 +299,11 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
             uri=settings.base_url,
             session_seconds=settings.session_minutes * 60,
             registrars=frozenset(bytes.fromhex(address[2:]) for address in secrets.registrars),
+            parties=parties,
         ),
     )
     standings = Standings(
+        parties=parties,
         index=index,
         chain=chain,
         documents=documents,

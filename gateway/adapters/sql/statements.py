@@ -87,9 +87,7 @@ STATEMENTS: tuple[Statement, ...] = (
         table="emergency_steps", sql="insert into emergency_steps (emergency, step, digest, call) values (?, ?, ?, ?)"
     ),
     # Named by a hash of what it holds: another paper of that name says the same.
-    Statement(
-        table="papers", sql="insert into papers (name, subject, digest) values (?, ?, ?) on conflict do nothing"
-    ),
+    Statement(table="papers", sql="insert into papers (name, subject, digest) values (?, ?, ?) on conflict do nothing"),
 )
 
 INSERT_ENTRY = (

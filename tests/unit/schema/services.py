@@ -172,7 +172,7 @@ class World:
         self._called("challenge", None)
         return Challenge(message=f"sign in as {address}", expires_at=MOMENT)
 
-    async def sign_in(self, *, message: str, signature: bytes) -> Session:
+    async def sign_in(self, *, message: str, signature: bytes, signer: bytes | None) -> Session:
         self._called("sign_in", None)
         if len(signature) != 65:
             raise UnauthenticatedError("the signature is not of this message")
