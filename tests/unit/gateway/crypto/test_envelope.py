@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gateway.consent.model import Action
 from gateway.crypto import envelope, hazmat
 from gateway.crypto.keys import DomainKey
-from gateway.crypto.model import ConsentFacts, audit_domain, subject_domain
+from gateway.crypto.model import ConsentFacts, RecordFacts, audit_domain, subject_domain
 from gateway.errors import IntegrityError
 from gateway.ids import RecordId
 from tests.unit.gateway.consent.cases import NOW, OTHER_PATIENT, OTHER_RECORD, PATIENT, RECORD, permit
@@ -45,15 +45,21 @@ def test_a_block_is_what_it_was_when_the_format_was_fixed() -> None:
     one = sealed()
     assert one.block[:8] == b"CSNTRY\x01\x01"
     assert one.locator == one.block[8:84]
-    assert hashlib.sha256(one.block).hexdigest() == "c8ec9a8e6c132b32076ba14483741a41f7338c1dddd43cb702b5e0dae531fd46"
-    assert one.facts_commitment.hex() == "7625a09f327b802c0d5c428f735d98064177f01fdf814f75019a08e01b126899"
+    assert hashlib.sha256(one.block).hexdigest() == "a7af91c6fed95f6ff4d8df7158cbb324d7563f3d344f1b9d07b1c63958f56517"
+    assert one.facts_commitment.hex() == "fe7d70a604fcad5064385134c134a7fd9220de1affa6f2b5ca2bfc54c6615bba"
 
 
 def test_facts_are_encoded_as_they_were_when_the_format_was_fixed() -> None:
     assert (
         hashlib.sha256(msgspec.msgpack.encode(record_facts())).hexdigest()
-        == "65f2b02bfa7975043e00021ad50175265c796211554c112d64aa4585fcaa601c"
+        == "3760b44cc5544bc2435248af93255276c87f0e2413cf47f5b0c54547d9d3711f"
     )
+
+
+def test_facts_of_before_a_field_was_added_read_with_its_default() -> None:
+    fields = msgspec.msgpack.decode(msgspec.msgpack.encode(record_facts()))
+    older = msgspec.msgpack.decode(msgspec.msgpack.encode(fields[:-3]), type=RecordFacts)
+    assert (older.request, older.place, older.of) == (b"", 0, 1)
 
 
 def test_commitments_are_what_a_client_computes() -> None:
