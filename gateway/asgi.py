@@ -79,7 +79,7 @@ class FrontDoor:
     def __init__(self, wired: Wired) -> None:
         options = wired.options
         services = Services(identity=wired.identity, consents=wired.consents, records=wired.records, audit=wired.audit)
-        engine = Engine(build_schema(), services, introspection=options.introspection, seconds=options.request_seconds)
+        engine = Engine(build_schema(), services, introspection=options.introspection, seconds=options.answer_seconds)
         allow = _limiter(wired.bus, options)
         authenticate = wired.identity.caller
         self._wired = wired

@@ -111,6 +111,13 @@ class Settings(BaseSettings):
     cors_origins: tuple[str, ...] = Field((), description='Origins of front ends, as JSON: ["https://clinic.example"].')
     max_body_mib: int = Field(16, ge=1, le=256, description="The largest request body, in MiB.")
     request_rate: float = Field(50.0, ge=0, description="Requests a second for each actor or address; 0: no limit.")
+    answer_seconds: float = Field(
+        4.5,
+        gt=0,
+        le=600,
+        description="Seconds until an answer that a mute part holds up is UNAVAILABLE; imports may take longer.",
+    )
+    most_underway: int = Field(64, ge=1, description="Requests that are served at once; more are refused with LIMIT.")
     request_burst: int = Field(200, ge=1, description="Requests that may come at once.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
 

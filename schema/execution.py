@@ -5,7 +5,6 @@ graphql-core is called straight: Strawberry's wrapper around it only adds extens
 here: reading documents (schema.documents), HTTP, sockets, authentication.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -16,6 +15,7 @@ from graphql import OperationType as Kind
 from strawberry.execution import optimized_is_awaitable
 
 from gateway.identity.model import Caller
+from gateway.underway import bounded
 from schema.context import RequestContext, Services
 from schema.documents import Documents, Prepared, RefusedRequest
 from schema.errors import INTERNAL, public_error
@@ -74,7 +74,7 @@ class Engine:
             return _refusal(refused)
         context = self._context(caller, token, correlation_id)
         try:
-            async with asyncio.timeout(self._seconds):
+            async with bounded(self._seconds):
                 result = execute(
                     self._schema,
                     prepared.document,

@@ -30,6 +30,10 @@ from anchoring.ports import CallStore, Clock, EventStore, OnEvents
 
 CHUNK: Final = 500
 """Blocks per step at most."""
+PROMPT_SECONDS: Final = 1.5
+"""A node that takes longer over its newest block is not waited for."""
+PATIENCE_SECONDS: Final = 2.0
+"""How long a node that was prompt may be mute before nobody waits for it any more."""
 IDENTITY_SECONDS: Final = 30.0
 """How often chain id and genesis are compared, besides at start, after silence and at each fork."""
 
@@ -64,6 +68,7 @@ class Follower:
         self._at: BlockRef | None = None
         self._latest = 0
         self._heard_at = float("-inf")
+        self._prompt_at = float("-inf")
         self._identified_at = float("-inf")
         self._behind_since: float | None = None
         self._orphans_at = -1
@@ -85,6 +90,12 @@ class Follower:
         return Head(
             number=self._at.number, hash=self._at.hash, timestamp=self._at.timestamp, lag=lag, heard_at=heard_at
         )
+
+    @property
+    def prompt(self) -> bool:
+        """Whether the node answers, and soon: asking it, or waiting for it, is worth a caller's time. No I/O."""
+        quiet = self._clock.monotonic() - self._prompt_at
+        return quiet <= self._profile.idle_poll + PATIENCE_SECONDS and self.halted is None
 
     def wake(self) -> None:
         """Looks at the chain now; no I/O here."""
@@ -131,10 +142,13 @@ class Follower:
     async def _step(self) -> bool:
         stored = await self._catch_up()
         await self._identify(after_silence=self._clock.monotonic() - self._heard_at > IDENTITY_SECONDS)
+        asked_at = self._clock.monotonic()
         latest = await self._client.block("latest")
         if latest is None:
             raise ChainUnavailable("the node has no newest block")
         self._heard_at, self._latest = self._clock.monotonic(), latest.number
+        if self._heard_at - asked_at <= PROMPT_SECONDS:
+            self._prompt_at = self._heard_at
         if stored is not None and latest.hash == stored.hash:
             return await self._drop_orphans(latest.number)
         if stored is not None and latest.parent != stored.hash and not await self._is_canonical(stored):
@@ -249,7 +263,7 @@ class Follower:
 
     async def outcome(self, call: bytes, *, timeout: float, confirmed: bool = False) -> Outcome:
         """Waits up to `timeout` seconds until the call has landed and is indexed here, with `confirmed` also until the
-        profile's confirmations are on top. Raises StoreUnavailable."""
+        profile's confirmations are on top. Underway at once where the node is not prompt. Raises StoreUnavailable."""
         deadline = self._clock.monotonic() + timeout
         self._waiters += 1
         try:
@@ -257,7 +271,7 @@ class Follower:
                 changed = self._changed
                 outcome = await self._fate(call, confirmed=confirmed)
                 left = deadline - self._clock.monotonic()
-                if not isinstance(outcome, Underway) or left <= 0 or self.halted is not None:
+                if not isinstance(outcome, Underway) or left <= 0 or not self.prompt:
                     return outcome
                 self.wake()
                 with contextlib.suppress(TimeoutError):

@@ -1,13 +1,14 @@
 """One database, SQLite or PostgreSQL: transactions that write are whole or not there, and run off the event loop.
 
 SQLite: WAL, `synchronous=FULL`, and BEGIN IMMEDIATE, so that nothing read in a writing transaction can change before
-its commit. PostgreSQL: READ COMMITTED; each writing transaction first takes the row that it competes for.
-Driver errors become StoreUnavailable here; none leaves this package.
+its commit. PostgreSQL: READ COMMITTED; each writing transaction first takes the row that it competes for; no session
+outlives a silence. Driver errors become StoreUnavailable here; none leaves this package.
 """
 
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -15,11 +16,14 @@ from sqlalchemy import Connection, Engine, Row, create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from anchoring.errors import StoreUnavailable
+from anchoring.stores.sessions import CONNECT_SECONDS, LIVELY, BoundedSession
 
 T = TypeVar("T")
 AnyRow = Row[*tuple[Any, ...]]
 """A row whose columns are read by name."""
 BUSY_SECONDS = 10
+SESSIONS = 4
+_OPTIONS = f"-c statement_timeout=10000 -c lock_timeout=5000 {LIVELY}"
 _WRITES = "anchoring_writes"
 MANY = 500
 """Most values in one IN list."""
@@ -32,20 +36,30 @@ class Database:
         self._engine = _engine(url)
         # SQLite has one writer: threads of this process queue here instead of polling the file's lock.
         self._one_writer = threading.Lock() if self._engine.dialect.name == "sqlite" else None
+        # Threads of its own: a mute database holds up nobody else's.
+        self._threads = ThreadPoolExecutor(SESSIONS, thread_name_prefix="anchoring-db")
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Runs `work` in a thread, in a transaction that writes nothing. Raises StoreUnavailable."""
-        return await asyncio.to_thread(self._run, work, False)
+        return await self._in_thread(work, False)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Runs `work` in a thread, in one durable transaction; what it raises undoes it. Raises StoreUnavailable.
 
         COMMIT POINT: before the return nothing of it is there after a crash, or all of it; after the return, all.
         """
-        return await asyncio.to_thread(self._run, work, True)
+        return await self._in_thread(work, True)
 
     def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
         self._engine.dispose()
+
+    async def _in_thread(self, work: Callable[[Connection], T], writes: bool) -> T:
+        try:
+            running = asyncio.get_running_loop().run_in_executor(self._threads, self._run, work, writes)
+        except RuntimeError as e:
+            raise StoreUnavailable("the database is closed") from e
+        return await running
 
     def _run(self, work: Callable[[Connection], T], writes: bool) -> T:
         try:
@@ -73,11 +87,17 @@ class Database:
 
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, pool_size=4)
+        return create_engine(url, creator=lambda: _session(url), pool_pre_ping=True, pool_size=SESSIONS, max_overflow=0)
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _session(url: str) -> BoundedSession:
+    return BoundedSession.connect(
+        "postgresql://" + url.partition("://")[2], connect_timeout=CONNECT_SECONDS, options=_OPTIONS
+    )
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -17,8 +17,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from anchoring.stores.sessions import CONNECT_SECONDS, LIVELY, BoundedSession
 from gateway.adapters.keystore_forms import SCHEMA, bring_up, destroyed, epochs, keys
-from gateway.adapters.sql.urls import postgres_engine_url, sqlite_path
+from gateway.adapters.sql.urls import postgres_conninfo, postgres_engine_url, sqlite_path
 from gateway.errors import UpstreamError
 from gateway.ports.keys import Destroyed, EpochKey, Moved, Turn, WrappedKey
 
@@ -234,7 +235,12 @@ def _engine(url: str) -> Engine:
         event.listen(engine, "begin", _begin)
         return engine
     engine = create_engine(
-        postgres_engine_url(url), pool_size=4, pool_pre_ping=True, connect_args={"connect_timeout": 3}
+        postgres_engine_url(url),
+        pool_size=4,
+        pool_pre_ping=True,
+        creator=lambda: BoundedSession.connect(
+            postgres_conninfo(url), connect_timeout=CONNECT_SECONDS, options=f"-c statement_timeout=5000 {LIVELY}"
+        ),
     )
     return engine.execution_options(schema_translate_map={None: SCHEMA})
 

@@ -10,6 +10,7 @@ Source: docs.ipfs.tech/reference/kubo/rpc; Kubo's docs/config.md.
 import asyncio
 import io
 import itertools
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -26,8 +27,13 @@ from gateway.errors import BlockMissingError, IntegrityError, SettingsError, Ups
 from gateway.storage.car import encode_header, encode_section
 from gateway.storage.model import Block, Cid, Codec
 
-READ_SECONDS: Final = 5.0
-WRITE_SECONDS: Final = 30.0
+READ_SECONDS: Final = 3.0
+WRITE_SECONDS: Final = 3.0
+"""And what `WRITE_PACE` adds."""
+WRITE_PACE: Final = 1 << 20
+"""Octets a second that the slowest node takes."""
+AWAY: Final = 1 / 3
+"""The share of a read's time for which nothing is asked of a node that was mute: what waits would only wait longer."""
 CONNECTIONS: Final = 8
 _REPLY_SIZE_MAX: Final = 4 << 20
 _LINE_SIZE_MAX: Final = 1 << 20
@@ -43,6 +49,9 @@ _FOREIGN: Final = (
     OSError,
     RecursionError,  # JSON nested deeper than the parser goes
 )
+_MUTE: Final = (ipfshttpclient.exceptions.TimeoutError, requests.Timeout, TimeoutError)
+_GRACE_SECONDS: Final = 0.5
+"""What waiting for a thread may add."""
 
 T = TypeVar("T")
 
@@ -50,12 +59,13 @@ T = TypeVar("T")
 class KuboStore:
     """A BlockStore on one Kubo node. Blocks are synced by the node when its datastore says `sync: true`."""
 
-    __slots__ = ("_budget", "_client", "_closed", "_read_seconds", "_threads", "_write_seconds")
+    __slots__ = ("_away_until", "_budget", "_client", "_closed", "_read_seconds", "_threads", "_write_seconds")
 
     def __init__(self, url: str, *, read_seconds: float = READ_SECONDS, write_seconds: float = WRITE_SECONDS) -> None:
         """`url` is the RPC's, as `http://127.0.0.1:5001`; the seconds bound whole calls. SettingsError for another."""
         self._read_seconds = read_seconds
         self._write_seconds = write_seconds
+        self._away_until = 0.0
         self._budget = Budget()
         self._client = ipfshttpclient.Client(_multiaddr(url), timeout=(CONNECT_SECONDS, write_seconds))
         # Its own session has no bounds; this attribute is where its 0.7.0, the last release, keeps one.
@@ -147,10 +157,9 @@ class KuboStore:
 
     async def _put_one(self, block: Block) -> None:
         opts = {"cid-codec": _CODEC_NAMES[block.cid.codec], "mhtype": "sha2-256", "pin": "true"}
+        seconds = self._write_seconds + len(block.data) / WRITE_PACE
         # Commit point: before the answer the block may or may not be there, and putting again is harmless.
-        reply = await self._ask_one(
-            self._client.block.put, io.BytesIO(block.data), opts=opts, seconds=self._write_seconds
-        )
+        reply = await self._ask_one(self._client.block.put, io.BytesIO(block.data), opts=opts, seconds=seconds)
         if reply.get("Key") != str(block.cid):
             raise IntegrityError(f"the IPFS node gave {block.cid} another name")
 
@@ -159,9 +168,8 @@ class KuboStore:
         car = encode_header([block.cid for block in batch]) + b"".join(encode_section(block) for block in batch)
         sent = partial(self._client.dag.imprt, io.BytesIO(car), opts={"pin-roots": "true"}, stream=True)
         # Commit point: the node answers a root once its block is stored and pinned. Before: in doubt, put again.
-        lines = await self._run(
-            partial(_all, sent), seconds=self._write_seconds, size=_REPLY_SIZE_MAX, line=_LINE_SIZE_MAX
-        )
+        seconds = self._write_seconds + len(car) / WRITE_PACE
+        lines = await self._run(partial(_all, sent), seconds=seconds, size=_REPLY_SIZE_MAX, line=_LINE_SIZE_MAX)
         pinned = {_pinned_root(line) for line in lines}
         if missing := [block.cid for block in batch if str(block.cid) not in pinned]:
             raise UpstreamError(f"the IPFS node did not pin {missing[0]} and {len(missing) - 1} more")
@@ -199,12 +207,16 @@ class KuboStore:
             except ipfshttpclient.exceptions.ErrorResponse as error:
                 raise _refusal(str(error)) from error
             except _FOREIGN as error:
+                if isinstance(error, _MUTE):
+                    self._away_until = time.monotonic() + AWAY * self._read_seconds
                 raise UpstreamError(f"the IPFS node cannot be reached: {type(error).__name__}") from error
 
         if self._closed:
             raise UpstreamError("the block store is closed")
+        if time.monotonic() < self._away_until:
+            raise UpstreamError("the IPFS node was mute a moment ago")
         try:
-            async with asyncio.timeout(2 * seconds):
+            async with asyncio.timeout(seconds + _GRACE_SECONDS):
                 return await asyncio.get_running_loop().run_in_executor(self._threads, bounded)
         except TimeoutError as error:
             raise UpstreamError("the IPFS node is too slow") from error

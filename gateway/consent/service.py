@@ -161,7 +161,10 @@ class Consents:
         await self._require_signature(standing.subject, eip712.digest(full), signature)
         call = self._calls.revoke(subject=subject, consent=consent, signature=signature)
         await self._narrow(caller, subject, NarrowingKind.REVOKE, consent, full, signature, call, "REVOKE")
-        terms = await self._standings.terms_of(row)
+        try:
+            terms = await self._standings.terms_of(row)
+        except UpstreamError as error:
+            raise UpstreamError("revoked, and in force here; its terms cannot be shown now") from error
         await self._chain.outcome(call.call, timeout=REVOKE_SECONDS, confirmed=False)
         return await self._changed(subject, consent, terms, standing.subject)
 
@@ -196,13 +199,16 @@ class Consents:
         call: CallRow,
         action: str,
     ) -> None:
-        digest = await self._documents.put_signed(
+        # Sealed, and pinned once IPFS takes it: what ends a right waits for nobody but the database.
+        sealed = await self._documents.seal_signed(
             subject, SignedDocument(typed_data=jsontext.canonical(dict(full)), signature=signature)
         )
-        narrowing = NarrowingRow(kind=kind, subject=subject, target=target, digest=digest, call=call.call)
+        narrowing = NarrowingRow(kind=kind, subject=subject, target=target, digest=sealed.digest, call=call.call)
         consent = target if kind is NarrowingKind.REVOKE else b""
         # Commit point: before it the consent stands; after it no decision on the old version can be acknowledged.
-        await self._record(caller, subject, action, consent, rows=(narrowing, call, Bump(name=subject)), guarded=False)
+        await self._record(
+            caller, subject, action, consent, rows=(narrowing, sealed, call, Bump(name=subject)), guarded=False
+        )
         self._standings.forget(subject)
         await self._bus.publish(topic(subject), b"consent:" + consent)
         self._chain.wake()

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from gateway.ports.rows import UnpinnedRow
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedDocument:
@@ -22,6 +24,10 @@ class Statement:
 
 class Documents(Protocol):
     """Durable and pinned on return; named by the SHA-256 in their CID. IntegrityError, UpstreamError."""
+
+    async def seal_signed(self, subject: bytes, document: SignedDocument) -> UnpinnedRow:
+        """Sealed and not put: for what must count though IPFS is away. Durable with the row, pinned soon after."""
+        ...
 
     async def put_signed(self, subject: bytes, document: SignedDocument) -> bytes: ...
 

@@ -16,6 +16,7 @@ from gateway.ports.rows import (
     Row,
     SessionRow,
     StoredEntry,
+    UnpinnedRow,
 )
 
 
@@ -90,6 +91,14 @@ class Index(Protocol):
 
     async def entry(self, decision: bytes) -> tuple[int, StoredEntry] | None:
         """(row id, entry) of one decision."""
+        ...
+
+    async def unpinned(self, *, limit: int) -> tuple[UnpinnedRow, ...]:
+        """Sealed blocks that wait for IPFS, in no order."""
+        ...
+
+    async def forget_unpinned(self, digests: Sequence[bytes]) -> None:
+        """Those that are pinned now."""
         ...
 
     async def spend_challenge(self, nonce: str, *, message_digest: bytes, now: int) -> bool:

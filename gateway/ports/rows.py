@@ -119,6 +119,15 @@ class PaperRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnpinnedRow:
+    """A sealed block that IPFS does not have for certain yet, in the same transaction as what it is of. `digest`: its
+    SHA-256. It is deleted once the block is pinned."""
+
+    digest: bytes
+    block: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TicketRow:
     """A leaf on its way to the chain, in the same transaction as what it stands for.
 
@@ -171,6 +180,7 @@ Row = (
     | EmergencyRow
     | EmergencyStepRow
     | PaperRow
+    | UnpinnedRow
     | TicketRow
     | CallRow
     | ChallengeRow

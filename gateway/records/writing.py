@@ -59,10 +59,13 @@ from gateway.records.opening import Opening, decision_facts
 from gateway.records.sealing import rows_of, seal_versions
 from gateway.storage.dag import LEAF_SIZE
 from gateway.storage.service import Blocks
+from gateway.underway import prolong
 
 TRIES = 8
 LARGEST_BUNDLE = 10_000
 LONGEST_KEY = 200
+ENTRY_SECONDS, OCTETS_A_SECOND = 0.1, 1 << 20
+"""What entries and large blocks add to the time that a write may take."""
 _PENDING = AnchorState(status="PENDING", proof=None)
 
 
@@ -121,6 +124,7 @@ class Writing:
             raise CallerError(error.message, field=("bundle", *error.field)) from error
         if len(entries) > LARGEST_BUNDLE:
             raise LimitError(f"at most {LARGEST_BUNDLE} entries", field=("bundle", "entry"))
+        prolong(len(entries) * ENTRY_SECONDS)
         valid = await self._validate(
             [(entry.resource, ("bundle", "entry", str(at), "resource")) for at, entry in enumerate(entries)]
         )
@@ -286,6 +290,7 @@ class Writing:
 
     async def _store(self, versions: Sequence[SealedVersion], key: DomainKey) -> list[StoredVersion]:
         """Durable and pinned on return: one commit for all that fit a raw block, a tree for each that does not."""
+        prolong(sum(len(one.sealed.block) for one in versions) / OCTETS_A_SECOND)
         small = [one for one in versions if len(one.sealed.block) <= LEAF_SIZE]
         cids = dict(zip(map(id, small), await self._blocks.put_many([one.sealed.block for one in small]), strict=True))
         for one in versions:

@@ -16,6 +16,7 @@ from gateway.errors import IntegrityError
 from gateway.ids import RecordId
 from gateway.ports.clock import Entropy
 from gateway.ports.documents import SignedDocument, Statement
+from gateway.ports.rows import UnpinnedRow
 from gateway.storage.model import Cid
 from gateway.storage.service import Blocks
 
@@ -28,14 +29,20 @@ class SealedDocuments:
         self._keys = keys
         self._entropy = entropy
 
+    async def seal_signed(self, subject: bytes, document: SignedDocument) -> UnpinnedRow:
+        block = await self._sealed(self._consent(subject, document), subject_domain(subject))
+        return UnpinnedRow(digest=Cid.of(block).digest, block=block)
+
     async def put_signed(self, subject: bytes, document: SignedDocument) -> bytes:
-        facts = ConsentFacts(
+        return await self._put(self._consent(subject, document), subject_domain(subject))
+
+    def _consent(self, subject: bytes, document: SignedDocument) -> ConsentFacts:
+        return ConsentFacts(
             salt=self._entropy.bytes(32),
             subject=subject,
             typed_data=document.typed_data,
             signature=document.signature,
         )
-        return await self._put(facts, subject_domain(subject))
 
     async def signed(self, subject: bytes, digest: bytes) -> SignedDocument:
         facts = await self._open(digest, subject_domain(subject))
@@ -74,14 +81,16 @@ class SealedDocuments:
         return facts.name
 
     async def _put(self, facts: Facts, domain: Domain) -> bytes:
-        sealed = envelope.seal_document(
+        return (await self._blocks.put(await self._sealed(facts, domain))).digest
+
+    async def _sealed(self, facts: Facts, domain: Domain) -> bytes:
+        return envelope.seal_document(
             facts,
             name=RecordId(self._entropy.bytes(16)),
             key=await self._keys.of(domain),
             log=self._keys.log,
             entropy=self._entropy,
-        )
-        return (await self._blocks.put(sealed.block)).digest
+        ).block
 
     async def _open(self, digest: bytes, domain: Domain) -> Facts:
         facts, found = await self._open_any(digest)

@@ -2,7 +2,8 @@
 without (a stock view costs a sixth of a read's throughput).
 
 True here: nothing is executed before the body is bounded, of the right type and well formed, the caller is known and
-within the rate. Queries never travel in a URL. Source: GraphQL over HTTP (media types and status codes, section 6.4).
+within the rate; only so many requests are served at once, and each is answered in time. Queries never travel in a URL.
+Source: GraphQL over HTTP (media types and status codes, section 6.4).
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,8 +12,9 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.errors import ConsentryError
 from gateway.identity.model import Caller
+from gateway.underway import Places, aside, bounded
 from gateway.web import bodies
-from gateway.web.access import check_rate, rate_key, token_of
+from gateway.web.access import RETRY, check_rate, rate_key, token_of
 from gateway.web.bodies import DisconnectedError
 from gateway.web.engine import Allow, Answer, Authenticate, Engine
 from gateway.web.options import WebOptions
@@ -75,6 +77,7 @@ class _GraphQL:
         self.authenticate = authenticate
         self.allow = allow
         self.options = options
+        self.places = Places(options.most_underway)
         self.origins = frozenset(origin.encode() for origin in options.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
@@ -100,12 +103,24 @@ class _GraphQL:
         await reply_json(send, exchange, status=status, payload=payload, headers=added, media=media or JSON_TYPE)
 
     async def _execute(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes], exchange: Exchange) -> Answer:
-        ceiling, seconds = self.options.max_body_bytes, self.options.request_seconds
         bodies.check_type(headers)
-        bodies.check_length(headers, ceiling=ceiling)
-        token = token_of(headers)
+        bodies.check_length(headers, ceiling=self.options.max_body_bytes)
+        if self.places.full:
+            # Before anything is read or asked: a refusal costs little, so that what was admitted keeps its pace.
+            raise RejectedError(429, "too many requests at once; try again shortly", code="LIMIT", headers=RETRY)
+        try:
+            with self.places.one():
+                async with bounded(self.options.answer_seconds):
+                    return await self._serve(scope, receive, token_of(headers), exchange)
+        except TimeoutError as error:
+            raise RejectedError(503, "the request took too long", code="UNAVAILABLE", headers=RETRY) from error
+
+    async def _serve(self, scope: Scope, receive: Receive, token: str | None, exchange: Exchange) -> Answer:
         caller = await self._admit(scope, token)
-        body = await bodies.read_body(receive, ceiling=ceiling, seconds=seconds)
+        async with aside():  # a slow client takes nobody's place
+            body = await bodies.read_body(
+                receive, ceiling=self.options.max_body_bytes, seconds=self.options.request_seconds
+            )
         request = bodies.to_request(bodies.parse_object(body))
         return await self.engine.execute(
             request.query,

@@ -7,17 +7,23 @@ from dataclasses import dataclass
 class WebOptions:
     """`cors_origins`, `socket_origins`: exact origins (`https://clinic.example`), none by default; a page of the
     gateway's own origin always may. `rate`: requests a second for each actor, or for each address of those not signed
-    in; None: no limit. `request_seconds` bounds reading a body and executing it, each."""
+    in; None: no limit. `request_seconds` bounds reading a body, `answer_seconds` all else that an answer takes (imports
+    and waiting for a block of the chain aside). `most_underway` requests are served at once, `sockets_each` sockets of
+    one peer; more are refused with LIMIT."""
 
     max_body_bytes: int = 16 * 1024 * 1024
     max_message_bytes: int = 1024 * 1024
     request_seconds: float = 30.0
+    answer_seconds: float = 4.5
+    most_underway: int = 64
     console: bool = True
     introspection: bool = True
     cors_origins: tuple[str, ...] = ()
     socket_origins: tuple[str, ...] = ()
     socket_init_seconds: float = 10.0
     socket_operations: int = 32
+    sockets_each: int = 64
+    socket_check_seconds: float = 15.0
     rate: float | None = 50.0
     burst: int = 200
     access_log: bool = True

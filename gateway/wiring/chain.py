@@ -4,8 +4,8 @@ anchoring knows neither patients nor this gateway's ports: here its shapes and e
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, text
@@ -39,9 +39,25 @@ from gateway.ports.rows import CallRow
 from gateway.settings import Settings
 from gateway.storage.segments import Segments
 from gateway.storage.service import Blocks
+from gateway.underway import aside
 from gateway.wiring.secrets import Secrets, address_of
 
 CURSOR = "gateway"
+QUESTION_SECONDS = 2.5
+"""What a caller waits for one answer of the chain."""
+
+
+@asynccontextmanager
+async def asked(follower: Follower) -> AsyncIterator[None]:
+    """A question for which a caller waits: none is asked of a node that is known to be mute."""
+    if not follower.prompt:
+        raise UpstreamError("the chain does not answer in time")
+    try:
+        with translated():
+            async with asyncio.timeout(QUESTION_SECONDS):
+                yield
+    except TimeoutError as error:
+        raise UpstreamError("the chain does not answer in time") from error
 
 
 @contextmanager
@@ -273,7 +289,8 @@ class ChainPort:
         self, call: bytes, *, timeout: float, confirmed: bool
     ) -> port.Landed | port.Reverted | port.Underway:
         with translated():
-            found = await self._parts.follower.outcome(call, timeout=timeout, confirmed=confirmed)
+            async with aside():
+                found = await self._parts.follower.outcome(call, timeout=timeout, confirmed=confirmed)
         if isinstance(found, Landed):
             return port.Landed(transaction=found.transaction, block_number=found.block_number)
         if isinstance(found, Reverted):
@@ -281,15 +298,15 @@ class ChainPort:
         return port.Underway()
 
     async def subject_states(self, subjects: Sequence[bytes]) -> tuple[tuple[int, int], ...]:
-        with translated():
+        async with asked(self._parts.follower):
             return await self._parts.follower.subject_states(subjects)
 
     async def valid_signature(self, signer: bytes, digest: bytes, signature: bytes) -> bool:
-        with translated():
+        async with asked(self._parts.follower):
             return await self._parts.follower.valid_signature(signer, digest, signature)
 
     async def actor_of_key(self, key: bytes) -> bytes | None:
-        with translated():
+        async with asked(self._parts.follower):
             return await self._parts.registries.actor_of_key(key)
 
     # ---- calls

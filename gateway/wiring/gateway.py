@@ -38,6 +38,7 @@ from gateway.records.service import Records
 from gateway.records.writing import Writing
 from gateway.settings import Settings, host_of
 from gateway.storage.documents import SealedDocuments
+from gateway.storage.pinning import Pinning
 from gateway.storage.segments import Segments
 from gateway.storage.service import Blocks
 from gateway.web.options import WebOptions
@@ -79,6 +80,7 @@ class Gateway:
         chain_url: str,
         checks: Mapping[str, Callable[[], Awaitable[None]]],
         closing: AsyncExitStack,
+        pinning: Pinning,
     ) -> None:
         self.settings = settings
         self.secrets = secrets
@@ -90,6 +92,7 @@ class Gateway:
         self.bus: Bus | None = bus
         self.chain = chain
         self.chain_url = chain_url
+        self.pinning = pinning
         self._standings = standings
         self._keys = keys
         self._checks = checks
@@ -107,6 +110,8 @@ class Gateway:
             socket_origins=settings.cors_origins,
             rate=settings.request_rate or None,
             burst=settings.request_burst,
+            answer_seconds=settings.answer_seconds,
+            most_underway=settings.most_underway,
         )
 
     @property
@@ -166,6 +171,8 @@ class Gateway:
             with contextlib.suppress(ConsentryError):
                 await self._keys.refresh()
             troubles = self.chain.troubles()
+            if self.pinning.trouble is not None:
+                troubles["pinning"] = self.pinning.trouble
             if (stale := self._standings.trouble()) is not None:
                 troubles["decisions"] = stale
             if troubles != said:
@@ -382,6 +389,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
             "chain": Fresh(standings),
         },
         closing=closing,
+        pinning=Pinning(index=index, blocks=blocks),
     )
     # 6. Running: follow first, then send, then the registrars.
     parts.start_following()
@@ -391,4 +399,6 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
     await found_registrars(chain, identity, secrets)
     watching = asyncio.create_task(gateway.watch(), name="watch")
     closing.callback(watching.cancel)
+    pinning = asyncio.create_task(gateway.pinning.run(), name="pinning")
+    closing.callback(pinning.cancel)
     return gateway

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.adapters.kubo import KuboStore
+from gateway.adapters.kubo import AWAY, KuboStore
 from gateway.adapters.pack_format import MARK_SIZE, PACK_MAGIC, Kind, encode_record
 from gateway.adapters.packs import PackStore
 from gateway.errors import BlockMissingError, ConsentryError, IntegrityError, UpstreamError
@@ -140,6 +140,7 @@ async def test_slow_drips_do_not_use_up_the_threads(node: HostileNode, blocks: B
     node.answer = lambda writer: drip(writer, b"")
     await asyncio.gather(*[blocks.get(CID) for _ in range(16)], return_exceptions=True)
     node.answer = answers(reply(DATA))
+    await asyncio.sleep(0.6 * AWAY)  # a node that was mute is let alone for so long
     assert await blocks.get(CID) == DATA
 
 

@@ -12,9 +12,10 @@ from typing import Any
 import psycopg
 from psycopg import errors
 
+from anchoring.stores.sessions import CONNECT_SECONDS, BoundedSession
 from gateway.adapters.notary.sqlite import CLAIM, LAST, NEWEST, PROBE
 from gateway.adapters.notary.store import FencedError, RowRefusedError, RowTakenError, StoreBusyError, StoreError
-from gateway.adapters.sql.postgres import CONNECT_TIMEOUT, SESSION_OPTIONS
+from gateway.adapters.sql.postgres import SESSION_OPTIONS
 from gateway.adapters.sql.statements import INSERT_ENTRY, STATEMENTS, TICKET, Parameters, Plan, for_postgres
 from gateway.adapters.sql.urls import postgres_conninfo
 from gateway.audit.rules import GENESIS
@@ -146,10 +147,10 @@ class PostgresStore:
         return session
 
     def _connect(self) -> psycopg.Connection[Any]:
-        return psycopg.connect(
+        return BoundedSession.connect(
             self._conninfo,
             autocommit=True,
-            connect_timeout=CONNECT_TIMEOUT,
+            connect_timeout=CONNECT_SECONDS,
             options=SESSION_OPTIONS,
             tcp_user_timeout=5000,
             keepalives_idle=5,

@@ -26,6 +26,7 @@ from gateway.ports.rows import (
     Row,
     SessionRow,
     StoredEntry,
+    UnpinnedRow,
 )
 
 _MOST = 500
@@ -193,6 +194,14 @@ class SqlIndex:
     async def entry(self, decision: bytes) -> tuple[int, StoredEntry] | None:
         rows = await self._source.fetch(_ENTRY, (decision,))
         return (rows[0][0], _entry(*rows[0][1:])) if rows else None
+
+    async def unpinned(self, *, limit: int) -> tuple[UnpinnedRow, ...]:
+        rows = await self._source.fetch("select digest, block from unpinned limit ?", (limit,))
+        return tuple(UnpinnedRow(digest=digest, block=block) for digest, block in rows)
+
+    async def forget_unpinned(self, digests: Sequence[bytes]) -> None:
+        for digest in digests:
+            await self._source.execute("delete from unpinned where digest = ?", (digest,))
 
     async def spend_challenge(self, nonce: str, *, message_digest: bytes, now: int) -> bool:
         spent = await self._source.execute(_SPEND, (nonce, message_digest, now)) == 1

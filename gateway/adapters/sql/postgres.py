@@ -7,16 +7,15 @@ from typing import TypeVar
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from anchoring.stores.sessions import CONNECT_SECONDS, LIVELY, BoundedAsyncSession
 from gateway.adapters.sql.source import TIMEOUT, Rows
 from gateway.adapters.sql.statements import STATEMENTS, Plan, Value, for_postgres
-from gateway.adapters.sql.urls import postgres_engine_url
+from gateway.adapters.sql.urls import postgres_conninfo, postgres_engine_url
 from gateway.errors import ConflictError, UpstreamError
 
 _T = TypeVar("_T")
 
-CONNECT_TIMEOUT = 3
-"""Seconds."""
-SESSION_OPTIONS = "-c statement_timeout=5000 -c lock_timeout=5000 -c synchronous_commit=on"
+SESSION_OPTIONS = f"-c statement_timeout=5000 -c lock_timeout=5000 -c synchronous_commit=on {LIVELY}"
 """Of every session: nothing waits for ever, and a commit returns after fsync whatever the server's default."""
 UNIQUE_VIOLATION = "23505"
 
@@ -30,11 +29,12 @@ class PostgresSource:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=TIMEOUT,
-            connect_args={
-                "connect_timeout": CONNECT_TIMEOUT,
-                "options": SESSION_OPTIONS,
-                "tcp_user_timeout": int(TIMEOUT * 1000),
-            },
+            async_creator=lambda: BoundedAsyncSession.connect(
+                postgres_conninfo(url),
+                connect_timeout=CONNECT_SECONDS,
+                options=SESSION_OPTIONS,
+                tcp_user_timeout=int(TIMEOUT * 1000),
+            ),
         )
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -85,7 +85,7 @@ class PostgresSource:
 
 async def _within(work: Callable[[], Awaitable[_T]]) -> _T:
     try:
-        async with asyncio.timeout(TIMEOUT + CONNECT_TIMEOUT):
+        async with asyncio.timeout(TIMEOUT):
             return await work()
     except TimeoutError as error:
         raise UpstreamError("the database does not answer in time") from error

@@ -22,6 +22,7 @@ from gateway.ports.rows import (
     Row,
     SessionRow,
     TicketRow,
+    UnpinnedRow,
 )
 
 Value = bytes | int | str
@@ -42,6 +43,7 @@ class Statement:
 BUMP, RECORD, VERSION, AMEND, UNTOKEN, TOKEN = range(6)
 IDEMPOTENCY, CONSENT, NARROWING, TICKET, CALL, CHALLENGE, SESSION = range(6, 13)
 EMERGENCY, EMERGENCY_TOKEN, EMERGENCY_STEP, PAPER = range(13, 17)
+UNPINNED = 17
 
 STATEMENTS: tuple[Statement, ...] = (
     Statement(
@@ -88,6 +90,7 @@ STATEMENTS: tuple[Statement, ...] = (
     ),
     # Named by a hash of what it holds: another paper of that name says the same.
     Statement(table="papers", sql="insert into papers (name, subject, digest) values (?, ?, ?) on conflict do nothing"),
+    Statement(table="unpinned", sql="insert into unpinned (digest, block) values (?, ?) on conflict do nothing"),
 )
 
 INSERT_ENTRY = (
@@ -138,6 +141,8 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
             return ((EMERGENCY_STEP, (row.emergency, int(row.step), row.digest, row.call)),)
         case CallRow():
             return ((CALL, (row.call, row.lane, row.priority, row.contract, row.data, now)),)
+        case UnpinnedRow():
+            return ((UNPINNED, (row.digest, row.block)),)
         case ChallengeRow():
             return ((CHALLENGE, (row.nonce, row.message_digest, row.expires_at)),)
         case SessionRow():

@@ -140,6 +140,14 @@ papers = Table(
 )
 """Sealed blocks that open a hash on chain: delegates' limits, guardians. `name`: that hash, which is salted."""
 
+unpinned = Table(
+    "unpinned",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("block", LargeBinary, nullable=False),
+)
+"""Sealed blocks of what came into force while IPFS may have been away; gone once they are pinned."""
+
 writers = Table(
     "writers",
     metadata,

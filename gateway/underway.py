@@ -1,0 +1,87 @@
+"""What a request under way may use: a bounded time, whichever part is mute, and a place among those that are served.
+
+True here: a request that nothing prolongs is given up when its seconds are over (TimeoutError from `bounded`). Work
+that is long by its nature asks for more first (`prolong`); waiting for a block of the chain stands `aside`: it has a
+bound of its own, uses nothing but a timer, and so takes neither the request's time nor its place. Outside a request all
+of it does nothing.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+
+
+class Places:
+    """How many requests are served at once. `full` says that the next is refused: none ever waits for a place."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken = 0
+
+    @property
+    def full(self) -> bool:
+        return self._taken >= self._most
+
+    @property
+    def taken(self) -> int:
+        return self._taken
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Holds a place; work within may give it up for a while by `aside`."""
+        self._move(1)
+        token = _place.set(self._move)
+        try:
+            yield
+        finally:
+            _place.reset(token)
+            self._move(-1)
+
+    def _move(self, by: int) -> None:
+        self._taken += by
+
+
+_deadline: ContextVar[asyncio.Timeout | None] = ContextVar("deadline", default=None)
+_place: ContextVar[Callable[[int], None] | None] = ContextVar("place", default=None)
+
+
+@asynccontextmanager
+async def bounded(seconds: float) -> AsyncIterator[None]:
+    """Raises TimeoutError when the seconds are over, prolonged or not. Within another such block, that one's hold."""
+    if _deadline.get() is not None:
+        yield
+        return
+    async with asyncio.timeout(seconds) as deadline:
+        token = _deadline.set(deadline)
+        try:
+            yield
+        finally:
+            _deadline.reset(token)
+
+
+def prolong(seconds: float) -> None:
+    """The request under way may take so much longer."""
+    deadline = _deadline.get()
+    if deadline is not None and (when := deadline.when()) is not None:
+        deadline.reschedule(when + seconds)
+
+
+@asynccontextmanager
+async def aside() -> AsyncIterator[None]:
+    """The request's time stands still, and its place is free, until the end of the block. Whoever uses it bounds it."""
+    deadline, move = _deadline.get(), _place.get()
+    when = None if deadline is None else deadline.when()
+    now = asyncio.get_running_loop().time
+    began = now()
+    if deadline is not None and when is not None:
+        deadline.reschedule(None)
+    if move is not None:
+        move(-1)
+    try:
+        yield
+    finally:
+        if move is not None:
+            move(1)
+        if deadline is not None and when is not None and not deadline.expired():
+            deadline.reschedule(when + now() - began)
