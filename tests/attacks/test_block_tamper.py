@@ -140,7 +140,7 @@ async def test_slow_drips_do_not_use_up_the_threads(node: HostileNode, blocks: B
     node.answer = lambda writer: drip(writer, b"")
     await asyncio.gather(*[blocks.get(CID) for _ in range(16)], return_exceptions=True)
     node.answer = answers(reply(DATA))
-    await asyncio.sleep(0.6 * AWAY)  # a node that was mute is let alone for so long
+    await asyncio.sleep(0.6 + 2 * 0.6 * AWAY)  # calls that were waiting run out, and a node that was mute is let alone
     assert await blocks.get(CID) == DATA
 
 
