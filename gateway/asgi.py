@@ -17,11 +17,18 @@ from gateway.ports.bus import Bus
 from gateway.web import console
 from gateway.web.engine import Allow
 from gateway.web.graphql import Endpoint, make_graphql
-from gateway.web.health import Readiness, health, make_deployment, make_ready
+from gateway.web.health import Counts, Readiness, health, make_deployment, make_ready
 from gateway.web.options import WebOptions
 from gateway.web.replies import Exchange, RejectedError, headers_of, reply_json
 from gateway.web.websocket import SocketDoor
-from schema.context import AuditService, ConsentService, IdentityService, RecordService, Services
+from schema.context import (
+    AuditService,
+    ConsentService,
+    EmergencyService,
+    IdentityService,
+    RecordService,
+    Services,
+)
 from schema.errors import INTERNAL, report
 from schema.execution import Engine
 from schema.root import build_schema
@@ -41,11 +48,15 @@ class Wired(Protocol):
     @property
     def audit(self) -> AuditService: ...
     @property
+    def emergencies(self) -> EmergencyService: ...
+    @property
     def bus(self) -> Bus | None: ...
     @property
     def options(self) -> WebOptions: ...
     @property
     def readiness(self) -> Readiness: ...
+    @property
+    def counts(self) -> Counts: ...
     @property
     def deployment_facts(self) -> Mapping[str, object]: ...
     async def start(self) -> None: ...
@@ -78,14 +89,20 @@ class FrontDoor:
 
     def __init__(self, wired: Wired) -> None:
         options = wired.options
-        services = Services(identity=wired.identity, consents=wired.consents, records=wired.records, audit=wired.audit)
+        services = Services(
+            identity=wired.identity,
+            consents=wired.consents,
+            records=wired.records,
+            audit=wired.audit,
+            emergencies=wired.emergencies,
+        )
         engine = Engine(build_schema(), services, introspection=options.introspection, seconds=options.answer_seconds)
         allow = _limiter(wired.bus, options)
         authenticate = wired.identity.caller
         self._wired = wired
         self._options = options
         self._graphql = make_graphql(engine=engine, authenticate=authenticate, allow=allow, options=options)
-        self._ready = make_ready(wired.readiness)
+        self._ready = make_ready(wired.readiness, wired.counts)
         self._deployment = make_deployment(wired.deployment_facts)
         self._socket = SocketDoor(
             engine=engine, authenticate=authenticate, allow=allow, options=options, new_id=new_correlation_id

@@ -100,6 +100,20 @@ class Settings(BaseSettings):
         "main", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="This replica's name; no two that run may share one."
     )
     session_minutes: int = Field(60, ge=1, le=1440, description="How long a sign-in lasts.")
+    emergency_minutes: int = Field(
+        240, ge=1, le=1440, description="The longest emergency access that a clinician may open, in minutes."
+    )
+    emergencies_per_clinician: int = Field(
+        10, ge=0, description="Emergency accesses that one clinician may open in 24 hours; 0: none at all."
+    )
+    emergencies_per_organization: int = Field(
+        100, ge=0, description="Emergency accesses that the members of one organization may open in 24 hours."
+    )
+    emergency_reviewers: tuple[str, ...] = Field(
+        (),
+        description="Addresses of auditors or data stewards who review everybody's, as JSON. Empty: those of the"
+        " clinician's own organizations alone.",
+    )
     validators: int = Field(1, ge=1, le=32, description="Processes that validate FHIR resources.")
     signing_url: str = Field(
         "",
@@ -134,7 +148,7 @@ class Settings(BaseSettings):
         file = (TomlConfigSettingsSource(settings_cls, Path(path)),) if path else ()
         return (init_settings, env_settings, *file)
 
-    @field_validator("registrars")
+    @field_validator("registrars", "emergency_reviewers")
     @classmethod
     def _addresses(cls, values: tuple[str, ...]) -> tuple[str, ...]:
         for value in values:

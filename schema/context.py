@@ -13,9 +13,10 @@ import strawberry
 
 from gateway.audit.model import AccessEvent, AccessLogPage, SealedEntry
 from gateway.consent.model import ConsentInput, ConsentView, Purpose, RevokedAll
+from gateway.emergency.model import EmergencyView, NewEmergency, Summary, Verdict
 from gateway.errors import UnauthenticatedError
 from gateway.identity.model import Actor, Caller, Challenge, Draft, Role, Session, Subject
-from gateway.ids import ActorId, ConsentId, DecisionId, RecordId, SubjectId
+from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SubjectId
 from gateway.records.model import (
     Amendment,
     NewBundle,
@@ -97,6 +98,24 @@ class AuditService(Protocol):
     async def entry(self, caller: Caller, decision: DecisionId) -> SealedEntry | None: ...
 
 
+class EmergencyService(Protocol):
+    async def open(self, caller: Caller, asked: NewEmergency, /) -> EmergencyView: ...
+    async def end(self, caller: Caller, emergency: EmergencyId, /) -> EmergencyView: ...
+    async def review(
+        self, caller: Caller, emergency: EmergencyId, /, *, verdict: Verdict, note: str
+    ) -> EmergencyView: ...
+    async def get(self, caller: Caller, emergency: EmergencyId, /) -> EmergencyView: ...
+    async def accesses(self, caller: Caller, emergency: EmergencyId, /) -> tuple[AccessEvent, ...]: ...
+    async def of_patient(
+        self, caller: Caller, subject: SubjectId, /, *, first: int, after: str | None
+    ) -> tuple[tuple[tuple[str, EmergencyView], ...], bool]: ...
+    def changes(self, caller: Caller, subject: SubjectId, /) -> AsyncIterator[EmergencyView]: ...
+    async def visible_patient(self, caller: Caller, subject: SubjectId, /) -> Subject | None: ...
+    async def report(
+        self, caller: Caller, *, overdue_only: bool, first: int, after: str | None
+    ) -> tuple[tuple[Summary, ...], bool]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """All that the schema calls."""
@@ -105,6 +124,7 @@ class Services:
     consents: ConsentService
     records: RecordService
     audit: AuditService
+    emergencies: EmergencyService
 
 
 @dataclass(slots=True, kw_only=True)

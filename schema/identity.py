@@ -22,6 +22,7 @@ from schema.scalars import Address, Hex
 if TYPE_CHECKING:
     from schema.audit import AccessEventConnection
     from schema.consent import ConsentConnection
+    from schema.emergency import EmergencyConnection
     from schema.records import RecordConnection, RecordFilterInput
 
 ADDRESS_OCTETS = 20
@@ -114,6 +115,14 @@ class Patient(Node):
         from schema.audit import access_log_of
 
         return await access_log_of(info.context, self.name_on_chain, first=first, after=after)
+
+    @resolved("Emergency accesses, newest first: who broke the glass, why, and who reviewed it. The patient's alone.")
+    async def emergencies(
+        self, info: Info, first: int = 50, after: str | None = strawberry.UNSET
+    ) -> Annotated["EmergencyConnection", strawberry.lazy("schema.emergency")]:
+        from schema.emergency import emergencies_of
+
+        return await emergencies_of(info.context, self.name_on_chain, first=first, after=after)
 
 
 def to_patient(subject: SubjectId) -> Patient:

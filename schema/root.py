@@ -16,12 +16,21 @@ from gateway.consent.model import Purpose
 from gateway.errors import CallerError, DeniedError
 from gateway.identity import model
 from gateway.identity.model import Caller, Role
-from gateway.ids import ActorId, ConsentId, DecisionId, RecordId, SubjectId, parse_global
-from schema import consent, identity, records
+from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SubjectId, parse_global
+from schema import consent, emergency, identity, records
 from schema.audit import AccessEvent, AuditEntry, to_entry, to_event
 from schema.consent import Consent, ConsentInput, ConsentResult, RevokeAllResult, to_consent
 from schema.context import Info, RequestContext
 from schema.drafts import DraftResult, SignedInput
+from schema.emergency import (
+    Emergency,
+    EmergencyReportResult,
+    EmergencyResult,
+    OpenEmergencyInput,
+    ReviewEmergencyInput,
+    read_emergency,
+    to_emergency,
+)
 from schema.errors import report_all
 from schema.fields import mutation, resolved, subscription
 from schema.gates import or_none, subject_of
@@ -77,6 +86,18 @@ class Query:
     async def record(self, info: Info, id: strawberry.ID, purpose: Purpose = Purpose.TREAT) -> RecordResult:
         return await records.record_result(info.context, id, purpose=purpose)
 
+    @resolved(
+        "The patient's, the clinician's and its reviewers'; what a reviewer is shown stands in the patient's log."
+    )
+    async def emergency(self, info: Info, id: strawberry.ID) -> EmergencyResult:
+        return await emergency.emergency_result(info.context, id)
+
+    @resolved("Emergency accesses that wait for a review, for auditors and data stewards of the house, newest first.")
+    async def emergency_report(
+        self, info: Info, overdue_only: bool = False, first: int = 50, after: str | None = strawberry.UNSET
+    ) -> EmergencyReportResult:
+        return await emergency.report(info.context, overdue_only=overdue_only, first=first, after=after)
+
 
 async def _node(context: RequestContext, id: strawberry.ID) -> Node | None:
     kind, raw = parse_global(id)
@@ -98,6 +119,8 @@ async def _node(context: RequestContext, id: strawberry.ID) -> Node | None:
         case "Decision":
             entry = await context.services.audit.entry(caller, DecisionId(raw))
             return None if entry is None else to_entry(entry)
+        case "Emergency":
+            return await read_emergency(context, EmergencyId(raw))
     return None
 
 
@@ -112,6 +135,8 @@ def _listed(actor: model.Actor, caller: Caller) -> Actor:
 
 async def _patient(context: RequestContext, subject: SubjectId) -> Patient | None:
     found = await context.services.consents.visible_patient(context.caller, subject)
+    if found is None and context.caller is not None:
+        found = await context.services.emergencies.visible_patient(context.caller, subject)
     return None if found is None else to_patient(found.id)
 
 
@@ -189,6 +214,21 @@ class Mutation:
     async def revoke_all_consents(self, info: Info, input: SignedInput) -> RevokeAllResult:
         return await consent.revoke_all(info.context, input)
 
+    @mutation(
+        "A clinician's, for a patient whose id they know: reads and writes under ETREAT, for some hours at most, past "
+        "missing consents. The patient is told before the first read; a second person reviews it."
+    )
+    async def open_emergency(self, info: Info, input: OpenEmergencyInput) -> EmergencyResult:
+        return await emergency.open_emergency(info.context, input)
+
+    @mutation("The clinician's own: it is needed no longer. In force when it returns.")
+    async def end_emergency(self, info: Info, emergency_id: strawberry.ID) -> EmergencyResult:
+        return await emergency.end_emergency(info.context, emergency_id)
+
+    @mutation("An auditor's or data steward's of the clinician's house, once; never the clinician's. Closes it.")
+    async def review_emergency(self, info: Info, input: ReviewEmergencyInput) -> EmergencyResult:
+        return await emergency.review_emergency(info.context, input)
+
 
 @strawberry.type(description="Over graphql-transport-ws.")
 class Subscription:
@@ -221,6 +261,18 @@ class Subscription:
         except (CallerError, DeniedError):
             return
 
+    @subscription("The patient's: each emergency access as it is opened, ended or reviewed.")
+    async def emergency_opened(self, info: Info, patient_id: strawberry.ID) -> AsyncIterator[Emergency]:
+        context = info.context
+        try:
+            subject = subject_of(patient_id)
+            async for view in context.services.emergencies.changes(context.signed_in(), subject):
+                if not await context.still_signed_in():
+                    return
+                yield to_emergency(view)
+        except (CallerError, DeniedError):
+            return
+
 
 class GatewaySchema(strawberry.Schema):
     """Strawberry's schema with its logging of queries taken out: that log would hold patients' data."""
@@ -237,7 +289,7 @@ def build_schema() -> GatewaySchema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[AccessEvent, AuditEntry, Consent, Record, Patient, Actor],
+        types=[AccessEvent, AuditEntry, Consent, Emergency, Record, Patient, Actor],
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
     )
 

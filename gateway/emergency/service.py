@@ -5,9 +5,9 @@ dead chain hinders none of it. How many there may be is counted in the same tran
 gets round it. What was stated is sealed; each opening of a statement for a reviewer is in the patient's log.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
-from gateway.audit.model import Outcome
+from gateway.audit.model import AccessEvent, Outcome
 from gateway.audit.service import Audit, Event
 from gateway.consent import policy
 from gateway.consent.service import guards_of, requester, topic
@@ -21,12 +21,13 @@ from gateway.emergency.model import (
     NewEmergency,
     Opening,
     Stated,
+    Summary,
     Verdict,
 )
 from gateway.emergency.openings import Openings
 from gateway.emergency.showing import Showing, event, view
 from gateway.errors import ConflictError, DeniedError, LimitError, UpstreamError
-from gateway.identity.model import Caller
+from gateway.identity.model import Caller, Subject
 from gateway.identity.service import Identity
 from gateway.ids import EmergencyId, SubjectId
 from gateway.ports.bus import Bus
@@ -43,7 +44,7 @@ OPEN, END, REVIEW = "EMERGENCY_OPEN", "EMERGENCY_END", "EMERGENCY_REVIEW"
 
 
 class Emergencies:
-    """See the module."""
+    """See the module. `calls` None: the deployment has no registry of emergencies."""
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class Emergencies:
         audit: Audit,
         index: Index,
         chain: Chain,
-        calls: EmergencyCalls,
+        calls: EmergencyCalls | None,
         documents: Documents,
         keys: SealingKeys,
         bus: Bus,
@@ -66,7 +67,7 @@ class Emergencies:
         self._identity = identity
         self._standings = standings
         self._openings = openings
-        self.shown = showing
+        self._showing = showing
         self._audit = audit
         self._index = index
         self._chain = chain
@@ -135,18 +136,20 @@ class Emergencies:
         counted: Sequence[Guard],
     ) -> tuple[EmergencyRow, Appended | Stale | Taken]:
         told = self._event(caller, opening.subject, OPEN, Outcome.PERMITTED, emergency=stated.commitment)
-        call = self._calls.open_emergency(commitment=stated.commitment, expires_at=opening.expires_at)
+        call = None
+        if self._calls is not None:
+            call = self._calls.open_emergency(commitment=stated.commitment, expires_at=opening.expires_at)
         row = EmergencyRow(
             emergency=stated.commitment,
             digest=digest,
             decision=told.decision,
-            call=call.call,
+            call=b"" if call is None else call.call,
             opened_at=opening.opened_at,
             expires_at=opening.expires_at,
             tokens=self._openings.tokens(opening),
         )
         guards = (*guards_of(caller), Guard(name=opening.subject, version=standing.epochs.version), *counted)
-        rows: tuple[Row, ...] = (row, call, *(Bump(name=guard.name) for guard in counted))
+        rows: tuple[Row, ...] = (row, *(() if call is None else (call,)), *(Bump(name=guard.name) for guard in counted))
         return row, await self._audit.append(told, guards=guards, rows=rows)
 
     # ---- ending and review
@@ -178,7 +181,9 @@ class Emergencies:
                 if found.review == review:
                     return view(found, self._clock.now())
                 raise ConflictError("reviewed already")
-            call = self._calls.close_emergency(commitment=emergency, review=stated.commitment)
+            call = None
+            if self._calls is not None:
+                call = self._calls.close_emergency(commitment=emergency, review=stated.commitment)
             caller = await self._take_step(caller, found, EmergencyStep.REVIEW, stated, REVIEW, call=call)
         raise UpstreamError("the emergency keeps changing; try again")
 
@@ -211,6 +216,33 @@ class Emergencies:
         if row is None:
             raise await self._refused(caller, None, action, "no such emergency")
         return await self._openings.load(row)
+
+    # ---- what is shown: `Showing` says to whom
+
+    async def of_patient(
+        self, caller: Caller, subject: SubjectId, *, first: int, after: str | None
+    ) -> tuple[tuple[tuple[str, EmergencyView], ...], bool]:
+        return await self._showing.of_patient(caller, subject, first=first, after=after)
+
+    async def get(self, caller: Caller, emergency: EmergencyId) -> EmergencyView:
+        return await self._showing.get(caller, emergency)
+
+    async def accesses(self, caller: Caller, emergency: EmergencyId) -> tuple[AccessEvent, ...]:
+        return await self._showing.accesses(caller, emergency)
+
+    def changes(self, caller: Caller, subject: SubjectId) -> AsyncIterator[EmergencyView]:
+        return self._showing.changes(caller, subject)
+
+    async def visible_patient(self, caller: Caller, subject: SubjectId) -> Subject | None:
+        return await self._showing.visible_patient(caller, subject)
+
+    async def report(
+        self, caller: Caller, *, overdue_only: bool, first: int, after: str | None
+    ) -> tuple[tuple[Summary, ...], bool]:
+        return await self._showing.report(caller, overdue_only=overdue_only, first=first, after=after)
+
+    async def overdue(self) -> int:
+        return await self._showing.overdue()
 
     # ---- shared steps
 

@@ -81,7 +81,7 @@ class Showing:
         found = await self._decided(caller, emergency)
         return await self._audit.under(found.opening.subject, found.id, decision=found.decision)
 
-    async def opened(self, caller: Caller, subject: SubjectId) -> AsyncIterator[EmergencyView]:
+    async def changes(self, caller: Caller, subject: SubjectId) -> AsyncIterator[EmergencyView]:
         """Each emergency of the patient as it is opened, ended or reviewed; ends without an item for anybody else."""
         changes = self._bus.subscribe(topic(subject))
         try:

@@ -10,18 +10,21 @@ from gateway.web.replies import Exchange, RejectedError, reply_json
 Readiness = Callable[[], Awaitable[Mapping[str, str]]]
 """Part -> "ok" or a kind of error ("UNAVAILABLE", "STALE"); never a host, path or message."""
 
+Counts = Callable[[], Awaitable[Mapping[str, int]]]
+"""What waits for somebody, as bare numbers; they make nobody unready."""
+
 
 async def health(scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
     _only_get(scope)
     await reply_json(send, exchange, status=200, payload={"status": "ok"}, headers=[])
 
 
-def make_ready(readiness: Readiness) -> Endpoint:
+def make_ready(readiness: Readiness, counts: Counts) -> Endpoint:
     async def ready(scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         _only_get(scope)
         parts = dict(await readiness())
         good = all(state == "ok" for state in parts.values())
-        payload = {"status": "ok" if good else "not ready", "parts": parts}
+        payload = {"status": "ok" if good else "not ready", "parts": parts, "counts": dict(await counts())}
         await reply_json(send, exchange, status=200 if good else 503, payload=payload, headers=[])
 
     return ready

@@ -25,17 +25,13 @@ from gateway.consent.service import Consents
 from gateway.consent.standing import Standings
 from gateway.crypto.audit_keys import AuditKeys
 from gateway.crypto.keys import KeyRing
-from gateway.emergency.grounds import Grounds
-from gateway.emergency.openings import Openings
+from gateway.emergency.service import Emergencies
 from gateway.errors import ConsentryError
 from gateway.identity.service import Identity, SignInTerms
 from gateway.identity.verdicts import RelyingParties
 from gateway.ports.bus import Bus
 from gateway.ports.clock import SystemClock, SystemEntropy
-from gateway.records.opening import Opening
-from gateway.records.reading import Reading
 from gateway.records.service import Records
-from gateway.records.writing import Writing
 from gateway.settings import Settings, host_of
 from gateway.storage.documents import SealedDocuments
 from gateway.storage.pinning import Pinning
@@ -44,6 +40,7 @@ from gateway.storage.service import Blocks
 from gateway.web.options import WebOptions
 from gateway.wiring import chain as chain_wiring
 from gateway.wiring.anchors import AnchorsPort
+from gateway.wiring.corridors import make_corridors
 from gateway.wiring.keyring import Waiting, nobody_asks, open_keys, unlocked
 from gateway.wiring.parts import (
     Fresh,
@@ -53,7 +50,6 @@ from gateway.wiring.parts import (
     first_word,
     forget_subject,
     found_registrars,
-    labelling,
     open_bus,
 )
 from gateway.wiring.secrets import Secrets, secrets_of
@@ -72,6 +68,7 @@ class Gateway:
         consents: Consents,
         records: Records,
         audit: AccessLog,
+        emergencies: Emergencies,
         standings: Standings,
         keys: KeyRing,
         blocks: Blocks,
@@ -88,6 +85,7 @@ class Gateway:
         self.consents = consents
         self.records = records
         self.audit = audit
+        self.emergencies = emergencies
         self.blocks = blocks
         self.bus: Bus | None = bus
         self.chain = chain
@@ -134,6 +132,12 @@ class Gateway:
                 "anchor": found.codes[ANCHOR],
             },
         }
+
+    async def counts(self) -> Mapping[str, int]:
+        """Bare numbers for operators; none where they cannot be told now."""
+        with contextlib.suppress(ConsentryError):
+            return {"emergenciesOverdue": await self.emergencies.overdue()}
+        return {}
 
     async def readiness(self) -> Mapping[str, str]:
         """Each part that answers need: "ok", or a kind of error."""
@@ -334,36 +338,22 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         clock=clock,
         entropy=entropy,
     )
-    openings = Openings(index=index, documents=documents, audit=audit, keys=sealing, clock=clock)
-    grounds = Grounds(standings=standings, openings=openings)
-    opening = Opening(blocks=blocks, keys=keys, anchors=anchors)
-    reading = Reading(
+    records, emergencies = make_corridors(
+        settings,
         identity=identity,
         standings=standings,
-        grounds=grounds,
         audit=audit,
         index=index,
-        opening=opening,
-        anchors=anchors,
-        bus=bus,
-        clock=clock,
-        deployment=chain.facts,
-    )
-    writing = Writing(
-        identity=identity,
-        standings=standings,
-        grounds=grounds,
-        audit=audit,
-        index=index,
-        opening=opening,
         blocks=blocks,
+        documents=documents,
         keys=keys,
+        sealing=sealing,
         anchors=anchors,
         validation=validator,
-        label=labelling(),
         bus=bus,
         clock=clock,
         entropy=entropy,
+        chain=chain,
     )
     bus.watch(lambda topic, message: forget_subject(standings, topic, message))
     listeners.append(Listener(identity=identity, standings=standings, bus=bus))
@@ -372,8 +362,9 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         secrets=secrets,
         identity=identity,
         consents=consents,
-        records=Records(reading=reading, writing=writing),
+        records=records,
         audit=AccessLog(identity=identity, audit=audit, standings=standings),
+        emergencies=emergencies,
         standings=standings,
         keys=keys,
         blocks=blocks,

@@ -49,7 +49,7 @@ def same_each_time(value: object) -> object:
 
 def test_the_answer_is_the_one_that_is_shown(printed: list[str]) -> None:
     shown = json.loads("\n".join(readme.blocks("text")[0].splitlines()[1:-1]))
-    answer = json.loads("\n".join(printed[1:-2]))
+    answer = json.loads("\n".join(printed[1:-4]))
     for one in (shown, answer):
         one["anchor"]["status"] = {"ANCHORED": "FINAL"}.get(one["anchor"]["status"], one["anchor"]["status"])
     assert same_each_time(answer) == same_each_time(shown)
@@ -60,11 +60,16 @@ def test_the_statement_is_the_one_that_is_shown(printed: list[str]) -> None:
 
 
 def test_the_refusal_is_the_one_that_is_shown(printed: list[str]) -> None:
-    assert printed[-2] == readme.blocks("text")[0].splitlines()[-1]
+    assert printed[-4] == readme.blocks("text")[0].splitlines()[-1]
 
 
 def test_a_reader_verifies_with_the_lines_that_are_shown(printed: list[str]) -> None:
-    assert re.fullmatch(r"anchored in block [1-9]\d*", printed[-1])
+    assert re.fullmatch(r"anchored in block [1-9]\d*", printed[-3])
+
+
+def test_an_emergency_reads_and_is_told_as_it_is_shown(printed: list[str]) -> None:
+    shown = next(block for block in readme.blocks("text") if "EMERGENCY" in block)
+    assert printed[-2:] == shown.splitlines()
 
 
 def test_every_setting_is_listed_as_it_is() -> None:

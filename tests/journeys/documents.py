@@ -3,7 +3,7 @@
 REFUSED = "... on Refusal { code message field decisionId }"
 PAGE = "pageInfo { hasNextPage endCursor }"
 RECORD = """id version resourceType labels recordedAt content contentSalt cid author { id name } patient { id }
-  anchor { status proof { root transactionHash } } receipt { consentId purpose asOfBlock obligations payload }"""
+  anchor { status proof { root transactionHash } } receipt { consentId purpose asOfBlock obligations payload stale }"""
 CONSENT = """consentId status effect actions purposes resourceTypes labels codes notAfter statement transactionHash
   grantee { id }"""
 
@@ -58,3 +58,23 @@ ACCESS_LOG = f"""query ($id: ID!, $first: Int! = 100, $after: String) {{ patient
 RECORD_ADDED = """subscription ($id: ID!, $purpose: PurposeOfUse! = TREAT) {
   recordAdded(patientId: $id, purpose: $purpose) { id version content } }"""
 CONSENT_CHANGED = """subscription ($id: ID!) { consentChanged(patientId: $id) { consentId status } }"""
+
+EMERGENCY = """id kind reason state openedAt expiresAt endedAt commitment salt statement transactionHash
+  clinician { id name } patient { id } review { verdict note at reviewer { id } }"""
+OPEN_EMERGENCY = f"""mutation ($input: OpenEmergencyInput!) {{ openEmergency(input: $input) {{
+  __typename ... on Emergency {{ {EMERGENCY} }} {REFUSED} }} }}"""
+END_EMERGENCY = f"""mutation ($id: ID!) {{ endEmergency(emergencyId: $id) {{
+  __typename ... on Emergency {{ {EMERGENCY} }} {REFUSED} }} }}"""
+REVIEW_EMERGENCY = f"""mutation ($input: ReviewEmergencyInput!) {{ reviewEmergency(input: $input) {{
+  __typename ... on Emergency {{ {EMERGENCY} }} {REFUSED} }} }}"""
+SHOW_EMERGENCY = f"""query ($id: ID!) {{ emergency(id: $id) {{ __typename ... on Emergency {{ {EMERGENCY}
+  accesses {{ at action outcome recordId emergencyId actor {{ id }} }} }} {REFUSED} }} }}"""
+EMERGENCY_REPORT = f"""query ($overdueOnly: Boolean! = false, $first: Int! = 50, $after: String) {{
+  emergencyReport(overdueOnly: $overdueOnly, first: $first, after: $after) {{
+  __typename ... on UnreviewedEmergencyConnection {{
+  edges {{ node {{ emergencyId openedAt expiresAt overdue }} }} {PAGE} }} {REFUSED} }} }}"""
+EMERGENCIES = f"""query ($id: ID!, $first: Int! = 50, $after: String) {{ patient(id: $id) {{
+  emergencies(first: $first, after: $after) {{ edges {{ node {{ {EMERGENCY} }} }} {PAGE} }} }} }}"""
+EMERGENCY_OPENED = f"""subscription ($id: ID!) {{ emergencyOpened(patientId: $id) {{ {EMERGENCY} }} }}"""
+TOLD = """query ($id: ID!) { patient(id: $id) { accessLog(first: 100) { edges { node {
+  at action purpose outcome recordId basis emergencyId actor { id } } } } } }"""

@@ -27,7 +27,9 @@ def world() -> World:
 
 @pytest.fixture
 def engine(schema: GatewaySchema, world: World) -> Engine:
-    return Engine(schema, Services(identity=world, consents=world, records=world, audit=world))
+    return Engine(
+        schema, Services(identity=world, consents=world, records=world, audit=world, emergencies=world.emergencies)
+    )
 
 
 @pytest.fixture

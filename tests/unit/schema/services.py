@@ -35,6 +35,7 @@ from gateway.records.model import (
     Released,
     StoredRecord,
 )
+from tests.unit.schema.emergencies import Emergencies
 
 CLINIC = ActorId(b"\x03" * 32)
 CLINICIAN = ActorId(b"\x01" * 32)
@@ -151,13 +152,26 @@ def make_view(status: ConsentStatus = ConsentStatus.ACTIVE) -> ConsentView:
 
 @dataclass
 class World:
-    """All four services. `fail` is raised by every call that can release data; `calls` holds (method, caller)."""
+    """All services but break-glass, which is `emergencies`. `fail` is raised by every call that can release data;
+    `calls` holds (method, caller)."""
 
     fail: BaseException | None = None
     calls: list[tuple[str, Caller | None]] = field(default_factory=list)
     received: list[Any] = field(default_factory=list)
     signed_out: set[str] = field(default_factory=set)
-    events: "asyncio.Queue[Released | ConsentView | None]" = field(default_factory=asyncio.Queue)
+    events: "asyncio.Queue[Any]" = field(default_factory=asyncio.Queue)
+
+    @property
+    def emergencies(self) -> Emergencies:
+        return Emergencies(
+            calls=self.calls,
+            received=self.received,
+            events=self.events,
+            event=make_event(),
+            subject=PATIENT,
+            patient=PATIENT_ACTOR,
+            clinician=CLINICIAN,
+        )
 
     def _called(self, method: str, caller: Caller | None) -> None:
         self.calls.append((method, caller))

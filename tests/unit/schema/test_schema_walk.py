@@ -24,11 +24,20 @@ from graphql import (
 from gateway.ids import to_global
 from schema.root import GatewaySchema, build_schema
 from tests.unit.schema.conftest import Ask
+from tests.unit.schema.emergencies import NAME
 from tests.unit.schema.services import CONSENT, PATIENT, RECORD, World
 
 GUARDED = frozenset(
     {
-        *("Record", "Consent", "AccessEvent", "AuditEntry"),
+        *(
+            "Record",
+            "Consent",
+            "AccessEvent",
+            "Emergency",
+            "EmergencyConnection",
+            "UnreviewedEmergencyConnection",
+            "AuditEntry",
+        ),
         *("RecordConnection", "ConsentConnection", "AccessEventConnection"),
     }
 )
@@ -47,6 +56,13 @@ GUARDS = frozenset(
         "grant",
         "revoke",
         "visible_patient",
+        "open_emergency",
+        "end_emergency",
+        "review_emergency",
+        "get_emergency",
+        "accesses",
+        "emergencies_of_patient",
+        "emergency_report",
     }
 )
 """Service calls that decide, with the caller, before one of those is made."""
@@ -54,6 +70,16 @@ VALUES = {
     "ID!": to_global("Record", RECORD),
     "Hex!": "0x" + CONSENT.hex(),
     "EnrolPatientInput!": {},
+    "OpenEmergencyInput!": {
+        "patientId": to_global("Patient", PATIENT),
+        "kind": "OTHER",
+        "reason": "Found unconscious",
+    },
+    "ReviewEmergencyInput!": {
+        "emergencyId": to_global("Emergency", NAME),
+        "verdict": "JUSTIFIED",
+        "note": "As the ward log says",
+    },
     "SignedInput!": {"typedData": {}, "signature": "0x00"},
 }
 Step = tuple[str, GraphQLField, str]
@@ -109,12 +135,14 @@ def write(target: str, kind: str, steps: list[Step]) -> tuple[str, dict[str, Any
             arguments.append(f"{argument}: ${variable}")
             wanted = "Patient" if argument == "patientId" or name == "patient" else None
             wanted = node_kind(steps, target) if name == "node" else wanted
+            wanted = "Emergency" if argument == "emergencyId" or name == "emergency" else wanted
             ids = {
                 "Patient": PATIENT,
                 "Record": RECORD,
                 "Consent": CONSENT,
                 "AccessEvent": b"\x41" * 16,
                 "Decision": b"\x41" * 16,
+                "Emergency": NAME,
             }
             given[variable] = to_global(wanted, ids[wanted]) if wanted else VALUES[str(one.type)]
         call = name + (f"({', '.join(arguments)})" if arguments else "")
@@ -173,6 +201,7 @@ def test_every_type_that_the_roots_reach_is_classified(schema: GatewaySchema) ->
         *("Actor", "Anchor", "AnchorProof", "AccessEventEdge", "ConsentEdge", "DecisionReceipt", "Draft", "PageInfo"),
         *("ImportedBundle", "Mutation", "Patient", "Query", "RecordEdge", "Refusal", "RevokedAll", "Session"),
         *("SignInChallenge", "StoredRecord", "Subscription"),
+        *("EmergencyEdge", "EmergencyReview", "UnreviewedEmergency", "UnreviewedEmergencyEdge"),
     }
     objects = {name for name, type_ in schema._schema.type_map.items() if isinstance(type_, GraphQLObjectType)}
     assert {name for name in objects if not name.startswith("__")} == GUARDED | open_types
@@ -184,6 +213,10 @@ def test_edges_and_receipts_are_reached_through_guarded_types_alone(schema: Gate
         "ConsentEdge": "ConsentConnection",
         "AccessEventEdge": "AccessEventConnection",
         "DecisionReceipt": "Record",
+        "EmergencyEdge": "EmergencyConnection",
+        "EmergencyReview": "Emergency",
+        "UnreviewedEmergencyEdge": "UnreviewedEmergencyConnection",
+        "UnreviewedEmergency": "UnreviewedEmergencyEdge",
     }
     for type_ in schema._schema.type_map.values():
         if isinstance(type_, GraphQLObjectType):

@@ -9,6 +9,7 @@ import pytest
 from gateway.asgi import FrontDoor, create_app
 from gateway.ports.bus import Bus
 from gateway.web.options import WebOptions
+from tests.unit.schema.emergencies import Emergencies
 from tests.unit.schema.services import World
 
 
@@ -32,6 +33,13 @@ class Parts:
     @property
     def deployment_facts(self) -> Mapping[str, object]:
         return {"chainId": 31337}
+
+    @property
+    def emergencies(self) -> Emergencies:
+        return self.world.emergencies
+
+    async def counts(self) -> Mapping[str, int]:
+        return {"emergenciesOverdue": 0}
 
     async def readiness(self) -> Mapping[str, str]:
         return self.states

@@ -1,0 +1,91 @@
+"""The two corridors, put together: what reads and what writes stand on the same grounds, emergencies among them."""
+
+from gateway.audit.service import Audit
+from gateway.consent.standing import Standings
+from gateway.crypto.keys import KeyRing
+from gateway.emergency.grounds import Grounds
+from gateway.emergency.openings import Openings
+from gateway.emergency.service import Emergencies
+from gateway.identity.service import Identity
+from gateway.ports.anchors import Anchors
+from gateway.ports.bus import Bus
+from gateway.ports.clock import Clock, Entropy
+from gateway.ports.documents import Documents
+from gateway.ports.fhir import FhirValidation
+from gateway.ports.index import Index
+from gateway.ports.sealing import SealingKeys
+from gateway.records.opening import Opening
+from gateway.records.reading import Reading
+from gateway.records.service import Records
+from gateway.records.writing import Writing
+from gateway.settings import Settings
+from gateway.storage.service import Blocks
+from gateway.wiring.chain import ChainPort
+from gateway.wiring.emergencies import make_emergencies
+from gateway.wiring.parts import labelling
+
+
+def make_corridors(
+    settings: Settings,
+    *,
+    identity: Identity,
+    standings: Standings,
+    audit: Audit,
+    index: Index,
+    blocks: Blocks,
+    documents: Documents,
+    keys: KeyRing,
+    sealing: SealingKeys,
+    anchors: Anchors,
+    validation: FhirValidation,
+    bus: Bus,
+    clock: Clock,
+    entropy: Entropy,
+    chain: ChainPort,
+) -> tuple[Records, Emergencies]:
+    openings = Openings(index=index, documents=documents, audit=audit, keys=sealing, clock=clock)
+    grounds = Grounds(standings=standings, openings=openings)
+    opening = Opening(blocks=blocks, keys=keys, anchors=anchors)
+    reading = Reading(
+        identity=identity,
+        standings=standings,
+        grounds=grounds,
+        audit=audit,
+        index=index,
+        opening=opening,
+        anchors=anchors,
+        bus=bus,
+        clock=clock,
+        deployment=chain.facts,
+    )
+    writing = Writing(
+        identity=identity,
+        standings=standings,
+        grounds=grounds,
+        audit=audit,
+        index=index,
+        opening=opening,
+        blocks=blocks,
+        keys=keys,
+        anchors=anchors,
+        validation=validation,
+        label=labelling(),
+        bus=bus,
+        clock=clock,
+        entropy=entropy,
+    )
+    emergencies = make_emergencies(
+        settings,
+        identity=identity,
+        standings=standings,
+        openings=openings,
+        audit=audit,
+        index=index,
+        chain=chain,
+        documents=documents,
+        keys=sealing,
+        bus=bus,
+        clock=clock,
+        entropy=entropy,
+    )
+    return Records(reading=reading, writing=writing), emergencies
