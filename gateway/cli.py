@@ -133,6 +133,26 @@ def demo(
 
 
 @app.command()
+def verify(
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write a machine-readable report here.")] = None,
+    rpc: Annotated[str | None, typer.Option(help="The chain's JSON-RPC, if another than the gateway's.")] = None,
+    config: Config = None,
+) -> None:
+    """Check everything: blocks, leaves, anchors, heads, audit, consents. Changes nothing; a gateway may run or not."""
+    from gateway import jsontext
+    from gateway.upkeep.progress import Shown
+    from gateway.upkeep.verify import verify as work
+
+    _use(config)
+    with Shown() as shown:
+        verdict = _run(lambda: work(_settings(), rpc=rpc, progress=shown))
+    if json_file is not None:
+        json_file.write_bytes(jsontext.dumps(verdict.as_json()) + b"\n")
+    typer.echo("\n".join(verdict.lines()))
+    raise SystemExit(0 if verdict.sound else 2)
+
+
+@app.command()
 def rebuild(
     replace: Annotated[bool, typer.Option(help="Give up whatever the index holds now.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write a machine-readable report here.")] = None,

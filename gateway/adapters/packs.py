@@ -44,6 +44,13 @@ class PackStore:
         """Makes the folder if need be, cuts off an incomplete last record and reads all headers. UpstreamError."""
         return cls(PackFolder.open(folder, pack_size_max=pack_size_max))
 
+    @classmethod
+    def look(cls, folder: Path) -> "PackStore":
+        """To be read alone, beside whoever writes: nothing is made, cut off or repaired. UpstreamError."""
+        opened = PackFolder(folder, pack_size_max=PACK_SIZE_MAX)
+        opened.refresh()
+        return cls(opened)
+
     async def put_many(self, blocks: _Blocks) -> None:
         """Durable and pinned on return. Calls that come while the disk is busy share its next sync."""
         self._require_open()

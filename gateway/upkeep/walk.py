@@ -120,7 +120,7 @@ async def inspect(cid: Cid, *, blocks: Blocks, keys: KeyRing) -> Inspected:
     """What one block is. Raises UpstreamError where the store, not the block, is at fault."""
     try:
         content = await whole(cid, blocks)
-        located = envelope.locate(content, keys.log)
+        located = await envelope.locate_in(content, keys)
     except BlockMissingError:
         return Damaged(cid=cid, why="pinned, and not there")
     except IntegrityError as error:

@@ -1,0 +1,93 @@
+"""What a walk may find wrong, each by its own name, and what it only notes."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gateway import jsontext
+
+MOST = 1000
+"""Faults told by name; all are counted."""
+
+
+class Fault(StrEnum):
+    """A fault's name; the words say what is wrong with what is named beside it."""
+
+    BLOCK_MISSING = "a version's block is not in the store"
+    BLOCK_DAMAGED = "a version's block is not its CID, or does not open"
+    BLOCK_FOREIGN = "a version's block is not sealed by this gateway"
+    BLOCK_OTHER = "a version's row names the block of another record, version or kind"
+    SUBJECT_OTHER = "a record's row names another patient than its block"
+    KEY_MISSING = "the key of a version's block is gone, and nobody erased it"
+    PREVIOUS_OTHER = "a version's block does not follow the version before"
+    VERSION_GAP = "a record's versions do not count up from 1"
+    HEAD_OTHER = "a record's row is not its latest version"
+    HEAD_MISSING = "a version has no record"
+    TOKENS_OTHER = "a record's search tokens are not those of its facts"
+    REQUEST_OTHER = "an idempotency key does not stand for the write that its records name"
+    TICKET_MISSING = "a version has no leaf"
+    TICKET_OTHER = "a leaf names another block or locator than its version"
+    TICKET_STRAY = "a leaf is of a version that is not there"
+    LEAF_OTHER = "a leaf is not the hash of its values"
+    BATCH_ROOT = "a batch's leaves do not make its root"
+    BATCH_COUNT = "a batch has not as many leaves as it says"
+    BATCH_CALL = "a batch's call would not anchor it"
+    BATCH_PLACE = "a batch is not anchored where its row says"
+    BATCH_UNKNOWN = "the chain has a batch of ours that the index has not"
+    HEAD_BROKEN = "a log's batches do not fold to its head on chain"
+    MANIFEST_MISSING = "a batch's manifest is not in the store"
+    MANIFEST_OTHER = "a batch's manifest lists other leaves"
+    SEGMENT_MISSING = "an audit batch's segment is not in the store, or does not open"
+    SEGMENT_OTHER = "an audit batch's segment has other entries than the index"
+    ENTRY_EDITED = "an audit entry's hash is not that of its columns"
+    ENTRY_BROKEN = "an audit entry does not name the one before it"
+    ENTRY_GAP = "an audit writer's numbers do not go up by one"
+    ENTRY_MISSING = "an audit leaf has no entry, or another"
+    ENTRY_UNTICKETED = "an audit entry has no leaf"
+    LIFE_MISSING = "audit entries are of a writer that is not listed"
+    CONSENT_BLOCK = "a consent's block is missing, damaged or another's"
+    CONSENT_OTHER = "a consent's row is not what its signed text says"
+    CONSENT_SIGNATURE = "a signed text is not signed by the patient's controller"
+    CONSENT_MISSING = "a signed consent that the chain has is in no row"
+    NARROWING_OTHER = "a revocation's row is not what its signed text says"
+    NARROWING_MISSING = "a signed revocation is in no row"
+    PROFILE_MISSING = "an actor's profile is missing, or does not open"
+    EVENT_MISSING = "the chain has an event that the index has not"
+    EVENT_FORGED = "the index has an event that the chain has not"
+    UNFINISHED = "a rebuild was begun and not finished"
+
+
+@dataclass(slots=True, kw_only=True)
+class Verdict:
+    """`found`: (fault, what it is of), at most `MOST`; `counts` of all; `checked` what was looked at; `notes` what is
+    lawful and still worth knowing."""
+
+    found: list[tuple[Fault, str]] = field(default_factory=list)
+    counts: Counter[Fault] = field(default_factory=Counter)
+    checked: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def sound(self) -> bool:
+        return not self.counts
+
+    def add(self, fault: Fault, what: str) -> None:
+        self.counts[fault] += 1
+        if len(self.found) < MOST:
+            self.found.append((fault, what))
+
+    def as_json(self) -> dict[str, jsontext.JsonValue]:
+        return {
+            "sound": self.sound,
+            "faults": [{"fault": fault.name, "of": what} for fault, what in self.found],
+            "counts": {fault.name: count for fault, count in sorted(self.counts.items())},
+            "checked": dict(sorted(self.checked.items())),
+            "notes": dict(sorted(self.notes.items())),
+        }
+
+    def lines(self) -> list[str]:
+        """For an operator's eyes."""
+        said = ["Checked: " + ", ".join(f"{count} {name}" for name, count in sorted(self.checked.items()))]
+        said += [f"Note: {count} {what}" for what, count in sorted(self.notes.items())]
+        said += [f"{fault.name}: {fault.value}: {what}" for fault, what in self.found]
+        return [*said, "SOUND" if self.sound else f"{sum(self.counts.values())} FAULTS"]
