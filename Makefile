@@ -1,7 +1,7 @@
 # Python 3.11 or later, git and make are all that these need. ARGS goes to the command: make demo ARGS="--json out.json"
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench mutants lint types clean
+.PHONY: help run demo test bench mutants campaign lint types clean
 ARGS =
 
 help: ## What there is
@@ -25,6 +25,14 @@ bench: ## Measure, as ratios within one run
 
 mutants: ## Mutation testing of what decides, seals and proves
 	@.ci/mutants $(ARGS)
+
+campaign: ## Run a fault campaign in its short form: make campaign ARGS="B1"; release-B1 is its release form
+	@.ci/environment --dev
+	@exec .venv/bin/python -m tests.campaigns $(ARGS)
+
+release-%:
+	@.ci/environment --dev
+	@exec .venv/bin/python -m tests.campaigns $* --release $(ARGS)
 
 lint: ## Format, lint, imports, dependencies
 	@.ci/environment --dev

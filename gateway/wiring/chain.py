@@ -14,9 +14,6 @@ from anchoring.batcher import BatchPolicy
 from anchoring.chain import deploy as deploying
 from anchoring.chain.client import ChainClient
 from anchoring.chain.deploy import Deployment
-from anchoring.chain.embedded.errors import ChainDidNotStart
-from anchoring.chain.embedded.errors import ChainRefused as EmbeddedRefused
-from anchoring.chain.embedded.process import EmbeddedChainProcess
 from anchoring.chain.follower import Follower
 from anchoring.chain.lane import Lane
 from anchoring.chain.profile import ANVIL, EMBEDDED, GETH_DEV, PROFILES, ChainProfile, profile_named
@@ -40,6 +37,7 @@ from gateway.settings import Settings
 from gateway.storage.segments import Segments
 from gateway.storage.service import Blocks
 from gateway.underway import aside
+from gateway.wiring.kept_chain import KeptChain
 from gateway.wiring.secrets import Secrets, address_of
 
 CURSOR = "gateway"
@@ -71,18 +69,14 @@ def translated() -> Iterator[None]:
         raise UpstreamError(f"the chain's side does not answer ({type(error).__name__})") from error
 
 
-def start_embedded(settings: Settings, secrets: Secrets) -> EmbeddedChainProcess:
+def start_embedded(settings: Settings, secrets: Secrets) -> KeptChain:
     """Blocks until the child answers. SettingsError for a file that is in use or of another chain."""
-    funded = [address_of(secrets.relay_key), address_of(secrets.anchor_key)]
-    try:
-        return EmbeddedChainProcess.start(
-            data=settings.data_dir / "chain.db",
-            chain_id=settings.chain_id,
-            funded=funded,
-            port=settings.chain_port,
-        )
-    except (EmbeddedRefused, ChainDidNotStart) as error:
-        raise SettingsError(f"the embedded chain does not start: {error}") from error
+    return KeptChain.start(
+        data=settings.data_dir / "chain.db",
+        chain_id=settings.chain_id,
+        funded=[address_of(secrets.relay_key), address_of(secrets.anchor_key)],
+        port=settings.chain_port,
+    )
 
 
 async def profile_of(settings: Settings, client: ChainClient) -> ChainProfile:

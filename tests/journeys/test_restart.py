@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.campaigns.processes import CHAIN, kill_child
 from tests.journeys import documents
 from tests.journeys.gateway_process import GatewayProcess
 from tests.journeys.people import Answer, Patient, Person
 from tests.journeys.pytest_fixtures import COLUMNS
 from tests.journeys.resources import bundle, observation
 from tests.journeys.sites import Servers, Site, running_site
+from tests.servers.chain import chain_answers
+from tests.servers.process import is_running
 
 ENDINGS = [pytest.param(GatewayProcess.stop, id="SIGTERM"), pytest.param(GatewayProcess.kill, id="SIGKILL")]
 Ending = Callable[[GatewayProcess], None]
@@ -154,3 +157,34 @@ def test_a_killed_gateway_leaves_no_process_behind(tmp_path: Path) -> None:
     gateway.start()
     assert gateway.rpc == rpc, "the embedded chain keeps its port, so nothing else held it"
     gateway.stop()
+
+
+def test_an_embedded_chain_that_dies_is_started_again_where_it_was(tmp_path: Path) -> None:
+    with running_site(tmp_path) as site:
+        rpc, patient, reader = site.gateway.rpc, site.crowd.patient(), site.crowd.clinician()
+        record = patient.store(observation())
+        kill_child(site.gateway.process.pid, CHAIN)
+        deadline = time.monotonic() + 60
+        while not _heard(rpc) or site.gateway.ready()[0] != 200:
+            assert time.monotonic() < deadline, "the chain is not well again"
+            time.sleep(0.1)
+        patient.consent(reader.id)
+        assert site.gateway.rpc == rpc
+        assert reader.read(record).value["id"] == record
+
+
+def _heard(url: str) -> bool:
+    """Whether a chain answers there."""
+    try:
+        return chain_answers(url)
+    except OSError:
+        return False
+
+
+def test_a_stop_does_not_start_a_dead_chain_again(tmp_path: Path) -> None:
+    with running_site(tmp_path) as site:
+        pid = site.gateway.process.pid
+        kill_child(pid, CHAIN)
+        site.gateway.stop()
+        assert not is_running(pid)
+        assert site.gateway.text.rstrip().endswith("Stopped.")

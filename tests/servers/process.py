@@ -41,7 +41,7 @@ def free_port() -> int:
     raise ServerFailed("no free loopback port found in 200 tries")
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
     """Process ids below `pid`, read from /proc; empty once it is gone."""
     found: list[int] = []
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
@@ -50,11 +50,11 @@ def _descendants(pid: int) -> list[int]:
         except OSError:
             continue
         for child in direct:
-            found += [child, *_descendants(child)]
+            found += [child, *descendants(child)]
     return found
 
 
-def _running(pid: int) -> bool:
+def is_running(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
     except OSError:
@@ -135,7 +135,7 @@ class ServerProcess:
             self._forget()
             return
         self.resume()
-        below = _descendants(child.pid)
+        below = descendants(child.pid)
         child.send_signal(self._stop_signal)
         try:
             child.wait(self._stopped_within)
@@ -149,7 +149,7 @@ class ServerProcess:
         """End the server at once (SIGKILL), as a crash would; returns when it and its children are gone."""
         child = self._child
         if child is not None and child.poll() is None:
-            below = _descendants(child.pid)
+            below = descendants(child.pid)
             child.kill()
             child.wait()
             self._end_children(below)
@@ -177,9 +177,9 @@ class ServerProcess:
     def _end_children(self, below: Sequence[int]) -> None:
         """Wait for children to see their parent's end; kill those that do not."""
         deadline = time.monotonic() + _CHILDREN_GONE_SECONDS
-        while any(_running(pid) for pid in below):
+        while any(is_running(pid) for pid in below):
             if time.monotonic() > deadline:
-                for pid in filter(_running, below):
+                for pid in filter(is_running, below):
                     os.kill(pid, signal.SIGKILL)
                 return
             time.sleep(_POLL_SECONDS)

@@ -1,0 +1,38 @@
+"""Which campaigns there are, and how long their two forms are. A bar that is not here has no campaign."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tests.campaigns import kills
+from tests.campaigns.model import Asked, Report
+
+BOTH, EMBEDDED, REAL = ("embedded", "real"), ("embedded",), ("real",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """`short` and `release`: rounds of each form. `columns`: where it runs, the default first."""
+
+    about: str
+    run: Callable[[Asked], Report]
+    short: int
+    release: int
+    columns: tuple[str, ...] = EMBEDDED
+
+
+CATALOGUE: Mapping[str, Listed] = {
+    "B1": Listed(
+        about="kill -9 of the gateway, its notary and its chain during writes",
+        run=kills.kill_the_gateway,
+        short=25,
+        release=500,
+        columns=BOTH,
+    ),
+    "B2": Listed(
+        about="kill -9 of Kubo, chain, redis, PostgreSQL and worker, alone and in pairs, during writes",
+        run=kills.kill_the_servers,
+        short=1,
+        release=50,
+        columns=REAL,
+    ),
+}
