@@ -181,6 +181,18 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ActorState:
+    """An actor at a block. `key` empty: unknown. `memberships`: end of each (seconds since 1970; 0: none, or of an
+    organization that was removed) by organization."""
+
+    key: bytes
+    roles: int
+    epoch: int
+    removed: bool
+    memberships: Mapping[bytes, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
     """The newest indexed block. `lag`: blocks behind the chain's head; `heard_at`: monotonic seconds of the chain's
     last answer."""

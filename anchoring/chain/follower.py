@@ -13,10 +13,12 @@ from typing import Final
 
 from anchoring.chain.client import ChainClient, answered, block_ref
 from anchoring.chain.profile import ChainProfile
+from anchoring.chain.provenance import Provenance
 from anchoring.chain.registries import Registries
 from anchoring.errors import AnchoringError, ChainHalted, ChainUnavailable, CursorMoved
 from anchoring.indexer import Forked, TooDeep, common_ancestor, link, undo
 from anchoring.model import (
+    ActorState,
     BlockRef,
     CallState,
     Event,
@@ -57,6 +59,7 @@ class Follower:
     ) -> None:
         self._client = client
         self._registries = registries
+        self._provenance = Provenance(registries, client, finality=profile.finality)
         self._events = events
         self._calls = calls
         self._profile = profile
@@ -294,6 +297,15 @@ class Follower:
     async def subject_states(self, subjects: Sequence[bytes]) -> tuple[tuple[int, int], ...]:
         """(epoch, seq) of each subject at the newest indexed block. Raises ChainUnavailable, ChainRefused."""
         return await self._registries.subject_states(subjects, block=self._at.number if self._at else "latest")
+
+    async def emitted(self, events: Sequence[Event]) -> bool:
+        """Whether the chain up to the newest indexed block has each of these events, and no two are one. Raises
+        ChainUnavailable, ChainRefused."""
+        return await self._provenance.holds(events, head=self._at.number if self._at else 0)
+
+    async def actor(self, actor: bytes, organizations: Sequence[bytes]) -> ActorState:
+        """An actor at the newest indexed block. Raises ChainUnavailable, ChainRefused."""
+        return await self._provenance.actor(actor, organizations, head=self._at.number if self._at else 0)
 
     async def valid_signature(self, signer: bytes, digest: bytes, signature: bytes) -> bool:
         """The identity contract's verdict at the newest block. Raises ChainUnavailable, ChainRefused."""

@@ -84,24 +84,47 @@ def breaks_glass(requester: Requester, subject: SubjectId, emergency: OpenEmerge
     )
 
 
+def concerned_until(
+    requester: Requester,
+    grants: Iterable[Grant | SealedDeny],
+    epochs: Epochs,
+    emergency: OpenEmergency | None = None,
+    *,
+    block_time: int,
+    now: float,
+) -> float:
+    """Seconds since 1970 before which some decision on this subject could permit, with no event in between: of what
+    names the requester the last to end. 0: none could now; infinity for those who need no permit."""
+    if owns(requester, epochs) or keeps(requester, epochs):
+        return float("inf")
+    ends = [
+        grant.terms.not_after
+        for grant in grants
+        if type(grant) is Grant
+        and grant.terms.effect is Effect.PERMIT
+        and grant.confirmed
+        and not grant.revoked
+        and grant.terms.epoch == epochs.epoch
+        and _in_its_time(grant, block_time, now)
+        and _names(grant.terms.scope, requester)
+    ]
+    if emergency is not None and breaks_glass(requester, epochs.subject, emergency):
+        ends.append(emergency.expires_at if max(now, block_time) < emergency.expires_at else 0)
+    return max(ends, default=0.0)
+
+
 def may_concern(
     requester: Requester,
     grants: Iterable[Grant | SealedDeny],
     epochs: Epochs,
     emergency: OpenEmergency | None = None,
+    *,
+    block_time: int,
+    now: float,
 ) -> bool:
-    """Whether any decision on this subject could permit. False: deny before anything is fetched."""
-    if owns(requester, epochs) or keeps(requester, epochs) or breaks_glass(requester, epochs.subject, emergency):
-        return True
-    return any(
-        type(grant) is Grant
-        and grant.terms.effect is Effect.PERMIT
-        and grant.confirmed
-        and not grant.revoked
-        and grant.terms.epoch == epochs.epoch
-        and _names(grant.terms.scope, requester)
-        for grant in grants
-    )
+    """Whether any decision on this subject could permit. False: deny before anything is fetched. Time is judged as
+    permits have it."""
+    return concerned_until(requester, grants, epochs, emergency, block_time=block_time, now=now) > 0.0
 
 
 def decide(
@@ -206,7 +229,7 @@ def permits(
         return False
     if terms.subject != facts.subject:
         return False
-    if not (terms.not_before <= min(now, as_of.block_time) and max(now, as_of.block_time) < terms.not_after):
+    if not _in_its_time(grant, as_of.block_time, now):
         return False
     if not _names(scope, request.requester):
         return False
@@ -274,6 +297,11 @@ def _denied_parts(
 def _unnamed_parts(scope: Scope, facts: DecisionFacts) -> frozenset[str]:
     labels = frozenset(scope.labels)
     return frozenset(part for part, inline in facts.inline.items() if not inline <= labels)
+
+
+def _in_its_time(grant: Grant, block_time: int, now: float) -> bool:
+    """A permit's window, read narrowly: both clocks must lie in it."""
+    return grant.terms.not_before <= min(now, block_time) and max(now, block_time) < grant.terms.not_after
 
 
 def _names(scope: Scope, requester: Requester) -> bool:

@@ -20,7 +20,7 @@ from gateway.consent.model import (
     Terms,
 )
 from gateway.consent.standing import Standing, Standings
-from gateway.errors import CallerError, ConflictError, DeniedError, UpstreamError
+from gateway.errors import CallerError, ConflictError, DeniedError, StaleError, UpstreamError
 from gateway.identity.model import Caller, Draft, Subject
 from gateway.identity.service import Identity
 from gateway.ids import ConsentId, SubjectId
@@ -209,7 +209,7 @@ class Consents:
         await self._record(
             caller, subject, action, consent, rows=(narrowing, sealed, call, Bump(name=subject)), guarded=False
         )
-        self._standings.forget(subject)
+        self._standings.end(narrowing)
         await self._bus.publish(topic(subject), b"consent:" + consent)
         self._chain.wake()
 
@@ -278,8 +278,7 @@ class Consents:
         standing = None if caller is None else await self._standings.current(subject)
         if caller is None or standing is None:
             return None
-        may = policy.may_concern(requester(caller), standing.grants, standing.epochs)
-        return standing.subject if may else None
+        return standing.subject if self._standings.may_concern(requester(caller), standing) else None
 
     async def _may_watch(self, caller: Caller, subject: SubjectId) -> bool:
         standing = await self._standings.current(subject)
@@ -372,6 +371,12 @@ def requester(caller: Caller) -> Requester:
         roles=caller.actor.roles,
         organizations=caller.organizations,
     )
+
+
+def require_proven(caller: Caller) -> None:
+    """Raises StaleError for a caller whose roles and memberships the chain has not vouched for."""
+    if not caller.proven:
+        raise StaleError("the caller's standing is not proven by the chain; try again shortly")
 
 
 def guards_of(caller: Caller) -> tuple[Guard, ...]:

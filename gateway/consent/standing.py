@@ -2,6 +2,9 @@
 
 The version is read first, so a change during loading makes the guard fail, never the reverse. What is kept is dropped
 on any hint of change; a lost hint costs a retry, because the ledger refuses what was decided on an old version.
+
+The index is not believed: each event that a standing is made of is asked for at the chain, and their number must be the
+chain's. Who writes into the database can make a standing stale, never better than it is.
 """
 
 import asyncio
@@ -11,9 +14,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway import eip712, jsontext
-from gateway.consent import rules, state
+from gateway.consent import policy, rules, state
 from gateway.consent.freshness import Freshness, staleness
-from gateway.consent.model import AsOf, ConsentStatus, ConsentView, Epochs, Grant, SealedDeny, Terms
+from gateway.consent.model import (
+    AsOf,
+    ConsentStatus,
+    ConsentView,
+    Epochs,
+    Grant,
+    OpenEmergency,
+    Requester,
+    SealedDeny,
+    Terms,
+)
 from gateway.errors import CallerError, IntegrityError, StaleError, UpstreamError
 from gateway.identity.model import Subject
 from gateway.identity.state import controllers, fold_subject
@@ -23,7 +36,7 @@ from gateway.ports.chain import Chain
 from gateway.ports.clock import Clock
 from gateway.ports.documents import Documents
 from gateway.ports.index import Index
-from gateway.ports.rows import ConsentRow, EventRow
+from gateway.ports.rows import ConsentRow, EventRow, NarrowingRow
 
 HELD = 10_000
 MOST_STATES = 256
@@ -67,6 +80,7 @@ class Standings:
         self._terms: OrderedDict[bytes, Terms] = OrderedDict()
         self._verdicts = Verdicts(chain, parties)
         self._loading: dict[bytes, object] = {}
+        self._ended: OrderedDict[bytes, dict[bytes, NarrowingRow]] = OrderedDict()
         self.domain = eip712.domain(chain_id=chain.facts.chain_id, contract=chain.facts.consent_registry)
 
     def as_of(self) -> AsOf:
@@ -83,9 +97,39 @@ class Standings:
         return AsOf(
             block_number=head.number,
             block_hash=head.hash,
-            block_time=head.timestamp if self._freshness.period_seconds else max(head.timestamp, int(now)),
+            block_time=self._block_time(now),
             fresh=staleness(head, self._freshness, now=now, monotonic=self._clock.monotonic()) is None,
         )
+
+    def now(self) -> float:
+        """Seconds since 1970, the host's clock."""
+        return self._clock.now()
+
+    def _block_time(self, now: float) -> int:
+        """Where blocks come on demand, the head's time says only when the last one was wanted."""
+        timestamp = self._chain.head().timestamp
+        return timestamp if self._freshness.period_seconds else max(timestamp, int(now))
+
+    def concerned_until(
+        self, requester: Requester, standing: Standing, emergency: OpenEmergency | None = None
+    ) -> float:
+        """As `policy.concerned_until`, at this moment. No I/O; whether the chain is fresh is not asked."""
+        now = self._clock.now()
+        return policy.concerned_until(
+            requester, standing.grants, standing.epochs, emergency, block_time=self._block_time(now), now=now
+        )
+
+    def may_concern(self, requester: Requester, standing: Standing, emergency: OpenEmergency | None = None) -> bool:
+        """Whether any decision on this subject could permit the requester anything now."""
+        return self.concerned_until(requester, standing, emergency) > 0.0
+
+    def end(self, row: NarrowingRow) -> None:
+        """Keeps in mind what was ended here, so that it stays ended for as long as this process lives, whatever
+        becomes of its row before the chain has it."""
+        self._ended.setdefault(row.subject, {})[row.kind.to_bytes(1, "big") + row.target] = row
+        if len(self._ended) > HELD:
+            self._ended.popitem(last=False)
+        self.forget(row.subject)
 
     def trouble(self) -> str | None:
         """Why nothing may be decided at this moment, in words for an operator."""
@@ -164,7 +208,7 @@ class Standings:
             subject,
             consent_events=consent_events,
             identity_events=identity_events,
-            narrowings=await self._index.narrowings(subject),
+            narrowings=(*await self._index.narrowings(subject), *self._ended.get(subject, {}).values()),
             terms=terms,
             confirmed=self._confirmed,
         )
@@ -175,7 +219,7 @@ class Standings:
                 epoch=folded.effective_epoch,
                 seq=folded.seq,
                 version=version,
-                stale=not (compare and await self._adds_up(subject, folded)),
+                stale=not (compare and await self._adds_up(subject, folded, (*consent_events, *identity_events))),
                 controller=found.controller,
                 custodian=found.custodian,
             ),
@@ -187,13 +231,15 @@ class Standings:
             whole=whole,
         )
 
-    async def _adds_up(self, subject: SubjectId, folded: state.ConsentState) -> bool:
-        """Whether the indexed events are all that the chain has. A chain out of reach cannot say so: they are not."""
+    async def _adds_up(self, subject: SubjectId, folded: state.ConsentState, events: Sequence[EventRow]) -> bool:
+        """Whether the indexed events are the chain's: each of them is there, and as many as it counts. A chain out of
+        reach cannot say so: they are not."""
+        mine = [event for event in events if not event.orphaned and event.keys[0] == subject]
         try:
             ((epoch, seq),) = await self._chain.subject_states((subject,))
+            return (epoch, seq) == (folded.epoch, folded.seq) and await self._chain.emitted(mine)
         except UpstreamError:
             return False
-        return (epoch, seq) == (folded.epoch, folded.seq)
 
     async def _open(self, rows: Sequence[ConsentRow], signers: frozenset[bytes]) -> tuple[dict[bytes, Terms], bool]:
         """The terms of each consent, and whether all could be fetched. A block that is missing or wrong leaves its

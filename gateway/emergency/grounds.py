@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 from gateway.consent import policy
 from gateway.consent.model import AsOf, OpenEmergency, Purpose, Requester
-from gateway.consent.service import guards_of
+from gateway.consent.service import guards_of, require_proven
 from gateway.consent.standing import Standing, Standings
 from gateway.emergency.openings import Openings
+from gateway.errors import StaleError
 from gateway.identity.model import Caller
 from gateway.ids import SubjectId
 from gateway.ports.rows import Guard
@@ -18,16 +19,24 @@ from gateway.ports.rows import Guard
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """`standing` None: no such subject."""
+    """`standing` None: no such subject. `now`: seconds since 1970, the host's clock."""
 
     standing: Standing | None
     as_of: AsOf
     emergency: OpenEmergency | None
+    now: float
 
     def concerns(self, asking: Requester) -> bool:
         """Whether any decision on this subject could permit. False: deny before anything is fetched."""
         standing = self.standing
-        return standing is not None and policy.may_concern(asking, standing.grants, standing.epochs, self.emergency)
+        return standing is not None and policy.may_concern(
+            asking,
+            standing.grants,
+            standing.epochs,
+            self.emergency,
+            block_time=self.as_of.block_time,
+            now=self.now,
+        )
 
     def require_current(self) -> None:
         """Raises StaleError where the chain could not be asked, or has events that the index lacks; never in an
@@ -45,16 +54,20 @@ class Grounds:
 
     async def of(self, caller: Caller, subject: SubjectId | None, purpose: Purpose) -> Ground:
         """`subject` None: there is none. Raises StaleError, and what `Openings.open_for` does."""
+        now = self._standings.now()
+        if caller.disproven:
+            raise StaleError("the index says of the caller what the chain does not; try again shortly")
         emergency = None if subject is None else await self.emergency(caller, subject, purpose)
         if emergency is not None and subject is not None:
             as_of = self._standings.last_block()
             standing = await (self._standings.of(subject) if as_of.fresh else self._standings.known(subject))
             if standing is not None and standing.epochs.stale:
                 as_of = replace(as_of, fresh=False)
-            return Ground(standing=standing, as_of=as_of, emergency=emergency)
+            return Ground(standing=standing, as_of=as_of, emergency=emergency, now=now)
+        require_proven(caller)
         as_of = self._standings.as_of()
         ordinary = None if subject is None else self._standings.held(subject) or await self._standings.of(subject)
-        return Ground(standing=ordinary, as_of=as_of, emergency=None)
+        return Ground(standing=ordinary, as_of=as_of, emergency=None, now=now)
 
     async def emergency(self, caller: Caller, subject: SubjectId, purpose: Purpose) -> OpenEmergency | None:
         """The caller's open one, where an emergency is what is asked for."""

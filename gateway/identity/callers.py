@@ -1,15 +1,19 @@
 """Who is behind a token or a name, as the chain's events have it; kept until a hint or a guard says otherwise.
 
 The version that the ledger compares is read before the events, so a change in between makes the guard fail, never the
-reverse.
+reverse. The index is not believed: a caller's key, roles and memberships are compared with the chain's own word, and a
+session is good only with a token that this gateway marked, so rows written into the database let nobody in.
 """
 
+import asyncio
 import hashlib
+import hmac
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 
-from gateway.errors import BlockMissingError, IntegrityError, UnauthenticatedError
+from gateway.errors import BlockMissingError, IntegrityError, UnauthenticatedError, UpstreamError
 from gateway.identity import state
-from gateway.identity.model import Actor, Caller, Role
+from gateway.identity.model import Actor, Caller, Membership, Role, to_bits
 from gateway.ids import ActorId
 from gateway.ports.chain import Chain
 from gateway.ports.clock import Clock
@@ -20,19 +24,33 @@ from gateway.ports.rows import EventRow
 CONTRACT = "IdentityRegistry"
 HELD = 10_000
 LONGEST_TOKEN = 128
+PROVEN_SECONDS = 60
+"""How long a caller is kept before the chain is asked about it again; an event that is seen drops it at once."""
+PROOF_SECONDS = 2.0
+"""How long the chain may take to say it. A patient who revokes waits no longer for a mute chain."""
+Mark = Callable[[bytes], bytes]
+"""A keyed digest that only this gateway, and its replicas, can make: 16 bytes."""
 
 
 class Callers:
     """Actors, their organizations, and the callers that sessions stand for."""
 
     def __init__(
-        self, *, index: Index, chain: Chain, documents: Documents, clock: Clock, registrars: frozenset[bytes]
+        self,
+        *,
+        index: Index,
+        chain: Chain,
+        documents: Documents,
+        clock: Clock,
+        registrars: frozenset[bytes],
+        mark: Mark,
     ) -> None:
         self._index = index
         self._chain = chain
         self._documents = documents
         self._clock = clock
         self._registrars = registrars
+        self._mark = mark
         self._callers: OrderedDict[bytes, tuple[Caller, int, int]] = OrderedDict()
         self._actors: OrderedDict[bytes, Actor] = OrderedDict()
         self._forgotten = 0
@@ -51,7 +69,7 @@ class Callers:
             return None
         forgotten = self._forgotten
         found = await self._load_caller(ActorId(session.actor), now)
-        if found is None or not signed_in_by(found[0].actor.key, token):
+        if found is None or not self._is_marked(token, found[0].actor, session.expires_at):
             return None
         if forgotten != self._forgotten:
             return found[0]  # something moved while this was loaded: good for its guards, not to be kept
@@ -72,15 +90,47 @@ class Callers:
         # An organization that was removed has no members; its own version is guarded with the member's.
         loaded = [await self.actor(found.organization) for found in memberships]
         organizations = [found for found in loaded if found is not None]
+        said = await self._said(actor, memberships)
         caller = Caller(
             actor=actor,
             organizations=frozenset(found.id for found in organizations),
             registrar=actor.key in self._registrars and Role.REGISTRAR in actor.roles,
             guards=((actor_id, actor.version), *((found.id, found.version) for found in organizations)),
+            proven=said is True,
+            disproven=said is False,
         )
-        settles = 0 if all(map(self.confirmed, events)) else now + 1
-        ends = min((found.not_after for found in memberships), default=0)
-        return caller, min(filter(None, (settles, ends)), default=0)
+        settles = now + 1 if not caller.proven or not all(map(self.confirmed, events)) else now + PROVEN_SECONDS
+        return caller, min((settles, *(found.not_after for found in memberships)))
+
+    async def _said(self, actor: Actor, memberships: Sequence[Membership]) -> bool | None:
+        """Whether the chain has the actor at least so; None where it cannot be asked."""
+        try:
+            async with asyncio.timeout(PROOF_SECONDS):
+                found = await self._chain.actor(actor.id, [one.organization for one in memberships])
+        except (UpstreamError, TimeoutError):
+            return None
+        return (
+            found.key == actor.key
+            and to_bits(actor.roles) & ~found.roles == 0
+            and all(one.not_after <= found.memberships[one.organization] for one in memberships)
+        )
+
+    def new_token(self, actor: Actor, secret: bytes, *, expires: int) -> str:
+        """An access token: 32 random bytes, and a mark that binds them to the actor, its present key and the session's
+        end. It is worth nothing once the key is another, nor to who writes another actor or end into the session's row.
+        What is kept of a token covers both."""
+        return secret.hex() + self._mark_of(secret, actor, expires)
+
+    def _is_marked(self, token: str, actor: Actor, expires: int) -> bool:
+        try:
+            secret = bytes.fromhex(token[:64])
+        except ValueError:
+            return False
+        expected = secret.hex() + self._mark_of(secret, actor, expires)
+        return hmac.compare_digest(expected.encode(), token.encode("utf-8", "replace"))
+
+    def _mark_of(self, secret: bytes, actor: Actor, expires: int) -> str:
+        return self._mark(secret + actor.id + expires.to_bytes(8, "big") + actor.key).hex()
 
     def forget(self, name: bytes) -> None:
         """Drops what is cached of an actor. An organization's change bumps its members' names too."""
@@ -162,20 +212,6 @@ class Callers:
 
     def confirmed(self, event: EventRow) -> bool:
         return self._chain.head().number - event.block_number >= self._chain.facts.confirmations
-
-
-def token_for(key: bytes, secret: bytes) -> str:
-    """An access token: 32 random bytes, and which key signed in, so that it is worth nothing once the key is another.
-    What is kept of a token covers both."""
-    return secret.hex() + _mark(key)
-
-
-def signed_in_by(key: bytes, token: str) -> bool:
-    return token.endswith(_mark(key))
-
-
-def _mark(key: bytes) -> str:
-    return hashlib.sha256(b"consentry/session-key" + key).hexdigest()[:16]
 
 
 def digest_of(token: str) -> bytes:

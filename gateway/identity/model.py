@@ -59,13 +59,17 @@ class Membership:
 class Caller:
     """An authenticated actor with what a decision needs of it.
 
-    `guards`: (name, version) of the actor and of its organizations, for the ledger to compare.
+    `guards`: (name, version) of the actor and of its organizations, for the ledger to compare. `proven`: the chain
+    itself said that key, roles and memberships are no better than it has them; else no ordinary decision stands on
+    them. `disproven`: it said that they are better.
     """
 
     actor: Actor
     organizations: frozenset[ActorId]
     registrar: bool
     guards: tuple[tuple[bytes, int], ...]
+    proven: bool = True
+    disproven: bool = False
 
 
 class Custody(StrEnum):

@@ -23,7 +23,8 @@ ENCRYPTION_KEY_TYPES = {"EncryptionKey": (("key", "bytes"), ("encryptionKey", "b
 _SIGN_IN = re.compile(
     r"\A[^\s]{1,255} wants you to sign in with your Ethereum account:\n(?P<address>0x[0-9a-fA-F]{40})\n\n"
     r"Sign in to Consentry\.\n\nURI: \S{1,512}\nVersion: 1\nChain ID: \d{1,20}\nNonce: (?P<nonce>[0-9a-f]{32})\n"
-    r"Issued At: \S{20,30}\nExpiration Time: \S{20,30}\Z"
+    r"Issued At: \S{20,30}\nExpiration Time: (?P<ends>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)\Z",
+    re.ASCII,
 )
 LONGEST_MESSAGE = 2048
 
@@ -44,12 +45,16 @@ def address_of(signer: bytes) -> bytes:
     return bytes.fromhex(eip712.address_text(signer)[2:])
 
 
-def read_sign_in(message: str) -> tuple[bytes, str]:
-    """(20-byte address, nonce). Raises CallerError: whether it is ours, unspent and unexpired is checked elsewhere."""
+def read_sign_in(message: str) -> tuple[bytes, str, datetime]:
+    """(20-byte address, nonce, expiration). Raises CallerError: whether it is ours and unspent is checked elsewhere."""
     found = _SIGN_IN.match(message) if len(message) <= LONGEST_MESSAGE else None
     if found is None:
         raise CallerError("not a sign-in message of this gateway", field=("message",))
-    return bytes.fromhex(found["address"][2:]), found["nonce"]
+    try:
+        ends = datetime.fromisoformat(found["ends"])
+    except ValueError as error:  # no such day
+        raise CallerError("not a sign-in message of this gateway", field=("message",)) from error
+    return bytes.fromhex(found["address"][2:]), found["nonce"], ends
 
 
 def membership_typed_data(

@@ -15,7 +15,7 @@ from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event, moment
 from gateway.errors import CallerError, ConflictError, DeniedError, UnauthenticatedError, UpstreamError
 from gateway.identity import rules, state
-from gateway.identity.callers import CONTRACT, Callers, digest_of, token_for
+from gateway.identity.callers import CONTRACT, Callers, Mark, digest_of
 from gateway.identity.model import Actor, Caller, Challenge, Draft, Role, Session, Subject, to_bits
 from gateway.identity.verdicts import RelyingParties, Verdicts
 from gateway.ids import ActorId, SubjectId
@@ -36,13 +36,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignInTerms:
-    """`domain` and `uri` as EIP-4361 has them; sessions last `session_seconds`."""
+    """`domain` and `uri` as EIP-4361 has them; sessions last `session_seconds`, and their tokens bear a `mark`."""
 
     domain: str
     uri: str
     session_seconds: int
     registrars: frozenset[bytes]
     parties: RelyingParties
+    mark: Mark
 
 
 class Identity:
@@ -70,7 +71,14 @@ class Identity:
         self._terms = terms
         self._domain = eip712.domain(chain_id=chain.facts.chain_id, contract=chain.facts.identity_registry)
         self._verdicts = Verdicts(chain, terms.parties)
-        self._callers = Callers(index=index, chain=chain, documents=documents, clock=clock, registrars=terms.registrars)
+        self._callers = Callers(
+            index=index,
+            chain=chain,
+            documents=documents,
+            clock=clock,
+            registrars=terms.registrars,
+            mark=terms.mark,
+        )
 
     # ---- sign-in
 
@@ -97,14 +105,18 @@ class Identity:
     async def sign_in(self, *, message: str, signature: bytes, signer: bytes | None = None) -> Session:
         """`signer`: the ERC-7913 signer behind the address, where it is no wallet. Raises UnauthenticatedError for
         whatever does not hold: form, signature, nonce, expiry, unknown actor, a key that signs consents."""
-        address, nonce = rules.read_sign_in(message)
+        address, nonce, ends = rules.read_sign_in(message)
         key = address if signer is None else signer
         if rules.address_of(key) != address:
             raise CallerError("not the signer of the address in the message", field=("signer",))
         if not await self._verdicts.signed_in_by(key, eip712.personal_digest(message), signature):
             raise UnauthenticatedError("the signature is not of this address", field=("signature",))
         now = self._clock.now()
-        if not await self._index.spend_challenge(nonce, message_digest=_sha256(message.encode()), now=int(now)):
+        # The end that was signed binds, whatever is kept of the challenge.
+        alive = now < ends.timestamp()
+        if not alive or not await self._index.spend_challenge(
+            nonce, message_digest=_sha256(message.encode()), now=int(now)
+        ):
             raise UnauthenticatedError(
                 "the challenge is unknown, spent or expired; ask for a new one", field=("message",)
             )
@@ -115,8 +127,8 @@ class Identity:
         actor = None if found is None else await self.actor(ActorId(found))
         if actor is None or actor.key != key:
             raise UnauthenticatedError("this address is of no registered actor", field=("message",))
-        token = token_for(actor.key, self._entropy.bytes(32))
         expires = int(now) + self._terms.session_seconds
+        token = self._callers.new_token(actor, self._entropy.bytes(32), expires=expires)
         await self._index.apply((SessionRow(token_digest=digest_of(token), actor=actor.id, expires_at=expires),))
         return Session(access_token=token, expires_at=moment(expires * 1000), actor=actor)
 

@@ -1,10 +1,10 @@
 """The chain, as the domains see it: calls to intend, a state to compare with, a head to be as fresh as."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.ports.rows import CallRow
+from gateway.ports.rows import CallRow, EventRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +16,16 @@ class Head:
     timestamp: int
     lag: int
     heard_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActorOnChain:
+    """An actor by the registry's own word. `key` empty: unknown or removed. `memberships`: when each ends, seconds
+    since 1970, by organization; 0: there is none."""
+
+    key: bytes
+    roles: int
+    memberships: Mapping[bytes, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +123,15 @@ class Chain(Protocol):
 
     async def subject_states(self, subjects: Sequence[bytes]) -> tuple[tuple[int, int], ...]:
         """(epoch, seq) of each subject at the newest indexed block."""
+        ...
+
+    async def emitted(self, events: Sequence[EventRow]) -> bool:
+        """Whether the chain has each of these events, up to the newest indexed block, and no two are one. The index
+        is a hint: this is what makes it a fact."""
+        ...
+
+    async def actor(self, actor: bytes, organizations: Sequence[bytes]) -> ActorOnChain:
+        """The actor, and its memberships of these organizations, at the newest indexed block."""
         ...
 
     async def valid_signature(self, signer: bytes, digest: bytes, signature: bytes) -> bool:

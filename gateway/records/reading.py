@@ -36,6 +36,8 @@ TRIES = 8
 PAGE_CEILING = 100
 PAGE_OCTETS = 32 * 1024 * 1024
 """Content past this ends a page early: a hundred records of the largest kind would not fit into memory."""
+LOOK_SECONDS = 5.0
+"""How often a subscription without arrivals asks whether its caller still is who it was."""
 _SCAN = 128
 """Rows looked at in one go."""
 _CURSOR = b"records"
@@ -135,7 +137,7 @@ class Reading:
             refusal = self._refusal(caller, b"", purpose, standing, "no consent names the caller")
             await self._audit.append(refusal.event)
             return _NOTHING
-        ground.require_current()
+        await self._require_current(caller, b"", purpose, ground)
         key = await self._opening.subject_key(subject)
         if key is None:  # nothing was ever written
             await self._note_page(caller, purpose, ground, 0)
@@ -210,17 +212,21 @@ class Reading:
         await self._audit.append(event)
 
     async def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]:
-        """Records as they arrive, each decided afresh. Ends when no decision could permit any more."""
+        """Records as they arrive, each decided afresh. Ends when no decision could permit any more: at an event that
+        says so, or at the moment when the last permit ends."""
         arrivals = self._bus.subscribe(topic(subject))
         try:
-            if not await self.may_concern(caller, subject, purpose):
-                return
-            async for payload in arrivals:
-                caller = await self._identity.refreshed(caller)
-                if not await self.may_concern(caller, subject, purpose):
+            while (left := await self._concerned_for(caller, subject, purpose)) > 0.0:
+                try:
+                    payload = await asyncio.wait_for(anext(arrivals), min(left, LOOK_SECONDS))
+                except TimeoutError:
+                    caller = await self._identity.current(caller)
+                    continue
+                except StopAsyncIteration:
                     return
+                caller = await self._identity.refreshed(caller)
                 kind, _, raw = payload.partition(b":")
-                if kind != b"record" or len(raw) != 16:
+                if kind != b"record" or len(raw) != 16 or await self._concerned_for(caller, subject, purpose) <= 0.0:
                     continue
                 try:
                     released = await self.read(caller, RecordId(raw), purpose=purpose)
@@ -230,12 +236,13 @@ class Reading:
         finally:
             await arrivals.aclose()
 
-    async def may_concern(self, caller: Caller, subject: SubjectId, purpose: Purpose) -> bool:
-        """Whether any decision on this subject could permit the caller anything."""
+    async def _concerned_for(self, caller: Caller, subject: SubjectId, purpose: Purpose) -> float:
+        """Seconds for which some decision on this subject could permit the caller something; 0 or less: none now."""
         emergency = await self._grounds.emergency(caller, subject, purpose)
         standing = await (self._standings.of(subject) if emergency is None else self._standings.known(subject))
-        asking = requester(caller)
-        return standing is not None and policy.may_concern(asking, standing.grants, standing.epochs, emergency)
+        if standing is None:
+            return 0.0
+        return self._standings.concerned_until(requester(caller), standing, emergency) - self._clock.now()
 
     async def _ground(self, caller: Caller, subject: SubjectId | None, record: bytes, purpose: Purpose) -> Ground:
         """What is decided on. What was tampered with is in the patient's log, too; the error then says so."""
@@ -244,6 +251,16 @@ class Reading:
         except IntegrityError:
             standing = None if subject is None else await self._standings.known(subject)
             await self._audit.append(self._refusal(caller, record, purpose, standing, "verification failed").event)
+            raise
+
+    async def _require_current(self, caller: Caller, record: bytes, purpose: Purpose, ground: Ground) -> None:
+        """As Ground.require_current, and the refusal stands in the patient's log: an index that differs from the chain
+        may have been tampered with."""
+        try:
+            ground.require_current()
+        except StaleError:
+            refusal = self._refusal(caller, record, purpose, ground.standing, "the index is not proven")
+            await self._audit.append(refusal.event)
             raise
 
     async def _release_answers(self, answers: Sequence[Answer]) -> list[Released] | Stale | Taken:
@@ -283,7 +300,7 @@ class Reading:
             return self._refusal(caller, record, purpose, None, "no such record")
         if not ground.concerns(asking):
             return self._refusal(caller, record, purpose, standing, "no consent names the caller")
-        ground.require_current()
+        await self._require_current(caller, record, purpose, ground)
         # 2. Bytes against their CID, facts under the facts key. The index row was a hint.
         try:
             found = await self._opening.find(row)

@@ -373,6 +373,8 @@ class Writing:
             if row is None:
                 raise UpstreamError("the index does not hold what it acknowledged; it must be rebuilt")
             found = await self._opening.find(row)
+            if found.known.facts.idempotency != seen.key:
+                raise IntegrityError("the index names a record that was not written under this key")
             (state,) = await self._anchors.states((found.known.leaf,))
             answers.append(StoredRecord(record=RecordId(record), version=version, cid=found.known.cid, anchor=state))
         return tuple(answers)

@@ -32,7 +32,7 @@ from gateway.consent.rules import CONSENT_TYPE_HASH
 from gateway.errors import ConsentryError, SettingsError, UpstreamError
 from gateway.ports import chain as port
 from gateway.ports.clock import Clock
-from gateway.ports.rows import CallRow
+from gateway.ports.rows import CallRow, EventRow
 from gateway.settings import Settings
 from gateway.storage.segments import Segments
 from gateway.storage.service import Blocks
@@ -295,6 +295,16 @@ class ChainPort:
         async with asked(self._parts.follower):
             return await self._parts.follower.subject_states(subjects)
 
+    async def emitted(self, events: Sequence[EventRow]) -> bool:
+        with translated():
+            return await self._parts.follower.emitted([_event(row) for row in events])
+
+    async def actor(self, actor: bytes, organizations: Sequence[bytes]) -> port.ActorOnChain:
+        with translated():
+            found = await self._parts.follower.actor(actor, organizations)
+        key = b"" if found.removed else found.key
+        return port.ActorOnChain(key=key, roles=found.roles, memberships=found.memberships)
+
     async def valid_signature(self, signer: bytes, digest: bytes, signature: bytes) -> bool:
         async with asked(self._parts.follower):
             return await self._parts.follower.valid_signature(signer, digest, signature)
@@ -401,6 +411,19 @@ def bump(connection: Connection, names: Sequence[bytes]) -> None:
     )
     for name in sorted(set(names)):
         connection.execute(statement, {"name": name})
+
+
+def _event(row: EventRow) -> Event:
+    return Event(
+        contract=row.contract,
+        name=row.name,
+        keys=row.keys,
+        args=row.args,
+        block_number=row.block_number,
+        block_hash=row.block_hash,
+        log_index=row.log_index,
+        transaction=row.transaction,
+    )
 
 
 def _row(call: Call) -> CallRow:

@@ -311,6 +311,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
             session_seconds=settings.session_minutes * 60,
             registrars=frozenset(bytes.fromhex(address[2:]) for address in secrets.registrars),
             parties=parties,
+            mark=lambda text: keys.log.token(b"session", text),
         ),
     )
     standings = Standings(

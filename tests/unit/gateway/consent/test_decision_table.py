@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gateway.consent.model import ANYONE, Action, Basis, Deny, Permit, Purpose
-from gateway.consent.policy import CLAIMS, PERMIT_SECONDS, SKEW_SECONDS, may_concern
+from gateway.consent.policy import CLAIMS, PERMIT_SECONDS, SKEW_SECONDS, concerned_until, may_concern
 from gateway.identity.model import Role
 from gateway.identity.state import NOBODY
 from tests.unit.gateway.consent.cases import (
@@ -470,7 +470,22 @@ def test_of_equal_consents_the_first_is_named() -> None:
     ],
 )
 def test_nothing_is_fetched_for_whom_no_decision_could_permit(grants: Any, standing: Any, may: bool) -> None:
-    assert may_concern(doctor(), grants, standing) is may
+    assert may_concern(doctor(), grants, standing, block_time=NOW, now=NOW) is may
+    assert (concerned_until(doctor(), grants, standing, block_time=NOW, now=NOW) > NOW) is may
+
+
+@pytest.mark.parametrize(
+    ("block_time", "now", "may"),
+    [(NOW, NOW, True), (NOW + DAY, NOW, False), (NOW, NOW + DAY, False), (NOW - 2 * DAY, NOW, False)],
+)
+def test_a_permit_concerns_nobody_out_of_its_time_by_either_clock(block_time: int, now: int, may: bool) -> None:
+    assert may_concern(doctor(), [permit()], epochs(), block_time=block_time, now=now) is may
+
+
+def test_a_permit_concerns_until_it_ends_and_own_records_for_ever() -> None:
+    grants = [permit(not_after=NOW + 60), permit(not_after=NOW + 90)]
+    assert concerned_until(doctor(), grants, epochs(), block_time=NOW, now=NOW) == NOW + 90
+    assert concerned_until(patient, [], epochs(), block_time=NOW, now=NOW) == float("inf")
 
 
 @pytest.mark.parametrize(
@@ -483,7 +498,7 @@ def test_nothing_is_fetched_for_whom_no_decision_could_permit(grants: Any, stand
     ],
 )
 def test_an_emergency_concerns_its_clinician_and_patient_alone(changes: Any, asking: Any, may: bool) -> None:
-    assert may_concern(asking, (), epochs(), emergency(**changes)) is may
+    assert may_concern(asking, (), epochs(), emergency(**changes), block_time=NOW, now=NOW) is may
 
 
 def test_the_plain_scope_is_what_the_table_says() -> None:

@@ -1,19 +1,24 @@
 """What has ended by the chain's time has ended, whatever the host's clock says, and the other way round."""
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from gateway.identity.callers import Callers, digest_of, token_for
+from gateway.errors import UpstreamError
+from gateway.identity.callers import Callers
+from gateway.identity.model import Actor
 from gateway.ids import ActorId
+from gateway.ports.chain import ActorOnChain
 from gateway.ports.rows import EventRow, SessionRow
 from tests.unit.gateway.consent.events import event
 
 ACTOR, ORG, KEY = ActorId(b"a" * 32), ActorId(b"o" * 32), b"1" * 20
-TOKEN = token_for(KEY, bytes(32))
 ENDS = 1_000
+SAID = ActorOnChain(key=KEY, roles=4, memberships={ORG: ENDS})
 
 
 class Index:
@@ -27,17 +32,20 @@ class Index:
         joined = event("MembershipSet", ORG, ACTOR, role=0, notAfter=ENDS, seq=1, epoch=1)
         return (event("ActorRegistered", key, **plain), joined)
 
+    def __init__(self, *, actor: ActorId = ACTOR, ends: int = 10**6) -> None:
+        self.actor, self.ends = actor, ends
+
     async def session(self, token_digest: bytes, *, now: int) -> SessionRow | None:
-        return SessionRow(token_digest=digest_of(TOKEN), actor=ACTOR, expires_at=10**6)
+        return SessionRow(token_digest=token_digest, actor=self.actor, expires_at=self.ends)
 
 
 class Times:
-    """The host's clock and the newest block's time."""
+    """The host's clock, the newest block's time, and the chain's own word on the actor."""
 
     facts = SimpleNamespace(confirmations=0)
 
-    def __init__(self, *, host: int, block: int) -> None:
-        self.host, self.block = host, block
+    def __init__(self, *, host: int, block: int, word: ActorOnChain | None = SAID) -> None:
+        self.host, self.block, self.word = host, block, word
 
     def now(self) -> float:
         return float(self.host)
@@ -45,16 +53,32 @@ class Times:
     def head(self) -> Any:
         return SimpleNamespace(number=100, timestamp=self.block)
 
+    async def actor(self, actor: bytes, organizations: Sequence[bytes]) -> ActorOnChain:
+        if self.word is None:
+            raise UpstreamError("away")
+        return self.word
+
+
+def mark(text: bytes) -> bytes:
+    return hashlib.blake2b(text, key=b"k", digest_size=16).digest()
+
+
+def made(times: Times, index: Index | None = None) -> Callers:
+    plain = cast(Any, times)
+    return Callers(
+        index=cast(Any, index or Index()), chain=plain, documents=plain, clock=plain, registrars=frozenset(), mark=mark
+    )
+
+
+def token(callers: Callers, *, actor: ActorId = ACTOR, key: bytes = KEY, ends: int = 10**6) -> str:
+    return callers.new_token(cast(Actor, SimpleNamespace(id=actor, key=key)), bytes(32), expires=ends)
+
 
 async def organizations(times: Times, callers: Callers | None = None) -> frozenset[bytes]:
-    found = await (callers or made(times)).caller(TOKEN)
+    asked = callers or made(times)
+    found = await asked.caller(token(asked))
     assert found is not None
     return frozenset(found.organizations)
-
-
-def made(times: Times) -> Callers:
-    plain = cast(Any, times)
-    return Callers(index=cast(Any, Index()), chain=plain, documents=plain, clock=plain, registrars=frozenset())
 
 
 async def test_a_membership_stands_until_it_ends() -> None:
@@ -72,3 +96,52 @@ async def test_a_membership_that_is_kept_in_memory_ends_with_the_chains_time() -
     assert await organizations(times, callers) == {ORG}
     times.block = ENDS
     assert await organizations(times, callers) == frozenset()
+
+
+async def test_a_token_is_good_for_the_session_that_it_was_made_for() -> None:
+    callers = made(Times(host=1, block=1))
+    assert await callers.caller(token(callers)) is not None
+
+
+@pytest.mark.parametrize(
+    ("index", "wrong"),
+    [
+        (Index(actor=ActorId(b"b" * 32)), {}),
+        (Index(ends=10**7), {}),
+        (Index(), {"key": b"2" * 20}),
+        (Index(), {"actor": ActorId(b"b" * 32)}),
+    ],
+)
+async def test_a_session_row_that_was_written_by_another_lets_nobody_in(index: Index, wrong: dict[str, Any]) -> None:
+    callers = made(Times(host=1, block=1), index)
+    assert await callers.caller(token(callers, **wrong)) is None
+
+
+@pytest.mark.parametrize("odd", ["", "zz", "0" * 64, "0" * 96, "0x" + "0" * 94, "\u0660" * 96])
+async def test_what_is_no_token_of_ours_lets_nobody_in(odd: str) -> None:
+    assert await made(Times(host=1, block=1)).caller(odd) is None
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        None,
+        replace(SAID, key=b"2" * 20),
+        replace(SAID, key=b""),
+        replace(SAID, roles=1),
+        replace(SAID, memberships={ORG: ENDS - 1}),
+        replace(SAID, memberships={ORG: 0}),
+    ],
+)
+async def test_what_the_chain_does_not_say_of_a_caller_is_not_proven(word: ActorOnChain | None) -> None:
+    callers = made(Times(host=1, block=1, word=word))
+    found = await callers.caller(token(callers))
+    assert found is not None
+    assert not found.proven
+
+
+async def test_what_the_chain_says_of_a_caller_is_proven() -> None:
+    callers = made(Times(host=1, block=1))
+    found = await callers.caller(token(callers))
+    assert found is not None
+    assert found.proven

@@ -40,7 +40,9 @@ def membership(**changes: Any) -> dict[str, Any]:
 
 
 def test_our_own_message_is_read() -> None:
-    assert read_sign_in(message()) == (ADDRESS, "0f" * 16)
+    address, nonce, ends = read_sign_in(message())
+    assert (address, nonce) == (ADDRESS, "0f" * 16)
+    assert message().endswith(f"Expiration Time: {ends:%Y-%m-%dT%H:%M:%S}.000Z")
 
 
 @pytest.mark.parametrize(
