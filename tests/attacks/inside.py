@@ -48,8 +48,11 @@ class Inside:
         assert found is not None
         return found
 
-    def forget(self) -> None:
-        """Nothing is kept: the next answer stands on what the database says now."""
+    def forget(self, *, ended: bool = True) -> None:
+        """Nothing is kept, as after a start: the next answer stands on what the database says now. `ended` False: what
+        was ended here is still in mind."""
+        if ended:
+            self.gateway._standings._ended.clear()
         for actor in self.actors:
             self.gateway.identity.forget(actor)
         for subject in self.subjects:

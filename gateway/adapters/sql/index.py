@@ -136,10 +136,7 @@ class SqlIndex:
 
     async def narrowings(self, subject: bytes) -> tuple[NarrowingRow, ...]:
         sql = "select kind, subject, target, digest, call from narrowings where subject = ? order by seq"
-        return tuple(
-            NarrowingRow(kind=NarrowingKind(kind), subject=subject, target=target, digest=digest, call=call)
-            for kind, subject, target, digest, call in await self._source.fetch(sql, (subject,))
-        )
+        return tuple(_narrowing(*row) for row in await self._source.fetch(sql, (subject,)))
 
     async def emergency(self, emergency: bytes) -> EmergencyRow | None:
         rows = await self._source.fetch(f"{_EMERGENCY} where e.emergency = ?", (emergency,))
@@ -291,6 +288,21 @@ def _entry(
     )
 
 
+def _narrowing(kind: int, subject: bytes, target: bytes, digest: bytes, call: bytes) -> NarrowingRow:
+    try:
+        known = NarrowingKind(kind)
+    except ValueError as error:
+        raise IntegrityError("a row of the index is none that this gateway wrote") from error
+    return NarrowingRow(kind=known, subject=subject, target=target, digest=digest, call=call)
+
+
+def _args(text: str) -> dict[str, bytes | int]:
+    try:
+        return decode_args(text)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise IntegrityError("a row of the index is none that this gateway wrote") from error
+
+
 def _event(
     contract: str,
     name: str,
@@ -308,7 +320,7 @@ def _event(
         contract=contract,
         name=name,
         keys=tuple(key for key in (key1, key2, key3) if key is not None),
-        args=decode_args(args),
+        args=_args(args),
         block_number=block_number,
         block_hash=block_hash,
         log_index=log_index,
