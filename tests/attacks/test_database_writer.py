@@ -267,7 +267,7 @@ async def test_no_sequence_of_random_edits_permits_what_the_patient_did_not(worl
 
 
 async def test_what_was_ended_here_stays_ended_though_its_row_is_gone_before_the_chain_has_it(made: World) -> None:
-    """The last test: its consent stays. The chain is kept from the call: its row goes too, in one stroke with the narrowing and the guard versions."""
+    """The last test: its consent stays. The chain is kept from the call: its row goes too."""
     consent = await made.at.consent(made.patient, made.subject, made.stranger.actor)
     assert isinstance(await settled(lambda: made.at.read(made.stranger, made.plain)), Released)
     for lane in made.at.gateway.chain.lanes:

@@ -9,6 +9,7 @@ from gateway.adapters.sql.source import Source
 from gateway.adapters.sql.sqlite import SqliteSource
 from gateway.adapters.sql.statements import Value, plan
 from gateway.adapters.sql.urls import sqlite_path
+from gateway.errors import IntegrityError
 from gateway.ports.clock import Clock
 from gateway.ports.rows import (
     ChallengeRow,
