@@ -234,6 +234,12 @@ class Audit:
         return self._anchors.leaf((stored.writer, stored.seq.to_bytes(8, "big"), stored.hash), kind="audit")
 
 
+def read_note(public: bytes, private: bytes) -> tuple[str, bool, bytes]:
+    """(action, whether it was permitted, emergency or nothing) of an entry whose two parts were opened."""
+    said = _unpack_private(private)
+    return said.action, _unpack_public(public).outcome == Outcome.PERMITTED.value, said.emergency
+
+
 def moment(milliseconds: int) -> datetime:
     """UTC."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)

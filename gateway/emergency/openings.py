@@ -19,6 +19,8 @@ from gateway.ports.sealing import SealingKeys
 
 CONTRACT = "EmergencyRegistry"
 NEWEST = 2**62
+_BOTH, _SUBJECT, _CLINICIAN = b"emergency/both", b"emergency/subject", b"emergency/clinician"
+_ORGANIZATION, _ALL = b"emergency/organization", b"emergency/all"
 _MOST_OPEN = 16
 """Of one clinician for one patient, the newest that are looked at."""
 
@@ -36,29 +38,23 @@ class Openings:
     # ---- tokens: keyed, so that a thief of the rows cannot make one, and no two uses compare
 
     def token_of_both(self, clinician: ActorId, subject: SubjectId) -> bytes:
-        return self._keys.mark(b"emergency/both", clinician, subject)
+        return self._keys.mark(_BOTH, clinician, subject)
 
     def token_of_subject(self, subject: SubjectId) -> bytes:
-        return self._keys.mark(b"emergency/subject", subject)
+        return self._keys.mark(_SUBJECT, subject)
 
     def token_of_clinician(self, clinician: ActorId) -> bytes:
-        return self._keys.mark(b"emergency/clinician", clinician)
+        return self._keys.mark(_CLINICIAN, clinician)
 
     def token_of_organization(self, organization: ActorId) -> bytes:
-        return self._keys.mark(b"emergency/organization", organization)
+        return self._keys.mark(_ORGANIZATION, organization)
 
     def token_of_all(self) -> bytes:
-        return self._keys.mark(b"emergency/all")
+        return self._keys.mark(_ALL)
 
     def tokens(self, opening: Opening) -> tuple[bytes, ...]:
         """All that an emergency is found by."""
-        return (
-            self.token_of_both(opening.clinician, opening.subject),
-            self.token_of_subject(opening.subject),
-            self.token_of_clinician(opening.clinician),
-            *map(self.token_of_organization, opening.organizations),
-            self.token_of_all(),
-        )
+        return tokens_of(self._keys, opening)
 
     # ---- reading
 
@@ -144,3 +140,14 @@ class Openings:
         if (opening.opened_at, opening.expires_at) != (row.opened_at, row.expires_at):
             raise IntegrityError("an emergency's row and its sealed statement differ")
         return opening, stated
+
+
+def tokens_of(keys: SealingKeys, opening: Opening) -> tuple[bytes, ...]:
+    """All that an emergency is found by."""
+    return (
+        keys.mark(_BOTH, opening.clinician, opening.subject),
+        keys.mark(_SUBJECT, opening.subject),
+        keys.mark(_CLINICIAN, opening.clinician),
+        *(keys.mark(_ORGANIZATION, one) for one in opening.organizations),
+        keys.mark(_ALL),
+    )

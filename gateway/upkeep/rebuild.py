@@ -33,6 +33,7 @@ from gateway.storage.segments import cid_of
 from gateway.upkeep.batches import AnchoredBatch, OwnLog, anchored, own_logs
 from gateway.upkeep.documents import Restoring, restore
 from gateway.upkeep.doubts import settle_doubts
+from gateway.upkeep.emergencies import restore_emergencies
 from gateway.upkeep.entries import Entries
 from gateway.upkeep.report import Progress, RebuildReport
 from gateway.upkeep.scratch import FoundRecord, Scratch
@@ -363,6 +364,9 @@ class Rebuild:
             await self._intend(one.call, event=one.event)
             await self._insert(one.table, [dict(one.values)])
             self._report.restored[one.table] += 1
+        found = await restore_emergencies(self._parts, self._scratch, self._report, events)
+        for table, rows in found.items():
+            await self._insert(table, rows)
 
     # 5. The gap
 

@@ -47,6 +47,16 @@ class FoundDocument:
     signature: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class FoundStatement:
+    """What somebody stated about an emergency: the SHA-256 in its CID, whose it is about, the text and its salt."""
+
+    digest: bytes
+    subject: bytes
+    octets: bytes
+    salt: bytes
+
+
 _COLUMNS = ", ".join(field.name for field in fields(FoundRecord))
 _INSERT = "insert or ignore into records values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -66,6 +76,7 @@ class Scratch:
         self._db.execute("create index by_version on records (record, version)")
         self._db.execute("create index by_key on records (idempotency)")
         self._db.execute("create table documents (digest primary key, subject, typed_data, signature) without rowid")
+        self._db.execute("create table statements (digest primary key, subject, octets, salt) without rowid")
         self._db.execute("create table entries (hash primary key, previous, writer, seq, unique (writer, seq))")
         self._db.execute("create table others (content primary key, cid) without rowid")
 
@@ -83,6 +94,13 @@ class Scratch:
 
     def add_document(self, found: FoundDocument) -> None:
         self._db.execute("insert or ignore into documents values (?, ?, ?, ?)", astuple(found))
+
+    def add_statement(self, found: FoundStatement) -> None:
+        self._db.execute("insert or ignore into statements values (?, ?, ?, ?)", astuple(found))
+
+    def statements(self) -> Iterator[FoundStatement]:
+        for row in self._db.execute("select digest, subject, octets, salt from statements order by digest"):
+            yield FoundStatement(*row)
 
     def add_other(self, content: bytes, cid: bytes) -> None:
         """A block that is not sealed by this gateway: the SHA-256 of its content, and its binary CID."""

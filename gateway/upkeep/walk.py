@@ -21,14 +21,16 @@ from gateway.crypto.model import (
     ProfileFacts,
     RecordFacts,
     SegmentFacts,
+    StatementFacts,
     actor_domain,
+    audit_domain,
     subject_domain,
 )
 from gateway.errors import BlockMissingError, IntegrityError
 from gateway.records.opening import TREE, search_tokens
 from gateway.storage.model import Cid, Codec
 from gateway.storage.service import Blocks
-from gateway.upkeep.scratch import FoundDocument, FoundRecord, Scratch
+from gateway.upkeep.scratch import FoundDocument, FoundRecord, FoundStatement, Scratch
 
 AT_ONCE: Final = 64
 """Blocks in memory at a time."""
@@ -95,6 +97,12 @@ def _document(found: Found, facts: Any, key: DomainKey, scratch: Scratch) -> Non
     )
 
 
+def _statement(found: Found, facts: Any, key: DomainKey, scratch: Scratch) -> None:
+    scratch.add_statement(
+        FoundStatement(digest=found.cid.digest, subject=facts.subject, octets=facts.octets, salt=facts.salt)
+    )
+
+
 def _nothing(found: Found, facts: Any, key: DomainKey, scratch: Scratch) -> None:
     """Found where it is named: a profile by its actor's events, a segment by its batch's manifest."""
 
@@ -112,6 +120,7 @@ KINDS: Final[Mapping[type[Facts], Kind]] = {
     RecordFacts: Kind(name="records", domain=lambda facts: subject_domain(facts.subject), stage=_record),
     ConsentFacts: Kind(name="documents", domain=lambda facts: subject_domain(facts.subject), stage=_document),
     ProfileFacts: Kind(name="profiles", domain=lambda facts: actor_domain(facts.actor), stage=_nothing),
+    StatementFacts: Kind(name="statements", domain=lambda facts: audit_domain(facts.subject), stage=_statement),
     SegmentFacts: Kind(name="segments", domain=lambda facts: LOG_DOMAIN, stage=_nothing),
 }
 
