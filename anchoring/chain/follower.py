@@ -71,7 +71,7 @@ class Follower:
         self._at: BlockRef | None = None
         self._latest = 0
         self._heard_at = float("-inf")
-        self._prompt_at = float("-inf")
+        self._prompt_at = clock.monotonic()  # a node that was not asked yet is given its moment
         self._identified_at = float("-inf")
         self._behind_since: float | None = None
         self._orphans_at = -1

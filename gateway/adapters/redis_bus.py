@@ -19,6 +19,8 @@ from gateway.errors import UpstreamError
 from gateway.ports.clock import Clock
 
 PREFIX = "consentry:"
+FOREIGN = (RedisError, OSError, TimeoutError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What the client raises; ValueError and the rest where octets are no RESP (it drops the connection then)."""
 SECONDS = 1.0
 """How long a command may take before the local bucket decides."""
 _TAKE = """
@@ -64,7 +66,7 @@ class RedisBus:
             return
         try:
             await self._client.publish(PREFIX + topic, self._origin + b"\x00" + payload)
-        except (RedisError, OSError, TimeoutError):
+        except FOREIGN:
             self._away()
 
     def subscribe(self, topic: str) -> Listening:
@@ -77,14 +79,14 @@ class RedisBus:
         if self._clock.monotonic() >= self._away_until:
             try:
                 return bool(await self._take(keys=[PREFIX + "rate:" + key], args=[rate, burst, self._clock.now()]))
-            except (RedisError, OSError, TimeoutError):
+            except FOREIGN:
                 self._away()
         return self._buckets.take(key, rate=rate, burst=burst)
 
     async def check(self) -> None:
         try:
             await self._client.ping()
-        except (RedisError, OSError, TimeoutError) as error:
+        except FOREIGN as error:
             raise UpstreamError("redis does not answer") from error
 
     async def close(self) -> None:
@@ -107,10 +109,10 @@ class RedisBus:
                     message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=30.0)
                     if message is not None:
                         self._receive(message)
-            except (RedisError, OSError, TimeoutError):
+            except FOREIGN:
                 await asyncio.sleep(0.2)
             finally:
-                with contextlib.suppress(RedisError, OSError):
+                with contextlib.suppress(*FOREIGN):
                     await pubsub.aclose()
 
     def _receive(self, message: dict[str, Any]) -> None:

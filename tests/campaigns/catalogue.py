@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tests.campaigns import kills
+from tests.campaigns import kills, links, reorgs, stuck
 from tests.campaigns.model import Asked, Report
 
 BOTH, EMBEDDED, REAL = ("embedded", "real"), ("embedded",), ("real",)
@@ -33,6 +33,27 @@ CATALOGUE: Mapping[str, Listed] = {
         run=kills.kill_the_servers,
         short=1,
         release=50,
+        columns=REAL,
+    ),
+    "B5": Listed(
+        about="reorganizations while tickets are anchored and consents granted and revoked",
+        run=reorgs.reorganize,
+        short=20,
+        release=300,
+        columns=REAL,
+    ),
+    "B6": Listed(
+        about="a stuck chain: dropped, gapped, underpriced, known, stopped",
+        run=stuck.starve,
+        short=5,
+        release=100,
+        columns=REAL,
+    ),
+    "B19": Listed(
+        about="each link broken in each way while somebody reads, writes, grants or revokes",
+        run=links.break_links,
+        short=20,
+        release=80,
         columns=REAL,
     ),
 }

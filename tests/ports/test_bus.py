@@ -238,3 +238,24 @@ async def test_what_a_stranger_writes_into_redis_is_a_hint_at_most(lonely: tuple
     hints = [await heard(messages) for _ in range(4)]
     await bus.publish("t", b"alive")
     assert (hints, await heard(messages)) == ([b"", b"", b"", b""], b"alive")
+
+
+async def test_octets_that_are_no_redis_cost_a_hint_and_not_an_answer() -> None:
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for garbled in (b":x1\r\n", b"%q\r\n", b"$-x\r\nabc", b"*1\r\n*1\r\n:\xff\r\n"):
+            if not await reader.read(4096):
+                break
+            writer.write(garbled)
+        writer.close()
+
+    server = await asyncio.start_server(babble, "127.0.0.1", 0)
+    bus = RedisBus(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0", SystemClock())
+    bus.start()
+    for _ in range(5):
+        await bus.publish("subject:00", b"x")
+        assert await bus.allow("somebody", rate=1.0, burst=100)
+        bus._away_until = 0.0
+    assert bus._listener is not None
+    assert not bus._listener.done()
+    await bus.close()
+    server.close()
