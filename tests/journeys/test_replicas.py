@@ -3,12 +3,14 @@
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.journeys import documents
+from tests.journeys.emergencies import break_glass, opened, read_urgently
 from tests.journeys.gateway_process import GatewayProcess, run_command
 from tests.journeys.people import Crowd, Door, Patient, Person
 from tests.journeys.resources import observation
@@ -137,3 +139,35 @@ def test_an_idempotency_key_of_one_is_known_to_the_other(pair: Pair, patient: Pa
     once_known(pair, patient.person, first)
     assert patient.at(pair.second).person.store(patient.id, observation(), key="k").value["id"] == first
     assert patient.at(pair.second).person.store(patient.id, observation(value="9"), key="k").code == "CONFLICT"
+
+
+def test_an_emergency_of_one_is_one_at_the_other_and_ends_at_both(pair: Pair, patient: Patient) -> None:
+    doctor = pair.crowd.clinician("Dr. Two Places")
+    record = patient.store(observation())
+    elsewhere = once_signed_in(pair, doctor)
+    made = opened(doctor, patient)
+    assert read_urgently(elsewhere, record).value["id"] == record
+    pair.redis.process.suspend()
+    try:
+        assert elsewhere.once(documents.END_EMERGENCY, {"id": made["id"]}).value["state"] == "ENDED"
+        assert read_urgently(doctor, record).code == "NOT_PERMITTED"
+        assert read_urgently(elsewhere, record).code == "NOT_PERMITTED"
+    finally:
+        pair.redis.process.resume()
+
+
+def test_the_bound_on_emergencies_is_one_for_both(pair: Pair, patient: Patient) -> None:
+    doctor = pair.crowd.clinician("Dr. Two Doors")
+    doors = (doctor, once_signed_in(pair, doctor))
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda at: break_glass(doors[at % 2], patient.id).code, range(24)))
+    assert answers.count("") == 10
+    assert set(answers) <= {"", "LIMIT", "UNAVAILABLE"}
+
+
+def once_signed_in(pair: Pair, person: Person) -> Person:
+    """The person at the second replica, once it has followed the chain to where they are registered."""
+    elsewhere, deadline = person.at(pair.second), time.monotonic() + 15
+    while elsewhere.ask(documents.VIEWER).value is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return elsewhere
