@@ -242,6 +242,24 @@ def proof_questions() -> None:
     typer.echo(f"{RECORD_QUERY}\n\n{ENTRY_QUERY}")
 
 
+@proof_app.command("period")
+def save_period(
+    file: Annotated[Path, typer.Argument(help="The proof file to write.")],
+    first: Annotated[int, typer.Option(help="The first block of the period.")] = 0,
+    last: Annotated[int, typer.Option(help="Its last block.")] = 2**62,
+    rpc: Annotated[str | None, typer.Option(help="The chain's JSON-RPC, if another than the gateway's.")] = None,
+    config: Config = None,
+) -> None:
+    """Make a proof file of this instance's audit between two blocks, its entries sealed. A gateway may run or not."""
+    from gateway import jsontext
+    from gateway.upkeep.periods import period_file
+
+    _use(config)
+    made = _run(lambda: period_file(_settings(), first=first, last=last, rpc=rpc))
+    file.write_bytes(jsontext.dumps(made) + b"\n")
+    typer.echo(f"Written to {file}. Check it: python -m anchoring.verifier.verify {file} --rpc URL")
+
+
 @proof_app.command("save")
 def save_proof(
     facts: Annotated[Path, typer.Argument(help="What /.well-known/consentry answered.")],

@@ -1,6 +1,7 @@
 """With the gateway dead and its code out of reach, a record and its receipt check out; nothing changed does."""
 
 import copy
+import hashlib
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,9 +12,11 @@ import pytest
 from anchoring.chain.embedded.process import EmbeddedChainProcess
 from anchoring.verifier.verify import Refused, check_file, read_json
 from gateway import jsontext
+from tests.journeys.gateway_process import run_command
 from tests.journeys.proofs import VERIFIER, saved, verify_alone, verify_in_node
 from tests.journeys.resources import bundle, observation
 from tests.journeys.sites import running_site
+from tests.journeys.test_rebuild import settled
 
 Place = tuple[str | int, ...]
 
@@ -21,8 +24,9 @@ Place = tuple[str | int, ...]
 class Saved:
     """A proof file, what was known of the deployment, and the chain that is all that is left."""
 
-    def __init__(self, file: dict[str, Any], rpc: str) -> None:
+    def __init__(self, file: dict[str, Any], period: Any, rpc: str) -> None:
         self.file = read_json(jsontext.dumps(file))
+        self.period = period
         self.rpc = rpc
 
 
@@ -36,10 +40,16 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Saved]:
         patient.consent(clinician.id)
         facts = site.gateway.facts()
         file = saved(clinician, facts, record)
+        for _ in range(2):
+            settled(site.gateway.index_url)
+            patient.store(observation())
+        settled(site.gateway.index_url)
         site.gateway.kill()
+        code, said = run_command("proof", "period", folder / "period.json", settings=site.gateway.settings)
+        assert code == 0, said
         chain = EmbeddedChainProcess.start(data=site.gateway.data / "chain.db", chain_id=facts["chainId"], funded=())
         try:
-            yield Saved(file, chain.url)
+            yield Saved(file, read_json((folder / "period.json").read_bytes()), chain.url)
         finally:
             chain.stop()
 
@@ -189,3 +199,60 @@ def test_the_example_in_javascript_agrees(proof: Saved, tmp_path: Path) -> None:
             value = value[step]
         code, said = verify_in_node(tmp_path, changed(proof.file, at, next(spoilt(value))), proof.rpc)
         assert code == 1, (at, said)
+
+
+def test_nothing_was_left_out_of_a_period(proof: Saved, tmp_path: Path) -> None:
+    code, said = verify_alone(tmp_path, proof.period, proof.rpc, "--whole")
+    assert (code, "nothing left out between" in said) == (0, True), said
+    assert len(proof.period["period"]["batches"]) >= 3
+
+
+def test_no_changed_value_of_a_period_is_accepted(proof: Saved) -> None:
+    accepted: list[tuple[Place, Any]] = []
+    first = {**proof.period, "period": {**proof.period["period"], "batches": proof.period["period"]["batches"][:2]}}
+    check_file(first, proof.rpc)
+    for at, value in leaves(first):
+        for other in (*spoilt(value),)[-4:]:
+            try:
+                check_file(changed(first, at, other), proof.rpc)
+            except Refused:
+                continue
+            accepted.append((at, other))
+    assert accepted == []
+
+
+def without(period: Any, batch: int, entry: int | None = None) -> Any:
+    made = copy.deepcopy(period)
+    if entry is None:
+        del made["period"]["batches"][batch]
+    else:
+        del made["period"]["batches"][batch]["entries"][entry]
+        made["period"]["batches"][batch]["count"] -= 1
+    return made
+
+
+def test_an_entry_or_a_batch_that_is_left_out_shows(proof: Saved) -> None:
+    batches = proof.period["period"]["batches"]
+    spoilt_ones = [without(proof.period, at) for at in range(1, len(batches) - 1)]
+    spoilt_ones += [
+        without(proof.period, at, entry) for at, one in enumerate(batches) for entry in range(len(one["entries"]))
+    ]
+    for one in spoilt_ones:
+        with pytest.raises(Refused):
+            check_file(one, proof.rpc)
+    for at in (0, -1):
+        with pytest.raises(Refused):
+            check_file(without(proof.period, at), proof.rpc, whole=True)
+
+
+def test_a_receipt_is_found_in_the_period_of_its_entry(proof: Saved) -> None:
+    receipt = jsontext.loads(proof.file["record"]["receipt"]["payload"])
+    digest = "0x" + hashlib.sha256(proof.file["record"]["receipt"]["payload"].encode()).hexdigest()
+    entries = [entry for batch in proof.period["period"]["batches"] for entry in batch["entries"]]
+    (found,) = [entry for entry in entries if entry["receiptDigest"] == digest]
+    assert isinstance(receipt, dict)
+    assert (found["writer"], found["seq"], found["decision"]) == (
+        receipt["writer"],
+        receipt["writerSeq"],
+        receipt["decision"],
+    )

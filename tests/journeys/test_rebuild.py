@@ -156,6 +156,8 @@ def test_what_was_acknowledged_a_moment_ago_is_back_before_it_was_anchored(young
     consent = patient.consent(clinician.id)
     assert clinician.read(kept[0]).value["id"] == kept[0]
     assert patient.revoke(consent).value
+    while query(young.gateway.index_url, "select count(*) from unpinned")[0][0]:
+        time.sleep(0.1)
     young.gateway.kill()
     before = dump(young.gateway.index_url)
     burn(young.gateway)

@@ -43,6 +43,8 @@ QUERIES: Final = {
     "entries": "select writer, seq, decision, previous, hash, public, private, subject_token, receipt_digest"
     " from entries where writer = :writer order by seq",
     "entry": "select hash from entries where writer = :writer and seq = :seq",
+    "sealed": "select writer, seq, decision, previous, public, private, subject_token, receipt_digest from entries"
+    " where writer = :writer and seq = :seq",
     "strays": "select distinct writer from entries e where not exists"
     " (select 1 from writers w where w.writer = e.writer)",
     "events": 'select contract, name, key1, key2, key3, args, block_number, block_hash, log_index, "transaction"'
