@@ -31,6 +31,7 @@ from gateway.settings import Settings
 from gateway.storage.service import Blocks
 from gateway.web.loglines import LogLines, to_json
 from gateway.web.sealed import sealed_door
+from gateway.web.signing import SigningPage
 from gateway.wiring import chain as chain_wiring
 from gateway.wiring.gateway import Gateway, open_gateway, open_worker
 from gateway.wiring.parts import block_store
@@ -73,6 +74,7 @@ async def run_server(settings: Settings, *, announce: Say) -> None:
     settings = settings.model_copy(update={"port": _free_port(settings.host, settings.port)})
     gateway = await open_gateway(settings, waiting=lambda missing: _sealed(settings, missing, announce))
     try:
+        page = _signing_page(settings)
         server = _listening(create_app(gateway), settings)
         stopping = asyncio.Event()
         for name in (signal.SIGINT, signal.SIGTERM):
@@ -89,16 +91,28 @@ async def run_server(settings: Settings, *, announce: Say) -> None:
         waiting.cancel()
         announce("Stopping: letting requests under way finish.")
         await _drained(server, serving)
+        if page is not None:
+            await _drained(*page)
     finally:
         await gateway.close()
     announce("Stopped.")
 
 
-def _listening(app: object, settings: Settings) -> Server:
+def _signing_page(settings: Settings) -> "tuple[Server, asyncio.Task[None]] | None":
+    """A listener of its own, so that its origin is never the gateway's."""
+    if not settings.signing_port:
+        return None
+    if not settings.signing_url:
+        raise SettingsError("CONSENTRY_SIGNING_URL: say at which address browsers reach the signing page")
+    server = _listening(SigningPage(settings.signing_openers), settings, port=settings.signing_port)
+    return server, asyncio.create_task(server.serve())
+
+
+def _listening(app: object, settings: Settings, *, port: int | None = None) -> Server:
     return Server(
         app,
         address=settings.host,
-        port=settings.port,
+        port=settings.port if port is None else port,
         interface=Interfaces.ASGI,
         log_level=LogLevels.error,
         log_access=False,

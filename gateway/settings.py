@@ -120,6 +120,15 @@ class Settings(BaseSettings):
         description="The page where texts are signed: passkeys that sign consents belong to its host (RP ID), which"
         " must not be the gateway's, nor lie above it. Empty: none, and no passkey signs a consent here.",
     )
+    signing_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="The signing page's own port at HOST, for a proxy to reach; 0: no such page here.",
+    )
+    signing_openers: tuple[str, ...] = Field(
+        (), description="Origins of front ends that may ask the signing page for signatures, as JSON."
+    )
     console: bool = Field(True, description="Serve GraphiQL to browsers.")
     introspection: bool = Field(True, description="Answer questions about the schema.")
     cors_origins: tuple[str, ...] = Field((), description='Origins of front ends, as JSON: ["https://clinic.example"].')
