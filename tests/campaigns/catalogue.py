@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tests.campaigns import kills, links, reorgs, stuck
+from tests.campaigns import kills, links, reorgs, replays, stuck, tracing
 from tests.campaigns.model import Asked, Report
 
 BOTH, EMBEDDED, REAL = ("embedded", "real"), ("embedded",), ("real",)
@@ -56,4 +56,8 @@ CATALOGUE: Mapping[str, Listed] = {
         release=80,
         columns=REAL,
     ),
+    "B3": Listed(
+        about="each acknowledgement after its fsync, by strace", run=tracing.trace_writes, short=100, release=1000
+    ),
+    "B24": Listed(about="seeds run twice: plans and histories are equal", run=replays.replay, short=1, release=20),
 }

@@ -23,6 +23,9 @@ from tests.servers.redis import running_redis
 EMBEDDED_TARGETS = ("gateway", "notary", "chain")
 REAL_TARGETS = ("gateway", "notary", "chain", "kubo", "redis", "postgres", "worker")
 WELL_WITHIN_SECONDS = 60.0
+ANVIL_LOSES = {"CHAIN_PROFILE": "period=0,confirmations=0,finality=64"}
+"""A killed anvil forgets up to its last second: a chain whose blocks can go. Under anvil's own profile nothing can, and
+the gateway halts rather than go back past finality."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +100,7 @@ def running_column(
     """`servers`: "embedded" or "real". `worker`: anchoring in a process of its own (real column)."""
     with ExitStack() as stack:
         real = stack.enter_context(running_servers()) if servers == "real" else None
+        settings = {**(ANVIL_LOSES if real else {}), **(settings or {})}
         if not worker:
             yield Column(site=stack.enter_context(running_site(folder, real, settings)), worker=None)
             return

@@ -48,7 +48,14 @@ def run_command(*words: str | Path, settings: Mapping[str, str], seconds: float 
 class GatewayProcess:
     """`consentry serve` (or another command that stays) on a port of its own."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str], *, words: Sequence[str] = ("serve",)) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, str],
+        *,
+        words: Sequence[str] = ("serve",),
+        before: Sequence[str] = (),
+    ) -> None:
         """`folder` holds the log, and the data folder `data` unless the settings name one."""
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
@@ -58,7 +65,7 @@ class GatewayProcess:
         served = {"PORT": str(self.port)} if words[0] == "serve" else {}
         self.settings = {"DATA_DIR": str(self.data), "REQUEST_RATE": "0", **served, **settings}
         self.process = ServerProcess(
-            [*COMMAND, *words],
+            [*before, *COMMAND, *words],
             log=self.log,
             answers=self._answers if words[0] == "serve" else lambda: True,
             says="" if words[0] == "serve" else "Stop it with Ctrl-C",

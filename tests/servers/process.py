@@ -5,6 +5,7 @@ was killed leaves no children behind: `kill` and `stop` return only once all of 
 """
 
 import atexit
+import contextlib
 import ctypes
 import os
 import random
@@ -144,6 +145,12 @@ class ServerProcess:
             return
         self._end_children(below)
         self._forget()
+
+    def await_end(self) -> None:
+        """Return once a server that was told to end by other means has ended, or its time for that is over."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            if self._child is not None:
+                self._child.wait(self._stopped_within)
 
     def kill(self) -> None:
         """End the server at once (SIGKILL), as a crash would; returns when it and its children are gone."""
