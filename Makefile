@@ -34,6 +34,10 @@ release-%:
 	@.ci/environment --dev
 	@exec .venv/bin/python -m tests.campaigns $* --release $(ARGS)
 
+erasure: ## Erase 200 patients and try to open everything that is left, as a thief would (SUBJECTS=200)
+	@.ci/environment --dev
+	@ERASURE_SUBJECTS=$(or $(SUBJECTS),200) .venv/bin/python -m pytest tests/attacks/test_erasure.py --timeout 3600 $(ARGS)
+
 lint: ## Format, lint, imports, dependencies
 	@.ci/environment --dev
 	@.venv/bin/ruff format --check .

@@ -16,6 +16,7 @@ _NARROWING = frozenset(
     {
         ("ConsentRegistry", "ConsentRevoked"),
         ("ConsentRegistry", "AllConsentsRevoked"),
+        ("ConsentRegistry", "SubjectErased"),
         ("IdentityRegistry", "ControllerChanged"),
         ("IdentityRegistry", "CustodyEnded"),
         ("IdentityRegistry", "ActorRemoved"),

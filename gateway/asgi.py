@@ -25,6 +25,7 @@ from schema.context import (
     AuditService,
     ConsentService,
     EmergencyService,
+    ErasureService,
     IdentityService,
     RecordService,
     Services,
@@ -45,6 +46,8 @@ class Wired(Protocol):
     def consents(self) -> ConsentService: ...
     @property
     def records(self) -> RecordService: ...
+    @property
+    def erasures(self) -> ErasureService: ...
     @property
     def audit(self) -> AuditService: ...
     @property
@@ -95,6 +98,7 @@ class FrontDoor:
             records=wired.records,
             audit=wired.audit,
             emergencies=wired.emergencies,
+            erasures=wired.erasures,
         )
         engine = Engine(build_schema(), services, introspection=options.introspection, seconds=options.answer_seconds)
         allow = _limiter(wired.bus, options)

@@ -14,6 +14,7 @@ import strawberry
 from gateway.audit.model import AccessEvent, AccessLogPage, SealedEntry
 from gateway.consent.model import ConsentInput, ConsentView, Purpose, RevokedAll
 from gateway.emergency.model import EmergencyView, NewEmergency, Summary, Verdict
+from gateway.erasure.model import ErasureView
 from gateway.errors import UnauthenticatedError
 from gateway.identity.model import Actor, Caller, Challenge, Draft, Role, Session, Subject
 from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SubjectId
@@ -116,6 +117,11 @@ class EmergencyService(Protocol):
     ) -> tuple[tuple[Summary, ...], bool]: ...
 
 
+class ErasureService(Protocol):
+    async def draft_erasure(self, caller: Caller, *, subject: SubjectId) -> Draft: ...
+    async def erase_patient(self, caller: Caller, *, typed_data: TypedData, signature: bytes) -> ErasureView: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """All that the schema calls."""
@@ -125,6 +131,7 @@ class Services:
     records: RecordService
     audit: AuditService
     emergencies: EmergencyService
+    erasures: ErasureService
 
 
 @dataclass(slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from gateway.errors import CallerError, DeniedError
 from gateway.identity import model
 from gateway.identity.model import Caller, Role
 from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SubjectId, parse_global
-from schema import consent, emergency, identity, records
+from schema import consent, emergency, erasure, identity, records
 from schema.audit import AccessEvent, AuditEntry, to_entry, to_event
 from schema.consent import Consent, ConsentInput, ConsentResult, RevokeAllResult, to_consent
 from schema.context import Info, RequestContext
@@ -31,6 +31,7 @@ from schema.emergency import (
     read_emergency,
     to_emergency,
 )
+from schema.erasure import ErasureResult
 from schema.errors import report_all
 from schema.fields import mutation, resolved, subscription
 from schema.gates import or_none, subject_of
@@ -228,6 +229,17 @@ class Mutation:
     @mutation("An auditor's or data steward's of the clinician's house, once; never the clinician's. Closes it.")
     async def review_emergency(self, info: Info, input: ReviewEmergencyInput) -> EmergencyResult:
         return await emergency.review_emergency(info.context, input)
+
+    @mutation("The patient's, in custody the custodian's: draft, sign, submit. What is erased never comes back.")
+    async def draft_erasure(self, info: Info, patient_id: strawberry.ID) -> DraftResult:
+        return await erasure.draft(info.context, patient_id)
+
+    @mutation(
+        "In force here when it returns, whatever the chain does: nobody reads any more. Then the keys are destroyed "
+        "and a certificate goes to the chain; submitting the same again tells how far that has come."
+    )
+    async def erase_patient(self, info: Info, input: SignedInput) -> ErasureResult:
+        return await erasure.erase(info.context, input)
 
 
 @strawberry.type(description="Over graphql-transport-ws.")

@@ -84,6 +84,13 @@ class Registries:
     def revoke_all(self, *, subject: bytes, epoch: int, signature: bytes) -> Call:
         return self._consent("revokeAll", FIRST, subject, epoch, signature)
 
+    def erase(self, *, subject: bytes, signature: bytes) -> Call:
+        return self._consent("erase", FIRST, subject, signature)
+
+    def certify_erasure(self, *, subject: bytes, gateway: bytes, certificate: bytes, is_final: bool) -> Call:
+        """For the gateway's owner to send."""
+        return self._consent("certifyErasure", SECOND, subject, gateway, certificate, is_final)
+
     def open_log(self, name: LogName, *, anchorer: str) -> Call:
         """For the gateway's owner to send."""
         method = contract(ANCHOR).methods["openLog"]

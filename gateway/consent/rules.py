@@ -1,4 +1,4 @@
-"""What a patient signs, in three shapes (EIP-712): a consent, a revocation, a revocation of all. Pure.
+"""What a patient signs, in four shapes (EIP-712): a consent, a revocation, a revocation of all, an erasure. Pure.
 
 The JSON that a client sends back is read for its message, and holds nothing besides what these shapes have; the digest
 that must be signed is computed from what was understood, so nothing unread can be in force. The chain takes `scopeHash`
@@ -45,6 +45,7 @@ CONSENT_FIELDS = (
 CONSENT_TYPES = {"Consent": CONSENT_FIELDS, "Scope": SCOPE_FIELDS}
 REVOCATION_TYPES = {"Revocation": (("subject", "bytes32"), ("consentId", "bytes32"))}
 REVOKE_ALL_TYPES = {"RevokeAll": (("subject", "bytes32"), ("epoch", "uint64"))}
+ERASURE_TYPES = {"Erasure": (("subject", "bytes32"), ("epoch", "uint64"))}
 CONSENT_TYPE_HASH = eip712.type_hash("Consent", CONSENT_TYPES)
 MOST_ITEMS = 256
 LONGEST_TEXT = 512
@@ -53,6 +54,7 @@ _TYPES: Mapping[str, Mapping[str, tuple[tuple[str, str], ...]]] = {
     "Consent": CONSENT_TYPES,
     "Revocation": REVOCATION_TYPES,
     "RevokeAll": REVOKE_ALL_TYPES,
+    "Erasure": ERASURE_TYPES,
 }
 _SCOPE_NAMES = frozenset(name for name, _ in SCOPE_FIELDS)
 _PARTS = frozenset({"types", "primaryType", "domain", "message"})
@@ -84,6 +86,10 @@ def revocation_typed_data(subject: bytes, consent: bytes, domain: Mapping[str, A
 
 def revoke_all_typed_data(subject: bytes, epoch: int, domain: Mapping[str, Any]) -> dict[str, Any]:
     return eip712.typed_data("RevokeAll", REVOKE_ALL_TYPES, {"subject": _hex(subject), "epoch": _number(epoch)}, domain)
+
+
+def erasure_typed_data(subject: bytes, epoch: int, domain: Mapping[str, Any]) -> dict[str, Any]:
+    return eip712.typed_data("Erasure", ERASURE_TYPES, {"subject": _hex(subject), "epoch": _number(epoch)}, domain)
 
 
 def scope_hash(scope: Scope, domain: Mapping[str, Any]) -> bytes:
@@ -120,6 +126,11 @@ def read_revocation(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) ->
 
 def read_revoke_all(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) -> tuple[SubjectId, int]:
     message = read_message(typed_data, "RevokeAll", domain)
+    return SubjectId(_bytes(message, "subject", 32)), _integer(message, "epoch")
+
+
+def read_erasure(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) -> tuple[SubjectId, int]:
+    message = read_message(typed_data, "Erasure", domain)
     return SubjectId(_bytes(message, "subject", 32)), _integer(message, "epoch")
 
 

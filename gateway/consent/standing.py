@@ -150,7 +150,7 @@ class Standings:
         return found
 
     async def of(self, subject: SubjectId) -> Standing | None:
-        """None: no such subject. Stale, and not kept, when the chain cannot be asked."""
+        """None: no such subject, or it was erased. Stale, and not kept, when the chain cannot be asked."""
         return self.held(subject) or await self._load(subject)
 
     async def known(self, subject: SubjectId) -> Standing | None:
@@ -169,6 +169,12 @@ class Standings:
         """Drops what is kept; what is being loaded at this moment is not kept either."""
         self._held.pop(subject, None)
         self._loading.pop(subject, None)
+
+    def forget_terms(self, subject: bytes) -> None:
+        """As `forget`, and what its consents say: the subject was erased."""
+        self.forget(subject)
+        for consent in [consent for consent, terms in self._terms.items() if terms.subject == subject]:
+            del self._terms[consent]
 
     async def compare(self) -> None:
         """Compares every kept subject with the chain, one call for each 256; what differs is dropped."""
@@ -202,13 +208,16 @@ class Standings:
         if found is None:
             return None
         consent_events = await self._index.events(subject, contract="ConsentRegistry")
+        narrowings = await self._index.narrowings(subject)
+        if state.is_erased(subject, consent_events, narrowings):
+            return None
         rows = await self._index.consents(subject)
         terms, whole = await self._open(rows, controllers(subject, identity_events))
         folded = state.fold(
             subject,
             consent_events=consent_events,
             identity_events=identity_events,
-            narrowings=(*await self._index.narrowings(subject), *self._ended.get(subject, {}).values()),
+            narrowings=(*narrowings, *self._ended.get(subject, {}).values()),
             terms=terms,
             confirmed=self._confirmed,
         )

@@ -80,6 +80,12 @@ def fold(
     )
 
 
+def is_erased(subject: SubjectId, events: Sequence[EventRow], narrowings: Sequence[NarrowingRow]) -> bool:
+    """Whether the subject is no more: at first sight, and though its block was orphaned, until that is final."""
+    said = any(event.name == "SubjectErased" and event.keys[0] == subject for event in events)
+    return said or any(row.kind is NarrowingKind.ERASE for row in narrowings)
+
+
 def _effect(event: EventRow) -> Effect:
     try:
         return Effect(number_in(event, "effect"))

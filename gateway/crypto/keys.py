@@ -151,6 +151,12 @@ class KeyRing:
         self._by_id.clear()
         self._newest.clear()
 
+    def forget(self, name: bytes) -> None:
+        """Drops the keys of every domain of this name from memory; they are asked of the store again."""
+        for key in [key for key in self._by_id.values() if key.domain.name[:32] == name]:
+            del self._by_id[key.id]
+            self._newest.pop((key.domain.kind, key.domain.name), None)
+
     @property
     def log(self) -> DomainKey:
         """The gateway's log key: locators and the public part of audit entries."""

@@ -74,6 +74,10 @@ class Calls(Protocol):
 
     def revoke_all(self, *, subject: bytes, epoch: int, signature: bytes) -> CallRow: ...
 
+    def erase(self, *, subject: bytes, signature: bytes) -> CallRow: ...
+
+    def certify_erasure(self, *, subject: bytes, gateway: bytes, certificate: bytes, is_final: bool) -> CallRow: ...
+
 
 class EmergencyCalls(Protocol):
     """As `Calls`, for emergencies. Pure."""

@@ -7,6 +7,7 @@ from gateway.ports.rows import (
     ConsentRow,
     EmergencyRow,
     EmergencyStepRow,
+    ErasureRow,
     EventRow,
     IdempotencyRow,
     LifeRow,
@@ -113,6 +114,24 @@ class Index(Protocol):
 
     async def life(self, writer: bytes) -> LifeRow | None:
         """Which instance a writer of entries wrote for."""
+        ...
+
+    async def erasure(self, subject: bytes) -> ErasureRow | None: ...
+
+    async def erasures(self) -> tuple[ErasureRow, ...]:
+        """All that were ever begun."""
+        ...
+
+    async def controlled_by(self, controller: bytes) -> tuple[bytes, ...]:
+        """Every subject that has, or had, this controller by an indexed event. Walks all such events: for rare use."""
+        ...
+
+    async def erased_on_chain(self) -> tuple[bytes, ...]:
+        """Every subject of an indexed SubjectErased that is on the canonical chain."""
+        ...
+
+    async def blocks_of(self, subject: bytes) -> tuple[tuple[bytes, bool], ...]:
+        """(digest, whether it is a tree's root) of every block that rows of this subject name, each once."""
         ...
 
     async def apply(self, rows: Sequence[Row]) -> None:

@@ -60,18 +60,88 @@ class NarrowingKind(IntEnum):
     REVOKE = 1
     REVOKE_ALL = 2
     DELEGATE = 3
+    ERASE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NarrowingRow:
     """In force from the moment that it is durable. `target`: the consent id, or the ended epoch or the delegate's
-    number as 32 bytes."""
+    number as 32 bytes, or 32 zero bytes of an erasure."""
 
     kind: NarrowingKind
     subject: bytes
     target: bytes
     digest: bytes
     call: bytes
+
+
+class ErasureState(IntEnum):
+    """How far the erasure of a subject has come; each step is durable before the next begins. `REFUSED`: the registry
+    did not take it, and nothing was destroyed."""
+
+    REFUSED = 0
+    BEGUN = 1
+    SHREDDED = 2
+    EMPTIED = 3
+    CERTIFYING = 4
+    CERTIFIED = 5
+    FINALIZING = 6
+    FINAL = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureRow:
+    """The erasure of a subject. Times are seconds since 1970, 0 where it has not come so far.
+
+    `request` RFC 8785 text of the signed typed data and `signature`, both empty where the patient went straight to the
+    chain; `call` relays it. `key_epoch` the id of the epoch key that was destroyed; `domains` and `blocks` how many
+    were. `final_at`: when the last backup of that key is past. `certificate`: SHA-256 of the newest one, `certify_call`
+    anchors it.
+    """
+
+    subject: bytes
+    state: ErasureState = ErasureState.BEGUN
+    begun_at: int
+    request: bytes = b""
+    signature: bytes = b""
+    call: bytes = b""
+    shredded_at: int = 0
+    key_epoch: bytes = b""
+    domains: int = 0
+    blocks: int = 0
+    final_at: int = 0
+    certificate: bytes = b""
+    certify_call: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureStep:
+    """Moves an erasure from a state to `row`; a conflict where it is no longer in that state."""
+
+    before: ErasureState
+    row: ErasureRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectForgotten:
+    """Takes a subject's records, versions, search tokens, consents, papers and narrowings (but the erasure) out of the
+    index. What is anchored stays."""
+
+    subject: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NarrowingLifted:
+    """An erasure that the registry refused is in force no longer."""
+
+    subject: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionsEnded:
+    """Every session of an actor."""
+
+    actor: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +255,11 @@ Row = (
     | CallRow
     | ChallengeRow
     | SessionRow
+    | ErasureRow
+    | ErasureStep
+    | SubjectForgotten
+    | NarrowingLifted
+    | SessionsEnded
 )
 
 

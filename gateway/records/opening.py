@@ -97,6 +97,11 @@ class Opening:
                 cid = Cid.from_digest(row.digest, codec=Codec.DAG_PB if row.tree else Codec.RAW)
                 await self._blocks.remove(await self._blocks.list_blocks(cid, limits=TREE) if row.tree else [cid])
 
+    def forget(self, subject: bytes) -> None:
+        """Drops what is kept of a subject's blocks: it was erased."""
+        for digest in [digest for digest, known in self._known.items() if known.facts.subject == subject]:
+            del self._known[digest]
+
     async def subject_key(self, subject: SubjectId) -> DomainKey | None:
         domain = subject_domain(subject)
         return self._keys.held_of(domain) or await self._keys.existing(domain)

@@ -365,6 +365,16 @@ class ChainPort:
     def revoke_all(self, *, subject: bytes, epoch: int, signature: bytes) -> CallRow:
         return _row(self._parts.registries.revoke_all(subject=subject, epoch=epoch, signature=signature))
 
+    def erase(self, *, subject: bytes, signature: bytes) -> CallRow:
+        return _row(self._parts.registries.erase(subject=subject, signature=signature))
+
+    def certify_erasure(self, *, subject: bytes, gateway: bytes, certificate: bytes, is_final: bool) -> CallRow:
+        return _row(
+            self._parts.registries.certify_erasure(
+                subject=subject, gateway=gateway, certificate=certificate, is_final=is_final
+            )
+        )
+
 
 class Manifests:
     """`anchoring.ports.ManifestSink` over the block service."""

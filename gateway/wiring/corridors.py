@@ -32,6 +32,7 @@ def make_corridors(
     standings: Standings,
     audit: Audit,
     index: Index,
+    opening: Opening,
     blocks: Blocks,
     documents: Documents,
     keys: KeyRing,
@@ -45,7 +46,6 @@ def make_corridors(
 ) -> tuple[Records, Emergencies]:
     openings = Openings(index=index, documents=documents, audit=audit, keys=sealing, clock=clock)
     grounds = Grounds(standings=standings, openings=openings)
-    opening = Opening(blocks=blocks, keys=keys, anchors=anchors)
     reading = Reading(
         identity=identity,
         standings=standings,

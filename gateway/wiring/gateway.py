@@ -26,11 +26,14 @@ from gateway.consent.standing import Standings
 from gateway.crypto.audit_keys import AuditKeys
 from gateway.crypto.keys import KeyRing
 from gateway.emergency.service import Emergencies
+from gateway.erasure.course import Course
+from gateway.erasure.service import Erasures
 from gateway.errors import ConsentryError
 from gateway.identity.service import Identity, SignInTerms
 from gateway.identity.verdicts import RelyingParties
 from gateway.ports.bus import Bus
 from gateway.ports.clock import SystemClock, SystemEntropy
+from gateway.records.opening import Opening
 from gateway.records.service import Records
 from gateway.settings import Settings, host_of
 from gateway.storage.documents import SealedDocuments
@@ -41,14 +44,15 @@ from gateway.web.options import WebOptions
 from gateway.wiring import chain as chain_wiring
 from gateway.wiring.anchors import AnchorsPort
 from gateway.wiring.corridors import make_corridors
+from gateway.wiring.erasing import make_erasures
 from gateway.wiring.keyring import Waiting, nobody_asks, open_keys, unlocked
 from gateway.wiring.parts import (
     Fresh,
+    Hints,
     Listener,
     block_store,
     chain_client,
     first_word,
-    forget_subject,
     found_registrars,
     open_bus,
 )
@@ -67,6 +71,8 @@ class Gateway:
         identity: Identity,
         consents: Consents,
         records: Records,
+        erasures: Erasures,
+        course: Course,
         audit: AccessLog,
         emergencies: Emergencies,
         standings: Standings,
@@ -84,6 +90,8 @@ class Gateway:
         self.identity = identity
         self.consents = consents
         self.records = records
+        self.erasures = erasures
+        self._course = course
         self.audit = audit
         self.emergencies = emergencies
         self.blocks = blocks
@@ -177,6 +185,8 @@ class Gateway:
             troubles = self.chain.troubles()
             if self.pinning.trouble is not None:
                 troubles["pinning"] = self.pinning.trouble
+            if self._course.trouble:
+                troubles["erasures"] = self._course.trouble
             if (stale := self._standings.trouble()) is not None:
                 troubles["decisions"] = stale
             if troubles != said:
@@ -339,8 +349,10 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         clock=clock,
         entropy=entropy,
     )
+    opening = Opening(blocks=blocks, keys=keys, anchors=anchors)
     records, emergencies = make_corridors(
         settings,
+        opening=opening,
         identity=identity,
         standings=standings,
         audit=audit,
@@ -356,14 +368,29 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         entropy=entropy,
         chain=chain,
     )
-    bus.watch(lambda topic, message: forget_subject(standings, topic, message))
-    listeners.append(Listener(identity=identity, standings=standings, bus=bus))
+    course, erasures = make_erasures(
+        settings,
+        identity=identity,
+        standings=standings,
+        audit=audit,
+        index=index,
+        chain=chain,
+        keys=keys,
+        blocks=blocks,
+        bus=bus,
+        clock=clock,
+    )
+    hints = Hints(standings=standings, opening=opening, identity=identity, keys=keys, course=course)
+    bus.watch(hints)
+    listeners.append(Listener(identity=identity, standings=standings, bus=bus, hints=hints))
     gateway = Gateway(
         settings=settings,
         secrets=secrets,
         identity=identity,
         consents=consents,
         records=records,
+        erasures=erasures,
+        course=course,
         audit=AccessLog(identity=identity, audit=audit, standings=standings),
         emergencies=emergencies,
         standings=standings,
@@ -388,9 +415,13 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
     if settings.worker == "inside":
         parts.start_sending()
     await first_word(standings)
+    # What was erased is destroyed again before the first answer, should a store or an index have been restored.
+    await course.catch_up()
     await found_registrars(chain, identity, secrets)
     watching = asyncio.create_task(gateway.watch(), name="watch")
     closing.callback(watching.cancel)
     pinning = asyncio.create_task(gateway.pinning.run(), name="pinning")
     closing.callback(pinning.cancel)
+    erasing = asyncio.create_task(course.run(), name="erasures")
+    closing.callback(erasing.cancel)
     return gateway

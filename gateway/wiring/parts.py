@@ -14,6 +14,8 @@ from gateway.adapters.packs import PackStore
 from gateway.adapters.redis_bus import RedisBus
 from gateway.consent.service import subject_of_topic, topic
 from gateway.consent.standing import Standings
+from gateway.crypto.keys import KeyRing
+from gateway.erasure.course import ERASED, Course
 from gateway.errors import StaleError, UpstreamError
 from gateway.identity.model import Role
 from gateway.identity.service import Identity
@@ -21,6 +23,7 @@ from gateway.ports.blocks import BlockStore
 from gateway.ports.bus import Bus
 from gateway.ports.clock import SystemClock
 from gateway.records.facts import ResourceFacts
+from gateway.records.opening import Opening
 from gateway.records.rules import label, parse_rules
 from gateway.settings import Settings
 from gateway.wiring import chain as chain_wiring
@@ -30,11 +33,33 @@ FIRST_WORD_SECONDS = 30.0
 """How long a start waits for the index to stand where the chain does."""
 
 
-def forget_subject(standings: Standings, topic: str, message: bytes) -> None:
-    """Another replica says that a subject's consents changed: the next decision here gathers anew at once."""
-    name = subject_of_topic(topic)
-    if name is not None and message.startswith(b"consent:"):
-        standings.forget(name)
+class Hints:
+    """What another replica says of a subject: its consents changed, and the next decision here gathers anew at once; or
+    it was erased, and nothing of it is kept, its keys least of all. A lost hint costs a retry or a second, never a
+    release: the ledger's guards and the key store's revision say the same."""
+
+    def __init__(
+        self, *, standings: Standings, opening: Opening, identity: Identity, keys: KeyRing, course: Course
+    ) -> None:
+        self._standings = standings
+        self._opening = opening
+        self._identity = identity
+        self._keys = keys
+        self._course = course
+
+    def __call__(self, topic: str, message: bytes) -> None:
+        name = subject_of_topic(topic)
+        if name is not None and message.startswith(b"consent:"):
+            self._standings.forget(name)
+        elif name is not None and message.startswith(ERASED):
+            self.erased(name)
+            self._identity.forget(message.removeprefix(ERASED))
+
+    def erased(self, subject: bytes) -> None:
+        self._standings.forget_terms(subject)
+        self._opening.forget(subject)
+        self._keys.forget(subject)
+        self._course.wake()
 
 
 class Fresh:
@@ -50,7 +75,8 @@ class Fresh:
 class Listener:
     """Drops what was kept of every name that an event touches, and tells whoever listens."""
 
-    def __init__(self, *, identity: Identity, standings: Standings, bus: Bus) -> None:
+    def __init__(self, *, identity: Identity, standings: Standings, bus: Bus, hints: Hints) -> None:
+        self._hints = hints
         self._identity = identity
         self._standings = standings
         self._bus = bus
@@ -61,6 +87,8 @@ class Listener:
             for key in event.keys:
                 self._standings.forget(key)
                 self._identity.forget(key)
+            if event.name == "SubjectErased":
+                self._hints.erased(event.keys[0])
             if event.contract == "ConsentRegistry" and event.keys:
                 consent = event.keys[1] if len(event.keys) > 1 else b""
                 task = asyncio.create_task(self._bus.publish(topic(event.keys[0]), b"consent:" + consent))

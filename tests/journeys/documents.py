@@ -39,6 +39,11 @@ DRAFT_REVOCATION_OF_ALL = f"""mutation ($patientId: ID!) {{ draftRevocationOfAll
 REVOKE_ALL = f"""mutation ($input: SignedInput!) {{ revokeAllConsents(input: $input) {{
   __typename ... on RevokedAll {{ epoch patient {{ id }} }} {REFUSED} }} }}"""
 
+DRAFT_ERASURE = f"""mutation ($patientId: ID!) {{ draftErasure(patientId: $patientId) {{
+  __typename ... on Draft {{ id typedData }} {REFUSED} }} }}"""
+ERASE = f"""mutation ($input: SignedInput!) {{ erasePatient(input: $input) {{
+  __typename ... on Erasure {{ subject status begunAt destroyedAt finalAt certificate }} {REFUSED} }} }}"""
+
 VIEWER = "{ viewer { id actor name roles organizations { id } } }"
 NODE = f"""query ($id: ID!) {{ node(id: $id) {{ __typename id
   ... on Record {{ content }} ... on Patient {{ subject }} ... on Consent {{ {CONSENT} }} }} }}"""

@@ -227,6 +227,14 @@ class Patient:
         draft = self.person.ask(documents.DRAFT_REVOCATION_OF_ALL, {"patientId": self.id}).value
         return self.person.submit(documents.REVOKE_ALL, draft["typedData"])
 
+    def erasure(self) -> dict[str, Any]:
+        """Typed data, drafted by the gateway."""
+        typed: dict[str, Any] = self.person.ask(documents.DRAFT_ERASURE, {"patientId": self.id}).value["typedData"]
+        return typed
+
+    def erase(self) -> Answer:
+        return self.person.submit(documents.ERASE, self.erasure())
+
     def access_log(self) -> list[dict[str, Any]]:
         """Newest first, at most a hundred."""
         page = self.person.ask(documents.ACCESS_LOG, {"id": self.id}).value["accessLog"]

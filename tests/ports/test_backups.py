@@ -15,7 +15,7 @@ from gateway.adapters.sql.migrations import migrate
 from gateway.errors import IntegrityError, SettingsError
 from gateway.ports.clock import SystemClock
 from gateway.ports.keys import Turn, WrappedKey
-from gateway.ports.rows import Bump, CallRow, NarrowingKind, NarrowingRow, RecordRow, SessionRow, TicketRow
+from gateway.ports.rows import Bump, CallRow, ErasureRow, NarrowingKind, NarrowingRow, RecordRow, SessionRow, TicketRow
 from gateway.settings import Settings
 from gateway.wiring.backups import back_up_keys, restore_keys
 from tests.ports.databases import DATABASES, empty_url, query
@@ -45,12 +45,13 @@ async def fill(url: str, count: int = 700) -> None:
     call = CallRow(call=b"c" * 16, lane="relay", priority=0, contract="0x", data=b"\x00\xff")
     session = SessionRow(token_digest=b"x" * 32, actor=b"a" * 32, expires_at=2**40)
     await index.apply((*records, ticket, call, session, Bump(name=SUBJECT), NARROWING))
+    await index.apply((ErasureRow(subject=b"e" * 32, begun_at=7, request=b"{}", signature=b"\x01"),))
     await index.close()
 
 
 def rows(url: str) -> dict[str, list[tuple[object, ...]]]:
     tables = {"records": "seq", "versions": "record", "tokens": "record", "tickets": "seq", "calls": "seq"}
-    tables |= {"epochs": "name", "narrowings": "seq"}
+    tables |= {"epochs": "name", "narrowings": "seq", "erasures": "subject"}
     return {name: query(url, f"select * from {name} order by {column}") for name, column in tables.items()}
 
 

@@ -31,6 +31,11 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         uint64 lastEnded;
     }
 
+    struct Certificate {
+        bytes32 digest;
+        bool isFinal;
+    }
+
     uint8 private constant PERMIT = 0;
     uint8 private constant DENY = 1;
     uint64 private constant NO_END = type(uint64).max;
@@ -40,6 +45,8 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     bytes32 private constant REVOCATION_TYPEHASH = keccak256("Revocation(bytes32 subject,bytes32 consentId)");
     bytes32 private constant REVOKE_ALL_TYPEHASH = keccak256("RevokeAll(bytes32 subject,uint64 epoch)");
 
+    bytes32 private constant ERASURE_TYPEHASH = keccak256("Erasure(bytes32 subject,uint64 epoch)");
+
     /// @inheritdoc IConsentRegistry
     IIdentityRegistry public immutable identity;
     /// @inheritdoc IConsentRegistry
@@ -47,7 +54,11 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     /// @inheritdoc IConsentRegistry
     mapping(bytes32 subject => mapping(bytes32 consentId => Standing)) public consentState;
 
+    /// @inheritdoc IConsentRegistry
+    mapping(bytes32 subject => bool erased) public isErased;
+
     mapping(bytes32 subject => Tally) private _tallies;
+    mapping(bytes32 subject => mapping(bytes32 gateway => Certificate)) private _certificates;
 
     constructor(IIdentityRegistry identity_, bytes32[] memory consentTypeHashes) EIP712("Consentry", "1") {
         identity = identity_;
@@ -63,6 +74,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     function grant(ConsentTerms calldata terms, bytes calldata signature) external returns (bytes32 consentId) {
         // Check
         _requireWellFormed(terms);
+        require(!isErased[terms.subject], SubjectGone(terms.subject));
         consentId = consentIdOf(terms);
         Standing storage standing = consentState[terms.subject][consentId];
         Status status = standing.status;
@@ -115,6 +127,55 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         ++tally.revokeAlls;
         tally.lastEnded = epoch;
         emit AllConsentsRevoked(subject, epoch + 1, seq + 1);
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function erase(bytes32 subject, bytes calldata signature) external {
+        // Check
+        if (isErased[subject]) return;
+        (uint64 epoch, uint64 seq) = subjectState(subject);
+        bytes32 digest = _hashTypedDataV4(keccak256(abi.encode(ERASURE_TYPEHASH, subject, epoch)));
+        bytes32 custodian = identity.custodianOf(subject);
+        if (custodian == 0) {
+            _requireController(subject, digest, signature);
+        } else {
+            (bytes memory key,,, bool removed) = identity.actorState(custodian);
+            bool signed = !removed && identity.validSignature(key, digest, signature);
+            require(signed, NotSignedByController(subject, digest));
+        }
+
+        // Effect
+        isErased[subject] = true;
+        Tally storage tally = _tallies[subject];
+        ++tally.events;
+        ++tally.revokeAlls;
+        tally.lastEnded = epoch;
+        emit SubjectErased(subject, epoch + 1, seq + 1);
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function certifyErasure(bytes32 subject, bytes32 gateway, bytes32 certificate, bool isFinal) external {
+        // Check
+        address owner = identity.gatewayOwner(gateway);
+        require(msg.sender == owner, IIdentityRegistry.NotGatewayOwner(gateway, msg.sender));
+        require(isErased[subject], NotErased(subject));
+        Certificate storage last = _certificates[subject][gateway];
+        if (last.digest == certificate && last.isFinal == isFinal) return;
+        require(!last.isFinal, CertificateFinal(subject, gateway));
+
+        // Effect
+        (last.digest, last.isFinal) = (certificate, isFinal);
+        emit ErasureCertified(subject, gateway, certificate, isFinal);
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function erasureCertificate(bytes32 subject, bytes32 gateway)
+        external
+        view
+        returns (bytes32 certificate, bool isFinal)
+    {
+        Certificate storage last = _certificates[subject][gateway];
+        return (last.digest, last.isFinal);
     }
 
     /// @inheritdoc IConsentRegistry

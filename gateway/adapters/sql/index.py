@@ -17,6 +17,8 @@ from gateway.ports.rows import (
     EmergencyRow,
     EmergencyStep,
     EmergencyStepRow,
+    ErasureRow,
+    ErasureState,
     EventRow,
     IdempotencyRow,
     LifeRow,
@@ -70,6 +72,17 @@ _SPEND = "delete from challenges where nonce = ? and message_digest = ? and expi
 _SWEEP = "delete from challenges where nonce in (select nonce from challenges where expires_at <= ? limit 50)"
 _SWEEP_SESSIONS = (
     "delete from sessions where token_digest in (select token_digest from sessions where expires_at <= ? limit 50)"
+)
+_ERASURE = (
+    "select subject, state, begun_at, request, signature, call, shredded_at, key_epoch, domains, blocks, final_at,"
+    " certificate, certify_call from erasures"
+)
+_BLOCKS = (
+    "select v.digest, v.tree from versions v join records r on r.record = v.record where r.subject = ?"
+    " union select digest, 0 from consents where subject = ?"
+    # An erasure's narrowing names no block.
+    " union select digest, 0 from narrowings where subject = ? and kind <> 4"
+    " union select digest, 0 from papers where subject = ?"
 )
 _SWEEP_EACH = 16
 """Challenges made between one sweep and the next: fewer than a sweep takes, so they never pile up."""
@@ -220,6 +233,28 @@ class SqlIndex:
         rows = await self._source.fetch(_LIFE, (writer,))
         return LifeRow(writer=writer, instance=rows[0][0], previous=rows[0][1], started_at=rows[0][2]) if rows else None
 
+    async def erasure(self, subject: bytes) -> ErasureRow | None:
+        rows = await self._source.fetch(f"{_ERASURE} where subject = ?", (subject,))
+        return _erasure(*rows[0]) if rows else None
+
+    async def erasures(self) -> tuple[ErasureRow, ...]:
+        return tuple(_erasure(*row) for row in await self._source.fetch(_ERASURE, ()))
+
+    async def controlled_by(self, controller: bytes) -> tuple[bytes, ...]:
+        sql = (
+            "select distinct key1 from chain_events where orphaned_at is null and args like ?"
+            " and name in ('SubjectEnrolled', 'ControllerChanged', 'CustodyEnded')"
+        )
+        return tuple(row[0] for row in await self._source.fetch(sql, (f'%"0x{controller.hex()}"%',)))
+
+    async def erased_on_chain(self) -> tuple[bytes, ...]:
+        sql = "select distinct key1 from chain_events where name = ? and contract = ? and orphaned_at is null"
+        return tuple(row[0] for row in await self._source.fetch(sql, ("SubjectErased", "ConsentRegistry")))
+
+    async def blocks_of(self, subject: bytes) -> tuple[tuple[bytes, bool], ...]:
+        rows = await self._source.fetch(_BLOCKS, (subject, subject, subject, subject))
+        return tuple((digest, bool(tree)) for digest, tree in rows)
+
     async def apply(self, rows: Sequence[Row]) -> None:
         now = int(self._clock.now())
         await self._source.apply(plan(rows, now=now))
@@ -245,6 +280,38 @@ def _marks(values: Sequence[Value]) -> str:
 
 def _record(record: bytes, version: int, subject: bytes, digest: bytes, tree: int, seq: int) -> RecordRow:
     return RecordRow(record=record, version=version, subject=subject, digest=digest, tree=bool(tree), seq=seq)
+
+
+def _erasure(
+    subject: bytes,
+    state: int,
+    begun_at: int,
+    request: bytes,
+    signature: bytes,
+    call: bytes,
+    shredded_at: int,
+    key_epoch: bytes,
+    domains: int,
+    blocks: int,
+    final_at: int,
+    certificate: bytes,
+    certify_call: bytes,
+) -> ErasureRow:
+    return ErasureRow(
+        subject=subject,
+        state=ErasureState(state),
+        begun_at=begun_at,
+        request=request,
+        signature=signature,
+        call=call,
+        shredded_at=shredded_at,
+        key_epoch=key_epoch,
+        domains=domains,
+        blocks=blocks,
+        final_at=final_at,
+        certificate=certificate,
+        certify_call=certify_call,
+    )
 
 
 def _consent(consent: bytes, subject: bytes, digest: bytes, call: bytes) -> ConsentRow:

@@ -15,12 +15,18 @@ from gateway.ports.rows import (
     ConsentRow,
     EmergencyRow,
     EmergencyStepRow,
+    ErasureRow,
+    ErasureStep,
     IdempotencyRow,
+    NarrowingKind,
+    NarrowingLifted,
     NarrowingRow,
     PaperRow,
     RecordRow,
     Row,
     SessionRow,
+    SessionsEnded,
+    SubjectForgotten,
     TicketRow,
     UnpinnedRow,
 )
@@ -44,6 +50,9 @@ BUMP, RECORD, VERSION, AMEND, UNTOKEN, TOKEN = range(6)
 IDEMPOTENCY, CONSENT, NARROWING, TICKET, CALL, CHALLENGE, SESSION = range(6, 13)
 EMERGENCY, EMERGENCY_TOKEN, EMERGENCY_STEP, PAPER = range(13, 17)
 UNPINNED = 17
+ERASURE, ERASURE_STEP, FORGET_WAITING, FORGET_TOKENS, FORGET_VERSIONS, FORGET_RECORDS = range(18, 24)
+FORGET_CONSENTS = 24
+FORGET_NARROWINGS, LIFT, END_SESSIONS, FORGET_PAPERS = range(25, 29)
 
 STATEMENTS: tuple[Statement, ...] = (
     Statement(
@@ -91,6 +100,34 @@ STATEMENTS: tuple[Statement, ...] = (
     # Named by a hash of what it holds: another paper of that name says the same.
     Statement(table="papers", sql="insert into papers (name, subject, digest) values (?, ?, ?) on conflict do nothing"),
     Statement(table="unpinned", sql="insert into unpinned (digest, block) values (?, ?) on conflict do nothing"),
+    Statement(
+        table="erasures",
+        sql="insert into erasures (state, begun_at, request, signature, call, shredded_at, key_epoch, domains, blocks,"
+        " final_at, certificate, certify_call, subject) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    ),
+    Statement(
+        table="erasures",
+        sql="update erasures set state = ?, begun_at = ?, request = ?, signature = ?, call = ?, shredded_at = ?,"
+        " key_epoch = ?, domains = ?, blocks = ?, final_at = ?, certificate = ?, certify_call = ?"
+        " where subject = ? and state = ?",
+        exact=True,
+    ),
+    # Tokens and versions are found by the records, and waiting blocks by what names them, so those go last.
+    Statement(
+        table="unpinned",
+        sql="delete from unpinned where digest in (select digest from narrowings where subject = ?"
+        " union select digest from consents where subject = ? union select digest from papers where subject = ?)",
+    ),
+    Statement(table="tokens", sql="delete from tokens where record in (select record from records where subject = ?)"),
+    Statement(
+        table="versions", sql="delete from versions where record in (select record from records where subject = ?)"
+    ),
+    Statement(table="records", sql="delete from records where subject = ?"),
+    Statement(table="consents", sql="delete from consents where subject = ?"),
+    Statement(table="narrowings", sql="delete from narrowings where subject = ? and kind <> ?"),
+    Statement(table="narrowings", sql="delete from narrowings where subject = ? and kind = ?"),
+    Statement(table="sessions", sql="delete from sessions where actor = ?"),
+    Statement(table="papers", sql="delete from papers where subject = ?"),
 )
 
 INSERT_ENTRY = (
@@ -147,6 +184,37 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
             return ((CHALLENGE, (row.nonce, row.message_digest, row.expires_at)),)
         case SessionRow():
             return ((SESSION, (row.token_digest, row.actor, row.expires_at)),)
+        case ErasureRow():
+            return ((ERASURE, _of_erasure(row)),)
+        case ErasureStep():
+            return ((ERASURE_STEP, (*_of_erasure(row.row), int(row.before))),)
+        case SubjectForgotten():
+            each = (FORGET_TOKENS, FORGET_VERSIONS, FORGET_RECORDS, FORGET_CONSENTS, FORGET_PAPERS)
+            ended = (FORGET_NARROWINGS, (row.subject, int(NarrowingKind.ERASE)))
+            waiting = (FORGET_WAITING, (row.subject,) * 3)
+            return (waiting, *((number, (row.subject,)) for number in each), ended)
+        case NarrowingLifted():
+            return ((LIFT, (row.subject, int(NarrowingKind.ERASE))),)
+        case SessionsEnded():
+            return ((END_SESSIONS, (row.actor,)),)
+
+
+def _of_erasure(row: ErasureRow) -> Parameters:
+    return (
+        int(row.state),
+        row.begun_at,
+        row.request,
+        row.signature,
+        row.call,
+        row.shredded_at,
+        row.key_epoch,
+        row.domains,
+        row.blocks,
+        row.final_at,
+        row.certificate,
+        row.certify_call,
+        row.subject,
+    )
 
 
 def _steps_of_record(row: RecordRow) -> tuple[tuple[int, Parameters], ...]:

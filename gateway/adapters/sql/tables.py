@@ -139,6 +139,24 @@ papers = Table(
     Column("digest", LargeBinary(32), nullable=False),
 )
 """Sealed blocks that open a hash on chain: delegates' limits, guardians. `name`: that hash, which is salted."""
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("subject", LargeBinary(32), primary_key=True),
+    Column("state", SmallInteger, nullable=False, index=True),
+    Column("begun_at", BigInteger, nullable=False),
+    Column("request", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("call", LargeBinary, nullable=False),
+    Column("shredded_at", BigInteger, nullable=False),
+    Column("key_epoch", LargeBinary, nullable=False),
+    Column("domains", Integer, nullable=False),
+    Column("blocks", Integer, nullable=False),
+    Column("final_at", BigInteger, nullable=False),
+    Column("certificate", LargeBinary, nullable=False),
+    Column("certify_call", LargeBinary, nullable=False),
+)
+"""How far each erasure has come. What it holds of a patient stands on chain, too: a random name and an epoch."""
 
 unpinned = Table(
     "unpinned",

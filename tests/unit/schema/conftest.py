@@ -28,7 +28,10 @@ def world() -> World:
 @pytest.fixture
 def engine(schema: GatewaySchema, world: World) -> Engine:
     return Engine(
-        schema, Services(identity=world, consents=world, records=world, audit=world, emergencies=world.emergencies)
+        schema,
+        Services(
+            identity=world, consents=world, records=world, audit=world, erasures=world, emergencies=world.emergencies
+        ),
     )
 
 

@@ -21,6 +21,7 @@ from gateway.consent.model import (
     Scope,
     Terms,
 )
+from gateway.erasure.model import ErasureStatus, ErasureView
 from gateway.errors import CallerError, ConsentryError, DeniedError, UnauthenticatedError
 from gateway.identity.model import Actor, Caller, Challenge, Draft, Role, Session, Subject
 from gateway.ids import ActorId, ConsentId, DecisionId, RecordId, SubjectId
@@ -254,6 +255,21 @@ class World:
     async def revoke_all(self, caller: Caller, *, typed_data: Mapping[str, Any], signature: bytes) -> RevokedAll:
         self._called("revoke_all", caller)
         return RevokedAll(subject=PATIENT, epoch=1)
+
+    async def draft_erasure(self, caller: Caller, *, subject: SubjectId) -> Draft:
+        self._called("draft_erasure", caller)
+        return Draft(id=b"\x84" * 32, typed_data={"primaryType": "Erasure"})
+
+    async def erase_patient(self, caller: Caller, *, typed_data: Mapping[str, Any], signature: bytes) -> ErasureView:
+        self._called("erase_patient", caller)
+        return ErasureView(
+            subject=PATIENT,
+            status=ErasureStatus.CERTIFIED,
+            begun_at=MOMENT,
+            destroyed_at=MOMENT,
+            certificate=b"\x85" * 32,
+            final_at=MOMENT,
+        )
 
     async def of_patient(
         self, caller: Caller, *, subject: SubjectId, first: int, after: str | None

@@ -39,7 +39,9 @@ def run(schema: GatewaySchema, world: World) -> Run:
     """Executes with an executor class of one's choice; gives the whole answer in the order of its members."""
 
     async def of(query: str, *, executor: Any, **more: Any) -> str:
-        services = Services(identity=world, consents=world, records=world, audit=world, emergencies=world.emergencies)
+        services = Services(
+            identity=world, consents=world, records=world, audit=world, erasures=world, emergencies=world.emergencies
+        )
         context = RequestContext(
             services=services, caller=await world.caller("clinician"), token="clinician", correlation_id="c0ffee"
         )

@@ -105,7 +105,9 @@ async def test_strawberrys_own_execution_logs_no_query_either(
 ) -> None:
     world.fail = RuntimeError(CANARY)
     context = RequestContext(
-        services=Services(identity=world, consents=world, records=world, audit=world, emergencies=world.emergencies),
+        services=Services(
+            identity=world, consents=world, records=world, audit=world, erasures=world, emergencies=world.emergencies
+        ),
         caller=await world.caller("clinician"),
         token=None,
         correlation_id="x",
@@ -134,7 +136,9 @@ async def test_time_budget_ends_a_request(schema: GatewaySchema, world: World) -
         await asyncio.sleep(60)
 
     world.read = never  # type: ignore[method-assign, assignment]
-    services = Services(identity=world, consents=world, records=world, audit=world, emergencies=world.emergencies)
+    services = Services(
+        identity=world, consents=world, records=world, audit=world, erasures=world, emergencies=world.emergencies
+    )
     engine = Engine(schema, services, seconds=0.05)
     answer = await engine.execute(
         QUERY,

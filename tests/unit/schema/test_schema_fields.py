@@ -368,5 +368,7 @@ async def test_empty_controller_is_not_taken_for_custody(ask: Ask, world: World)
 
 
 def test_services_are_what_the_context_asks_for(schema: GatewaySchema, world: World) -> None:
-    services = Services(identity=world, consents=world, records=world, audit=world, emergencies=world.emergencies)
+    services = Services(
+        identity=world, consents=world, records=world, audit=world, erasures=world, emergencies=world.emergencies
+    )
     assert services.records is world

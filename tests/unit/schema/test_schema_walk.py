@@ -199,6 +199,7 @@ def test_the_walk_reaches_every_guarded_type() -> None:
 def test_every_type_that_the_roots_reach_is_classified(schema: GatewaySchema) -> None:
     open_types = {
         *("Actor", "Anchor", "AnchorProof", "AccessEventEdge", "ConsentEdge", "DecisionReceipt", "Draft", "PageInfo"),
+        "Erasure",
         *("ImportedBundle", "Mutation", "Patient", "Query", "RecordEdge", "Refusal", "RevokedAll", "Session"),
         *("SignInChallenge", "StoredRecord", "Subscription"),
         *("EmergencyEdge", "EmergencyReview", "UnreviewedEmergency", "UnreviewedEmergencyEdge"),

@@ -79,6 +79,17 @@ interface IConsentRegistry {
     /// @notice All permits of the epochs before `epoch` ended; denies stand.
     event AllConsentsRevoked(bytes32 indexed subject, uint64 epoch, uint64 seq);
 
+    /// @notice The subject was erased, for good: it takes no grant any more.
+    event SubjectErased(bytes32 indexed subject, uint64 epoch, uint64 seq);
+    /// @notice A gateway certifies what it destroyed; `isFinal` once the last backup is gone.
+    event ErasureCertified(bytes32 indexed subject, bytes32 indexed gateway, bytes32 certificate, bool isFinal);
+
+    /// @notice The subject was erased.
+    error SubjectGone(bytes32 subject);
+    /// @notice The subject was not erased.
+    error NotErased(bytes32 subject);
+    /// @notice The gateway's certificate is final.
+    error CertificateFinal(bytes32 subject, bytes32 gateway);
     /// @notice Not one of the type hashes that this registry was made with.
     error UnknownConsentType(bytes32 typeHash);
     /// @notice An effect is 0 (permit) or 1 (deny).
@@ -110,6 +121,22 @@ interface IConsentRegistry {
     /// @notice Ends all permits of the subject, never a deny. The controller signs
     /// `RevokeAll(bytes32 subject,uint64 epoch)` with the present epoch. The same again is success.
     function revokeAll(bytes32 subject, uint64 epoch, bytes calldata signature) external;
+
+    /// @notice Erases a subject, for good. The controller signs `Erasure(bytes32 subject,uint64 epoch)` with the present
+    /// epoch; in custody the custodian's key does. The same again is success.
+    function erase(bytes32 subject, bytes calldata signature) external;
+
+    /// @notice Records a gateway's certificate. The gateway's owner only.
+    function certifyErasure(bytes32 subject, bytes32 gateway, bytes32 certificate, bool isFinal) external;
+
+    /// @notice Whether the subject was erased.
+    function isErased(bytes32 subject) external view returns (bool);
+
+    /// @notice A gateway's certificate; zero if it gave none.
+    function erasureCertificate(bytes32 subject, bytes32 gateway)
+        external
+        view
+        returns (bytes32 certificate, bool isFinal);
 
     /// @notice The EIP-712 digest of a consent.
     function consentIdOf(ConsentTerms calldata terms) external view returns (bytes32 consentId);
