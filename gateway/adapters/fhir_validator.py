@@ -16,13 +16,15 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.adapters.fhir_schema import WORKER_MODULE
-from gateway.errors import UpstreamError
+from gateway.errors import LimitError, UpstreamError
 from gateway.ports.fhir import FhirIssue
 
 START_LIMIT = 60.0
 """Seconds until a worker must have loaded its models (0.6 s on an idle core)."""
 CHECK_LIMIT = 60.0
 """Seconds for one batch; the largest Synthea bundle (3.5 MB) takes a fifth of a second."""
+MOST_WAITING = 64
+"""Calls that wait for one worker; more are refused."""
 _HEAD = 4
 _BATCH = 64
 """Resources sent at a time: a call with few waits for one batch of a bundle (13 ms), not for the whole bundle."""
@@ -40,9 +42,12 @@ class FhirValidator:
         await asyncio.gather(*(worker.start() for worker in self._workers))
 
     async def check(self, resources: Sequence[bytes]) -> tuple[FhirIssue, ...]:
-        """The first issue of each invalid resource, by index. Raises UpstreamError when a worker died or hung."""
+        """The first issue of each invalid resource, by index. Raises UpstreamError when a worker died or hung,
+        LimitError when too many calls wait."""
         if not resources:
             return ()
+        if min(worker.waiting for worker in self._workers) >= MOST_WAITING:
+            raise LimitError("too many resources are being validated; try again shortly")
         share = max(_BATCH, -(-len(resources) // len(self._workers)))
         starts = range(0, len(resources), share)
         idle_first = sorted(self._workers, key=lambda worker: worker.waiting)

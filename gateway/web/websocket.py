@@ -6,6 +6,7 @@ Source: graphql-ws PROTOCOL.md (messages and close codes); RFC 6455 section 10.2
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
@@ -25,6 +26,7 @@ PROTOCOL = "graphql-transport-ws"
 ID_CHARACTERS = 128
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_ACCEPTABLE = 4400, 4401, 4403, 4406
 INIT_TIMEOUT, SUBSCRIBER_EXISTS, TOO_MANY_INITS, TOO_BIG = 4408, 4409, 4429, 1009
+TRY_AGAIN = 1013
 
 _log = structlog.get_logger("socket")
 
@@ -56,6 +58,7 @@ class SocketDoor:
         self.options = options
         self.new_id = new_id
         self._origins = frozenset(origin.encode() for origin in options.socket_origins)
+        self._open: dict[str, int] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
@@ -70,7 +73,17 @@ class SocketDoor:
             await send({"type": "websocket.close", "code": NOT_ACCEPTABLE, "reason": "Subprotocol not acceptable"})
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
-        await _Connection(self, scope, receive, send, token_of(headers)).serve()
+        peer = rate_key(None, scope)
+        if self._open.get(peer, 0) >= self.options.sockets_each:
+            await send({"type": "websocket.close", "code": TRY_AGAIN, "reason": "LIMIT"})
+            return
+        self._open[peer] = self._open.get(peer, 0) + 1
+        try:
+            await _Connection(self, scope, receive, send, token_of(headers)).serve()
+        finally:
+            self._open[peer] -= 1
+            if not self._open[peer]:
+                del self._open[peer]
 
 
 class _Connection:
@@ -87,9 +100,10 @@ class _Connection:
         self.operations: dict[str, asyncio.Task[None]] = {}
 
     async def serve(self) -> None:
+        watching = asyncio.create_task(self._watch_session())
         try:
             async with asyncio.timeout(self.door.options.socket_init_seconds) as deadline:
-                while await self._next():
+                while await self._next(watching):
                     if self.acknowledged and deadline.when() is not None:
                         deadline.reschedule(None)
         except TimeoutError:
@@ -97,14 +111,30 @@ class _Connection:
         except _ClosedError as closed:
             await self._close(closed.code, closed.reason)
         finally:
-            running = list(self.operations.values())
+            running = [watching, *self.operations.values()]
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
-    async def _next(self) -> bool:
-        """Serves one message; False when the client has gone."""
-        frame = await self.receive()
+    async def _watch_session(self) -> None:
+        """Returns once the session that the socket was opened with has ended; an outage of ours ends none."""
+        while True:
+            await asyncio.sleep(self.door.options.socket_check_seconds)
+            with contextlib.suppress(ConsentryError):
+                if self.acknowledged and self.token is not None and await self.door.authenticate(self.token) is None:
+                    return
+
+    async def _next(self, watching: asyncio.Task[None]) -> bool:
+        """Serves one message; False when the client has gone. A socket does not outlive its session."""
+        receiving = asyncio.ensure_future(self.receive())
+        try:
+            await asyncio.wait({receiving, watching}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not receiving.done():
+                receiving.cancel()
+        if not receiving.done() or receiving.cancelled():
+            raise _ClosedError(FORBIDDEN, "The session has ended")
+        frame = receiving.result()
         if frame["type"] == "websocket.disconnect":
             self.closed = True
             return False
@@ -154,7 +184,7 @@ class _Connection:
             try:
                 caller = await self.door.authenticate(self.token)
             except ConsentryError as error:
-                raise _ClosedError(1013, "Try again later") from error
+                raise _ClosedError(TRY_AGAIN, "Try again later") from error
             if caller is None:
                 raise _ClosedError(FORBIDDEN, "Forbidden")
         await self._send({"type": "connection_ack"})

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tests.campaigns import kills, links, reorgs, replays, stuck, tracing
+from tests.campaigns import kills, links, overload, reorgs, replays, stuck, tracing
 from tests.campaigns.model import Asked, Report
 
 BOTH, EMBEDDED, REAL = ("embedded", "real"), ("embedded",), ("real",)
@@ -60,4 +60,10 @@ CATALOGUE: Mapping[str, Listed] = {
         about="each acknowledgement after its fsync, by strace", run=tracing.trace_writes, short=100, release=1000
     ),
     "B24": Listed(about="seeds run twice: plans and histories are equal", run=replays.replay, short=1, release=20),
+    "B20": Listed(
+        about="three times as many readers as are served best; rounds are seconds of each measurement",
+        run=overload.overload,
+        short=6,
+        release=60,
+    ),
 }

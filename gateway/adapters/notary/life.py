@@ -25,11 +25,11 @@ from gateway.adapters.notary.wire import (
     decode_started,
     frame,
 )
-from gateway.errors import ConsentryError, SettingsError, UpstreamError
+from gateway.errors import ConsentryError, LimitError, SettingsError, UpstreamError
 
 _TURN = 64
 """Requests that are sent without waiting for the turn's end."""
-_WAITING = 20_000
+_WAITING = 4_096
 """Requests without an answer, at most."""
 _TICK = 5.0
 _SILENT_TICKS = 3
@@ -66,7 +66,7 @@ class Life(asyncio.Protocol):
         if not self.alive:
             raise UpstreamError("the notary is gone")
         if len(self._unanswered) >= _WAITING:
-            raise UpstreamError("the notary has too much to do")
+            raise LimitError("too much waits to be written; try again shortly")
         future: asyncio.Future[Answer] = self._loop.create_future()
         self._unanswered.append(future)
         self._outbox.append(request)

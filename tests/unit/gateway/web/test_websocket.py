@@ -183,7 +183,7 @@ async def test_leaving_ends_every_operation(build: Callable[..., FrontDoor]) -> 
     socket = await Socket(build()).open(**CLINICIAN)
     for number in range(5):
         ask(socket, id=str(number))
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
     before = len(asyncio.all_tasks())
     await socket.leave()
     assert len(asyncio.all_tasks()) <= before - 5
@@ -285,3 +285,28 @@ async def test_foreign_origin_is_refused_before_the_socket_opens(build: Callable
 async def test_own_and_listed_origins_may_open(build: Callable[..., FrontDoor], origin: str | None) -> None:
     heard = await Socket(build(socket_origins=("https://clinic.example",)), origin=origin).hear()
     assert heard["type"] == "websocket.accept"
+
+
+async def test_a_socket_does_not_outlive_its_session(build: Callable[..., FrontDoor], parts: Parts) -> None:
+    socket = await Socket(build(socket_check_seconds=0.05)).open(**CLINICIAN)
+    ask(socket)
+    await asyncio.sleep(0.12)
+    assert socket.outbox.empty()
+    parts.world.signed_out.add("clinician")
+    closed = await socket.hear()
+    while closed["type"] == "websocket.send":
+        closed = await socket.hear()
+    assert (closed["type"], closed["code"]) == ("websocket.close", 4403)
+    await asyncio.wait_for(socket.task, 2)
+
+
+async def test_one_peer_has_so_many_sockets_and_no_more(build: Callable[..., FrontDoor]) -> None:
+    door = build(sockets_each=2)
+    held = [await Socket(door).open() for _ in range(2)]
+    third = Socket(door)
+    assert (await third.hear())["type"] == "websocket.accept"
+    assert await third.hear() == {"type": "websocket.close", "code": 1013, "reason": "LIMIT"}
+    for socket in held:
+        await socket.leave()
+    again = await Socket(door).open()
+    await again.leave()

@@ -1,0 +1,62 @@
+"""A request's time and place: bounded, prolonged, and given up while it waits for the chain."""
+
+import asyncio
+
+import pytest
+
+from gateway.underway import Places, aside, bounded, prolong
+
+
+async def test_a_request_is_given_up_when_its_seconds_are_over() -> None:
+    with pytest.raises(TimeoutError):
+        async with bounded(0.02):
+            await asyncio.sleep(1)
+
+
+async def test_long_work_asks_for_more() -> None:
+    async with bounded(0.02):
+        prolong(1)
+        await asyncio.sleep(0.05)
+
+
+async def test_time_aside_does_not_count() -> None:
+    async with bounded(0.05):
+        async with aside():
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(0.01)
+
+
+async def test_what_is_left_after_time_aside_is_what_was_left_before() -> None:
+    async def late() -> None:
+        async with bounded(0.05):
+            async with aside():
+                await asyncio.sleep(0.1)
+            await asyncio.sleep(0.2)
+
+    with pytest.raises(TimeoutError):
+        await late()
+
+
+async def test_an_inner_bound_is_the_outer_ones() -> None:
+    async def inner() -> None:
+        async with bounded(0.02), bounded(10):
+            await asyncio.sleep(1)
+
+    with pytest.raises(TimeoutError):
+        await inner()
+
+
+async def test_a_place_is_free_while_its_request_stands_aside() -> None:
+    places = Places(1)
+    with places.one():
+        assert places.full
+        async with aside():
+            assert not places.full
+        assert places.full
+    assert places.taken == 0
+
+
+async def test_outside_a_request_nothing_is_bounded() -> None:
+    prolong(1)
+    async with aside():
+        await asyncio.sleep(0)
