@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from gateway import eip712, jsontext
 from gateway.audit.rules import GENESIS, entry_hash
 from gateway.consent import rules
+from gateway.crypto.envelope import key_named_by
 from gateway.crypto.model import ConsentFacts, DomainKind, ProfileFacts, RecordFacts, actor_domain
 from gateway.errors import ConsentryError, IntegrityError
 from gateway.ports.rows import NarrowingKind, RecordRow
@@ -184,6 +185,9 @@ async def check_documents(parts: Looking, verdict: Verdict, named: Names, progre
     for kind, subject, target, digest, _ in parts.survey.rows("narrowings"):
         progress("narrowings", 1)
         verdict.checked["narrowings"] += 1
+        if kind == NarrowingKind.ERASE:
+            verdict.notes["erasures"] += 1  # its signed text stands in its certificate, not in a sealed block
+            continue
         named.name(digest)
         what = f"revocation of 0x{target.hex()}"
         facts = await _document(parts, verdict, digest, subject, what)
@@ -259,6 +263,7 @@ async def check_stray(parts: Looking, verdict: Verdict, digest: bytes, facts: ob
 
 async def check_profiles(parts: Looking, verdict: Verdict, named: Names, progress: Progress) -> None:
     """Each actor's sealed profile."""
+    gone = set(await parts.store.destroyed())
     for actor, args in parts.survey.rows("profiles"):
         digest = decode_args(args).get("profileDigest")
         if not isinstance(digest, bytes) or not any(digest):
@@ -270,7 +275,9 @@ async def check_profiles(parts: Looking, verdict: Verdict, named: Names, progres
         facts = found.opened.facts if isinstance(found, Found) and found.opened is not None else None
         key = found.key if isinstance(found, Found) else None
         mine = isinstance(facts, ProfileFacts) and facts.actor == actor
-        if not mine or key is None or key.domain != actor_domain(actor):
+        if (DomainKind.ACTOR.value, actor) in gone:
+            verdict.notes["profiles of erased patients"] += 1
+        elif not mine or key is None or key.domain != actor_domain(actor):
             verdict.add(Fault.PROFILE_MISSING, f"actor 0x{actor.hex()}")
 
 
@@ -356,7 +363,7 @@ def _check_ticket(
 
 async def check_tickets(parts: Looking, verdict: Verdict, named: Names, progress: Progress) -> None:
     """Each leaf against its values, and each record's leaf against its version."""
-    for number, _, leaf, values, _, _, _ in parts.survey.rows("tickets"):
+    for number, _, leaf, values, _, locator, _ in parts.survey.rows("tickets"):
         progress("leaves", 1)
         verdict.checked["leaves"] += 1
         found = split_values(values)
@@ -366,12 +373,24 @@ async def check_tickets(parts: Looking, verdict: Verdict, named: Names, progress
             verdict.add(Fault.LEAF_OTHER, f"leaf {number}")
         elif len(found) == 5:
             row = parts.survey.one("version", record=found[0], version=int.from_bytes(found[1], "big"))
-            if row is None:
+            if row is None and await _is_shredded(parts, locator):
+                verdict.notes["leaves of erased patients"] += 1
+            elif row is None:
                 verdict.add(Fault.TICKET_STRAY, f"record {found[0].hex()} version {int.from_bytes(found[1], 'big')}")
         else:
             row = parts.survey.one("entry", writer=found[0], seq=int.from_bytes(found[1], "big"))
             if row is None or row[0] != found[2]:
                 verdict.add(Fault.ENTRY_MISSING, f"entry {int.from_bytes(found[1], 'big')} of 0x{found[0].hex()}")
+
+
+async def _is_shredded(parts: Looking, locator: bytes) -> bool:
+    """Whether the key that a leaf's block was sealed under is no more, where keys were destroyed at all. A row that was
+    only deleted has its key still."""
+    try:
+        key_id = key_named_by(locator, parts.keys.log)
+    except IntegrityError:
+        return False
+    return bool(await parts.store.destroyed()) and await parts.store.by_id(key_id) is None
 
 
 async def _is_erased(parts: Looking, subject: bytes) -> bool:

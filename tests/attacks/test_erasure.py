@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -320,3 +321,10 @@ def test_what_was_anchored_before_is_anchored_still(world: World) -> None:
     old = f"sqlite:///{world.yesterday / 'index.db'}"
     tickets = set(query(old, "select log, leaf, values_ from tickets"))
     assert tickets <= set(query(f"sqlite:///{world.data / 'index.db'}", "select log, leaf, values_ from tickets"))
+
+
+def test_verify_tells_what_was_erased_from_what_is_missing(world: World) -> None:
+    deadline = time.monotonic() + 30
+    while "SOUND" not in (said := run_command("verify", settings=world.settings)[1]):
+        assert time.monotonic() < deadline, said
+    assert f"{SUBJECTS} erasures" in said
