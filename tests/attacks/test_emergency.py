@@ -155,6 +155,18 @@ def test_a_deny_that_cannot_be_opened_holds(
     assert read_urgently(doctor, record).code == "NOT_PERMITTED"
 
 
+def test_after_an_erasure_nothing_opens(patient: Patient, doctor: Person, record: str) -> None:
+    made = opened(doctor, patient)
+    assert read_urgently(doctor, record).value["id"] == record
+    patient.erase().value  # noqa: B018 - fails if refused
+    assert read_urgently(doctor, record).code == "NOT_PERMITTED"
+    assert doctor.once(documents.RECORDS, {"id": patient.id, "purpose": "ETREAT"}).value is None
+    asked = {"patientId": patient.id, "resource": observation(), "purpose": "ETREAT"}
+    assert doctor.once(documents.CREATE, {"input": asked}).code == "NOT_PERMITTED"
+    assert break_glass(doctor, patient.id).code == "NOT_PERMITTED"
+    assert doctor.once(documents.END_EMERGENCY, {"id": made["id"]}).value["state"] == "ENDED"
+
+
 # ---- its end
 
 
@@ -390,7 +402,12 @@ def test_a_dead_chain_does_not_either(tmp_path: Path) -> None:
         record = patient.store(observation())
         patient.consent(reader.id)
         assert reader.read(record).value["id"] == record
-        chain_process(site).kill()
+        process = chain_process(site)
+        process.suspend()
+        # The gateway starts a child again that dies: this one has nothing to start from.
+        for path in site.gateway.data.glob("chain.db*"):
+            path.write_bytes(b"burnt")
+        process.kill()
         _goes_on_without_a_chain(patient, doctor, reader, record)
 
 
