@@ -1,7 +1,7 @@
 # Python 3.11 or later, git and make are all that these need. ARGS goes to the command: make demo ARGS="--json out.json"
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench mutants campaign seeded-bugs lint types clean
+.PHONY: help run demo test bench mutants campaign seeded-bugs release-B17 lint types clean
 ARGS =
 
 help: ## What there is
@@ -33,6 +33,11 @@ campaign: ## Run a fault campaign in its short form: make campaign ARGS="B1"; re
 seeded-bugs:
 	@.ci/environment --dev
 	@exec .venv/bin/python -m tests.campaigns.seeded $(ARGS)
+
+release-B17: ## Burn a database of 10,000 records and rebuild it, in both columns (ARGS="-k embedded" for one)
+	@.ci/environment --dev
+	@REBUILD_RECORDS=10000 .venv/bin/python -m pytest tests/journeys/test_rebuild.py -n 0 --timeout 3600 \
+		--durations 0 -k "what_it_was or end_to_end or goes_on" $(ARGS)
 
 release-%:
 	@.ci/environment --dev
