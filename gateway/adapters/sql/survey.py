@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import QueuePool
 
 from gateway.adapters.sql.urls import postgres_engine_url, sqlite_path
 from gateway.errors import UpstreamError
@@ -70,10 +70,12 @@ class Survey:
             target, connect = postgres_engine_url(url), {"connect_timeout": 3, "options": options}
         else:
             target, connect = f"sqlite:///file:{path}?mode=ro&uri=true", {"timeout": 30, "check_same_thread": False}
-        self._engine = create_engine(target, poolclass=NullPool, connect_args=connect)
+        engine = create_engine(target, poolclass=QueuePool, max_overflow=-1, connect_args=connect)
+        # No transaction stays open: a look of hours holds nobody's log back.
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def rows(self, name: str, **values: Value) -> Iterator[tuple[Any, ...]]:
-        """Streamed: a connection of its own for as long as one looks. UpstreamError."""
+        """Streamed. UpstreamError."""
         try:
             with self._engine.connect().execution_options(stream_results=True, yield_per=_EACH) as connection:
                 for row in connection.execute(text(QUERIES[name]), values):
