@@ -247,6 +247,6 @@ def _idempotency_key(key: str | None) -> str | None:
     """Absent and null are no key; an empty one is a mistake that would join unrelated writes."""
     if key is None or key is strawberry.UNSET:
         return None
-    if not 1 <= len(key) <= 255:
-        raise CallerError("an idempotency key has 1 to 255 characters", field=("idempotencyKey",))
+    if not 1 <= len(key) <= 200:
+        raise CallerError("an idempotency key has 1 to 200 characters", field=("idempotencyKey",))
     return key

@@ -55,7 +55,8 @@ _unpack_private = msgspec.msgpack.Decoder(_Private).decode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One thing to be audited. `subject` None: no patient is concerned, or none exists. `at` seconds since 1970."""
+    """One thing to be audited. `subject` None: no patient is concerned, or none exists; `like`: one whose refusal would
+    have cost the same. `at` seconds since 1970."""
 
     decision: DecisionId
     at: float
@@ -68,6 +69,7 @@ class Event:
     consents: tuple[bytes, ...] = ()
     digest: bytes = b""
     reason: str = ""
+    like: bytes | None = None
     basis: str = ""
     emergency: bytes = b""
 
@@ -108,7 +110,7 @@ class Audit:
                 event.emergency,
             )
         )
-        sealed, token = await self._keys.seal_private(event.subject, private, context=event.decision)
+        sealed, token = await self._keys.seal_private(event.subject, private, context=event.decision, like=event.like)
         entry = EntryRow(
             decision=event.decision,
             public=public,

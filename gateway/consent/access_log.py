@@ -47,5 +47,5 @@ class AccessLog:
 
     async def _owns(self, caller: Caller, subject: SubjectId) -> bool:
         caller = await self._identity.current(caller)
-        standing = await self._standings.current(subject)
+        standing = await self._standings.asked_for(subject)
         return standing is not None and policy.owns(requester(caller), standing.epochs)

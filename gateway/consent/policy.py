@@ -127,6 +127,38 @@ def may_concern(
     return concerned_until(requester, grants, epochs, emergency, block_time=block_time, now=now) > 0.0
 
 
+def reaches(
+    request: AccessRequest,
+    grants: Iterable[Grant | SealedDeny],
+    epochs: Epochs,
+    as_of: AsOf,
+    now: float,
+    emergency: OpenEmergency | None = None,
+) -> bool:
+    """Whether, for all that is known without the record's facts, a decision on it could permit. Who is told that a
+    record cannot be opened is told that it exists: nobody is whom no fact could have let in."""
+    asking = request.requester
+    if owns(asking, epochs) or keeps(asking, epochs):
+        return True
+    if emergency is not None and breaks_glass(asking, epochs.subject, emergency):
+        return True
+    if not any(request.purpose in CLAIMS[role] for role in asking.roles):
+        return False
+    return any(
+        type(grant) is Grant
+        and grant.terms.effect is Effect.PERMIT
+        and grant.confirmed
+        and not grant.revoked
+        and grant.terms.epoch == epochs.epoch
+        and _in_its_time(grant, as_of.block_time, now)
+        and _names(grant.terms.scope, asking)
+        and request.action in grant.terms.scope.actions
+        and request.purpose in grant.terms.scope.purposes
+        and (not grant.terms.scope.records or request.record in grant.terms.scope.records)
+        for grant in grants
+    )
+
+
 def decide(
     request: AccessRequest,
     facts: DecisionFacts,

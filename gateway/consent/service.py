@@ -220,7 +220,7 @@ class Consents:
     ) -> tuple[tuple[ConsentView, ...], bool, str | None]:
         """Newest first; the patient's alone, others get nothing."""
         caller = await self._identity.current(caller)
-        standing = await self._standings.current(subject)
+        standing = await self._standings.asked_for(subject)
         if standing is None or not policy.owns(requester(caller), standing.epochs):
             return (), False, None
         rows = list(reversed(await self._index.consents(subject)))
@@ -275,13 +275,13 @@ class Consents:
 
     async def visible_patient(self, caller: Caller | None, subject: SubjectId) -> Subject | None:
         """The subject, for those whom some decision on it could permit something; for all others there is none."""
-        standing = None if caller is None else await self._standings.current(subject)
+        standing = None if caller is None else await self._standings.asked_for(subject)
         if caller is None or standing is None:
             return None
         return standing.subject if self._standings.may_concern(requester(caller), standing) else None
 
     async def _may_watch(self, caller: Caller, subject: SubjectId) -> bool:
-        standing = await self._standings.current(subject)
+        standing = await self._standings.asked_for(subject)
         return standing is not None and policy.owns(requester(caller), standing.epochs)
 
     async def _view(self, standing: Standing, row: ConsentRow) -> ConsentView:
@@ -292,7 +292,7 @@ class Consents:
 
     async def _own(self, caller: Caller, subject: SubjectId, action: str) -> Standing:
         """The standing of the caller's own subject; for any other, and for none, the same refusal, audited."""
-        standing = await self._standings.of(subject)
+        standing = await self._standings.asked_for(subject)
         if standing is None or not policy.owns(requester(caller), standing.epochs):
             known = None if standing is None else subject
             event = self._event(caller, known, action, Outcome.DENIED, reason="not the caller's own subject")

@@ -165,6 +165,13 @@ class Standings:
             self.forget(subject)
         return await self.of(subject)
 
+    async def asked_for(self, subject: SubjectId) -> Standing | None:
+        """As `current`; where there is no such subject, another's is gathered and dropped, so that an answer's time
+        does not tell the one from the other."""
+        near = await self._index.nearest_subject(subject)
+        found = None if near is None else await self.current(SubjectId(near))
+        return found if near == subject else None
+
     def forget(self, subject: bytes) -> None:
         """Drops what is kept; what is being loaded at this moment is not kept either."""
         self._held.pop(subject, None)

@@ -28,6 +28,15 @@ class Index(Protocol):
         """The latest version of a record (tokens empty)."""
         ...
 
+    async def nearest(self, record: bytes) -> RecordRow | None:
+        """The latest version of the record, or, where there is none, of another that its name falls next to: what is
+        absent then costs what is there costs. None for an empty index."""
+        ...
+
+    async def nearest_subject(self, subject: bytes) -> bytes | None:
+        """The subject if it was ever enrolled, else another that its name falls next to. None where there is none."""
+        ...
+
     async def version(self, record: bytes, version: int) -> RecordRow | None: ...
 
     async def page(

@@ -10,7 +10,9 @@ class SealingKeys(Protocol):
 
     def open_public(self, sealed: bytes) -> bytes: ...
 
-    async def seal_private(self, subject: bytes | None, plaintext: bytes, *, context: bytes) -> tuple[bytes, bytes]:
+    async def seal_private(
+        self, subject: bytes | None, plaintext: bytes, *, context: bytes, like: bytes | None = None
+    ) -> tuple[bytes, bytes]:
         """(sealed, subject token). Without a subject: sealed under the log key and an empty token, at equal cost."""
         ...
 

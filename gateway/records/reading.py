@@ -5,6 +5,7 @@ between is gathered and decided again, so a revocation that has returned is neve
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,7 +17,7 @@ from gateway.consent.model import AccessRequest, Action, Basis, Deny, Permit, Pu
 from gateway.consent.service import requester, topic
 from gateway.consent.standing import Standing, Standings
 from gateway.emergency.grounds import Ground, Grounds, guards
-from gateway.errors import ConflictError, DeniedError, IntegrityError, LimitError, StaleError
+from gateway.errors import ConflictError, DeniedError, IntegrityError, LimitError, StaleError, UpstreamError
 from gateway.identity.model import Caller
 from gateway.identity.service import Identity
 from gateway.ids import ActorId, RecordId, SubjectId
@@ -36,6 +37,8 @@ TRIES = 8
 PAGE_CEILING = 100
 PAGE_OCTETS = 32 * 1024 * 1024
 """Content past this ends a page early: a hundred records of the largest kind would not fit into memory."""
+ALIKE_SECONDS = 1.0
+"""How long what is refused anyway may wait for a block."""
 LOOK_SECONDS = 5.0
 """How often a subscription without arrivals asks whether its caller still is who it was."""
 _SCAN = 128
@@ -88,7 +91,7 @@ class Reading:
     async def read(self, caller: Caller, record: RecordId, *, purpose: Purpose) -> Released:
         """The present version. DeniedError for all that is refused, and for what does not exist."""
         for _ in range(TRIES):
-            answer = await self._answer(caller, await self._index.head(record), record, purpose)
+            answer = await self._answer(caller, await self._index.nearest(record), record, purpose)
             if answer is None:
                 raise AssertionError("an empty filter leaves nothing out")
             appended = await self._audit.append(answer.event, guards=answer.guards, receipt=answer.receipt)
@@ -216,6 +219,8 @@ class Reading:
         says so, or at the moment when the last permit ends."""
         arrivals = self._bus.subscribe(topic(subject))
         try:
+            if await self._standings.asked_for(subject) is None:
+                return
             while (left := await self._concerned_for(caller, subject, purpose)) > 0.0:
                 try:
                     payload = await asyncio.wait_for(anext(arrivals), min(left, LOOK_SECONDS))
@@ -291,28 +296,35 @@ class Reading:
         """Steps 1 to 5 of a read; None where the filter does not ask for it. Nothing of it is released before the
         ledger has acknowledged the entry."""
         asking = requester(caller)
-        # 1. What is absent, and what no consent could open, is refused before anything is fetched.
+        # 1. What is absent, and what no consent could open, is refused; each for the same work as the other, and as
+        #    what is there and not covered: `row` is then another record's.
         subject = None if row is None else SubjectId(row.subject)
         if ground is None or ground.emergency is None:
             ground = await self._ground(caller, subject, record, purpose)
         standing = ground.standing
-        if row is None or standing is None or subject is None:
-            return self._refusal(caller, record, purpose, None, "no such record")
-        if not ground.concerns(asking):
+        concerns = ground.concerns(asking)
+        if row is None or subject is None or standing is None or row.record != record or not concerns:
+            await self._look_alike(row)
+            if row is None or standing is None or row.record != record:
+                return self._refusal(caller, record, purpose, None, "no such record", like=subject)
             return self._refusal(caller, record, purpose, standing, "no consent names the caller")
         await self._require_current(caller, record, purpose, ground)
         # 2. Bytes against their CID, facts under the facts key. The index row was a hint.
+        now = self._clock.now()
+        request = AccessRequest(requester=asking, subject=subject, record=record, action=Action.READ, purpose=purpose)
         try:
             found = await self._opening.find(row)
-        except IntegrityError:
-            # What was tampered with is in the patient's log, too; the error then says so to the caller.
-            await self._audit.append(self._refusal(caller, record, purpose, standing, "verification failed").event)
+        except (IntegrityError, UpstreamError) as error:
+            refusal = self._refusal(caller, record, purpose, standing, "verification failed")
+            if not policy.reaches(request, standing.grants, standing.epochs, ground.as_of, now, ground.emergency):
+                return refusal
+            if isinstance(error, IntegrityError):
+                # What was tampered with is in the patient's log, too; the error then says so to the caller.
+                await self._audit.append(refusal.event)
             raise
         if not in_period(found.known.facts.period, wanted):
             return None
         # 3. The decision, on verified facts.
-        now = self._clock.now()
-        request = AccessRequest(requester=asking, subject=subject, record=record, action=Action.READ, purpose=purpose)
         decided = policy.decide(
             request,
             found.known.decision_facts,
@@ -330,8 +342,23 @@ class Reading:
             return None  # what is hidden answers no question either
         return self._release(caller, decided, found, content, row)
 
+    async def _look_alike(self, row: RecordRow | None) -> None:
+        """The work of a record that is there and not covered, whatever comes of it: nothing of it is used."""
+        if row is None:
+            return
+        with contextlib.suppress(IntegrityError, UpstreamError, TimeoutError):
+            async with asyncio.timeout(ALIKE_SECONDS):
+                await self._opening.find(row)
+
     def _refusal(
-        self, caller: Caller, record: bytes, purpose: Purpose, standing: Standing | None, reason: str
+        self,
+        caller: Caller,
+        record: bytes,
+        purpose: Purpose,
+        standing: Standing | None,
+        reason: str,
+        *,
+        like: bytes | None = None,
     ) -> Answer:
         event = Event(
             decision=self._audit.new_decision(),
@@ -343,6 +370,7 @@ class Reading:
             subject=None if standing is None else standing.subject.id,
             record=record,
             reason=reason,
+            like=like,
         )
         return Answer(event=event, guards=(), receipt=None, release=None, leaf=b"")
 

@@ -36,6 +36,8 @@ _MOST = 500
 """Names in one statement; more are asked for in turns."""
 
 _HEAD = "select record, version, subject, digest, tree, seq from records where record = ?"
+_NEAREST = "select record, version, subject, digest, tree, seq from records where record >= ? order by record limit 1"
+_NEAREST_SUBJECT = "select key1 from chain_events where key1 >= ? and name = 'SubjectEnrolled' order by key1 limit 1"
 _VERSION = (
     "select v.record, v.version, r.subject, v.digest, v.tree, r.seq from versions v"
     " join records r on r.record = v.record"
@@ -105,6 +107,15 @@ class SqlIndex:
     async def head(self, record: bytes) -> RecordRow | None:
         rows = await self._source.fetch(_HEAD, (record,))
         return _record(*rows[0]) if rows else None
+
+    async def nearest(self, record: bytes) -> RecordRow | None:
+        rows = await self._source.fetch(_NEAREST, (record,)) or await self._source.fetch(_NEAREST, (b"",))
+        return _record(*rows[0]) if rows else None
+
+    async def nearest_subject(self, subject: bytes) -> bytes | None:
+        rows = await self._source.fetch(_NEAREST_SUBJECT, (subject,))
+        rows = rows or await self._source.fetch(_NEAREST_SUBJECT, (b"",))
+        return bytes(rows[0][0]) if rows else None
 
     async def version(self, record: bytes, version: int) -> RecordRow | None:
         rows = await self._source.fetch(_VERSION, (record, version))
