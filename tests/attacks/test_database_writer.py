@@ -21,7 +21,7 @@ from tests.attacks.inside import Inside, Somebody, inside, settled
 from tests.journeys.resources import condition, observation
 
 SEED = 20_261_123
-ROUNDS = 150
+ROUNDS = 60
 NARROWED = ("chain_events", "consents", "narrowings", "epochs", "sessions")
 
 
