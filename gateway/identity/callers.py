@@ -80,7 +80,7 @@ class Callers:
 
     async def _load_caller(self, actor_id: ActorId, now: int) -> tuple[Caller, int] | None:
         """The caller, and when one of its memberships ends (0: never)."""
-        actor = await self._load_actor(actor_id)
+        actor = await self._load_actor(actor_id, nameless=True)
         if actor is None or actor.key == state.NOBODY:
             return None
         events = await self._index.events(actor_id, contract=CONTRACT)
@@ -88,7 +88,7 @@ class Callers:
             found for found in state.fold_memberships(actor_id, events, self.confirmed) if found.not_after > now
         ]
         # An organization that was removed has no members; its own version is guarded with the member's.
-        loaded = [await self.actor(found.organization) for found in memberships]
+        loaded = [await self._known(found.organization) for found in memberships]
         organizations = [found for found in loaded if found is not None]
         said = await self._said(actor, memberships)
         caller = Caller(
@@ -164,7 +164,12 @@ class Callers:
         held = self._actors.get(actor)
         return held if held is not None else await self._load_actor(actor)
 
-    async def _load_actor(self, actor: ActorId) -> Actor | None:
+    async def _known(self, actor: ActorId) -> Actor | None:
+        held = self._actors.get(actor)
+        return held if held is not None else await self._load_actor(actor, nameless=True)
+
+    async def _load_actor(self, actor: ActorId, *, nameless: bool = False) -> Actor | None:
+        """`nameless`: who asks is told by their key, so that IPFS hinders nobody; without a name nothing is kept."""
         # The version is read before the events: a change in between makes the guard fail, never the reverse.
         forgotten = self._forgotten
         version = (await self._index.versions_of((actor,)))[actor]
@@ -172,7 +177,13 @@ class Callers:
         found = state.fold_actor(actor, events, self.confirmed)
         if found is None:
             return None
-        name = await self._name_of(actor, found.profile) if any(found.profile) else None
+        name, named = None, True
+        try:
+            name = await self._name_of(actor, found.profile) if any(found.profile) else None
+        except UpstreamError:
+            if not nameless:
+                raise
+            named = False
         loaded = Actor(
             id=actor,
             key=found.key,
@@ -182,7 +193,7 @@ class Callers:
             epoch=found.epoch,
             version=version,
         )
-        if found.settled and forgotten == self._forgotten:
+        if named and found.settled and forgotten == self._forgotten:
             self._actors[actor] = loaded
             if len(self._actors) > HELD:
                 self._actors.popitem(last=False)

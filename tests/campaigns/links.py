@@ -141,15 +141,13 @@ def _run(broken: Broken, case: Case, reader: Person, tally: Tally) -> None:
         tally.answers.append((cell.name, answer.code))
         if answer.code not in cell.allowed:
             tally.other.append(f"{cell.name}: {answer}")
-        granted = cell.doing is Doing.GRANT and not answer.code
-        if cell.doing is Doing.GRANT or (cell.doing is Doing.REVOKE and not answer.code):
-            again = _timed(reader, documents.READ, {"id": case.record}, cell, tally)
-            _must_not_read(again, cell, tally, granted=granted)
+        if cell.doing is Doing.REVOKE and not answer.code:  # a grant in doubt may stand: its patient signed it
+            _must_not_read(_timed(reader, documents.READ, {"id": case.record}, cell, tally), cell, tally)
     if proxy.struck == struck:
         tally.unmet.append(cell.name)
     _recover(cell, tally, case.who, case.document, case.given)
     if cell.doing is Doing.REVOKE:
-        _must_not_read(reader.ask(documents.READ, {"id": case.record}), cell, tally, granted=False)
+        _must_not_read(reader.ask(documents.READ, {"id": case.record}), cell, tally)
 
 
 def _asking(cell: Cell, patient: Patient, reader: Person, record: str, consent: str) -> tuple[str, dict[str, Any]]:
@@ -184,8 +182,8 @@ def _timed(who: Person, document: str, given: Mapping[str, Any], cell: Cell, tal
     return answer
 
 
-def _must_not_read(answer: Answer, cell: Cell, tally: Tally, *, granted: bool) -> None:
-    if not answer.code and not granted:
+def _must_not_read(answer: Answer, cell: Cell, tally: Tally) -> None:
+    if not answer.code:
         tally.open.append(f"{cell.name}: {answer}")
 
 

@@ -145,3 +145,29 @@ async def test_what_the_chain_says_of_a_caller_is_proven() -> None:
     found = await callers.caller(token(callers))
     assert found is not None
     assert found.proven
+
+
+async def test_a_caller_is_known_though_ipfs_is_away_and_their_name_is_not_kept_as_none() -> None:
+    class Named(Index):
+        async def events(self, key: bytes, *, contract: str) -> tuple[EventRow, ...]:
+            plain: dict[str, Any] = {"key": KEY, "roles": 4, "profileDigest": b"p" * 32, "encryptionKey": b""}
+            return (event("ActorRegistered", key, **plain),)
+
+    class Away:
+        async def profile_name(self, actor: bytes, digest: bytes) -> str:
+            raise UpstreamError("the IPFS node is away")
+
+    times = cast(Any, Times(host=1, block=1))
+    callers = Callers(
+        index=cast(Any, Named()),
+        chain=times,
+        documents=cast(Any, Away()),
+        clock=times,
+        registrars=frozenset(),
+        mark=cast(Any, None),
+    )
+    found = await callers._load_actor(ACTOR, nameless=True)
+    assert found is not None
+    assert (found.key, found.name) == (KEY, None)
+    with pytest.raises(UpstreamError):
+        await callers.actor(ACTOR)
