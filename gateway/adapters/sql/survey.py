@@ -70,9 +70,8 @@ class Survey:
             target, connect = postgres_engine_url(url), {"connect_timeout": 3, "options": options}
         else:
             target, connect = f"sqlite:///file:{path}?mode=ro&uri=true", {"timeout": 30, "check_same_thread": False}
-        engine = create_engine(target, poolclass=QueuePool, max_overflow=-1, connect_args=connect)
-        # No transaction stays open: a look of hours holds nobody's log back.
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        # A connection goes back after each look, and with it its transaction: nobody's log is held back for hours.
+        self._engine = create_engine(target, poolclass=QueuePool, max_overflow=-1, connect_args=connect)
 
     def rows(self, name: str, **values: Value) -> Iterator[tuple[Any, ...]]:
         """Streamed. UpstreamError."""
