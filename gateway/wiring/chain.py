@@ -245,6 +245,8 @@ class ChainParts:
         named |= {
             task.get_name(): f"ended ({_ending(task)}): restart the gateway" for task in self._tasks if task.done()
         }
+        if self.follower.halted is not None:  # it ended on purpose, and says why
+            named["follower"] = f"halted: {self.follower.halted}"
         return {name: trouble for name, trouble in named.items() if trouble}
 
 

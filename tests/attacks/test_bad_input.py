@@ -224,7 +224,7 @@ def test_an_id_of_another_kind_is_refused(
 
 def test_a_record_at_a_stale_version_is_not_amended(site: Site, patient: Patient) -> None:
     record = patient.store(observation(value="1"))
-    patient.person.amend(record, observation(value="2"), version=1).value  # noqa: B018 - fails if refused
+    patient.person.amend(record, observation(value="2"), version=1).must()
     before = site.rows()
     for version in (1, 3, 0, -1, 2**31 - 1):
         answer = patient.person.amend(record, observation(value="3"), version=version)
@@ -234,7 +234,7 @@ def test_a_record_at_a_stale_version_is_not_amended(site: Site, patient: Patient
 
 
 def test_an_idempotency_key_is_not_taken_for_other_content(site: Site, patient: Patient) -> None:
-    patient.person.store(patient.id, observation(value="1"), key="k").value  # noqa: B018 - fails if refused
+    patient.person.store(patient.id, observation(value="1"), key="k").must()
     before = site.rows()
     answer = patient.person.store(patient.id, observation(value="1.0"), key="k")
     assert (answer.code, answer.field[-1]) == ("CONFLICT", "idempotencyKey")
@@ -244,7 +244,7 @@ def test_an_idempotency_key_is_not_taken_for_other_content(site: Site, patient: 
 
 
 def test_an_import_and_a_record_of_the_same_content_do_not_share_a_key(site: Site, patient: Patient) -> None:
-    patient.person.store(patient.id, observation(), key="both").value  # noqa: B018 - fails if refused
+    patient.person.store(patient.id, observation(), key="both").must()
     before = site.rows()
     answer = patient.person.import_bundle(patient.id, bundle(observation(), observation()), key="both")
     assert answer.code == "CONFLICT"

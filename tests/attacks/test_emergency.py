@@ -158,7 +158,7 @@ def test_a_deny_that_cannot_be_opened_holds(
 def test_after_an_erasure_nothing_opens(patient: Patient, doctor: Person, record: str) -> None:
     made = opened(doctor, patient)
     assert read_urgently(doctor, record).value["id"] == record
-    patient.erase().value  # noqa: B018 - fails if refused
+    patient.erase().must()
     assert read_urgently(doctor, record).code == "NOT_PERMITTED"
     assert doctor.once(documents.RECORDS, {"id": patient.id, "purpose": "ETREAT"}).value is None
     asked = {"patientId": patient.id, "resource": observation(), "purpose": "ETREAT"}
@@ -190,7 +190,7 @@ def test_an_end_that_is_taken_out_of_the_index_reopens_nothing_for_another(
     own: Site, patient: Patient, doctor: Person, record: str, rows: Rows
 ) -> None:
     made, other = opened(doctor, patient), own.crowd.clinician()
-    doctor.once(documents.END_EMERGENCY, {"id": made["id"]}).value  # noqa: B018 - fails if refused
+    doctor.once(documents.END_EMERGENCY, {"id": made["id"]}).must()
     rows.delete("emergency_steps", "emergency", bytes.fromhex(made["commitment"][2:]))
     assert read_urgently(other, record).code == "NOT_PERMITTED"
 

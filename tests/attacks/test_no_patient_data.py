@@ -74,7 +74,7 @@ def _tell(site: Site, mark: dict[str, str]) -> None:
     patient.consent(reader.id, labels=["unclassified"], codes=[f"{LOINC}|8480-6"])
     for record in made:
         reader.read(record["id"])
-        patient.person.read(record["id"], purpose="PATRQT").value  # noqa: B018 - fails if refused
+        patient.person.read(record["id"], purpose="PATRQT").must()
     # What is refused is forgotten too.
     broken: JsonValue = observation(note=[{"text": mark["refused"]}]) | {"status": mark["refused"]}
     assert patient.person.store(patient.id, broken).code == "INVALID"

@@ -117,7 +117,7 @@ def test_a_deny_overrides_a_permit_until_it_is_revoked(patient: Patient, clinici
     patient.consent(clinician.id)
     deny = patient.consent(clinician.id, effect="DENY", minutes=None)
     assert clinician.read(record).code == "NOT_PERMITTED"
-    patient.revoke(deny).value  # noqa: B018 - fails where it was refused
+    patient.revoke(deny).must()
     assert clinician.read(record).value["id"] == record
 
 
@@ -165,7 +165,7 @@ def test_revoking_all_ends_permits_and_leaves_denies(site: Site, patient: Patien
     assert {clinician.read(record).code, other.read(record).code} == {"NOT_PERMITTED"}
     patient.consent(clinician.id)
     assert clinician.read(record).code == "NOT_PERMITTED", "the deny fell with the permits"
-    patient.revoke(deny).value  # noqa: B018 - fails where it was refused
+    patient.revoke(deny).must()
     assert clinician.read(record).value["id"] == record
 
 

@@ -19,8 +19,8 @@ def test_emergencies_come_back_as_they_were(tmp_path: Path) -> None:
         joined(site.crowd, hospital, doctor, auditor)
         record = patient.store(observation())
         reviewed, ended, _ = (opened(doctor, patient) for _ in range(3))
-        review(auditor, reviewed["id"], verdict="NOT_JUSTIFIED").value  # noqa: B018 - fails if refused
-        doctor.once(documents.END_EMERGENCY, {"id": ended["id"]}).value  # noqa: B018 - fails if refused
+        review(auditor, reviewed["id"], verdict="NOT_JUSTIFIED").must()
+        doctor.once(documents.END_EMERGENCY, {"id": ended["id"]}).must()
         before = patient.person.ask(documents.EMERGENCIES, {"id": patient.id}).value
         settled(site.gateway.index_url)
         site.gateway.stop()

@@ -81,7 +81,7 @@ def test_an_old_membership_cannot_be_replayed_after_its_end(
     record = patient.store(observation())
     patient.consent(organization.id)
     old = draft_membership(organization, organization, member).value["typedData"]
-    organization.submit(documents.ADD_MEMBER, old).value  # noqa: B018 - fails if refused
+    organization.submit(documents.ADD_MEMBER, old).must()
     join(organization, member, seconds=-10)
     assert organization.submit(documents.ADD_MEMBER, old).code == "CONFLICT"
     assert member.read(record).code == "NOT_PERMITTED"

@@ -35,7 +35,7 @@ def test_a_revocation_ends_the_subscription_at_once(patient: Patient, clinician:
         patient.store(observation())
         assert subscription.next() is not None
         revocation = patient.revocation(consent)
-        patient.person.submit(documents.REVOKE, revocation).value  # noqa: B018 - fails if refused
+        patient.person.submit(documents.REVOKE, revocation).must()
         returned = time.monotonic()
         assert subscription.next(seconds=5) is None
         assert time.monotonic() - returned < 2
@@ -44,7 +44,7 @@ def test_a_revocation_ends_the_subscription_at_once(patient: Patient, clinician:
 def test_nothing_arrives_after_a_revocation(patient: Patient, clinician: Person) -> None:
     consent = patient.consent(clinician.id)
     with subscribed(clinician, documents.RECORD_ADDED, {"id": patient.id}) as subscription:
-        patient.revoke(consent).value  # noqa: B018 - fails if refused
+        patient.revoke(consent).must()
         patient.store(observation())
         assert subscription.next(seconds=5) is None
 
@@ -61,7 +61,7 @@ def test_the_patient_hears_of_their_consents(patient: Patient, clinician: Person
         item = subscription.next()
         assert item is not None
         assert item["consentChanged"]["consentId"] == consent
-        patient.revoke(consent).value  # noqa: B018 - fails if refused
+        patient.revoke(consent).must()
         statuses = []
         while "REVOKED" not in statuses:
             item = subscription.next()
