@@ -4,11 +4,10 @@ pragma solidity ^0.8.24;
 import {Gateways} from "./identity/Gateways.sol";
 import {Memberships} from "./identity/Memberships.sol";
 import {Signers} from "./identity/Signers.sol";
-import {Subjects} from "./identity/Subjects.sol";
 
 /// @title Who is who, by random names and keys
-/// @notice One contract of four rooms: gateways, subjects, actors and memberships. `IIdentityRegistry` says what holds.
-contract IdentityRegistry is Gateways, Subjects, Memberships {
+/// @notice One contract of three rooms: gateways, actors and memberships. `IIdentityRegistry` says what holds.
+contract IdentityRegistry is Gateways, Memberships {
     /// @param admin May let enrollers in or out and allow verifiers; nothing else.
     /// @param enrollers Relay accounts that act for registrars.
     /// @param verifiers ERC-7913 verifier contracts, deployed before.

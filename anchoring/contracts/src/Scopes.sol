@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
-import {IConsentRegistry} from "./interfaces/IConsentRegistry.sol";
+import {IScopeReader} from "./interfaces/IScopeReader.sol";
 
 /// @notice Scope, version 1: its EIP-712 types and hash, and what it names.
 library Scopes {
@@ -22,7 +22,7 @@ library Scopes {
     uint256 private constant MAX_ITEMS = 256;
 
     /// @dev EIP-712 hashStruct; a list is the hash of its members' encodings.
-    function hash(IConsentRegistry.Scope calldata scope) internal pure returns (bytes32) {
+    function hash(IScopeReader.Scope calldata scope) internal pure returns (bytes32) {
         bytes memory criteria = abi.encode(
             SCOPE_TYPEHASH,
             scope.grantee,
@@ -47,7 +47,7 @@ library Scopes {
     }
 
     /// @dev Whether every list is short enough to be walked.
-    function isBounded(IConsentRegistry.Scope calldata scope) internal pure returns (bool) {
+    function isBounded(IScopeReader.Scope calldata scope) internal pure returns (bool) {
         return scope.actions.length <= MAX_ITEMS && scope.purposes.length <= MAX_ITEMS
             && scope.resourceTypes.length <= MAX_ITEMS && scope.codes.length <= MAX_ITEMS
             && scope.labels.length <= MAX_ITEMS && scope.dataUse.length <= MAX_ITEMS
@@ -55,7 +55,7 @@ library Scopes {
     }
 
     /// @dev Actions and purposes name exactly and are never open; no resource type means all.
-    function names(IConsentRegistry.Scope calldata scope, IConsentRegistry.Request calldata request)
+    function names(IScopeReader.Scope calldata scope, IScopeReader.Request calldata request)
         internal
         pure
         returns (bool)

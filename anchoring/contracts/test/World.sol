@@ -9,10 +9,12 @@ import {
 
 import {AnchorRegistry} from "../src/AnchorRegistry.sol";
 import {ConsentRegistry} from "../src/ConsentRegistry.sol";
+import {EmergencyRegistry} from "../src/EmergencyRegistry.sol";
 import {IdentityRegistry} from "../src/IdentityRegistry.sol";
+import {ScopeReader} from "../src/ScopeReader.sol";
 import {Vm} from "./Vm.sol";
 
-/// @notice The three registries as they are deployed, one enroller, and keys to sign with. Type strings and domain are
+/// @notice The registries as they are deployed, one enroller, and keys to sign with. Type strings and domain are
 /// written out here a second time, so that a slip in the contracts shows.
 abstract contract World {
     Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
@@ -22,6 +24,7 @@ abstract contract World {
     bytes32 internal constant SUBJECT = keccak256("subject");
     bytes32 internal constant ORG = keccak256("organization");
     bytes32 internal constant DOCTOR = keccak256("doctor");
+    uint64 internal constant DELAY = 7 days;
     uint256 internal constant CONTROLLER_KEY = 0xC0;
     uint256 internal constant OTHER_KEY = 0xD0;
     uint256 internal constant ORG_KEY = 0xE0;
@@ -33,6 +36,8 @@ abstract contract World {
     IdentityRegistry internal identity;
     ConsentRegistry internal consents;
     AnchorRegistry internal anchors;
+    EmergencyRegistry internal emergencies;
+    ScopeReader internal reader;
     ERC7913P256Verifier internal p256;
     ERC7913WebAuthnVerifier internal webAuthn;
 
@@ -48,13 +53,15 @@ abstract contract World {
         identity = new IdentityRegistry(ADMIN, enrollers, verifiers);
         bytes32[] memory types = new bytes32[](1);
         types[0] = keccak256(bytes(CONSENT_TYPE));
-        consents = new ConsentRegistry(identity, types);
+        consents = new ConsentRegistry(identity, types, DELAY);
         anchors = new AnchorRegistry(identity);
+        emergencies = new EmergencyRegistry(identity);
+        reader = new ScopeReader(consents);
     }
 
     function _enrol() internal {
         vm.prank(ENROLLER);
-        identity.enrol(SUBJECT, _account(CONTROLLER_KEY), 0);
+        consents.enrol(SUBJECT, _account(CONTROLLER_KEY), 0);
     }
 
     function _register(bytes32 actor, uint256 key) internal {
@@ -96,16 +103,29 @@ abstract contract World {
         return keccak256(abi.encodePacked(hex"1901", domain, structHash));
     }
 
-    function _controllerChange(bytes memory controller, uint64 seq) internal view returns (bytes32) {
-        bytes32 typeHash = keccak256("ControllerChange(bytes32 subject,bytes controller,uint64 seq)");
-        return _digest(address(identity), keccak256(abi.encode(typeHash, SUBJECT, keccak256(controller), seq)));
+    /// @dev A struct's digest in the consent registry's domain.
+    function _consentDigest(bytes memory encoded) internal view returns (bytes32) {
+        return _digest(address(consents), keccak256(encoded));
+    }
+
+    function _controllerChange(bytes memory controller, uint64 control) internal view returns (bytes32) {
+        bytes32 typeHash = keccak256("ControllerChange(bytes32 subject,bytes controller,uint64 control)");
+        return _consentDigest(abi.encode(typeHash, SUBJECT, keccak256(controller), control));
     }
 
     /// @dev Hands SUBJECT over to the account of `to`.
     function _handOver(uint256 from, uint256 to) internal {
         bytes memory next = _account(to);
-        bytes32 digest = _controllerChange(next, identity.controllerSeq(SUBJECT));
-        identity.changeController(SUBJECT, next, _sign(from, digest), _sign(to, digest));
+        bytes32 digest = _controllerChange(next, _control());
+        consents.changeController(SUBJECT, next, _sign(from, digest), _sign(to, digest));
+    }
+
+    function _control() internal view returns (uint64 control) {
+        (control,,) = consents.controlState(SUBJECT);
+    }
+
+    function _nonce() internal view returns (uint64 nonce) {
+        (, nonce,) = consents.controlState(SUBJECT);
     }
 
     function _assertNoEvent() internal {

@@ -54,6 +54,11 @@ abstract contract Signers is IIdentityRegistry, EIP712, Ownable2Step {
         return _signed(signer, digest, signature);
     }
 
+    /// @inheritdoc IIdentityRegistry
+    function isSigner(bytes calldata signer) external view returns (bool) {
+        return _isSigner(signer);
+    }
+
     /// @dev Anything that is no signer has signed nothing.
     function _signed(bytes memory signer, bytes32 digest, bytes memory signature) internal view returns (bool) {
         return _isSigner(signer) && SignatureChecker.isValidSignatureNow(signer, digest, signature);

@@ -2,9 +2,9 @@
 pragma solidity ^0.8.24;
 
 /// @title Who is who, by random names and keys
-/// @notice Four kinds of names: gateways, subjects (patients), actors (people, organizations, devices), and the
-/// memberships of actors in organizations. A registrar's enroller opens entries; from then on only the key of the one
-/// concerned changes who holds that entry. Nothing here names a person: every id is 32 random bytes.
+/// @notice Three kinds of names: gateways, actors (people, organizations, devices), and the memberships of actors in
+/// organizations; patients stand with their consents. A registrar's enroller opens entries; from then on only the key of
+/// the one concerned changes who holds that entry. Nothing here names a person: every id is 32 random bytes.
 /// @dev A signer is an ERC-7913 signer: a 20-byte address (wallet, or contract wallet by ERC-1271), or an allowed
 /// verifier contract followed by a key. What already stands as asked is success without an event, so a copied or
 /// repeated transaction harms nobody. EIP-712 domain: name "Consentry", version "1", this chain, this contract.
@@ -37,6 +37,9 @@ interface IIdentityRegistry {
 
     /// @notice Whether signers may name this ERC-7913 verifier.
     function isVerifier(address verifier) external view returns (bool);
+
+    /// @notice Whether these bytes may be somebody's key: see `InvalidSigner`.
+    function isSigner(bytes calldata signer) external view returns (bool);
 
     /// @notice The one verdict on a signature, for this contract, the consent registry and gateways (by `eth_call`).
     /// An account's signature is 65 bytes, low-s, v 27 or 28; a contract's is its ERC-1271 answer, and so an account's
@@ -77,60 +80,6 @@ interface IIdentityRegistry {
     /// @notice The block in which that key was replaced; zero while it is current, or if it never was. A receipt
     /// dated in a later block is not to be believed.
     function receiptKeyUntil(bytes32 gateway, bytes32 keyHash) external view returns (uint64 blockNumber);
-
-    // Subjects
-
-    /// @notice A subject was enrolled, under its controller or in custody.
-    event SubjectEnrolled(
-        bytes32 indexed subject, bytes32 indexed custodian, address indexed enroller, bytes controller
-    );
-    /// @notice A subject in custody got its controller.
-    event CustodyEnded(bytes32 indexed subject, bytes controller, uint64 seq);
-    /// @notice A subject's controller handed over to another.
-    event ControllerChanged(bytes32 indexed subject, bytes controller, uint64 seq);
-
-    /// @notice The zero id names nobody.
-    error InvalidSubject();
-    /// @notice The subject is enrolled with other values.
-    error SubjectTaken(bytes32 subject);
-    /// @notice A subject without a controller needs a registered custodian, one with a controller has none.
-    error InvalidCustodian(bytes32 custodian);
-    /// @notice The subject is unknown or has a controller.
-    error NotInCustody(bytes32 subject);
-    /// @notice The subject is unknown or in custody.
-    error NoController(bytes32 subject);
-
-    /// @notice Enrols a new subject. Enrollers only. An empty controller puts it in the custody of an organization.
-    function enrol(bytes32 subject, bytes calldata controller, bytes32 custodian) external;
-
-    /// @notice Ends custody. Enrollers only; the controller-to-be signs
-    /// `Custody(bytes32 subject,bytes controller)`.
-    function endCustody(bytes32 subject, bytes calldata controller, bytes calldata controllerSignature) external;
-
-    /// @notice Hands a subject over. Both the present and the next controller sign
-    /// `ControllerChange(bytes32 subject,bytes controller,uint64 seq)` with the present `controllerSeq`; the next one
-    /// so that nobody is locked out by a mistyped key. Ends the subject's consent epoch.
-    function changeController(
-        bytes32 subject,
-        bytes calldata controller,
-        bytes calldata signature,
-        bytes calldata controllerSignature
-    ) external;
-
-    /// @notice The subject's controller; empty in custody or if unknown.
-    function controllerOf(bytes32 subject) external view returns (bytes memory);
-
-    /// @notice How often control over the subject changed, the end of custody included.
-    function controllerSeq(bytes32 subject) external view returns (uint64);
-
-    /// @notice The organization that has the subject in custody; zero if none.
-    function custodianOf(bytes32 subject) external view returns (bytes32);
-
-    /// @notice Whether the subject is enrolled.
-    function isSubject(bytes32 subject) external view returns (bool);
-
-    /// @notice `validSignature` of the subject's present controller; false in custody or if unknown.
-    function signedByController(bytes32 subject, bytes32 digest, bytes calldata signature) external view returns (bool);
 
     // Actors
 

@@ -56,7 +56,7 @@ abstract contract ConsentWorld is World {
 
     function _grant(uint8 effect) internal returns (bytes32 consentId) {
         IConsentRegistry.ConsentTerms memory terms = _terms(effect);
-        return consents.grant(terms, _sign(CONTROLLER_KEY, _consentId(terms)));
+        return consents.grant(terms, 0, _sign(CONTROLLER_KEY, _consentId(terms)));
     }
 
     function _revoke(bytes32 consentId) internal {

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.24;
 
 import {IConsentRegistry} from "../../src/interfaces/IConsentRegistry.sol";
+import {ISubjects} from "../../src/interfaces/ISubjects.sol";
 import {ConsentWorld} from "./ConsentWorld.sol";
 
 contract GrantTest is ConsentWorld {
@@ -10,14 +11,14 @@ contract GrantTest is ConsentWorld {
         IConsentRegistry.ConsentTerms memory terms = _terms(PERMIT);
         terms.typeHash = typeHash;
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.UnknownConsentType.selector, typeHash));
-        consents.grant(terms, "");
+        consents.grant(terms, 0, "");
     }
 
     function test_RefusesAnEffectThatIsNeitherPermitNorDeny(uint8 effect) external {
         vm.assume(effect > DENY);
         IConsentRegistry.ConsentTerms memory terms = _terms(effect);
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.InvalidEffect.selector, effect));
-        consents.grant(terms, "");
+        consents.grant(terms, 0, "");
     }
 
     function test_RefusesAWindowThatEndsBeforeItBegins(uint64 notBefore, uint64 notAfter) external {
@@ -25,7 +26,7 @@ contract GrantTest is ConsentWorld {
         IConsentRegistry.ConsentTerms memory terms = _terms(DENY);
         (terms.notBefore, terms.notAfter) = (notBefore, notAfter);
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.InvalidWindow.selector, notBefore, notAfter));
-        consents.grant(terms, "");
+        consents.grant(terms, 0, "");
     }
 
     function test_RefusesAPermitWithoutAnEnd() external {
@@ -34,7 +35,7 @@ contract GrantTest is ConsentWorld {
         vm.expectRevert(
             abi.encodeWithSelector(IConsentRegistry.InvalidWindow.selector, terms.notBefore, terms.notAfter)
         );
-        consents.grant(terms, "");
+        consents.grant(terms, 0, "");
     }
 
     function test_RefusesAnotherEpoch(uint64 epoch) external {
@@ -43,7 +44,7 @@ contract GrantTest is ConsentWorld {
         terms.epoch = epoch;
         bytes memory signature = _sign(CONTROLLER_KEY, _consentId(terms));
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.WrongEpoch.selector, SUBJECT, 0));
-        consents.grant(terms, signature);
+        consents.grant(terms, 0, signature);
     }
 
     function test_RefusesWhatWasRevoked() external {
@@ -52,7 +53,7 @@ contract GrantTest is ConsentWorld {
         _revoke(consentId);
         bytes memory signature = _sign(CONTROLLER_KEY, consentId);
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.ConsentBarred.selector, SUBJECT, consentId));
-        consents.grant(terms, signature);
+        consents.grant(terms, 0, signature);
     }
 
     function test_RefusesWhatWasRevokedBeforeItsGrant() external {
@@ -61,16 +62,16 @@ contract GrantTest is ConsentWorld {
         _revoke(consentId);
         bytes memory signature = _sign(CONTROLLER_KEY, consentId);
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.ConsentBarred.selector, SUBJECT, consentId));
-        consents.grant(terms, signature);
+        consents.grant(terms, 0, signature);
     }
 
     function test_ACopiedGrantSucceedsAndChangesNothing() external {
         IConsentRegistry.ConsentTerms memory terms = _terms(PERMIT);
         bytes memory signature = _sign(CONTROLLER_KEY, _consentId(terms));
         vm.prank(STRANGER);
-        bytes32 first = consents.grant(terms, signature);
+        bytes32 first = consents.grant(terms, 0, signature);
         vm.recordLogs();
-        vm.assertEq(consents.grant(terms, signature), first);
+        vm.assertEq(consents.grant(terms, 0, signature), first);
         _assertNoEvent();
         _assertState(0, 1);
     }
@@ -81,7 +82,7 @@ contract GrantTest is ConsentWorld {
         _revokeAllNow();
         bytes memory signature = _sign(CONTROLLER_KEY, _consentId(terms));
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.WrongEpoch.selector, SUBJECT, 1));
-        consents.grant(terms, signature);
+        consents.grant(terms, 0, signature);
     }
 
     function test_ADenyStandsWhateverTheEpoch() external {
@@ -89,7 +90,7 @@ contract GrantTest is ConsentWorld {
         bytes32 consentId = _grant(DENY);
         _revokeAllNow();
         vm.recordLogs();
-        vm.assertEq(consents.grant(terms, ""), consentId);
+        vm.assertEq(consents.grant(terms, 0, ""), consentId);
         _assertNoEvent();
     }
 
@@ -99,7 +100,7 @@ contract GrantTest is ConsentWorld {
         IConsentRegistry.ConsentTerms memory terms = _terms(PERMIT);
         bytes memory signature = _sign(key, _consentId(terms));
         _expectNotSigned(_consentId(terms));
-        consents.grant(terms, signature);
+        consents.grant(terms, 0, signature);
     }
 
     function test_RefusesASignatureOverOtherTerms(IConsentRegistry.ConsentTerms memory other) external {
@@ -107,7 +108,7 @@ contract GrantTest is ConsentWorld {
         vm.assume(_consentId(other) != _consentId(terms));
         bytes memory signature = _sign(CONTROLLER_KEY, _consentId(other));
         _expectNotSigned(_consentId(terms));
-        consents.grant(terms, signature);
+        consents.grant(terms, 0, signature);
     }
 
     function test_RefusesAnEmptySignatureFromAnyoneElse(address sender) external {
@@ -115,7 +116,7 @@ contract GrantTest is ConsentWorld {
         IConsentRegistry.ConsentTerms memory terms = _terms(PERMIT);
         _expectNotSigned(_consentId(terms));
         vm.prank(sender);
-        consents.grant(terms, "");
+        consents.grant(terms, 0, "");
     }
 
     function test_RefusesASubjectInCustody() external {
@@ -123,11 +124,11 @@ contract GrantTest is ConsentWorld {
         IConsentRegistry.ConsentTerms memory terms = _terms(PERMIT);
         terms.subject = keccak256("newborn");
         vm.prank(ENROLLER);
-        identity.enrol(terms.subject, "", ORG);
+        consents.enrol(terms.subject, "", ORG);
         bytes32 digest = _consentId(terms);
         bytes memory signature = _sign(ORG_KEY, digest);
-        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NotSignedByController.selector, terms.subject, digest));
-        consents.grant(terms, signature);
+        vm.expectRevert(abi.encodeWithSelector(ISubjects.NotSignedByController.selector, terms.subject, digest));
+        consents.grant(terms, 0, signature);
     }
 
     function test_RefusesAnUnknownSubject(bytes32 subject) external {
@@ -136,8 +137,8 @@ contract GrantTest is ConsentWorld {
         terms.subject = subject;
         bytes32 digest = _consentId(terms);
         bytes memory signature = _sign(CONTROLLER_KEY, digest);
-        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NotSignedByController.selector, subject, digest));
-        consents.grant(terms, signature);
+        vm.expectRevert(abi.encodeWithSelector(ISubjects.NotSignedByController.selector, subject, digest));
+        consents.grant(terms, 0, signature);
     }
 
     function test_RecordsWhatTheControllerSigned(bytes32 scopeHash, uint64 notBefore, uint64 notAfter, bool deny)
@@ -150,22 +151,22 @@ contract GrantTest is ConsentWorld {
         bytes memory signature = _sign(CONTROLLER_KEY, consentId);
         vm.expectEmit(address(consents));
         emit IConsentRegistry.ConsentGranted(
-            SUBJECT, consentId, terms.typeHash, terms.effect, scopeHash, notBefore, notAfter, 0, 1
+            SUBJECT, consentId, terms.typeHash, terms.effect, scopeHash, notBefore, notAfter, 0, 0, 1
         );
         vm.prank(STRANGER);
-        vm.assertEq(consents.grant(terms, signature), consentId);
+        vm.assertEq(consents.grant(terms, 0, signature), consentId);
 
         _assertState(0, 1);
-        (IConsentRegistry.Status status, uint8 effect, uint64 from, uint64 to, uint64 epoch) =
+        (IConsentRegistry.Status status, uint8 effect, uint64 from, uint64 to, uint64 epoch, uint32 delegate) =
             consents.consentState(SUBJECT, consentId);
         vm.assertTrue(status == IConsentRegistry.Status.GRANTED && effect == terms.effect);
-        vm.assertTrue(from == notBefore && to == notAfter && epoch == 0);
+        vm.assertTrue(from == notBefore && to == notAfter && epoch == 0 && delegate == 0);
     }
 
     function test_TakesTheControllersOwnCallWithoutASignature() external {
         IConsentRegistry.ConsentTerms memory terms = _terms(PERMIT);
         vm.prank(vm.addr(CONTROLLER_KEY));
-        bytes32 consentId = consents.grant(terms, "");
+        bytes32 consentId = consents.grant(terms, 0, "");
         vm.assertTrue(consents.inForce(SUBJECT, consentId));
     }
 
@@ -175,6 +176,6 @@ contract GrantTest is ConsentWorld {
     }
 
     function _expectNotSigned(bytes32 digest) private {
-        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NotSignedByController.selector, SUBJECT, digest));
+        vm.expectRevert(abi.encodeWithSelector(ISubjects.NotSignedByController.selector, SUBJECT, digest));
     }
 }

@@ -6,6 +6,7 @@ import {Base64} from "@openzeppelin/contracts/utils/Base64.sol";
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 
 import {IConsentRegistry} from "../../src/interfaces/IConsentRegistry.sol";
+import {ISubjects} from "../../src/interfaces/ISubjects.sol";
 import {ConsentWorld} from "./ConsentWorld.sol";
 
 /// @notice A contract wallet that approves digests on chain, with an empty signature.
@@ -66,8 +67,8 @@ contract SignaturesTest is ConsentWorld {
         bytes memory signature = _sign(CONTROLLER_KEY, _id);
         vm.chainId(block.chainid + 1);
         bytes32 digest = _consentId(_asked);
-        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NotSignedByController.selector, SUBJECT, digest));
-        consents.grant(_asked, signature);
+        vm.expectRevert(abi.encodeWithSelector(ISubjects.NotSignedByController.selector, SUBJECT, digest));
+        consents.grant(_asked, 0, signature);
     }
 
     function test_RefusesASignatureForAnotherRegistry() external {
@@ -91,9 +92,9 @@ contract SignaturesTest is ConsentWorld {
 
     function test_RefusesAWrongSignatureFromTheControllerItself() external {
         bytes memory signature = _sign(OTHER_KEY, _id);
-        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NotSignedByController.selector, SUBJECT, _id));
+        vm.expectRevert(abi.encodeWithSelector(ISubjects.NotSignedByController.selector, SUBJECT, _id));
         vm.prank(vm.addr(CONTROLLER_KEY));
-        consents.grant(_asked, signature);
+        consents.grant(_asked, 0, signature);
     }
 
     function test_TakesWhatAContractWalletApproves() external {
@@ -160,21 +161,21 @@ contract SignaturesTest is ConsentWorld {
 
     function _takes(bytes memory signature) private {
         vm.prank(STRANGER);
-        consents.grant(_asked, signature);
+        consents.grant(_asked, 0, signature);
         vm.assertTrue(consents.inForce(_asked.subject, _id));
     }
 
     function _refuses(bytes memory signature) private {
-        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NotSignedByController.selector, _asked.subject, _id));
+        vm.expectRevert(abi.encodeWithSelector(ISubjects.NotSignedByController.selector, _asked.subject, _id));
         vm.prank(STRANGER);
-        consents.grant(_asked, signature);
+        consents.grant(_asked, 0, signature);
     }
 
     /// @dev A new subject under this signer, and its terms asked for.
     function _controlBy(bytes memory signer) private {
         _asked.subject = keccak256(signer);
         vm.prank(ENROLLER);
-        identity.enrol(_asked.subject, signer, 0);
+        consents.enrol(_asked.subject, signer, 0);
         _id = _consentId(_asked);
     }
 

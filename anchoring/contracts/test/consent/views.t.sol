@@ -3,6 +3,8 @@ pragma solidity ^0.8.24;
 
 import {ConsentRegistry} from "../../src/ConsentRegistry.sol";
 import {IConsentRegistry} from "../../src/interfaces/IConsentRegistry.sol";
+import {IScopeReader} from "../../src/interfaces/IScopeReader.sol";
+import {ISubjects} from "../../src/interfaces/ISubjects.sol";
 import {ConsentWorld} from "./ConsentWorld.sol";
 
 contract InForceTest is ConsentWorld {
@@ -46,8 +48,8 @@ contract InForceTest is ConsentWorld {
         bytes32 consentId = _consentId(terms);
         bytes memory signature = _sign(CONTROLLER_KEY, consentId);
         _handOver(CONTROLLER_KEY, OTHER_KEY);
-        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NotSignedByController.selector, SUBJECT, consentId));
-        consents.grant(terms, signature);
+        vm.expectRevert(abi.encodeWithSelector(ISubjects.NotSignedByController.selector, SUBJECT, consentId));
+        consents.grant(terms, 0, signature);
     }
 }
 
@@ -68,18 +70,18 @@ contract SubjectStatesTest is ConsentWorld {
     }
 
     function test_RefusesMoreThan256Subjects() external {
-        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.TooManySubjects.selector, 257));
+        vm.expectRevert(abi.encodeWithSelector(ISubjects.TooManySubjects.selector, 257));
         consents.subjectStates(new bytes32[](257));
     }
 
     function test_ARegistryTakesNoZeroTypeHash() external {
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.InvalidConsentTypes.selector));
-        new ConsentRegistry(identity, new bytes32[](1));
+        new ConsentRegistry(identity, new bytes32[](1), DELAY);
     }
 
     function test_ARegistryTakesAtLeastOneTypeHash() external {
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.InvalidConsentTypes.selector));
-        new ConsentRegistry(identity, new bytes32[](0));
+        new ConsentRegistry(identity, new bytes32[](0), DELAY);
     }
 }
 
@@ -94,11 +96,11 @@ contract CoversTest is ConsentWorld {
 
     /// @dev The expected hashes are eth-account's.
     function test_HashesAScopeAsWalletsDo() external view {
-        IConsentRegistry.Scope memory scope;
+        IScopeReader.Scope memory scope;
         vm.assertEq(
-            consents.scopeHashOf(scope), bytes32(0xa53f0c071fa469da8db333b82ef9a2cd40ab67a907cdcc5f700100728c086552)
+            reader.scopeHashOf(scope), bytes32(0xa53f0c071fa469da8db333b82ef9a2cd40ab67a907cdcc5f700100728c086552)
         );
-        scope = IConsentRegistry.Scope({
+        scope = IScopeReader.Scope({
             grantee: bytes32(type(uint256).max / 15),
             actions: _two("READ", "WRITE"),
             purposes: _one("TREAT"),
@@ -118,7 +120,7 @@ contract CoversTest is ConsentWorld {
         scope.authors[0] = bytes32(type(uint256).max / 15 * 2);
         (scope.records[0], scope.records[1]) = (bytes16(type(uint128).max / 5), bytes16(type(uint128).max / 15 * 4));
         vm.assertEq(
-            consents.scopeHashOf(scope), bytes32(0xeab0963f03f7385667d9d1f9c1b1f109b75c8fe9c09f3cff4540e8d7118605d8)
+            reader.scopeHashOf(scope), bytes32(0xeab0963f03f7385667d9d1f9c1b1f109b75c8fe9c09f3cff4540e8d7118605d8)
         );
     }
 
@@ -141,7 +143,7 @@ contract CoversTest is ConsentWorld {
         identity.setMembership(ORG, DOCTOR, 1, notAfter, 1, _sign(ORG_KEY, digest));
         vm.assertTrue(_covers(_scope(ORG), _request()));
         vm.warp(notAfter);
-        vm.assertFalse(consents.covers(_granted, _scope(ORG), _request()));
+        vm.assertFalse(reader.covers(_granted, _scope(ORG), _request()));
     }
 
     function test_CoversNoRemovedGrantee() external {
@@ -151,113 +153,109 @@ contract CoversTest is ConsentWorld {
     }
 
     function test_CoversNoUnknownGranteeWhereAnyoneMay() external {
-        IConsentRegistry.Request memory request = _request();
+        IScopeReader.Request memory request = _request();
         request.grantee = keccak256("nobody");
         vm.assertFalse(_covers(_scope(0), request));
     }
 
     function test_CoversNoOtherAction() external {
-        IConsentRegistry.Request memory request = _request();
+        IScopeReader.Request memory request = _request();
         request.action = "WRITE";
         vm.assertFalse(_covers(_scope(DOCTOR), request));
     }
 
     function test_CoversNoOtherPurpose() external {
-        IConsentRegistry.Request memory request = _request();
+        IScopeReader.Request memory request = _request();
         request.purpose = "HRESCH";
         vm.assertFalse(_covers(_scope(DOCTOR), request));
     }
 
     function test_CoversNoOtherResourceType() external {
-        IConsentRegistry.Request memory request = _request();
+        IScopeReader.Request memory request = _request();
         request.resourceType = "Condition";
         vm.assertFalse(_covers(_scope(DOCTOR), request));
     }
 
     function test_CoversEveryResourceTypeWhereNoneIsNamed() external {
-        IConsentRegistry.Scope memory scope = _scope(DOCTOR);
+        IScopeReader.Scope memory scope = _scope(DOCTOR);
         scope.resourceTypes = new string[](0);
         vm.assertTrue(_covers(scope, _request()));
     }
 
     function test_EmptyActionsCoverNothing() external {
-        IConsentRegistry.Scope memory scope = _scope(DOCTOR);
+        IScopeReader.Scope memory scope = _scope(DOCTOR);
         scope.actions = new string[](0);
         vm.assertFalse(_covers(scope, _request()));
     }
 
     function test_EmptyPurposesCoverNothing() external {
-        IConsentRegistry.Scope memory scope = _scope(DOCTOR);
+        IScopeReader.Scope memory scope = _scope(DOCTOR);
         scope.purposes = new string[](0);
         vm.assertFalse(_covers(scope, _request()));
     }
 
     function test_ADenyCoversNothing() external {
         _granted = _terms(DENY);
-        _granted.scopeHash = consents.scopeHashOf(_scope(DOCTOR));
-        consents.grant(_granted, _sign(CONTROLLER_KEY, _consentId(_granted)));
-        vm.assertFalse(consents.covers(_granted, _scope(DOCTOR), _request()));
+        _granted.scopeHash = reader.scopeHashOf(_scope(DOCTOR));
+        consents.grant(_granted, 0, _sign(CONTROLLER_KEY, _consentId(_granted)));
+        vm.assertFalse(reader.covers(_granted, _scope(DOCTOR), _request()));
     }
 
     function test_AnotherScopeCoversNothing() external {
         _covers(_scope(DOCTOR), _request());
-        IConsentRegistry.Scope memory wider = _scope(DOCTOR);
+        IScopeReader.Scope memory wider = _scope(DOCTOR);
         wider.resourceTypes = new string[](0);
-        vm.assertFalse(consents.covers(_granted, wider, _request()));
+        vm.assertFalse(reader.covers(_granted, wider, _request()));
     }
 
     function test_UngrantedTermsCoverNothing() external view {
         IConsentRegistry.ConsentTerms memory terms = _terms(PERMIT);
-        terms.scopeHash = consents.scopeHashOf(_scope(DOCTOR));
-        vm.assertFalse(consents.covers(terms, _scope(DOCTOR), _request()));
+        terms.scopeHash = reader.scopeHashOf(_scope(DOCTOR));
+        vm.assertFalse(reader.covers(terms, _scope(DOCTOR), _request()));
     }
 
     function test_ARevokedConsentCoversNothing() external {
         _covers(_scope(DOCTOR), _request());
         _revoke(_consentId(_granted));
-        vm.assertFalse(consents.covers(_granted, _scope(DOCTOR), _request()));
+        vm.assertFalse(reader.covers(_granted, _scope(DOCTOR), _request()));
     }
 
     function test_AnotherVersionOfScopeCoversNothing() external {
         bytes32[] memory types = new bytes32[](2);
         (types[0], types[1]) = (keccak256(bytes(CONSENT_TYPE)), keccak256("Consent of scope version 2"));
-        consents = new ConsentRegistry(identity, types);
+        consents = new ConsentRegistry(identity, types, DELAY);
         _granted = _terms(PERMIT);
         _granted.typeHash = types[1];
-        _granted.scopeHash = consents.scopeHashOf(_scope(DOCTOR));
+        _granted.scopeHash = reader.scopeHashOf(_scope(DOCTOR));
         vm.prank(vm.addr(CONTROLLER_KEY));
-        bytes32 consentId = consents.grant(_granted, "");
+        bytes32 consentId = consents.grant(_granted, 0, "");
         vm.assertTrue(consents.inForce(SUBJECT, consentId));
-        vm.assertFalse(consents.covers(_granted, _scope(DOCTOR), _request()));
+        vm.assertFalse(reader.covers(_granted, _scope(DOCTOR), _request()));
     }
 
     function test_AListOfMoreThan256ItemsCoversNothing() external {
-        IConsentRegistry.Scope memory scope = _scope(DOCTOR);
+        IScopeReader.Scope memory scope = _scope(DOCTOR);
         scope.codes = new string[](257);
         vm.assertFalse(_covers(scope, _request()));
     }
 
     /// @dev Grants the scope, then asks.
-    function _covers(IConsentRegistry.Scope memory scope, IConsentRegistry.Request memory request)
-        private
-        returns (bool)
-    {
+    function _covers(IScopeReader.Scope memory scope, IScopeReader.Request memory request) private returns (bool) {
         _granted = _terms(PERMIT);
-        _granted.scopeHash = consents.scopeHashOf(scope);
-        consents.grant(_granted, _sign(CONTROLLER_KEY, _consentId(_granted)));
-        return consents.covers(_granted, scope, request);
+        _granted.scopeHash = reader.scopeHashOf(scope);
+        consents.grant(_granted, 0, _sign(CONTROLLER_KEY, _consentId(_granted)));
+        return reader.covers(_granted, scope, request);
     }
 
-    function _scope(bytes32 grantee) private pure returns (IConsentRegistry.Scope memory scope) {
+    function _scope(bytes32 grantee) private pure returns (IScopeReader.Scope memory scope) {
         scope.grantee = grantee;
         scope.actions = _one("READ");
         scope.purposes = _two("TREAT", "ETREAT");
         scope.resourceTypes = _one("Observation");
     }
 
-    function _request() private pure returns (IConsentRegistry.Request memory) {
-        return
-            IConsentRegistry.Request({grantee: DOCTOR, action: "READ", purpose: "ETREAT", resourceType: "Observation"});
+    function _request() private pure returns (IScopeReader.Request memory) {
+        return IScopeReader.Request({grantee: DOCTOR, action: "READ", purpose: "ETREAT", resourceType: "Observation"});
     }
 
     function _one(string memory item) private pure returns (string[] memory list) {

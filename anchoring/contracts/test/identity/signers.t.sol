@@ -5,6 +5,7 @@ import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {IERC7913SignatureVerifier} from "@openzeppelin/contracts/interfaces/IERC7913.sol";
 
 import {IIdentityRegistry} from "../../src/interfaces/IIdentityRegistry.sol";
+import {ISubjects} from "../../src/interfaces/ISubjects.sol";
 import {World} from "../World.sol";
 
 /// @notice Holds every signature valid.
@@ -27,14 +28,14 @@ contract SignersTest is World {
         emit IIdentityRegistry.EnrollerSet(ENROLLER, false);
         vm.prank(ADMIN);
         identity.setEnroller(ENROLLER, false);
-        vm.expectRevert(abi.encodeWithSelector(IIdentityRegistry.NotEnroller.selector, ENROLLER));
+        vm.expectRevert(abi.encodeWithSelector(ISubjects.NotEnroller.selector, ENROLLER));
         _enrol();
     }
 
     function test_TheAdminIsNoEnroller() external {
-        vm.expectRevert(abi.encodeWithSelector(IIdentityRegistry.NotEnroller.selector, ADMIN));
+        vm.expectRevert(abi.encodeWithSelector(ISubjects.NotEnroller.selector, ADMIN));
         vm.prank(ADMIN);
-        identity.enrol(SUBJECT, _account(CONTROLLER_KEY), 0);
+        consents.enrol(SUBJECT, _account(CONTROLLER_KEY), 0);
     }
 
     function test_OnlyTheAdminAllowsVerifiers(address caller) external {

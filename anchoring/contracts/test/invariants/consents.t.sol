@@ -34,7 +34,7 @@ contract ConsentInvariants is Campaign {
     function invariant_WhatWasRevokedStaysRevoked() external view {
         ConsentMoves.Expected[] memory all = _made.expected();
         for (uint256 i = 0; i < all.length; ++i) {
-            (IConsentRegistry.Status status,,,,) = _consents.consentState(_subject, all[i].consentId);
+            (IConsentRegistry.Status status,,,,,) = _consents.consentState(_subject, all[i].consentId);
             vm.assertTrue((status == IConsentRegistry.Status.REVOKED) == all[i].revoked);
         }
     }
