@@ -16,9 +16,11 @@ _NARROWING = frozenset(
     {
         ("ConsentRegistry", "ConsentRevoked"),
         ("ConsentRegistry", "AllConsentsRevoked"),
+        ("ConsentRegistry", "ControllerChanged"),
+        ("ConsentRegistry", "CustodyEnded"),
+        ("ConsentRegistry", "DelegateRemoved"),
+        ("ConsentRegistry", "RecoveryProposed"),
         ("ConsentRegistry", "SubjectErased"),
-        ("IdentityRegistry", "ControllerChanged"),
-        ("IdentityRegistry", "CustodyEnded"),
         ("IdentityRegistry", "ActorRemoved"),
         ("IdentityRegistry", "KeyRotated"),
         ("IdentityRegistry", "RolesChanged"),
@@ -28,6 +30,9 @@ _NARROWING = frozenset(
 )
 """Events that may end something whatever their arguments. Some widen as well (a new controller, a new key, a longer
 membership): whoever folds an orphaned one takes only what it ends."""
+
+_OF_ACTORS = frozenset({"SubjectEnrolled", "CredentialSet"})
+"""Events of a subject whose second key is an actor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +94,8 @@ def narrows(event: Event) -> bool:
     """Whether the event may take a right away."""
     if (event.contract, event.name) == ("ConsentRegistry", "ConsentGranted"):
         return event.args.get("effect") == DENY
+    if (event.contract, event.name) == ("ConsentRegistry", "CredentialSet"):
+        return not event.args.get("linked")
     return (event.contract, event.name) in _NARROWING
 
 
@@ -103,14 +110,14 @@ def undo(events: Sequence[Event]) -> Undo:
 
 
 def names_touched(events: Sequence[Event]) -> frozenset[bytes]:
-    """Subjects, actors and organizations: the 32-byte keys of identity and consent events. Logs of roots and ids of
-    consents are no names, and zero names nobody."""
+    """Subjects, actors and organizations: the 32-byte keys of identity and consent events. Logs of roots, gateways and
+    ids of consents are no names, and zero names nobody."""
     touched: set[bytes] = set()
     for event in events:
         if event.contract == "IdentityRegistry":
             touched.update(event.keys)
         elif event.contract == "ConsentRegistry":
-            touched.update(event.keys[:1])
+            touched.update(event.keys if event.name in _OF_ACTORS else event.keys[:1])
     return frozenset(touched - {bytes(32)})
 
 

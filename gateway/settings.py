@@ -91,6 +91,12 @@ class Settings(BaseSettings):
         description="Reads are denied when the host's clock and the chain's time are further apart than this,"
         " missed blocks aside.",
     )
+    recovery_days: float = Field(
+        7.0,
+        gt=0,
+        le=365,
+        description="How long guardians wait for an objection before a lost key is replaced; fixed when deploying.",
+    )
     batch_size: int = Field(1024, ge=1, le=16_384, description="Leaves that close an anchoring batch.")
     batch_seconds: float = Field(2.0, gt=0, description="Age of its oldest leaf that closes a batch.")
     worker: Literal["inside", "outside"] = Field(

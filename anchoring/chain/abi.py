@@ -19,6 +19,8 @@ from anchoring.merkle import keccak256
 IDENTITY: Final = "IdentityRegistry"
 CONSENT: Final = "ConsentRegistry"
 ANCHOR: Final = "AnchorRegistry"
+EMERGENCY: Final = "EmergencyRegistry"
+SCOPE_READER: Final = "ScopeReader"
 P256_VERIFIER: Final = "ERC7913P256Verifier"
 WEBAUTHN_VERIFIER: Final = "ERC7913WebAuthnVerifier"
 
@@ -111,7 +113,7 @@ def error_name(data: bytes) -> str:
     selector = data[:4]
     if len(selector) < 4:
         return ""
-    for name in (CONSENT, IDENTITY, ANCHOR):
+    for name in (CONSENT, IDENTITY, ANCHOR, EMERGENCY):
         if selector in contract(name).errors:
             return contract(name).errors[selector]
     return _STANDARD_ERRORS.get(selector, "0x" + selector.hex())

@@ -12,7 +12,16 @@ from typing import Final
 
 from eth_utils.address import to_checksum_address
 
-from anchoring.chain.abi import ANCHOR, CONSENT, IDENTITY, P256_VERIFIER, WEBAUTHN_VERIFIER, contract
+from anchoring.chain.abi import (
+    ANCHOR,
+    CONSENT,
+    EMERGENCY,
+    IDENTITY,
+    P256_VERIFIER,
+    SCOPE_READER,
+    WEBAUTHN_VERIFIER,
+    contract,
+)
 from anchoring.chain.client import ChainClient, Json, octets, quantity
 from anchoring.chain.lane import suggested_fees
 from anchoring.chain.registries import Addresses
@@ -29,7 +38,8 @@ _GAS_MARGIN: Final = 1.25
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
     """Where the contracts are, and on which chain. `codes`: keccak-256 of each contract's code, by name, hex;
-    `gateway`: the registered gateway's id, hex; `block`: nothing of ours lies below it."""
+    `gateway`: the registered gateway's id, hex; `block`: nothing of ours lies below it; `recovery_seconds`: the
+    delay that the consent registry was made with."""
 
     chain_id: int
     genesis: str
@@ -37,15 +47,23 @@ class Deployment:
     identity_registry: str
     consent_registry: str
     anchor_registry: str
+    emergency_registry: str
+    scope_reader: str
     p256_verifier: str
     webauthn_verifier: str
     gateway: str
     owner: str
+    recovery_seconds: int
     codes: dict[str, str]
 
     @property
     def addresses(self) -> Addresses:
-        return Addresses(identity=self.identity_registry, consent=self.consent_registry, anchor=self.anchor_registry)
+        return Addresses(
+            identity=self.identity_registry,
+            consent=self.consent_registry,
+            anchor=self.anchor_registry,
+            emergency=self.emergency_registry,
+        )
 
     def by_name(self) -> dict[str, str]:
         """Address of each contract."""
@@ -53,6 +71,8 @@ class Deployment:
             IDENTITY: self.identity_registry,
             CONSENT: self.consent_registry,
             ANCHOR: self.anchor_registry,
+            EMERGENCY: self.emergency_registry,
+            SCOPE_READER: self.scope_reader,
             P256_VERIFIER: self.p256_verifier,
             WEBAUTHN_VERIFIER: self.webauthn_verifier,
         }
@@ -77,11 +97,13 @@ async def deploy(
     consent_types: Sequence[bytes],
     salt: bytes,
     receipt_key: bytes,
+    recovery_seconds: int,
 ) -> Deployment:
     """Verifiers, registries and the gateway's registration, all sent by `signer`, who becomes admin and owner.
 
     `enrollers`: the addresses that may enrol; the relay's account must be among them;
-    `consent_types`: EIP-712 type hashes; `salt` 32 bytes; `receipt_key`: raw Ed25519 public key.
+    `consent_types`: EIP-712 type hashes; `salt` 32 bytes; `receipt_key`: raw Ed25519 public key; `recovery_seconds`: 1
+    to 365 days.
     Raises ChainUnavailable, ChainRefused; then do it again.
     """
     sender = _Sender(client, signer)
@@ -90,8 +112,10 @@ async def deploy(
     webauthn = await sender.create(WEBAUTHN_VERIFIER)
     identity = await sender.create(IDENTITY, signer.address, list(enrollers), [p256, webauthn])
     first = sender.block
-    consent = await sender.create(CONSENT, identity, list(consent_types))
+    consent = await sender.create(CONSENT, identity, list(consent_types), recovery_seconds)
     anchor = await sender.create(ANCHOR, identity)
+    emergency = await sender.create(EMERGENCY, identity)
+    reader = await sender.create(SCOPE_READER, consent)
     await sender.send(identity, contract(IDENTITY).methods["registerGateway"].encode(salt, receipt_key))
     deployment = Deployment(
         chain_id=chain_id,
@@ -100,10 +124,13 @@ async def deploy(
         identity_registry=identity,
         consent_registry=consent,
         anchor_registry=anchor,
+        emergency_registry=emergency,
+        scope_reader=reader,
         p256_verifier=p256,
         webauthn_verifier=webauthn,
         gateway="0x" + gateway_id(bytes.fromhex(signer.address[2:]), salt).hex(),
         owner=signer.address,
+        recovery_seconds=recovery_seconds,
         codes={},
     )
     codes = {name: await _code(client, address) for name, address in deployment.by_name().items()}

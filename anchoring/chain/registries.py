@@ -1,4 +1,4 @@
-"""The three registries in calldata and back: intended calls, reads at a block, decoded events. Sends nothing.
+"""The registries in calldata and back: intended calls, reads at a block, decoded events. Sends nothing.
 
 A call is named sha-256(contract ‖ data)[:16]: the same intent is the same call, however often it is asked for.
 """
@@ -11,7 +11,7 @@ from typing import Any, Final
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
-from anchoring.chain.abi import ANCHOR, CONSENT, IDENTITY, EventShape, Method, contract
+from anchoring.chain.abi import ANCHOR, CONSENT, EMERGENCY, IDENTITY, EventShape, Method, contract
 from anchoring.chain.client import ChainClient, Json, octets, quantity
 from anchoring.errors import ChainRefused, ChainUnavailable
 from anchoring.merkle import keccak256
@@ -32,13 +32,44 @@ class Addresses:
     identity: str
     consent: str
     anchor: str
+    emergency: str
 
     def by_octets(self) -> Mapping[bytes, str]:
         return {
             bytes.fromhex(self.identity[2:]): IDENTITY,
             bytes.fromhex(self.consent[2:]): CONSENT,
             bytes.fromhex(self.anchor[2:]): ANCHOR,
+            bytes.fromhex(self.emergency[2:]): EMERGENCY,
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """ISubjects.Proposal. `guardians`: ERC-7913 signers, all of them; `who`: places of those that signed, ascending;
+    `registrar`: an actor's id, zero where nobody attests; `not_after`: seconds since 1970."""
+
+    controller: bytes
+    not_after: int
+    guardians: tuple[bytes, ...]
+    threshold: int
+    salt: bytes
+    who: tuple[int, ...]
+    signatures: tuple[bytes, ...]
+    controller_signature: bytes
+    registrar: bytes = bytes(32)
+    attestation: bytes = b""
+
+    def values(self) -> tuple[object, ...]:
+        """As the ABI has it."""
+        return (
+            self.controller,
+            self.not_after,
+            (list(self.guardians), self.threshold, self.salt),
+            list(self.who),
+            list(self.signatures),
+            self.controller_signature,
+            (self.registrar, self.attestation),
+        )
 
 
 class Registries:
@@ -52,7 +83,54 @@ class Registries:
     # Calls that the relay lane sends
 
     def enrol(self, *, subject: bytes, controller: bytes, custodian: bytes) -> Call:
-        return self._identity("enrol", subject, controller, custodian or bytes(32))
+        return self._consent("enrol", SECOND, subject, controller, custodian or bytes(32))
+
+    def end_custody(self, *, subject: bytes, controller: bytes, controller_signature: bytes) -> Call:
+        return self._consent("endCustody", SECOND, subject, controller, controller_signature)
+
+    def change_controller(
+        self, *, subject: bytes, controller: bytes, signature: bytes, controller_signature: bytes
+    ) -> Call:
+        # It ends permits, delegates and credentials: it goes with the revocations.
+        return self._consent("changeController", FIRST, subject, controller, signature, controller_signature)
+
+    def set_credential(
+        self, *, subject: bytes, actor: bytes, linked: bool, signature: bytes, actor_signature: bytes
+    ) -> Call:
+        priority = SECOND if linked else FIRST
+        return self._consent("setCredential", priority, subject, actor, linked, signature, actor_signature)
+
+    def add_delegate(self, *, subject: bytes, delegate: bytes, limits: bytes, not_after: int, signature: bytes) -> Call:
+        return self._consent("addDelegate", SECOND, subject, delegate, limits, not_after, signature)
+
+    def remove_delegate(self, *, subject: bytes, number: int, signature: bytes) -> Call:
+        return self._consent("removeDelegate", FIRST, subject, number, signature)
+
+    def set_guardians(self, *, subject: bytes, guardians: bytes, signature: bytes) -> Call:
+        return self._consent("setGuardians", SECOND, subject, guardians, signature)
+
+    def propose_recovery(self, *, subject: bytes, proposal: Proposal) -> Call:
+        # It bars new permits.
+        return self._consent("proposeRecovery", FIRST, subject, proposal.values())
+
+    def object_to_recovery(self, *, subject: bytes, signature: bytes) -> Call:
+        return self._consent("objectToRecovery", FIRST, subject, signature)
+
+    def finish_recovery(self, *, subject: bytes) -> Call:
+        return self._consent("finishRecovery", FIRST, subject)
+
+    def erase(self, *, subject: bytes, signature: bytes) -> Call:
+        return self._consent("erase", FIRST, subject, signature)
+
+    def certify_erasure(self, *, subject: bytes, gateway: bytes, certificate: bytes, is_final: bool) -> Call:
+        """For the gateway's owner to send."""
+        return self._consent("certifyErasure", SECOND, subject, gateway, certificate, is_final)
+
+    def open_emergency(self, *, commitment: bytes, expires_at: int) -> Call:
+        return self._emergency("openEmergency", commitment, expires_at)
+
+    def close_emergency(self, *, commitment: bytes, review: bytes) -> Call:
+        return self._emergency("closeEmergency", commitment, review)
 
     def register_actor(self, *, actor: bytes, key: bytes, roles: int, profile: bytes, encryption_key: bytes) -> Call:
         return self._identity("registerActor", actor, key, roles, profile, encryption_key)
@@ -72,24 +150,18 @@ class Registries:
         not_before: int,
         not_after: int,
         epoch: int,
+        delegate: int,
         signature: bytes,
     ) -> Call:
         terms = (type_hash, subject, effect, scope_hash, not_before, not_after, epoch)
         # A deny takes rights away: it goes with the revocations.
-        return self._consent("grant", FIRST if effect else SECOND, terms, signature)
+        return self._consent("grant", FIRST if effect else SECOND, terms, delegate, signature)
 
     def revoke(self, *, subject: bytes, consent: bytes, signature: bytes) -> Call:
         return self._consent("revoke", FIRST, subject, consent, signature)
 
     def revoke_all(self, *, subject: bytes, epoch: int, signature: bytes) -> Call:
         return self._consent("revokeAll", FIRST, subject, epoch, signature)
-
-    def erase(self, *, subject: bytes, signature: bytes) -> Call:
-        return self._consent("erase", FIRST, subject, signature)
-
-    def certify_erasure(self, *, subject: bytes, gateway: bytes, certificate: bytes, is_final: bool) -> Call:
-        """For the gateway's owner to send."""
-        return self._consent("certifyErasure", SECOND, subject, gateway, certificate, is_final)
 
     def open_log(self, name: LogName, *, anchorer: str) -> Call:
         """For the gateway's owner to send."""
@@ -162,8 +234,9 @@ class Registries:
     # Events
 
     def log_filter(self, *, first: int, last: int) -> Json:
-        """The eth_getLogs filter for all three registries."""
-        addresses = [self.addresses.identity, self.addresses.consent, self.addresses.anchor]
+        """The eth_getLogs filter for all registries."""
+        known = self.addresses
+        addresses = [known.identity, known.consent, known.anchor, known.emergency]
         return {"fromBlock": hex(first), "toBlock": hex(last), "address": addresses}
 
     def events(self, logs: Json) -> tuple[Event, ...]:
@@ -209,6 +282,10 @@ class Registries:
         data = contract(CONSENT).methods[name].encode(*values)
         return _call(self.addresses.consent, data, lane=RELAY, priority=priority)
 
+    def _emergency(self, name: str, *values: object) -> Call:
+        data = contract(EMERGENCY).methods[name].encode(*values)
+        return _call(self.addresses.emergency, data, lane=RELAY, priority=FIRST)
+
 
 def _anchored_root(call: Call) -> tuple[bytes, bytes] | None:
     """(log, root) of an `anchor` call; None for any other."""
@@ -246,6 +323,8 @@ def _arguments(
 
 
 def _plain(value: object) -> bytes | int:
+    if isinstance(value, bool):
+        return int(value)
     if isinstance(value, bytes | int):
         return value
     if isinstance(value, str) and value.startswith("0x"):

@@ -109,6 +109,7 @@ class Consents:
                 not_before=terms.not_before,
                 not_after=terms.not_after,
                 epoch=terms.epoch,
+                delegate=0,
                 signature=signature,
             )
             row = ConsentRow(consent=consent, subject=terms.subject, digest=digest, call=call.call)

@@ -39,6 +39,8 @@ from gateway.ports.index import Index
 from gateway.ports.rows import ConsentRow, EventRow, NarrowingRow
 
 HELD = 10_000
+CONTRACT = "ConsentRegistry"
+"""Where subjects stand, and their consents."""
 MOST_STATES = 256
 """Subjects in one batched comparison with the chain (ConsentRegistry.subjectStates)."""
 
@@ -210,20 +212,18 @@ class Standings:
 
     async def _gather(self, subject: SubjectId, *, compare: bool = True) -> Standing | None:
         version = (await self._index.versions_of((subject,)))[subject]
-        identity_events = await self._index.events(subject, contract="IdentityRegistry")
-        found = fold_subject(subject, identity_events, self._confirmed)
+        events = await self._index.events(subject, contract=CONTRACT)
+        found = fold_subject(subject, events, self._confirmed)
         if found is None:
             return None
-        consent_events = await self._index.events(subject, contract="ConsentRegistry")
         narrowings = await self._index.narrowings(subject)
-        if state.is_erased(subject, consent_events, narrowings):
+        if state.is_erased(subject, events, narrowings):
             return None
         rows = await self._index.consents(subject)
-        terms, whole = await self._open(rows, controllers(subject, identity_events))
+        terms, whole = await self._open(rows, controllers(subject, events))
         folded = state.fold(
             subject,
-            consent_events=consent_events,
-            identity_events=identity_events,
+            consent_events=events,
             narrowings=(*narrowings, *self._ended.get(subject, {}).values()),
             terms=terms,
             confirmed=self._confirmed,
@@ -235,7 +235,7 @@ class Standings:
                 epoch=folded.effective_epoch,
                 seq=folded.seq,
                 version=version,
-                stale=not (compare and await self._adds_up(subject, folded, (*consent_events, *identity_events))),
+                stale=not (compare and await self._adds_up(subject, folded, events)),
                 controller=found.controller,
                 custodian=found.custodian,
             ),
@@ -243,7 +243,7 @@ class Standings:
             chain_epoch=folded.epoch,
             transactions=folded.transactions,
             order=tuple(ConsentId(row.consent) for row in rows),
-            settles_at=self._settling([*consent_events, *identity_events]),
+            settles_at=self._settling(events),
             whole=whole,
         )
 
@@ -308,7 +308,7 @@ class Standings:
         held = self._terms.get(row.consent)
         if held is not None:
             return held
-        events = await self._index.events(row.subject, contract="IdentityRegistry")
+        events = await self._index.events(row.subject, contract=CONTRACT)
         return await self._open_one(row, controllers(SubjectId(row.subject), events))
 
 

@@ -7,11 +7,23 @@ from dataclasses import dataclass
 
 from gateway.consent.model import Effect, Grant, SealedDeny, Terms
 from gateway.errors import IntegrityError
-from gateway.identity.state import controller_changes, lost_changes, number_in
+from gateway.identity.state import lost_changes, number_in
 from gateway.ids import ConsentId, SubjectId
 from gateway.ports.rows import EventRow, NarrowingKind, NarrowingRow
 
 Confirmed = Callable[[EventRow], bool]
+_ENDS_EPOCH = frozenset({"AllConsentsRevoked", "ControllerChanged", "CustodyEnded", "SubjectErased"})
+_COUNTED = _ENDS_EPOCH | {
+    "ConsentGranted",
+    "ConsentRevoked",
+    "CredentialSet",
+    "DelegateAdded",
+    "DelegateRemoved",
+    "GuardiansSet",
+    "RecoveryProposed",
+    "RecoveryObjected",
+}
+"""Events of a subject that its `seq` counts: all but its enrolment and the certificates of its erasure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +41,6 @@ def fold(
     subject: SubjectId,
     *,
     consent_events: Sequence[EventRow],
-    identity_events: Sequence[EventRow],
     narrowings: Sequence[NarrowingRow],
     terms: Mapping[bytes, Terms],
     confirmed: Confirmed,
@@ -37,14 +48,14 @@ def fold(
     """`terms`: of each consent whose signature was verified, opened from its sealed block, by consent id."""
     mine = [event for event in consent_events if event.keys[0] == subject]
     live = [event for event in mine if not event.orphaned]
-    steps = controller_changes(subject, identity_events)
-    epoch = sum(event.name == "AllConsentsRevoked" for event in live) + steps
+    epoch = sum(event.name in _ENDS_EPOCH for event in live)
     # The end of a permit narrows: at first sight, orphaned too. The end of a deny widens: on chain and confirmed.
     ended = {event.keys[1] for event in mine if event.name == "ConsentRevoked"}
     ended |= {row.target for row in narrowings if row.kind is NarrowingKind.REVOKE}
     lifted = {event.keys[1] for event in live if event.name == "ConsentRevoked" and confirmed(event)}
     epochs = [int.from_bytes(row.target, "big") + 1 for row in narrowings if row.kind is NarrowingKind.REVOKE_ALL]
-    epochs += [number_in(event, "epoch") for event in mine if event.name == "AllConsentsRevoked"]
+    epochs += [number_in(event, "epoch") for event in mine if event.name in ("AllConsentsRevoked", "SubjectErased")]
+    barred = _barred_from(mine)
     grants: dict[bytes, Grant | SealedDeny] = {}
     transactions: dict[bytes, bytes] = {}
     for event in mine:
@@ -52,7 +63,7 @@ def fold(
             continue
         consent = ConsentId(event.keys[1])
         effect = _effect(event)
-        if event.orphaned and effect is Effect.PERMIT:
+        if effect is Effect.PERMIT and (event.orphaned or (barred is not None and number_in(event, "seq") > barred)):
             continue
         if not event.orphaned:
             transactions[consent] = event.transaction
@@ -73,8 +84,8 @@ def fold(
             )
     return ConsentState(
         epoch=epoch,
-        effective_epoch=max([epoch + lost_changes(subject, identity_events), *epochs]),
-        seq=len(live) + steps,
+        effective_epoch=max([epoch + lost_changes(subject, mine), *epochs]),
+        seq=sum(event.name in _COUNTED for event in live),
         grants=tuple(grants.values()),
         transactions=transactions,
     )
@@ -84,6 +95,15 @@ def is_erased(subject: SubjectId, events: Sequence[EventRow], narrowings: Sequen
     """Whether the subject is no more: at first sight, and though its block was orphaned, until that is final."""
     said = any(event.name == "SubjectErased" and event.keys[0] == subject for event in events)
     return said or any(row.kind is NarrowingKind.ERASE for row in narrowings)
+
+
+def _barred_from(events: Sequence[EventRow]) -> int | None:
+    """The `seq` of a recovery that is pending, as far as can be told: permits after it do not count. One that a reorg
+    took away pends until its absence is final; what ends one counts on the chain alone."""
+    over = ("RecoveryObjected", "ControllerChanged")
+    done = max((number_in(event, "seq") for event in events if event.name in over and not event.orphaned), default=0)
+    proposed = (number_in(event, "seq") for event in events if event.name == "RecoveryProposed")
+    return min((seq for seq in proposed if seq > done), default=None)
 
 
 def _effect(event: EventRow) -> Effect:

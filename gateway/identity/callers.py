@@ -22,6 +22,8 @@ from gateway.ports.index import Index
 from gateway.ports.rows import EventRow
 
 CONTRACT = "IdentityRegistry"
+SUBJECTS = "ConsentRegistry"
+"""Subjects stand with their consents."""
 HELD = 10_000
 LONGEST_TOKEN = 128
 PROVEN_SECONDS = 60

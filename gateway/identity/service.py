@@ -15,7 +15,7 @@ from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event, moment
 from gateway.errors import CallerError, ConflictError, DeniedError, UnauthenticatedError, UpstreamError
 from gateway.identity import rules, state
-from gateway.identity.callers import CONTRACT, Callers, Mark, digest_of
+from gateway.identity.callers import CONTRACT, SUBJECTS, Callers, Mark, digest_of
 from gateway.identity.model import Actor, Caller, Challenge, Draft, Role, Session, Subject, to_bits
 from gateway.identity.verdicts import RelyingParties, Verdicts
 from gateway.ids import ActorId, SubjectId
@@ -247,7 +247,7 @@ class Identity:
         return found
 
     async def subject(self, subject: SubjectId) -> Subject | None:
-        events = await self._index.events(subject, contract=CONTRACT)
+        events = await self._index.events(subject, contract=SUBJECTS)
         return state.fold_subject(subject, events, self._callers.confirmed)
 
     # ---- memberships

@@ -131,15 +131,10 @@ def controllers(subject: SubjectId, events: Iterable[EventRow]) -> frozenset[byt
     )
 
 
-def controller_changes(subject: SubjectId, events: Iterable[EventRow]) -> int:
-    """How many of a subject's (epoch, seq) steps come from its controller."""
-    return sum(event.name in _CONTROL and event.keys[0] == subject and not event.orphaned for event in events)
-
-
 def lost_changes(subject: SubjectId, events: Iterable[EventRow]) -> int:
     """Changes of control that a reorg took away and nothing has replaced. What they ended stays ended until their
     absence is final."""
-    return len(_lost([event for event in events if event.keys[0] == subject], _CONTROL, "seq"))
+    return len(_lost([event for event in events if event.keys[0] == subject], _CONTROL, "control"))
 
 
 def _lost(events: Sequence[EventRow], names: Sequence[str], count: str) -> list[EventRow]:

@@ -38,10 +38,29 @@ class ChainFacts:
     identity_registry: str
     consent_registry: str
     anchor_registry: str
+    emergency_registry: str
     p256_verifier: bytes
     webauthn_verifier: bytes
     gateway: bytes
     confirmations: int
+    recovery_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryProposal:
+    """What guardians propose. `guardians`: ERC-7913 signers, all of them; `who`: places of those that signed,
+    ascending; `registrar`: an actor's id, zero where nobody attests; `not_after`: seconds since 1970."""
+
+    controller: bytes
+    not_after: int
+    guardians: tuple[bytes, ...]
+    threshold: int
+    salt: bytes
+    who: tuple[int, ...]
+    signatures: tuple[bytes, ...]
+    controller_signature: bytes
+    registrar: bytes = bytes(32)
+    attestation: bytes = b""
 
 
 class Calls(Protocol):
@@ -67,12 +86,41 @@ class Calls(Protocol):
         not_before: int,
         not_after: int,
         epoch: int,
+        delegate: int,
         signature: bytes,
-    ) -> CallRow: ...
+    ) -> CallRow:
+        """`delegate`: who signed: 0 the controller, else the delegate of this number."""
+        ...
 
     def revoke(self, *, subject: bytes, consent: bytes, signature: bytes) -> CallRow: ...
 
     def revoke_all(self, *, subject: bytes, epoch: int, signature: bytes) -> CallRow: ...
+
+    def end_custody(self, *, subject: bytes, controller: bytes, controller_signature: bytes) -> CallRow: ...
+
+    def change_controller(
+        self, *, subject: bytes, controller: bytes, signature: bytes, controller_signature: bytes
+    ) -> CallRow: ...
+
+    def set_credential(
+        self, *, subject: bytes, actor: bytes, linked: bool, signature: bytes, actor_signature: bytes
+    ) -> CallRow:
+        """Linking needs both signatures; unlinking either, the other empty."""
+        ...
+
+    def add_delegate(
+        self, *, subject: bytes, delegate: bytes, limits: bytes, not_after: int, signature: bytes
+    ) -> CallRow: ...
+
+    def remove_delegate(self, *, subject: bytes, number: int, signature: bytes) -> CallRow: ...
+
+    def set_guardians(self, *, subject: bytes, guardians: bytes, signature: bytes) -> CallRow: ...
+
+    def propose_recovery(self, *, subject: bytes, proposal: RecoveryProposal) -> CallRow: ...
+
+    def object_to_recovery(self, *, subject: bytes, signature: bytes) -> CallRow: ...
+
+    def finish_recovery(self, *, subject: bytes) -> CallRow: ...
 
     def erase(self, *, subject: bytes, signature: bytes) -> CallRow: ...
 

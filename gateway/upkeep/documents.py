@@ -60,6 +60,7 @@ class Restoring:
             not_before=terms.not_before,
             not_after=terms.not_after,
             epoch=terms.epoch,
+            delegate=0 if event is None else int(event.args["delegate"]),
             signature=found.signature,
         )
         return Standing(

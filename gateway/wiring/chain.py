@@ -21,7 +21,7 @@ from anchoring.chain.registries import ANCHORS, RELAY, Registries, name_of
 from anchoring.chain.signer import Signer
 from anchoring.errors import AnchoringError, ChainMismatch, StoreUnavailable
 from anchoring.log import AnchorLog
-from anchoring.model import Call, Event, Landed, Reverted, Ticket
+from anchoring.model import Event, Landed, Reverted, Ticket
 from anchoring.stores.calls import SqlCalls
 from anchoring.stores.database import Database
 from anchoring.stores.events import SqlEvents
@@ -32,11 +32,12 @@ from gateway.consent.rules import CONSENT_TYPE_HASH
 from gateway.errors import ConsentryError, SettingsError, UpstreamError
 from gateway.ports import chain as port
 from gateway.ports.clock import Clock
-from gateway.ports.rows import CallRow, EventRow
+from gateway.ports.rows import EventRow
 from gateway.settings import Settings
 from gateway.storage.segments import Segments
 from gateway.storage.service import Blocks
 from gateway.underway import aside
+from gateway.wiring.calls import CallPort
 from gateway.wiring.kept_chain import KeptChain
 from gateway.wiring.secrets import Secrets, address_of
 
@@ -116,6 +117,7 @@ async def deploy(settings: Settings, secrets: Secrets, client: ChainClient, rece
             consent_types=[CONSENT_TYPE_HASH],
             salt=secrets.salt,
             receipt_key=receipt_key,
+            recovery_seconds=max(1, round(settings.recovery_days * 86_400)),
         )
     write_new(path, deployment.to_json().encode())
     return deployment
@@ -250,11 +252,12 @@ class ChainParts:
         return {name: trouble for name, trouble in named.items() if trouble}
 
 
-class ChainPort:
-    """`gateway.ports.chain.Chain` and `Calls` over the parts."""
+class ChainPort(CallPort):
+    """`gateway.ports.chain.Chain` and its calls, over the parts."""
 
     def __init__(self, parts: ChainParts) -> None:
         deployment = parts.deployment
+        super().__init__(parts.registries)
         self._parts = parts
         self.facts = port.ChainFacts(
             chain_id=deployment.chain_id,
@@ -262,10 +265,12 @@ class ChainPort:
             identity_registry=deployment.identity_registry,
             consent_registry=deployment.consent_registry,
             anchor_registry=deployment.anchor_registry,
+            emergency_registry=deployment.emergency_registry,
             p256_verifier=bytes.fromhex(deployment.p256_verifier[2:]),
             webauthn_verifier=bytes.fromhex(deployment.webauthn_verifier[2:]),
             gateway=bytes.fromhex(deployment.gateway[2:]),
             confirmations=parts.profile.confirmations,
+            recovery_seconds=deployment.recovery_seconds,
         )
 
     def head(self) -> port.Head:
@@ -314,68 +319,6 @@ class ChainPort:
     async def actor_of_key(self, key: bytes) -> bytes | None:
         async with asked(self._parts.follower):
             return await self._parts.registries.actor_of_key(key)
-
-    # ---- calls
-
-    def enrol(self, *, subject: bytes, controller: bytes, custodian: bytes) -> CallRow:
-        return _row(self._parts.registries.enrol(subject=subject, controller=controller, custodian=custodian))
-
-    def register_actor(self, *, actor: bytes, key: bytes, roles: int, profile: bytes, encryption_key: bytes) -> CallRow:
-        return _row(
-            self._parts.registries.register_actor(
-                actor=actor, key=key, roles=roles, profile=profile, encryption_key=encryption_key
-            )
-        )
-
-    def set_membership(
-        self, *, org: bytes, member: bytes, role: int, not_after: int, seq: int, signature: bytes
-    ) -> CallRow:
-        return _row(
-            self._parts.registries.set_membership(
-                org=org, member=member, role=role, not_after=not_after, seq=seq, signature=signature
-            )
-        )
-
-    def grant(
-        self,
-        *,
-        type_hash: bytes,
-        subject: bytes,
-        effect: int,
-        scope_hash: bytes,
-        not_before: int,
-        not_after: int,
-        epoch: int,
-        signature: bytes,
-    ) -> CallRow:
-        return _row(
-            self._parts.registries.grant(
-                type_hash=type_hash,
-                subject=subject,
-                effect=effect,
-                scope_hash=scope_hash,
-                not_before=not_before,
-                not_after=not_after,
-                epoch=epoch,
-                signature=signature,
-            )
-        )
-
-    def revoke(self, *, subject: bytes, consent: bytes, signature: bytes) -> CallRow:
-        return _row(self._parts.registries.revoke(subject=subject, consent=consent, signature=signature))
-
-    def revoke_all(self, *, subject: bytes, epoch: int, signature: bytes) -> CallRow:
-        return _row(self._parts.registries.revoke_all(subject=subject, epoch=epoch, signature=signature))
-
-    def erase(self, *, subject: bytes, signature: bytes) -> CallRow:
-        return _row(self._parts.registries.erase(subject=subject, signature=signature))
-
-    def certify_erasure(self, *, subject: bytes, gateway: bytes, certificate: bytes, is_final: bool) -> CallRow:
-        return _row(
-            self._parts.registries.certify_erasure(
-                subject=subject, gateway=gateway, certificate=certificate, is_final=is_final
-            )
-        )
 
 
 class Manifests:
@@ -436,7 +379,3 @@ def _event(row: EventRow) -> Event:
         log_index=row.log_index,
         transaction=row.transaction,
     )
-
-
-def _row(call: Call) -> CallRow:
-    return CallRow(call=call.call, lane=call.lane, priority=call.priority, contract=call.contract, data=call.data)

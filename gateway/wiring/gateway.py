@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 
 import structlog
 
-from anchoring.chain.abi import ANCHOR, CONSENT, IDENTITY
+from anchoring.chain.abi import ANCHOR, CONSENT, EMERGENCY, IDENTITY
 from anchoring.model import Event
 from gateway.adapters.fhir_validator import FhirValidator
 from gateway.adapters.notary import keyfile as receipt_keyfile
@@ -133,11 +133,13 @@ class Gateway:
                 "identity": found.identity_registry,
                 "consent": found.consent_registry,
                 "anchor": found.anchor_registry,
+                "emergency": found.emergency_registry,
             },
             "codes": {
                 "identity": found.codes[IDENTITY],
                 "consent": found.codes[CONSENT],
                 "anchor": found.codes[ANCHOR],
+                "emergency": found.codes[EMERGENCY],
             },
         }
 

@@ -290,6 +290,7 @@ def deployed(url: str, chain_id: int) -> Deployment:
                 consent_types=[bytes(31) + b"\1"],
                 salt=bytes(32),
                 receipt_key=bytes(32),
+                recovery_seconds=60,
             )
         finally:
             await client.close()

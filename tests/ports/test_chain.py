@@ -80,6 +80,7 @@ async def deploy_to(profile: str, *, url: str, relay_key: str, anchor_key: str) 
         consent_types=[CONSENT_TYPE],
         salt=secrets.token_bytes(32),
         receipt_key=secrets.token_bytes(32),
+        recovery_seconds=60,
     )
     await client.close()
     return Deployed(profile=profile, url=url, relay_key=relay_key, anchor_key=anchor_key, deployment=deployment)
@@ -126,7 +127,7 @@ def enrolment(stack: Stack, patient: Patient) -> Call:
 
 def grant(stack: Stack, terms: tuple[object, ...], signature: bytes) -> Call:
     names = ("type_hash", "subject", "effect", "scope_hash", "not_before", "not_after", "epoch")
-    return stack.registries.grant(**dict(zip(names, terms, strict=True)), signature=signature)  # type: ignore[arg-type]
+    return stack.registries.grant(**dict(zip(names, terms, strict=True)), delegate=0, signature=signature)  # type: ignore[arg-type]
 
 
 async def signed_grant(stack: Stack, patient: Patient, **changes: int) -> tuple[bytes, Call]:

@@ -90,12 +90,19 @@ def test_an_ancestor_is_never_further_back_than_finality(tip: int, shared: int, 
         (event("IdentityRegistry", "MembershipSet", ORG, MEMBER, notAfter=1_000), True),
         (event("IdentityRegistry", "MembershipSet", ORG, MEMBER, notAfter=2**40), True),
         (event("IdentityRegistry", "ActorRemoved", MEMBER), True),
-        (event("IdentityRegistry", "ControllerChanged", SUBJECT), True),
-        (event("IdentityRegistry", "CustodyEnded", SUBJECT), True),
+        (event("ConsentRegistry", "ControllerChanged", SUBJECT), True),
+        (event("ConsentRegistry", "CustodyEnded", SUBJECT), True),
+        (event("ConsentRegistry", "DelegateRemoved", SUBJECT), True),
+        (event("ConsentRegistry", "DelegateAdded", SUBJECT), False),
+        (event("ConsentRegistry", "RecoveryProposed", SUBJECT), True),
+        (event("ConsentRegistry", "RecoveryObjected", SUBJECT), False),
+        (event("ConsentRegistry", "SubjectErased", SUBJECT), True),
+        (event("ConsentRegistry", "CredentialSet", SUBJECT, MEMBER, linked=0), True),
+        (event("ConsentRegistry", "CredentialSet", SUBJECT, MEMBER, linked=1), False),
         (event("IdentityRegistry", "KeyRotated", MEMBER), True),
         (event("IdentityRegistry", "RolesChanged", MEMBER), True),
         (event("IdentityRegistry", "ActorRegistered", MEMBER), False),
-        (event("IdentityRegistry", "SubjectEnrolled", SUBJECT), False),
+        (event("ConsentRegistry", "SubjectEnrolled", SUBJECT), False),
         (event("AnchorRegistry", "Anchored", ORG), False),
     ],
 )
@@ -119,10 +126,12 @@ def test_names_are_subjects_actors_and_organizations_only() -> None:
     events = [
         event("ConsentRegistry", "ConsentGranted", SUBJECT, CONSENT, effect=0),
         event("IdentityRegistry", "MembershipSet", ORG, MEMBER, notAfter=1),
-        event("IdentityRegistry", "SubjectEnrolled", SUBJECT, bytes(32)),
+        event("ConsentRegistry", "SubjectEnrolled", SUBJECT, bytes(32)),
+        event("ConsentRegistry", "CredentialSet", SUBJECT, b"\x77" * 32, linked=1),
+        event("ConsentRegistry", "ErasureCertified", SUBJECT, b"\x88" * 32),
         event("AnchorRegistry", "Anchored", b"\x99" * 32),
     ]
-    assert names_touched(events) == {SUBJECT, ORG, MEMBER}
+    assert names_touched(events) == {SUBJECT, ORG, MEMBER, b"\x77" * 32}
 
 
 @pytest.mark.parametrize(("head", "final"), [(10, False), (13, False), (14, True), (20, True)])

@@ -26,8 +26,8 @@ abstract contract Erasures is Subjects {
             _requireController(subject, entry, digest, signature);
         } else {
             (bytes memory key,,, bool removed) = identity.actorState(entry.custodian);
-            require(!removed, InvalidCustodian(entry.custodian));
-            _requireSigned(key, digest, signature);
+            bool signed = !removed && identity.validSignature(key, digest, signature);
+            require(signed, NotSignedByController(subject, digest));
         }
 
         // Effect

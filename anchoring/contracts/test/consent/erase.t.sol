@@ -2,7 +2,7 @@
 pragma solidity ^0.8.24;
 
 import {IConsentRegistry} from "../../src/interfaces/IConsentRegistry.sol";
-import {IIdentityRegistry} from "../../src/interfaces/IIdentityRegistry.sol";
+import {ISubjects} from "../../src/interfaces/ISubjects.sol";
 import {ConsentWorld} from "./ConsentWorld.sol";
 
 abstract contract ErasureWorld is ConsentWorld {
@@ -31,7 +31,7 @@ contract EraseTest is ErasureWorld {
         bytes32 permit = _grant(PERMIT);
         bytes memory signature = _sign(CONTROLLER_KEY, _erasure(SUBJECT, 0));
         vm.expectEmit(address(consents));
-        emit IConsentRegistry.SubjectErased(SUBJECT, 1, 2);
+        emit ISubjects.SubjectErased(SUBJECT, 1, 2);
         vm.prank(STRANGER);
         consents.erase(SUBJECT, signature);
         vm.assertTrue(consents.isErased(SUBJECT));
@@ -52,7 +52,7 @@ contract EraseTest is ErasureWorld {
         key = key % 1e30 + 1;
         vm.assume(key != CONTROLLER_KEY);
         bytes32 digest = _erasure(SUBJECT, 0);
-        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NotSignedByController.selector, SUBJECT, digest));
+        vm.expectRevert(abi.encodeWithSelector(ISubjects.NotSignedByController.selector, SUBJECT, digest));
         consents.erase(SUBJECT, _sign(key, digest));
         vm.assertFalse(consents.isErased(SUBJECT));
     }
@@ -60,9 +60,7 @@ contract EraseTest is ErasureWorld {
     function test_RefusesASignatureOfAnEndedEpoch() external {
         bytes memory signature = _sign(CONTROLLER_KEY, _erasure(SUBJECT, 0));
         _revokeAllNow();
-        vm.expectRevert(
-            abi.encodeWithSelector(IConsentRegistry.NotSignedByController.selector, SUBJECT, _erasure(SUBJECT, 1))
-        );
+        vm.expectRevert(abi.encodeWithSelector(ISubjects.NotSignedByController.selector, SUBJECT, _erasure(SUBJECT, 1)));
         consents.erase(SUBJECT, signature);
     }
 
@@ -76,8 +74,8 @@ contract EraseTest is ErasureWorld {
         _erase();
         IConsentRegistry.ConsentTerms memory terms = _terms(PERMIT);
         bytes memory signature = _sign(CONTROLLER_KEY, _consentId(terms));
-        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.SubjectGone.selector, SUBJECT));
-        consents.grant(terms, signature);
+        vm.expectRevert(abi.encodeWithSelector(ISubjects.SubjectGone.selector, SUBJECT));
+        consents.grant(terms, 0, signature);
     }
 
     function test_TakesARevocationStill() external {
@@ -97,12 +95,12 @@ contract EraseTest is ErasureWorld {
         _inCustody();
         bytes32 digest = _erasure(NEWBORN, 0);
         bytes memory another = _sign(DOCTOR_KEY, digest);
-        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NotSignedByController.selector, NEWBORN, digest));
+        vm.expectRevert(abi.encodeWithSelector(ISubjects.NotSignedByController.selector, NEWBORN, digest));
         consents.erase(NEWBORN, another);
         vm.prank(ENROLLER);
         identity.removeActor(ORG);
         bytes memory removed = _sign(ORG_KEY, digest);
-        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NotSignedByController.selector, NEWBORN, digest));
+        vm.expectRevert(abi.encodeWithSelector(ISubjects.NotSignedByController.selector, NEWBORN, digest));
         consents.erase(NEWBORN, removed);
     }
 
@@ -117,7 +115,7 @@ contract EraseTest is ErasureWorld {
     function _inCustody() private {
         _register(ORG, ORG_KEY);
         vm.prank(ENROLLER);
-        identity.enrol(NEWBORN, "", ORG);
+        consents.enrol(NEWBORN, "", ORG);
     }
 }
 
@@ -129,14 +127,14 @@ contract CertifyErasureTest is ErasureWorld {
         vm.assume(caller != OWNER);
         bytes32 gateway = _gateway();
         _erase();
-        vm.expectRevert(abi.encodeWithSelector(IIdentityRegistry.NotGatewayOwner.selector, gateway, caller));
+        vm.expectRevert(abi.encodeWithSelector(ISubjects.NotGatewayOwner.selector, gateway, caller));
         vm.prank(caller);
         consents.certifyErasure(SUBJECT, gateway, FIRST, true);
     }
 
     function test_RefusesForASubjectThatWasNotErased() external {
         bytes32 gateway = _gateway();
-        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NotErased.selector, SUBJECT));
+        vm.expectRevert(abi.encodeWithSelector(ISubjects.NotErased.selector, SUBJECT));
         vm.prank(OWNER);
         consents.certifyErasure(SUBJECT, gateway, FIRST, true);
     }
@@ -146,7 +144,7 @@ contract CertifyErasureTest is ErasureWorld {
         _erase();
         _certify(gateway, FIRST, false);
         vm.expectEmit(address(consents));
-        emit IConsentRegistry.ErasureCertified(SUBJECT, gateway, LAST, true);
+        emit ISubjects.ErasureCertified(SUBJECT, gateway, LAST, true);
         _certify(gateway, LAST, true);
         (bytes32 certificate, bool isFinal) = consents.erasureCertificate(SUBJECT, gateway);
         vm.assertEq(certificate, LAST);
@@ -166,7 +164,7 @@ contract CertifyErasureTest is ErasureWorld {
         bytes32 gateway = _gateway();
         _erase();
         _certify(gateway, FIRST, true);
-        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.CertificateFinal.selector, SUBJECT, gateway));
+        vm.expectRevert(abi.encodeWithSelector(ISubjects.CertificateFinal.selector, SUBJECT, gateway));
         vm.prank(OWNER);
         consents.certifyErasure(SUBJECT, gateway, LAST, isFinal);
     }

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.24;
 
 import {ConsentRegistry} from "../../src/ConsentRegistry.sol";
+import {ScopeReader} from "../../src/ScopeReader.sol";
 import {IConsentRegistry} from "../../src/interfaces/IConsentRegistry.sol";
 import {IScopeReader} from "../../src/interfaces/IScopeReader.sol";
 import {ISubjects} from "../../src/interfaces/ISubjects.sol";
@@ -224,6 +225,8 @@ contract CoversTest is ConsentWorld {
         bytes32[] memory types = new bytes32[](2);
         (types[0], types[1]) = (keccak256(bytes(CONSENT_TYPE)), keccak256("Consent of scope version 2"));
         consents = new ConsentRegistry(identity, types, DELAY);
+        reader = new ScopeReader(consents);
+        _enrol();
         _granted = _terms(PERMIT);
         _granted.typeHash = types[1];
         _granted.scopeHash = reader.scopeHashOf(_scope(DOCTOR));

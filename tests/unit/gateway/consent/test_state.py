@@ -18,8 +18,8 @@ NEW = HEAD
 
 
 def granted(consent: bytes, effect: Effect, **more: Any) -> EventRow:
-    window = {"notBefore": NOW - DAY, "notAfter": NO_END}
-    return event("ConsentGranted", PATIENT, consent, effect=int(effect), **window, **more)
+    window = {"notBefore": NOW - DAY, "notAfter": NO_END, "delegate": 0, "seq": 1}
+    return event("ConsentGranted", PATIENT, consent, effect=int(effect), **{**window, **more})
 
 
 def revoked(consent: bytes, **more: Any) -> EventRow:
@@ -36,14 +36,12 @@ def narrowing(kind: NarrowingKind, target: bytes) -> NarrowingRow:
 
 def folded(
     *events: EventRow,
-    identity: Sequence[EventRow] = (),
     narrowings: Sequence[NarrowingRow] = (),
     terms: Any = TERMS,
 ) -> ConsentState:
     return fold(
         PATIENT,
         consent_events=events,
-        identity_events=identity,
         narrowings=narrowings,
         terms=terms,
         confirmed=confirmed,
@@ -112,8 +110,8 @@ def test_the_end_of_a_deny_waits_for_the_chain() -> None:
 
 
 def test_epoch_and_seq_count_as_the_registry_does() -> None:
-    changed = event("ControllerChanged", PATIENT, controller=b"c" * 20, seq=1)
-    state = folded(granted(ONE, Effect.PERMIT), revoked(ONE), ended_all(1), identity=[changed])
+    changed = event("ControllerChanged", PATIENT, controller=b"c" * 20, control=1, seq=1)
+    state = folded(granted(ONE, Effect.PERMIT), revoked(ONE), ended_all(1), changed)
     assert (state.epoch, state.effective_epoch, state.seq) == (2, 2, 4)
 
 
@@ -133,21 +131,66 @@ def test_an_epoch_ended_again_after_a_reorg_is_ended_once() -> None:
 
 
 def test_a_change_of_control_that_a_reorg_took_away_has_still_ended_the_permits() -> None:
-    lost = event("ControllerChanged", PATIENT, controller=b"c" * 20, seq=1, orphaned=True)
-    state = folded(identity=[lost])
+    lost = event("ControllerChanged", PATIENT, controller=b"c" * 20, control=1, seq=1, orphaned=True)
+    state = folded(lost)
     assert (state.epoch, state.effective_epoch, state.seq) == (0, 1, 0)
 
 
 def test_a_lost_change_of_control_and_a_lost_end_of_all_end_two_epochs() -> None:
-    lost = event("ControllerChanged", PATIENT, controller=b"c" * 20, seq=1, orphaned=True)
-    assert folded(ended_all(2, orphaned=True), identity=[lost]).effective_epoch == 2
+    lost = event("ControllerChanged", PATIENT, controller=b"c" * 20, control=1, seq=1, orphaned=True)
+    assert folded(ended_all(2, orphaned=True), lost).effective_epoch == 2
 
 
 def test_a_change_of_control_that_came_back_is_counted_once() -> None:
-    lost = event("ControllerChanged", PATIENT, controller=b"c" * 20, seq=1, orphaned=True)
-    back = event("ControllerChanged", PATIENT, controller=b"c" * 20, seq=1, block=12)
-    state = folded(identity=[lost, back])
+    lost = event("ControllerChanged", PATIENT, controller=b"c" * 20, control=1, seq=1, orphaned=True)
+    back = event("ControllerChanged", PATIENT, controller=b"c" * 20, control=1, seq=1, block=12)
+    state = folded(lost, back)
     assert (state.epoch, state.effective_epoch, state.seq) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "epochs"),
+    [
+        ("CredentialSet", 0),
+        ("DelegateAdded", 0),
+        ("DelegateRemoved", 0),
+        ("GuardiansSet", 0),
+        ("RecoveryObjected", 0),
+        ("RecoveryProposed", 0),
+        ("CustodyEnded", 1),
+        ("SubjectErased", 1),
+    ],
+)
+def test_every_event_of_a_subject_counts_once(name: str, epochs: int) -> None:
+    state = folded(event(name, PATIENT, seq=1, control=1, epoch=1))
+    assert (state.epoch, state.seq) == (epochs, 1)
+
+
+@pytest.mark.parametrize("name", ["SubjectEnrolled", "ErasureCertified"])
+def test_enrolments_and_certificates_are_not_counted(name: str) -> None:
+    assert folded(event(name, PATIENT, bytes(32))).seq == 0
+
+
+def test_an_erasure_that_a_reorg_took_away_has_still_ended_the_permits() -> None:
+    assert folded(event("SubjectErased", PATIENT, epoch=1, seq=1, orphaned=True)).effective_epoch == 1
+
+
+@pytest.mark.parametrize(("seq", "counts"), [(1, 1), (3, 0)])
+@pytest.mark.parametrize("orphaned", [False, True])
+def test_no_permit_after_a_pending_recovery_counts(orphaned: bool, seq: int, counts: int) -> None:
+    proposed = event("RecoveryProposed", PATIENT, seq=2, orphaned=orphaned)
+    assert len(folded(granted(ONE, Effect.PERMIT, seq=seq), proposed).grants) == counts
+
+
+@pytest.mark.parametrize("name", ["RecoveryObjected", "ControllerChanged"])
+def test_permits_count_again_once_a_recovery_is_over(name: str) -> None:
+    proposed, over = event("RecoveryProposed", PATIENT, seq=2), event(name, PATIENT, control=1, seq=3)
+    assert len(folded(proposed, over, granted(ONE, Effect.PERMIT, seq=4)).grants) == 1
+
+
+def test_a_deny_counts_while_a_recovery_is_pending() -> None:
+    proposed = event("RecoveryProposed", PATIENT, seq=2)
+    assert len(folded(proposed, granted(TWO, Effect.DENY, seq=3)).grants) == 1
 
 
 def test_other_subjects_events_are_not_counted() -> None:

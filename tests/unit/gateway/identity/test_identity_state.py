@@ -48,8 +48,8 @@ def enrolled(controller: bytes = KEY, custodian: bytes = bytes(32), **more: Any)
     return event("SubjectEnrolled", SUBJECT, custodian, ENROLLER, controller=controller, **more)
 
 
-def changed(controller: bytes, seq: int, name: str = "ControllerChanged", **more: Any) -> EventRow:
-    return event(name, SUBJECT, controller=controller, seq=seq, **more)
+def changed(controller: bytes, control: int, name: str = "ControllerChanged", **more: Any) -> EventRow:
+    return event(name, SUBJECT, controller=controller, control=control, seq=control, **more)
 
 
 def controller(*events: EventRow) -> tuple[bytes, bytes | None] | None:
