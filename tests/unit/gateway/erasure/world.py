@@ -50,8 +50,10 @@ class Registry:
             identity_registry="0x" + "11" * 20,
             consent_registry="0x" + "22" * 20,
             anchor_registry="0x" + "33" * 20,
+            emergency_registry="0x" + "66" * 20,
             gateway=b"w" * 32,
             confirmations=0,
+            recovery_seconds=60,
             p256_verifier="0x" + "44" * 20,
             webauthn_verifier="0x" + "55" * 20,
         )
