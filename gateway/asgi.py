@@ -24,6 +24,7 @@ from gateway.web.websocket import SocketDoor
 from schema.context import (
     AuditService,
     ConsentService,
+    CredentialService,
     EmergencyService,
     ErasureService,
     IdentityService,
@@ -44,6 +45,8 @@ class Wired(Protocol):
     def identity(self) -> IdentityService: ...
     @property
     def consents(self) -> ConsentService: ...
+    @property
+    def credentials(self) -> CredentialService: ...
     @property
     def records(self) -> RecordService: ...
     @property
@@ -95,6 +98,7 @@ class FrontDoor:
         services = Services(
             identity=wired.identity,
             consents=wired.consents,
+            credentials=wired.credentials,
             records=wired.records,
             audit=wired.audit,
             emergencies=wired.emergencies,

@@ -16,7 +16,7 @@ from gateway.consent.model import ConsentInput, ConsentView, Purpose, RevokedAll
 from gateway.emergency.model import EmergencyView, NewEmergency, Summary, Verdict
 from gateway.erasure.model import ErasureView
 from gateway.errors import UnauthenticatedError
-from gateway.identity.model import Actor, Caller, Challenge, Draft, Role, Session, Subject
+from gateway.identity.model import Actor, Caller, Challenge, CredentialLink, Draft, Role, Session, Subject
 from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SubjectId
 from gateway.records.model import (
     Amendment,
@@ -70,6 +70,14 @@ class ConsentService(Protocol):
     ) -> ConsentsPage: ...
     async def get(self, caller: Caller, consent: ConsentId) -> ConsentView | None: ...
     def changes(self, caller: Caller, *, subject: SubjectId) -> AsyncIterator[ConsentView]: ...
+
+
+class CredentialService(Protocol):
+    async def draft_credential(self, caller: Caller, *, subject: SubjectId, actor: ActorId, linked: bool) -> Draft: ...
+    async def set_credential(
+        self, caller: Caller, *, typed_data: TypedData, signature: bytes, actor_signature: bytes
+    ) -> CredentialLink: ...
+    async def credentials(self, caller: Caller, subject: SubjectId) -> tuple[ActorId, ...]: ...
 
 
 class RecordService(Protocol):
@@ -128,6 +136,7 @@ class Services:
 
     identity: IdentityService
     consents: ConsentService
+    credentials: CredentialService
     records: RecordService
     audit: AuditService
     emergencies: EmergencyService

@@ -1,6 +1,6 @@
 """What is to be signed, and what comes back signed: EIP-712 JSON either way. Nothing here reads it."""
 
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import strawberry
 
@@ -20,6 +20,12 @@ class Draft:
     typed_data: Json
 
 
+class Signed(Protocol):
+    """Any input with signed EIP-712 JSON."""
+
+    typed_data: Json
+
+
 @strawberry.input
 class SignedInput:
     typed_data: Json
@@ -33,7 +39,7 @@ def to_draft(draft: model.Draft) -> Draft:
     return Draft(id=Hex(draft.id), typed_data=Json(dict(draft.typed_data)))
 
 
-def typed_data_of(input: SignedInput) -> TypedData:
+def typed_data_of(input: "Signed") -> TypedData:
     """The signed EIP-712 JSON. Raises CallerError where it is no object; the service checks the rest."""
     if not isinstance(input.typed_data, dict):
         raise CallerError("typedData is a JSON object", field=("typedData",))

@@ -108,6 +108,12 @@ class Patient(Node):
 
         return await consents_of(info.context, self.name_on_chain, first=first, after=after)
 
+    @resolved("By which the patient signs in besides their wallet: shown to the patient alone.")
+    async def credentials(self, info: Info) -> list[Actor]:
+        from schema.credentials import credentials_of
+
+        return await credentials_of(info.context, self.name_on_chain)
+
     @resolved("Who asked for what, and what they were told; refusals too.")
     async def access_log(
         self, info: Info, first: int = 50, after: str | None = strawberry.UNSET

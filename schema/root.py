@@ -17,10 +17,11 @@ from gateway.errors import CallerError, DeniedError
 from gateway.identity import model
 from gateway.identity.model import Caller, Role
 from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SubjectId, parse_global
-from schema import consent, emergency, erasure, identity, records
+from schema import consent, credentials, emergency, erasure, identity, records
 from schema.audit import AccessEvent, AuditEntry, to_entry, to_event
 from schema.consent import Consent, ConsentInput, ConsentResult, RevokeAllResult, to_consent
 from schema.context import Info, RequestContext
+from schema.credentials import CredentialInput, CredentialResult, SignedCredentialInput
 from schema.drafts import DraftResult, SignedInput
 from schema.emergency import (
     Emergency,
@@ -178,6 +179,14 @@ class Mutation:
     @strawberry.mutation
     async def add_member(self, info: Info, input: SignedInput) -> ActorResult:
         return await identity.add_member(info.context, input)
+
+    @mutation("The patient's, or the actor's who is meant: draft, sign `typedData` with both keys, submit.")
+    async def draft_credential(self, info: Info, input: CredentialInput) -> DraftResult:
+        return await credentials.draft(info.context, input)
+
+    @mutation("Returns when it stands on chain: whether the patient signs in as this actor.")
+    async def set_credential(self, info: Info, input: SignedCredentialInput) -> CredentialResult:
+        return await credentials.submit(info.context, input)
 
     @mutation("Author: the patient, or any actor with a WRITE consent.")
     async def create_record(self, info: Info, input: CreateRecordInput) -> CreateRecordResult:

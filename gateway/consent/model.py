@@ -110,7 +110,8 @@ class SealedDeny:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epochs:
-    """A subject's standing at one block. `stale`: the indexed events do not add up to the chain's (epoch, seq)."""
+    """A subject's standing at one block. `stale`: the indexed events do not add up to the chain's (epoch, seq).
+    `credentials`: actors by which the patient signs in, as the controller linked them on chain."""
 
     subject: SubjectId
     epoch: int
@@ -119,6 +120,7 @@ class Epochs:
     stale: bool
     controller: bytes
     custodian: ActorId | None
+    credentials: frozenset[ActorId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

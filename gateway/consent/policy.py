@@ -61,8 +61,12 @@ _PARTS = "parts are labelled beyond the consent"
 
 
 def owns(requester: Requester, epochs: Epochs) -> bool:
-    """The requester's present key is the subject's controller."""
-    return len(epochs.controller) >= SHORTEST_SIGNER and requester.key == epochs.controller
+    """The requester is the patient: by the wallet that is the subject's controller, or as an actor that the controller
+    linked. A controller that is no wallet signs texts and nothing else, whoever shows it."""
+    if len(epochs.controller) < SHORTEST_SIGNER:
+        return False
+    by_wallet = len(epochs.controller) == SHORTEST_SIGNER and requester.key == epochs.controller
+    return by_wallet or requester.actor in epochs.credentials
 
 
 def keeps(requester: Requester, epochs: Epochs) -> bool:

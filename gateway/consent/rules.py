@@ -44,6 +44,9 @@ CONSENT_FIELDS = (
 )
 CONSENT_TYPES = {"Consent": CONSENT_FIELDS, "Scope": SCOPE_FIELDS}
 REVOCATION_TYPES = {"Revocation": (("subject", "bytes32"), ("consentId", "bytes32"))}
+CREDENTIAL_TYPES = {
+    "Credential": (("subject", "bytes32"), ("actor", "bytes32"), ("linked", "bool"), ("nonce", "uint64"))
+}
 REVOKE_ALL_TYPES = {"RevokeAll": (("subject", "bytes32"), ("epoch", "uint64"))}
 ERASURE_TYPES = {"Erasure": (("subject", "bytes32"), ("epoch", "uint64"))}
 CONSENT_TYPE_HASH = eip712.type_hash("Consent", CONSENT_TYPES)
@@ -55,6 +58,7 @@ _TYPES: Mapping[str, Mapping[str, tuple[tuple[str, str], ...]]] = {
     "Revocation": REVOCATION_TYPES,
     "RevokeAll": REVOKE_ALL_TYPES,
     "Erasure": ERASURE_TYPES,
+    "Credential": CREDENTIAL_TYPES,
 }
 _SCOPE_NAMES = frozenset(name for name, _ in SCOPE_FIELDS)
 _PARTS = frozenset({"types", "primaryType", "domain", "message"})
@@ -90,6 +94,14 @@ def revoke_all_typed_data(subject: bytes, epoch: int, domain: Mapping[str, Any])
 
 def erasure_typed_data(subject: bytes, epoch: int, domain: Mapping[str, Any]) -> dict[str, Any]:
     return eip712.typed_data("Erasure", ERASURE_TYPES, {"subject": _hex(subject), "epoch": _number(epoch)}, domain)
+
+
+def credential_typed_data(
+    subject: bytes, actor: bytes, *, linked: bool, nonce: int, domain: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What controller and actor both sign, so that the actor is the patient when it signs in; or no longer."""
+    message = {"subject": _hex(subject), "actor": _hex(actor), "linked": linked, "nonce": _number(nonce)}
+    return eip712.typed_data("Credential", CREDENTIAL_TYPES, message, domain)
 
 
 def scope_hash(scope: Scope, domain: Mapping[str, Any]) -> bytes:
@@ -132,6 +144,16 @@ def read_revoke_all(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) ->
 def read_erasure(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) -> tuple[SubjectId, int]:
     message = read_message(typed_data, "Erasure", domain)
     return SubjectId(_bytes(message, "subject", 32)), _integer(message, "epoch")
+
+
+def read_credential(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) -> tuple[SubjectId, ActorId, bool, int]:
+    """(subject, actor, linked, nonce)."""
+    message = read_message(typed_data, "Credential", domain)
+    linked = message.get("linked")
+    if type(linked) is not bool:
+        raise CallerError("not a boolean", field=_at("linked"))
+    subject, actor = SubjectId(_bytes(message, "subject", 32)), ActorId(_bytes(message, "actor", 32))
+    return subject, actor, linked, _integer(message, "nonce")
 
 
 def read_message(typed_data: Mapping[str, Any], primary: str, domain: Mapping[str, Any]) -> Mapping[str, Any]:

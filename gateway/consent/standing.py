@@ -28,6 +28,7 @@ from gateway.consent.model import (
     Terms,
 )
 from gateway.errors import CallerError, IntegrityError, StaleError, UpstreamError
+from gateway.identity.control import Control, fold_control
 from gateway.identity.model import Subject
 from gateway.identity.state import controllers, fold_subject
 from gateway.identity.verdicts import RelyingParties, Verdicts
@@ -51,6 +52,7 @@ class Standing:
     False: a consent could not be fetched just now, so what is denied for its sake must be asked for again."""
 
     subject: Subject
+    control: Control
     epochs: Epochs
     grants: tuple[Grant | SealedDeny, ...]
     chain_epoch: int
@@ -221,6 +223,7 @@ class Standings:
             return None
         rows = await self._index.consents(subject)
         terms, whole = await self._open(rows, controllers(subject, events))
+        control = fold_control(subject, events, self._confirmed)
         folded = state.fold(
             subject,
             consent_events=events,
@@ -230,6 +233,7 @@ class Standings:
         )
         return Standing(
             subject=found,
+            control=control,
             epochs=Epochs(
                 subject=subject,
                 epoch=folded.effective_epoch,
@@ -238,6 +242,7 @@ class Standings:
                 stale=not (compare and await self._adds_up(subject, folded, events)),
                 controller=found.controller,
                 custodian=found.custodian,
+                credentials=control.credentials,
             ),
             grants=folded.grants,
             chain_epoch=folded.epoch,

@@ -90,6 +90,15 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialLink:
+    """Whether `actor` is now the patient `subject` when it signs in."""
+
+    subject: SubjectId
+    actor: ActorId
+    linked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Challenge:
     """An EIP-4361 message to be signed by the address named in it."""
 

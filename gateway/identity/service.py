@@ -297,6 +297,10 @@ class Identity:
         """The contract's verdict on a signature."""
         return await self._verdicts.signed_by(signer, digest, signature)
 
+    async def acknowledged_by(self, signer: bytes, digest: bytes, signature: bytes) -> bool:
+        """As `signed_by`, wherever a passkey was asked: for texts that give nothing of the signer's own away."""
+        return await self._verdicts.signer_among((signer,), digest, signature) is not None
+
     async def _intend(self, caller: Caller | None, call: CallRow, *, action: str) -> None:
         """The call and its audit entry are durable together; then the relay is told."""
         for _ in range(TRIES):

@@ -20,7 +20,9 @@ from gateway.adapters.sql.index import SqlIndex
 from gateway.adapters.sql.migrations import migrate
 from gateway.audit.service import Audit
 from gateway.consent.access_log import AccessLog
+from gateway.consent.credentials import Credentials
 from gateway.consent.freshness import Freshness
+from gateway.consent.relaying import Relaying
 from gateway.consent.service import Consents
 from gateway.consent.standing import Standings
 from gateway.crypto.audit_keys import AuditKeys
@@ -70,6 +72,7 @@ class Gateway:
         secrets: Secrets,
         identity: Identity,
         consents: Consents,
+        credentials: Credentials,
         records: Records,
         erasures: Erasures,
         course: Course,
@@ -89,6 +92,7 @@ class Gateway:
         self.secrets = secrets
         self.identity = identity
         self.consents = consents
+        self.credentials = credentials
         self.records = records
         self.erasures = erasures
         self._course = course
@@ -385,11 +389,13 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
     hints = Hints(standings=standings, opening=opening, identity=identity, keys=keys, course=course)
     bus.watch(hints)
     listeners.append(Listener(identity=identity, standings=standings, bus=bus, hints=hints))
+    relaying = Relaying(identity=identity, standings=standings, audit=audit, chain=chain, bus=bus, clock=clock)
     gateway = Gateway(
         settings=settings,
         secrets=secrets,
         identity=identity,
         consents=consents,
+        credentials=Credentials(identity=identity, standings=standings, calls=chain, relaying=relaying),
         records=records,
         erasures=erasures,
         course=course,

@@ -19,6 +19,11 @@ DRAFT_MEMBERSHIP = f"""mutation ($input: MembershipInput!) {{ draftMembership(in
   __typename ... on Draft {{ id typedData }} {REFUSED} }} }}"""
 ADD_MEMBER = f"""mutation ($input: SignedInput!) {{ addMember(input: $input) {{
   __typename ... on Actor {{ id organizations {{ id }} }} {REFUSED} }} }}"""
+DRAFT_CREDENTIAL = f"""mutation ($input: CredentialInput!) {{ draftCredential(input: $input) {{
+  __typename ... on Draft {{ id typedData }} {REFUSED} }} }}"""
+SET_CREDENTIAL = f"""mutation ($input: SignedCredentialInput!) {{ setCredential(input: $input) {{
+  __typename ... on Credential {{ linked actor {{ id }} patient {{ id }} }} {REFUSED} }} }}"""
+CREDENTIALS = "query ($id: ID!) { patient(id: $id) { credentials { id } } }"
 CREATE = f"""mutation ($input: CreateRecordInput!) {{ createRecord(input: $input) {{
   __typename ... on StoredRecord {{ id version cid anchor {{ status }} }} {REFUSED} }} }}"""
 AMEND = f"""mutation ($input: AmendRecordInput!) {{ amendRecord(input: $input) {{

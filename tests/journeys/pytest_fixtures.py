@@ -9,6 +9,8 @@ import pytest
 from tests.journeys.people import Patient, Person
 from tests.journeys.sites import Servers, Site, running_site
 
+SIGNING_URL = "http://signing.localhost"
+"""Where passkeys that sign texts belong; nothing is served there."""
 COLUMNS = ["embedded", pytest.param("real", marks=pytest.mark.services)]
 
 
@@ -27,7 +29,7 @@ def servers(request: pytest.FixtureRequest) -> Servers:
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A gateway of each column, shared."""
     real: Servers | None = request.getfixturevalue("servers") if request.param == "real" else None
-    with running_site(tmp_path_factory.mktemp(request.param), real) as running:
+    with running_site(tmp_path_factory.mktemp(request.param), real, {"SIGNING_URL": SIGNING_URL}) as running:
         yield running
 
 

@@ -12,8 +12,8 @@ from tests.servers.http import rpc
 GAS = 300_000
 
 
-def send(url: str, account: LocalAccount, *, to: str, data: bytes) -> dict[str, Any]:
-    """Signs, sends, and waits for the receipt; at no fee where the chain takes none."""
+def send(url: str, account: LocalAccount, *, to: str | None, data: bytes) -> dict[str, Any]:
+    """Signs, sends, and waits for the receipt; at no fee where the chain takes none. Without `to`: makes a contract."""
     base_fee = int(rpc(url, "eth_getBlockByNumber", "latest", False).get("baseFeePerGas", "0x0"), 16)
     raw = account.sign_transaction(
         {
@@ -23,7 +23,7 @@ def send(url: str, account: LocalAccount, *, to: str, data: bytes) -> dict[str, 
             "gas": GAS,
             "maxFeePerGas": 2 * base_fee,
             "maxPriorityFeePerGas": 0,
-            "to": to,
+            "to": to or b"",
             "value": 0,
             "data": data,
         }

@@ -30,7 +30,13 @@ def engine(schema: GatewaySchema, world: World) -> Engine:
     return Engine(
         schema,
         Services(
-            identity=world, consents=world, records=world, audit=world, erasures=world, emergencies=world.emergencies
+            identity=world,
+            consents=world,
+            credentials=world,
+            records=world,
+            audit=world,
+            erasures=world,
+            emergencies=world.emergencies,
         ),
     )
 

@@ -23,7 +23,7 @@ from gateway.consent.model import (
 )
 from gateway.erasure.model import ErasureStatus, ErasureView
 from gateway.errors import CallerError, ConsentryError, DeniedError, UnauthenticatedError
-from gateway.identity.model import Actor, Caller, Challenge, Draft, Role, Session, Subject
+from gateway.identity.model import Actor, Caller, Challenge, CredentialLink, Draft, Role, Session, Subject
 from gateway.ids import ActorId, ConsentId, DecisionId, RecordId, SubjectId
 from gateway.ports.anchors import AnchorState, Proof
 from gateway.ports.rows import StoredEntry
@@ -229,6 +229,20 @@ class World:
     async def add_member(self, caller: Caller, *, typed_data: Mapping[str, Any], signature: bytes) -> Actor:
         self._called("add_member", caller)
         return ACTORS[CLINICIAN]
+
+    async def draft_credential(self, caller: Caller, *, subject: SubjectId, actor: ActorId, linked: bool) -> Draft:
+        self._called("draft_credential", caller)
+        return Draft(id=b"\x82" * 32, typed_data={"primaryType": "Credential"})
+
+    async def set_credential(
+        self, caller: Caller, *, typed_data: Mapping[str, Any], signature: bytes, actor_signature: bytes
+    ) -> CredentialLink:
+        self._called("set_credential", caller)
+        return CredentialLink(subject=PATIENT, actor=CLINICIAN, linked=True)
+
+    async def credentials(self, caller: Caller, subject: SubjectId) -> tuple[ActorId, ...]:
+        self._called("credentials", caller)
+        return (PATIENT_ACTOR,) if caller.actor.id == PATIENT_ACTOR else ()
 
     async def draft(self, caller: Caller, consent: ConsentInput) -> Draft:
         self._called("draft", caller)

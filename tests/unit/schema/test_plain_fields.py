@@ -40,7 +40,13 @@ def run(schema: GatewaySchema, world: World) -> Run:
 
     async def of(query: str, *, executor: Any, **more: Any) -> str:
         services = Services(
-            identity=world, consents=world, records=world, audit=world, erasures=world, emergencies=world.emergencies
+            identity=world,
+            consents=world,
+            credentials=world,
+            records=world,
+            audit=world,
+            erasures=world,
+            emergencies=world.emergencies,
         )
         context = RequestContext(
             services=services, caller=await world.caller("clinician"), token="clinician", correlation_id="c0ffee"

@@ -106,7 +106,13 @@ async def test_strawberrys_own_execution_logs_no_query_either(
     world.fail = RuntimeError(CANARY)
     context = RequestContext(
         services=Services(
-            identity=world, consents=world, records=world, audit=world, erasures=world, emergencies=world.emergencies
+            identity=world,
+            consents=world,
+            credentials=world,
+            records=world,
+            audit=world,
+            erasures=world,
+            emergencies=world.emergencies,
         ),
         caller=await world.caller("clinician"),
         token=None,
@@ -137,7 +143,13 @@ async def test_time_budget_ends_a_request(schema: GatewaySchema, world: World) -
 
     world.read = never  # type: ignore[method-assign, assignment]
     services = Services(
-        identity=world, consents=world, records=world, audit=world, erasures=world, emergencies=world.emergencies
+        identity=world,
+        consents=world,
+        credentials=world,
+        records=world,
+        audit=world,
+        erasures=world,
+        emergencies=world.emergencies,
     )
     engine = Engine(schema, services, seconds=0.05)
     answer = await engine.execute(

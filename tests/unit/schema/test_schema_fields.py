@@ -290,6 +290,18 @@ SIGNED = {"input": {"typedData": {}, "signature": "0x00"}}
 DONE = [
     ("signInChallenge(address: $address)", "SignInChallenge", "$address: Address!", {"address": "0x" + "ab" * 20}),
     ("addMember(input: $input)", "Actor", "$input: SignedInput!", SIGNED),
+    (
+        "draftCredential(input: $input)",
+        "Draft",
+        "$input: CredentialInput!",
+        {"input": {"patientId": PATIENT_ID, "actorId": to_global("Actor", CLINICIAN)}},
+    ),
+    (
+        "setCredential(input: $input)",
+        "Credential",
+        "$input: SignedCredentialInput!",
+        {"input": {**SIGNED["input"], "actorSignature": "0x22"}},
+    ),
     ("grantConsent(input: $input)", "Consent", "$input: SignedInput!", SIGNED),
     ("revokeConsent(input: $input)", "Consent", "$input: SignedInput!", SIGNED),
     ("revokeAllConsents(input: $input)", "RevokedAll", "$input: SignedInput!", SIGNED),
@@ -369,6 +381,12 @@ async def test_empty_controller_is_not_taken_for_custody(ask: Ask, world: World)
 
 def test_services_are_what_the_context_asks_for(schema: GatewaySchema, world: World) -> None:
     services = Services(
-        identity=world, consents=world, records=world, audit=world, erasures=world, emergencies=world.emergencies
+        identity=world,
+        consents=world,
+        credentials=world,
+        records=world,
+        audit=world,
+        erasures=world,
+        emergencies=world.emergencies,
     )
     assert services.records is world

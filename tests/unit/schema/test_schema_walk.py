@@ -81,6 +81,7 @@ VALUES = {
         "note": "As the ward log says",
     },
     "SignedInput!": {"typedData": {}, "signature": "0x00"},
+    "SignedCredentialInput!": {"typedData": {}, "signature": "0x00", "actorSignature": "0x00"},
 }
 Step = tuple[str, GraphQLField, str]
 
@@ -198,10 +199,10 @@ def test_the_walk_reaches_every_guarded_type() -> None:
 
 def test_every_type_that_the_roots_reach_is_classified(schema: GatewaySchema) -> None:
     open_types = {
-        *("Actor", "Anchor", "AnchorProof", "AccessEventEdge", "ConsentEdge", "DecisionReceipt", "Draft", "PageInfo"),
+        *("Actor", "Anchor", "AnchorProof", "AccessEventEdge", "ConsentEdge", "Credential", "DecisionReceipt", "Draft"),
         "Erasure",
-        *("ImportedBundle", "Mutation", "Patient", "Query", "RecordEdge", "Refusal", "RevokedAll", "Session"),
-        *("SignInChallenge", "StoredRecord", "Subscription"),
+        *("ImportedBundle", "Mutation", "PageInfo", "Patient", "Query", "RecordEdge", "Refusal", "RevokedAll"),
+        *("Session", "SignInChallenge", "StoredRecord", "Subscription"),
         *("EmergencyEdge", "EmergencyReview", "UnreviewedEmergency", "UnreviewedEmergencyEdge"),
     }
     objects = {name for name, type_ in schema._schema.type_map.items() if isinstance(type_, GraphQLObjectType)}

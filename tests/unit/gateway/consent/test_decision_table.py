@@ -51,6 +51,8 @@ PARTS = "no: parts are labelled beyond the consent"
 
 patient = doctor(actor=b"\x19" * 32, key=PATIENT_KEY, roles=frozenset({Role.PATIENT}), organizations=frozenset())
 stranger = doctor(actor=OTHER_DOCTOR, organizations=frozenset())
+PASSKEY = b"\x02" * 20 + b"\x55" * 64
+LINKED = frozenset({OTHER_DOCTOR})
 newborn = epochs(controller=b"", custodian=HOSPITAL)
 new = {"record": None}
 write = {"action": Action.WRITE}
@@ -83,6 +85,26 @@ OWN = [
         NONE,
     ),
     ("an empty key owns nothing", {"standing": newborn, "asked": request(doctor(key=b"", organizations=()))}, CUSTODY),
+    (
+        "an actor that the controller linked is the patient",
+        {"standing": epochs(controller=PASSKEY, credentials=LINKED), "asked": request(stranger)},
+        "yes",
+    ),
+    (
+        "a linked actor is the patient beside a wallet too",
+        {"standing": epochs(credentials=LINKED), "asked": request(stranger)},
+        "yes",
+    ),
+    (
+        "a controller that is no wallet owns nothing by itself",
+        {"standing": epochs(controller=PASSKEY), "asked": request(doctor(key=PASSKEY, organizations=frozenset()))},
+        NONE,
+    ),
+    (
+        "a linked actor waits while the controller changes",
+        {"standing": epochs(controller=NOBODY, credentials=LINKED), "asked": request(stranger)},
+        NONE,
+    ),
     ("patients wait too while the index is stale", {"block": as_of(fresh=False), "asked": request(patient)},
      "no: the index lags behind the chain"),
 ]  # fmt: skip
