@@ -44,9 +44,8 @@ CONSENT_FIELDS = (
 )
 CONSENT_TYPES = {"Consent": CONSENT_FIELDS, "Scope": SCOPE_FIELDS}
 REVOCATION_TYPES = {"Revocation": (("subject", "bytes32"), ("consentId", "bytes32"))}
-CREDENTIAL_TYPES = {
-    "Credential": (("subject", "bytes32"), ("actor", "bytes32"), ("linked", "bool"), ("nonce", "uint64"))
-}
+_CREDENTIAL = (("subject", "bytes32"), ("actor", "bytes32"), ("linked", "bool"), ("nonce", "uint64"))
+CREDENTIAL_TYPES = {"Credential": _CREDENTIAL}
 REVOKE_ALL_TYPES = {"RevokeAll": (("subject", "bytes32"), ("epoch", "uint64"))}
 ERASURE_TYPES = {"Erasure": (("subject", "bytes32"), ("epoch", "uint64"))}
 CONSENT_TYPE_HASH = eip712.type_hash("Consent", CONSENT_TYPES)
@@ -147,13 +146,12 @@ def read_erasure(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) -> tu
 
 
 def read_credential(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) -> tuple[SubjectId, ActorId, bool, int]:
-    """(subject, actor, linked, nonce)."""
     message = read_message(typed_data, "Credential", domain)
     linked = message.get("linked")
     if type(linked) is not bool:
         raise CallerError("not a boolean", field=_at("linked"))
-    subject, actor = SubjectId(_bytes(message, "subject", 32)), ActorId(_bytes(message, "actor", 32))
-    return subject, actor, linked, _integer(message, "nonce")
+    actor, nonce = ActorId(_bytes(message, "actor", 32)), _integer(message, "nonce")
+    return SubjectId(_bytes(message, "subject", 32)), actor, linked, nonce
 
 
 def read_message(typed_data: Mapping[str, Any], primary: str, domain: Mapping[str, Any]) -> Mapping[str, Any]:

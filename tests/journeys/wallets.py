@@ -15,14 +15,15 @@ GAS = 300_000
 def send(url: str, account: LocalAccount, *, to: str | None, data: bytes) -> dict[str, Any]:
     """Signs, sends, and waits for the receipt; at no fee where the chain takes none. Without `to`: makes a contract."""
     base_fee = int(rpc(url, "eth_getBlockByNumber", "latest", False).get("baseFeePerGas", "0x0"), 16)
+    tip = 1 if base_fee else 0  # geth takes none without one
     raw = account.sign_transaction(
         {
             "type": 2,
             "chainId": int(rpc(url, "eth_chainId"), 16),
             "nonce": int(rpc(url, "eth_getTransactionCount", account.address, "pending"), 16),
             "gas": GAS,
-            "maxFeePerGas": 2 * base_fee,
-            "maxPriorityFeePerGas": 0,
+            "maxFeePerGas": 2 * base_fee + tip,
+            "maxPriorityFeePerGas": tip,
             "to": to or b"",
             "value": 0,
             "data": data,
