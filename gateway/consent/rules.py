@@ -99,8 +99,8 @@ def credential_typed_data(
     subject: bytes, actor: bytes, *, linked: bool, nonce: int, domain: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What controller and actor both sign, so that the actor is the patient when it signs in; or no longer."""
-    message = {"subject": _hex(subject), "actor": _hex(actor), "linked": linked, "nonce": _number(nonce)}
-    return eip712.typed_data("Credential", CREDENTIAL_TYPES, message, domain)
+    said = {"subject": _hex(subject), "actor": _hex(actor), "linked": linked, "nonce": _number(nonce)}
+    return eip712.typed_data("Credential", CREDENTIAL_TYPES, said, domain)
 
 
 def scope_hash(scope: Scope, domain: Mapping[str, Any]) -> bytes:
@@ -147,8 +147,7 @@ def read_erasure(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) -> tu
 
 def read_credential(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) -> tuple[SubjectId, ActorId, bool, int]:
     message = read_message(typed_data, "Credential", domain)
-    linked = message.get("linked")
-    if type(linked) is not bool:
+    if type(linked := message.get("linked")) is not bool:
         raise CallerError("not a boolean", field=_at("linked"))
     actor, nonce = ActorId(_bytes(message, "actor", 32)), _integer(message, "nonce")
     return SubjectId(_bytes(message, "subject", 32)), actor, linked, nonce

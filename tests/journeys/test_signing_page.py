@@ -141,6 +141,7 @@ def test_the_pages_digest_is_the_gateways_and_any_change_makes_another(desk: Des
     texts += [
         rules.revocation_typed_data(b"\x11" * 32, b"\x12" * 32, DOMAIN),
         rules.revoke_all_typed_data(b"\x11" * 32, 7, DOMAIN),
+        rules.credential_typed_data(b"\x11" * 32, b"\x12" * 32, linked=True, nonce=3, domain=DOMAIN),
     ]
     for path, value in (
         ("effect", 1 - consent()["message"]["effect"]),
