@@ -116,8 +116,8 @@ class Registries:
     def object_to_recovery(self, *, subject: bytes, signature: bytes) -> Call:
         return self._consent("objectToRecovery", FIRST, subject, signature)
 
-    def finish_recovery(self, *, subject: bytes) -> Call:
-        return self._consent("finishRecovery", FIRST, subject)
+    def finish_recovery(self, *, subject: bytes, attempt: int) -> Call:
+        return self._consent("finishRecovery", FIRST, subject, attempt)
 
     def erase(self, *, subject: bytes, signature: bytes) -> Call:
         return self._consent("erase", FIRST, subject, signature)

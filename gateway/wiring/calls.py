@@ -112,8 +112,8 @@ class CallPort:
     def object_to_recovery(self, *, subject: bytes, signature: bytes) -> CallRow:
         return _row(self._registries.object_to_recovery(subject=subject, signature=signature))
 
-    def finish_recovery(self, *, subject: bytes) -> CallRow:
-        return _row(self._registries.finish_recovery(subject=subject))
+    def finish_recovery(self, *, subject: bytes, attempt: int) -> CallRow:
+        return _row(self._registries.finish_recovery(subject=subject, attempt=attempt))
 
     def erase(self, *, subject: bytes, signature: bytes) -> CallRow:
         return _row(self._registries.erase(subject=subject, signature=signature))

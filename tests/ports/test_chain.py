@@ -70,7 +70,7 @@ async def deployed(request: pytest.FixtureRequest) -> Deployed:
     return await deploy_to(request.param, url=url, relay_key=relay, anchor_key=anchor)
 
 
-async def deploy_to(profile: str, *, url: str, relay_key: str, anchor_key: str) -> Deployed:
+async def deploy_to(profile: str, *, url: str, relay_key: str, anchor_key: str, recovery_seconds: int = 60) -> Deployed:
     client = ChainClient(url)
     signer = Signer(bytes.fromhex(relay_key), chain_id=await client.chain_id())
     deployment = await deploy(
@@ -80,7 +80,7 @@ async def deploy_to(profile: str, *, url: str, relay_key: str, anchor_key: str) 
         consent_types=[CONSENT_TYPE],
         salt=secrets.token_bytes(32),
         receipt_key=secrets.token_bytes(32),
-        recovery_seconds=60,
+        recovery_seconds=recovery_seconds,
     )
     await client.close()
     return Deployed(profile=profile, url=url, relay_key=relay_key, anchor_key=anchor_key, deployment=deployment)

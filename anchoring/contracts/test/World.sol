@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
-import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
-import {ERC7913P256Verifier} from "@openzeppelin/contracts/utils/cryptography/verifiers/ERC7913P256Verifier.sol";
-import {
-    ERC7913WebAuthnVerifier
-} from "@openzeppelin/contracts/utils/cryptography/verifiers/ERC7913WebAuthnVerifier.sol";
-
 import {AnchorRegistry} from "../src/AnchorRegistry.sol";
 import {ConsentRegistry} from "../src/ConsentRegistry.sol";
 import {EmergencyRegistry} from "../src/EmergencyRegistry.sol";
@@ -24,6 +18,8 @@ abstract contract World {
     bytes32 internal constant SUBJECT = keccak256("subject");
     bytes32 internal constant ORG = keccak256("organization");
     bytes32 internal constant DOCTOR = keccak256("doctor");
+    /// @dev Order of the curve's group (SEC 2, section 2.4.2).
+    uint256 internal constant P256_N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551;
     uint64 internal constant DELAY = 7 days;
     uint256 internal constant CONTROLLER_KEY = 0xC0;
     uint256 internal constant OTHER_KEY = 0xD0;
@@ -38,18 +34,18 @@ abstract contract World {
     AnchorRegistry internal anchors;
     EmergencyRegistry internal emergencies;
     ScopeReader internal reader;
-    ERC7913P256Verifier internal p256;
-    ERC7913WebAuthnVerifier internal webAuthn;
+    address internal p256;
+    address internal webAuthn;
 
     function setUp() public virtual {
         vm.warp(1_800_000_000);
         vm.roll(1000);
-        p256 = new ERC7913P256Verifier();
-        webAuthn = new ERC7913WebAuthnVerifier();
+        p256 = vm.deployCode("abi/ERC7913P256Verifier.json");
+        webAuthn = vm.deployCode("abi/ERC7913WebAuthnVerifier.json");
         address[] memory enrollers = new address[](1);
         enrollers[0] = ENROLLER;
         address[] memory verifiers = new address[](2);
-        (verifiers[0], verifiers[1]) = (address(p256), address(webAuthn));
+        (verifiers[0], verifiers[1]) = (p256, webAuthn);
         identity = new IdentityRegistry(ADMIN, enrollers, verifiers);
         bytes32[] memory types = new bytes32[](1);
         types[0] = keccak256(bytes(CONSENT_TYPE));
@@ -76,7 +72,7 @@ abstract contract World {
 
     function _p256Signer(uint256 key) internal view returns (bytes memory) {
         (uint256 x, uint256 y) = vm.publicKeyP256(key);
-        return abi.encodePacked(address(p256), x, y);
+        return abi.encodePacked(p256, x, y);
     }
 
     function _sign(uint256 key, bytes32 digest) internal pure returns (bytes memory) {
@@ -87,7 +83,7 @@ abstract contract World {
     /// @dev Low-s, as OpenZeppelin's P256 asks.
     function _signP256(uint256 key, bytes32 digest) internal pure returns (bytes32 r, bytes32 s) {
         (r, s) = vm.signP256(key, digest);
-        if (uint256(s) > P256.N / 2) s = bytes32(P256.N - uint256(s));
+        if (uint256(s) > P256_N / 2) s = bytes32(P256_N - uint256(s));
     }
 
     function _digest(address registry, bytes32 structHash) internal view returns (bytes32) {

@@ -111,10 +111,11 @@ abstract contract Recoveries is Subjects {
     }
 
     /// @inheritdoc ISubjects
-    function finishRecovery(bytes32 subject) external {
+    function finishRecovery(bytes32 subject, uint64 attempt) external {
         // Check
         Subject storage entry = _subjects[subject];
         Recovery storage recovery = _recoveries[subject];
+        require(recovery.attempts != 0 && attempt == recovery.attempts - 1, NoRecovery(subject));
         if (!entry.recovering) {
             require(recovery.finished, NoRecovery(subject));
             return;

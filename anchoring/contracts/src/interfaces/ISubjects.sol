@@ -215,8 +215,9 @@ interface ISubjects {
     /// `Objection(bytes32 subject,uint64 attempt)` with the pending one's number.
     function objectToRecovery(bytes32 subject, bytes calldata signature) external;
 
-    /// @notice Gives control to the proposed controller. Anyone may send it, once it is ready.
-    function finishRecovery(bytes32 subject) external;
+    /// @notice Gives control to the proposed controller. Anyone may send it, once it is ready. Names the attempt, so that
+    /// no two recoveries' calls are the same.
+    function finishRecovery(bytes32 subject, uint64 attempt) external;
 
     /// @notice Seconds from a proposal to its end, and until other guardians hold; fixed.
     function recoveryDelay() external view returns (uint64);

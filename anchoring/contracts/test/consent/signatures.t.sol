@@ -3,7 +3,6 @@ pragma solidity ^0.8.24;
 
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import {Base64} from "@openzeppelin/contracts/utils/Base64.sol";
-import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 
 import {IConsentRegistry} from "../../src/interfaces/IConsentRegistry.sol";
 import {ISubjects} from "../../src/interfaces/ISubjects.sol";
@@ -118,7 +117,7 @@ contract SignaturesTest is ConsentWorld {
     function test_RefusesAHighSSignatureByP256() external {
         _controlBy(_p256Signer(0x256));
         (bytes32 r, bytes32 s) = _signP256(0x256, _id);
-        _refuses(abi.encodePacked(r, P256.N - uint256(s)));
+        _refuses(abi.encodePacked(r, P256_N - uint256(s)));
     }
 
     function test_RefusesAnotherKeysSignatureByP256() external {
@@ -181,7 +180,7 @@ contract SignaturesTest is ConsentWorld {
 
     function _passkey() private view returns (bytes memory) {
         (uint256 x, uint256 y) = vm.publicKeyP256(0x9a55);
-        return abi.encodePacked(address(webAuthn), x, y);
+        return abi.encodePacked(webAuthn, x, y);
     }
 
     /// @dev OpenZeppelin's WebAuthnAuth, its members encoded one by one: r, s, where the challenge and the type stand in the

@@ -211,7 +211,7 @@ contract RecoveryMoves is SubjectWorld {
         if (wait && pending && block.timestamp < readyAt) vm.warp(readyAt);
         bool was = pending;
         bool due = was ? block.timestamp >= readyAt : attempts != 0 && _finishedLast;
-        try consents.finishRecovery(SUBJECT) {
+        try consents.finishRecovery(SUBJECT, attempts == 0 ? 0 : attempts - 1) {
             if (!due) ++wronglyTaken;
             if (was) {
                 (pending, objected, objections) = (false, false, 0);

@@ -121,6 +121,6 @@ abstract contract SubjectWorld is ConsentWorld {
 
     function _finish() internal {
         vm.warp(block.timestamp + DELAY);
-        consents.finishRecovery(SUBJECT);
+        consents.finishRecovery(SUBJECT, _attempt() - 1);
     }
 }

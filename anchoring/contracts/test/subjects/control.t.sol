@@ -48,7 +48,7 @@ contract EnrolTest is World {
     }
 
     function test_RefusesAKeyOfOver1024Bytes() external {
-        bytes memory controller = abi.encodePacked(address(p256), new bytes(1005));
+        bytes memory controller = abi.encodePacked(p256, new bytes(1005));
         vm.expectRevert(abi.encodeWithSelector(ISubjects.InvalidSigner.selector, controller));
         vm.prank(ENROLLER);
         consents.enrol(SUBJECT, controller, 0);
@@ -133,6 +133,16 @@ contract EndCustodyTest is World {
         vm.assertEq(consents.custodianOf(SUBJECT), 0);
         (uint64 epoch, uint64 seq) = consents.subjectState(SUBJECT);
         vm.assertTrue(epoch == 1 && seq == 1);
+    }
+
+    function test_RefusesAnErasedSubject() external {
+        bytes32 digest =
+            _consentDigest(abi.encode(keccak256("Erasure(bytes32 subject,uint64 epoch)"), SUBJECT, uint64(0)));
+        consents.erase(SUBJECT, _sign(ORG_KEY, digest));
+        bytes memory signature = _sign(CONTROLLER_KEY, _custody(_account(CONTROLLER_KEY)));
+        vm.expectRevert(abi.encodeWithSelector(ISubjects.SubjectGone.selector, SUBJECT));
+        vm.prank(ENROLLER);
+        consents.endCustody(SUBJECT, _account(CONTROLLER_KEY), signature);
     }
 
     function test_EndsOnce() external {

@@ -487,7 +487,7 @@ contract FinishRecoveryTest is GuardedWorld {
         vm.expectEmit(address(consents));
         emit ISubjects.ControllerChanged(SUBJECT, _account(NEXT_KEY), 1, 3);
         vm.prank(STRANGER);
-        consents.finishRecovery(SUBJECT);
+        consents.finishRecovery(SUBJECT, 0);
         vm.assertEq(consents.controllerOf(SUBJECT), _account(NEXT_KEY));
         _assertState(1, 3);
         (bytes memory controller, uint64 readyAt,, bool objected) = consents.recoveryOf(SUBJECT);
@@ -500,12 +500,20 @@ contract FinishRecoveryTest is GuardedWorld {
         uint64 readyAt = uint64(block.timestamp) + DELAY;
         vm.warp(block.timestamp + time);
         vm.expectRevert(abi.encodeWithSelector(ISubjects.NotReady.selector, SUBJECT, readyAt));
-        consents.finishRecovery(SUBJECT);
+        consents.finishRecovery(SUBJECT, 0);
     }
 
-    function test_RefusesWhereNothingIsPending(bytes32 subject) external {
+    function test_RefusesWhereNothingIsPending(bytes32 subject, uint64 attempt) external {
         vm.expectRevert(abi.encodeWithSelector(ISubjects.NoRecovery.selector, subject));
-        consents.finishRecovery(subject);
+        consents.finishRecovery(subject, attempt);
+    }
+
+    function test_RefusesAnotherAttemptThanThePendingOne(uint64 attempt) external {
+        vm.assume(attempt != 0);
+        _propose();
+        vm.warp(block.timestamp + DELAY);
+        vm.expectRevert(abi.encodeWithSelector(ISubjects.NoRecovery.selector, SUBJECT));
+        consents.finishRecovery(SUBJECT, attempt);
     }
 
     function test_RefusesWhatWasObjectedTo() external {
@@ -513,14 +521,14 @@ contract FinishRecoveryTest is GuardedWorld {
         _object();
         vm.warp(block.timestamp + DELAY);
         vm.expectRevert(abi.encodeWithSelector(ISubjects.NoRecovery.selector, SUBJECT));
-        consents.finishRecovery(SUBJECT);
+        consents.finishRecovery(SUBJECT, 0);
     }
 
     function test_ACopySucceedsAndChangesNothing() external {
         _propose();
         _finish();
         vm.recordLogs();
-        consents.finishRecovery(SUBJECT);
+        consents.finishRecovery(SUBJECT, 0);
         _assertNoEvent();
     }
 
