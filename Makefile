@@ -1,7 +1,7 @@
 # Python 3.11 or later, git and make are all that these need. ARGS goes to the command: make demo ARGS="--json out.json"
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench mutants campaign seeded-bugs release-B17 lint types clean
+.PHONY: help run demo test bench mutants campaign seeded-bugs release-B17 contracts-release contracts-mutants lint types clean
 ARGS =
 
 help: ## What there is
@@ -38,6 +38,12 @@ release-B17: ## Burn a database of 10,000 records and rebuild it, in both column
 	@.ci/environment --dev
 	@REBUILD_RECORDS=10000 .venv/bin/python -m pytest tests/journeys/test_rebuild.py -n 0 --timeout 3600 \
 		--durations 0 -k "what_it_was or end_to_end or goes_on" $(ARGS)
+
+contracts-release: ## The contracts under more than 10^6 calls and 10,000 runs of each fuzz test (bar B23)
+	@.ci/contracts --release
+
+contracts-mutants: ## Every mutant of the contracts that is written down is killed by a test
+	@.ci/contracts-mutants $(ARGS)
 
 release-%:
 	@.ci/environment --dev

@@ -56,7 +56,7 @@ def make_emergencies(
         audit=audit,
         index=index,
         chain=chain,
-        calls=None,
+        calls=chain,
         documents=documents,
         keys=keys,
         bus=bus,

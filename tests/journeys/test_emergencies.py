@@ -1,9 +1,11 @@
 """Break-glass as its people live it: opened, told, read and written under, ended, reviewed, and on chain."""
 
 import hashlib
+import time
 
 import pytest
 
+from anchoring.chain.abi import contract
 from gateway import jsontext
 from tests.journeys import documents
 from tests.journeys.emergencies import break_glass, joined, opened, read_urgently, review, told
@@ -11,6 +13,7 @@ from tests.journeys.people import Patient, Person, unknown_id
 from tests.journeys.resources import HIV_POSITIVE, bundle, condition, observation
 from tests.journeys.sites import Site
 from tests.journeys.sockets import subscribed
+from tests.servers.http import rpc
 
 
 @pytest.fixture(scope="module")
@@ -206,3 +209,21 @@ def test_readiness_counts_what_waits_for_a_review_for_more_than_a_day(site: Site
     status, said = site.gateway.ready()
     assert status == 200
     assert said["counts"] == {"emergenciesOverdue": 0}
+
+
+def test_an_opening_and_its_review_come_to_stand_on_chain(
+    site: Site, patient: Patient, ward: tuple[Person, Person]
+) -> None:
+    clinician, auditor = ward
+    made = opened(clinician, patient)
+    assert clinician.once(documents.END_EMERGENCY, {"id": made["id"]}).code == ""
+    assert review(auditor, made["id"]).code == ""
+    logs = {"address": site.gateway.facts()["contracts"]["emergency"], "topics": [None, made["commitment"]]}
+    deadline, found = time.monotonic() + 20, []
+    while len(found) < 2 and time.monotonic() < deadline:
+        found = rpc(site.gateway.rpc, "eth_getLogs", {**logs, "fromBlock": "0x0"})
+        time.sleep(0.1)
+    topics = [contract("EmergencyRegistry").topic(name) for name in ("EmergencyOpened", "EmergencyClosed")]
+    assert [log["topics"][0] for log in found] == ["0x" + topic.hex() for topic in topics]
+    shown = clinician.once(documents.SHOW_EMERGENCY, {"id": made["id"]}).value
+    assert shown["transactionHash"] == found[0]["transactionHash"]
