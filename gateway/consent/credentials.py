@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway import eip712
-from gateway.consent import policy, rules
+from gateway.consent import messages, policy
 from gateway.consent.relaying import Relaying
 from gateway.consent.service import requester
 from gateway.consent.standing import Standing, Standings
@@ -33,7 +33,7 @@ class Credentials:
         standing = await self._standings.current(subject)
         self._require_concerned(caller, standing, actor)
         nonce = 0 if standing is None else standing.control.nonce
-        full = rules.credential_typed_data(subject, actor, linked=linked, nonce=nonce, domain=self._standings.domain)
+        full = messages.credential_typed_data(subject, actor, linked=linked, nonce=nonce, domain=self._standings.domain)
         return Draft(id=eip712.digest(full), typed_data=full)
 
     async def set_credential(
@@ -42,10 +42,10 @@ class Credentials:
         """Returns once it stands on chain. Either signature may be empty in an
         unlinking. Raises CallerError for signatures that do not hold, ConflictError for an outdated draft."""
         domain = self._standings.domain
-        subject, actor, linked, nonce = rules.read_credential(typed_data, domain)
+        subject, actor, linked, nonce = messages.read_credential(typed_data, domain)
         standing = await self._standings.current(subject)
         self._require_concerned(caller, standing, actor)
-        full = rules.credential_typed_data(subject, actor, linked=linked, nonce=nonce, domain=domain)
+        full = messages.credential_typed_data(subject, actor, linked=linked, nonce=nonce, domain=domain)
         await self._require_signed(standing, actor, linked, eip712.digest(full), signature, actor_signature)
         if standing is None:
             raise DeniedError("no such subject")

@@ -10,7 +10,7 @@ from typing import Any
 from gateway import eip712, jsontext
 from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
-from gateway.consent import policy, rules
+from gateway.consent import messages, policy, rules
 from gateway.consent.model import (
     ANYONE,
     ConsentInput,
@@ -81,15 +81,15 @@ class Consents:
         )
         if terms.not_after <= self._clock.now():
             raise CallerError("already over", field=("notAfter",))
-        full = rules.consent_typed_data(terms, self._standings.domain)
+        full = messages.consent_typed_data(terms, self._standings.domain)
         return Draft(id=eip712.digest(full), typed_data=full)
 
     async def grant(self, caller: Caller, *, typed_data: Mapping[str, Any], signature: bytes) -> ConsentView:
         """Returns when the consent is on chain and in force here. What already stands is success."""
         domain = self._standings.domain
-        terms = rules.read_consent(typed_data, domain)
+        terms = messages.read_consent(typed_data, domain)
         standing = await self._own(caller, terms.subject, "GRANT")
-        full = rules.consent_typed_data(terms, domain)
+        full = messages.consent_typed_data(terms, domain)
         consent = ConsentId(eip712.digest(full))
         # 1. The patient's signature, verified here over what was understood.
         await self._require_signature(standing.subject, consent, signature)
@@ -102,10 +102,10 @@ class Consents:
                 terms.subject, SignedDocument(typed_data=jsontext.canonical(full), signature=signature)
             )
             call = self._calls.grant(
-                type_hash=rules.CONSENT_TYPE_HASH,
+                type_hash=messages.CONSENT_TYPE_HASH,
                 subject=terms.subject,
                 effect=int(terms.effect),
-                scope_hash=rules.scope_hash(terms.scope, domain),
+                scope_hash=messages.scope_hash(terms.scope, domain),
                 not_before=terms.not_before,
                 not_after=terms.not_after,
                 epoch=terms.epoch,
@@ -147,18 +147,18 @@ class Consents:
         row = await self._index.consent(consent)
         if row is None or row.subject != subject:
             raise DeniedError("no such consent of this subject")
-        full = rules.revocation_typed_data(subject, consent, self._standings.domain)
+        full = messages.revocation_typed_data(subject, consent, self._standings.domain)
         return Draft(id=eip712.digest(full), typed_data=full)
 
     async def revoke(self, caller: Caller, *, typed_data: Mapping[str, Any], signature: bytes) -> ConsentView:
         """In force when it returns, whatever the chain does."""
-        subject, target = rules.read_revocation(typed_data, self._standings.domain)
+        subject, target = messages.read_revocation(typed_data, self._standings.domain)
         consent = ConsentId(target)
         standing = await self._own(caller, subject, "REVOKE")
         row = await self._index.consent(consent)
         if row is None or row.subject != subject:
             raise DeniedError("no such consent of this subject")
-        full = rules.revocation_typed_data(subject, consent, self._standings.domain)
+        full = messages.revocation_typed_data(subject, consent, self._standings.domain)
         await self._require_signature(standing.subject, eip712.digest(full), signature)
         call = self._calls.revoke(subject=subject, consent=consent, signature=signature)
         await self._narrow(caller, subject, NarrowingKind.REVOKE, consent, full, signature, call, "REVOKE")
@@ -171,14 +171,14 @@ class Consents:
 
     async def draft_revocation_of_all(self, caller: Caller, *, subject: SubjectId) -> Draft:
         standing = await self._own(caller, subject, "REVOKE_ALL")
-        full = rules.revoke_all_typed_data(subject, standing.epochs.epoch, self._standings.domain)
+        full = messages.revoke_all_typed_data(subject, standing.epochs.epoch, self._standings.domain)
         return Draft(id=eip712.digest(full), typed_data=full)
 
     async def revoke_all(self, caller: Caller, *, typed_data: Mapping[str, Any], signature: bytes) -> RevokedAll:
         """Ends every permit of the epoch; denies stay. In force when it returns."""
-        subject, epoch = rules.read_revoke_all(typed_data, self._standings.domain)
+        subject, epoch = messages.read_revoke_all(typed_data, self._standings.domain)
         standing = await self._own(caller, subject, "REVOKE_ALL")
-        full = rules.revoke_all_typed_data(subject, epoch, self._standings.domain)
+        full = messages.revoke_all_typed_data(subject, epoch, self._standings.domain)
         await self._require_signature(standing.subject, eip712.digest(full), signature)
         if epoch not in (standing.epochs.epoch, standing.epochs.epoch - 1):
             raise ConflictError("signed for another epoch; draft it again", field=("typedData", "message", "epoch"))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway import eip712, jsontext
-from gateway.consent import policy, rules, state
+from gateway.consent import messages, policy, state
 from gateway.consent.freshness import Freshness, staleness
 from gateway.consent.model import (
     AsOf,
@@ -281,10 +281,10 @@ class Standings:
         """Terms whose digest is the consent's, signed by a key that is or was the subject's controller."""
         document = await self._documents.signed(row.subject, row.digest)
         full: Any = jsontext.loads(document.typed_data)
-        terms = rules.read_consent(full, self.domain)
+        terms = messages.read_consent(full, self.domain)
         if terms.subject != row.subject:
             raise IntegrityError("a sealed consent is of another subject")
-        if eip712.digest(rules.consent_typed_data(terms, self.domain)) != row.consent:
+        if eip712.digest(messages.consent_typed_data(terms, self.domain)) != row.consent:
             raise IntegrityError("a sealed consent is not the one that its row names")
         if await self._verdicts.text_signer(signers, row.consent, document.signature) is not None:
             return terms

@@ -14,7 +14,7 @@ from typing import Any
 from gateway import eip712, jsontext
 from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
-from gateway.consent import policy, rules
+from gateway.consent import messages, policy
 from gateway.consent.service import requester, topic
 from gateway.consent.standing import Standing, Standings
 from gateway.erasure.course import ERASED, OVER, Course
@@ -74,13 +74,13 @@ class Erasures:
     async def draft_erasure(self, caller: Caller, *, subject: SubjectId) -> Draft:
         """Typed data for the controller to sign; in custody for the custodian."""
         standing = await self._own(caller, subject)
-        full = rules.erasure_typed_data(subject, standing.epochs.epoch, self._standings.domain)
+        full = messages.erasure_typed_data(subject, standing.epochs.epoch, self._standings.domain)
         return Draft(id=eip712.digest(full), typed_data=full)
 
     async def erase_patient(self, caller: Caller, *, typed_data: Mapping[str, Any], signature: bytes) -> ErasureView:
         """In force when it returns, whatever the chain does; the view says how far it has come."""
-        subject, epoch = rules.read_erasure(typed_data, self._standings.domain)
-        full = rules.erasure_typed_data(subject, epoch, self._standings.domain)
+        subject, epoch = messages.read_erasure(typed_data, self._standings.domain)
+        full = messages.erasure_typed_data(subject, epoch, self._standings.domain)
         request = jsontext.canonical(full)
         before = await self._index.erasure(subject)
         if before is None or before.state is ErasureState.REFUSED:

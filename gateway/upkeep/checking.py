@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from gateway import eip712, jsontext
 from gateway.audit.rules import GENESIS, entry_hash
-from gateway.consent import rules
+from gateway.consent import messages
 from gateway.crypto.envelope import key_named_by
 from gateway.crypto.model import ConsentFacts, DomainKind, ProfileFacts, RecordFacts, actor_domain
 from gateway.errors import ConsentryError, IntegrityError
@@ -216,13 +216,13 @@ def _said(parts: Looking, facts: ConsentFacts) -> tuple[str, bytes, bytes] | Non
     try:
         match full.get("primaryType"):
             case "Consent":
-                terms = rules.read_consent(full, domain)
-                return "consents", eip712.digest(rules.consent_typed_data(terms, domain)), terms.subject
+                terms = messages.read_consent(full, domain)
+                return "consents", eip712.digest(messages.consent_typed_data(terms, domain)), terms.subject
             case "Revocation":
-                subject, consent = rules.read_revocation(full, domain)
+                subject, consent = messages.read_revocation(full, domain)
                 return NarrowingKind.REVOKE.name, consent, subject
             case "RevokeAll":
-                subject, epoch = rules.read_revoke_all(full, domain)
+                subject, epoch = messages.read_revoke_all(full, domain)
                 return NarrowingKind.REVOKE_ALL.name, epoch.to_bytes(32, "big"), subject
             case _:
                 return None

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from anchoring.model import Event
 from gateway import eip712, jsontext
-from gateway.consent import rules
+from gateway.consent import messages
 from gateway.consent.model import Effect
 from gateway.errors import ConsentryError
 from gateway.ports.rows import CallRow, NarrowingKind
@@ -47,16 +47,16 @@ class Restoring:
         }
 
     def consent(self, found: FoundDocument, full: Mapping[str, Any]) -> Standing | None:
-        terms = rules.read_consent(full, self._domain)
-        consent = eip712.digest(rules.consent_typed_data(terms, self._domain))
+        terms = messages.read_consent(full, self._domain)
+        consent = eip712.digest(messages.consent_typed_data(terms, self._domain))
         event = self._granted.get(consent)
         if terms.subject != found.subject or (event is None and terms.effect is Effect.PERMIT):
             return None
         call = self._port.grant(
-            type_hash=rules.CONSENT_TYPE_HASH,
+            type_hash=messages.CONSENT_TYPE_HASH,
             subject=terms.subject,
             effect=int(terms.effect),
-            scope_hash=rules.scope_hash(terms.scope, self._domain),
+            scope_hash=messages.scope_hash(terms.scope, self._domain),
             not_before=terms.not_before,
             not_after=terms.not_after,
             epoch=terms.epoch,
@@ -73,12 +73,12 @@ class Restoring:
         )
 
     def revocation(self, found: FoundDocument, full: Mapping[str, Any]) -> Standing | None:
-        subject, target = rules.read_revocation(full, self._domain)
+        subject, target = messages.read_revocation(full, self._domain)
         call = self._port.revoke(subject=subject, consent=target, signature=found.signature)
         return self._narrowing(found, subject, NarrowingKind.REVOKE, target, call, event=self._revoked.get(target))
 
     def revocation_of_all(self, found: FoundDocument, full: Mapping[str, Any]) -> Standing | None:
-        subject, epoch = rules.read_revoke_all(full, self._domain)
+        subject, epoch = messages.read_revoke_all(full, self._domain)
         call = self._port.revoke_all(subject=subject, epoch=epoch, signature=found.signature)
         target = epoch.to_bytes(32, "big")
         event = self._ended.get((subject, epoch + 1))

@@ -28,7 +28,7 @@ from anchoring.stores.events import SqlEvents
 from anchoring.stores.tickets import SqlTickets
 from anchoring.worker import AnchorWorker
 from gateway.adapters.sealed_file import write_new
-from gateway.consent.rules import CONSENT_TYPE_HASH
+from gateway.consent.messages import CONSENT_TYPE_HASH
 from gateway.errors import ConsentryError, SettingsError, UpstreamError
 from gateway.ports import chain as port
 from gateway.ports.clock import Clock

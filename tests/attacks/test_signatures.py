@@ -23,7 +23,7 @@ from anchoring.chain.embedded.process import EmbeddedChainProcess
 from anchoring.chain.signer import Signer
 from anchoring.merkle import keccak256
 from gateway import eip712
-from gateway.consent import rules
+from gateway.consent import messages
 from gateway.consent.model import NO_END, Effect, Scope, Terms
 from gateway.eip712 import HALF_ORDER, recover
 from gateway.ids import ActorId, RecordId, SubjectId
@@ -203,7 +203,7 @@ def registries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registries]
             client,
             owner,
             enrollers=[owner.address],
-            consent_types=[rules.CONSENT_TYPE_HASH],
+            consent_types=[messages.CONSENT_TYPE_HASH],
             salt=bytes(32),
             receipt_key=bytes(32),
             recovery_seconds=60,
@@ -289,12 +289,12 @@ def as_tuple(scope: Scope) -> tuple[Any, ...]:
 @given(terms=some_terms())
 def test_what_is_signed_has_one_digest_here_and_on_chain(registries: Registries, terms: Terms) -> None:
     domain = eip712.domain(chain_id=CHAIN_ID, contract=registries.deployment.consent_registry)
-    hashed = rules.scope_hash(terms.scope, domain)
+    hashed = messages.scope_hash(terms.scope, domain)
     assert hashed == bytes(
         registries.ask(SCOPE_READER, registries.deployment.scope_reader, "scopeHashOf", as_tuple(terms.scope))
     )
     given_terms = (
-        rules.CONSENT_TYPE_HASH,
+        messages.CONSENT_TYPE_HASH,
         terms.subject,
         int(terms.effect),
         hashed,
@@ -302,17 +302,17 @@ def test_what_is_signed_has_one_digest_here_and_on_chain(registries: Registries,
         terms.not_after,
         terms.epoch,
     )
-    digest = eip712.digest(rules.consent_typed_data(terms, domain))
+    digest = eip712.digest(messages.consent_typed_data(terms, domain))
     assert digest == registries.consent("consentIdOf", given_terms)
 
 
 def test_the_scope_is_named_in_the_contracts_order() -> None:
     assert [name.replace("_", "").lower() for name in Scope.__slots__] == [
-        name.lower() for name, _ in rules.SCOPE_FIELDS
+        name.lower() for name, _ in messages.SCOPE_FIELDS
     ]
 
 
 def test_the_contract_takes_our_type_and_no_other(registries: Registries) -> None:
     address = registries.deployment.consent_registry
-    assert registries.ask(CONSENT, address, "isConsentType", rules.CONSENT_TYPE_HASH)
-    assert not registries.ask(CONSENT, address, "isConsentType", rules.CONSENT_TYPE_HASH[::-1])
+    assert registries.ask(CONSENT, address, "isConsentType", messages.CONSENT_TYPE_HASH)
+    assert not registries.ask(CONSENT, address, "isConsentType", messages.CONSENT_TYPE_HASH[::-1])

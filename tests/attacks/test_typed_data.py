@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import eip712
-from gateway.consent import rules
+from gateway.consent import messages
 from gateway.consent.model import Effect, Terms
 from gateway.errors import CallerError
 
@@ -50,11 +50,11 @@ def drafted() -> dict[str, Any]:
         "notAfter": 1_900_000_000,
         "epoch": 3,
     }
-    return eip712.typed_data("Consent", rules.CONSENT_TYPES, message, DOMAIN)
+    return eip712.typed_data("Consent", messages.CONSENT_TYPES, message, DOMAIN)
 
 
 def digest_of(terms: Terms) -> bytes:
-    return eip712.digest(rules.consent_typed_data(terms, DOMAIN))
+    return eip712.digest(messages.consent_typed_data(terms, DOMAIN))
 
 
 def with_value(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
@@ -85,7 +85,7 @@ JUNK: tuple[Any, ...] = (
 
 def judged(full: Any) -> Terms | None:
     """The terms, or None for a CallerError that names a field; anything else is the test's to fail on."""
-    return read(lambda: rules.read_consent(full, DOMAIN))[0]
+    return read(lambda: messages.read_consent(full, DOMAIN))[0]
 
 
 def read(reader: Callable[[], T]) -> tuple[T | None, tuple[str, ...]]:
@@ -100,12 +100,12 @@ def read(reader: Callable[[], T]) -> tuple[T | None, tuple[str, ...]]:
 
 
 def test_what_was_drafted_is_read() -> None:
-    assert rules.read_consent(drafted(), DOMAIN).effect is Effect.PERMIT
+    assert messages.read_consent(drafted(), DOMAIN).effect is Effect.PERMIT
 
 
 @pytest.mark.parametrize("path", list(places(drafted())), ids=lambda path: ".".join(map(str, path)))
 def test_junk_in_any_place_is_refused_by_name_or_changes_the_digest(path: tuple[Any, ...]) -> None:
-    plain = rules.read_consent(drafted(), DOMAIN)
+    plain = messages.read_consent(drafted(), DOMAIN)
     for junk in JUNK:
         terms = judged(with_value(path, junk))
         if terms is not None and terms != plain:
@@ -160,12 +160,12 @@ def test_types_of_another_kind_are_refused(name: str, at: int, kind: str) -> Non
 def test_types_without_the_domain_are_read_as_some_wallets_give_them() -> None:
     full = drafted()
     del full["types"]["EIP712Domain"]
-    assert judged(full) == rules.read_consent(drafted(), DOMAIN)
+    assert judged(full) == messages.read_consent(drafted(), DOMAIN)
 
 
 @pytest.mark.parametrize("name", ["notBefore", "notAfter", "epoch"])
 def test_a_number_as_text_is_the_same_number_and_digest(name: str) -> None:
-    plain = rules.read_consent(drafted(), DOMAIN)
+    plain = messages.read_consent(drafted(), DOMAIN)
     text = judged(with_value(("message", name), str(drafted()["message"][name])))
     assert text == plain
 
@@ -198,7 +198,7 @@ def test_a_permit_that_no_patient_may_give_is_refused(path: tuple[Any, ...], val
 
 
 def test_every_changed_value_changes_the_digest() -> None:
-    plain, seen = rules.read_consent(drafted(), DOMAIN), {}
+    plain, seen = messages.read_consent(drafted(), DOMAIN), {}
     message = drafted()["message"]
     for path in places(message):
         value: Any = message
@@ -266,12 +266,12 @@ def test_two_thousand_mutants_are_refused_by_name_or_read() -> None:
     "junk", JUNK, ids=lambda junk: repr(junk)[:20] if not isinstance(junk, int) else hex(junk)[:20]
 )
 def test_junk_in_a_revocation_is_refused_by_name(junk: Any) -> None:
-    plain = rules.revocation_typed_data(b"\x01" * 32, b"\x02" * 32, DOMAIN)
-    subject, consent = rules.read_revocation(plain, DOMAIN)
+    plain = messages.revocation_typed_data(b"\x01" * 32, b"\x02" * 32, DOMAIN)
+    subject, consent = messages.read_revocation(plain, DOMAIN)
     assert (subject, consent) == (b"\x01" * 32, b"\x02" * 32)
     for name in ("subject", "consentId"):
         full = {**plain, "message": {**plain["message"], name: junk}}
-        found, field = read(functools.partial(rules.read_revocation, full, DOMAIN))
+        found, field = read(functools.partial(messages.read_revocation, full, DOMAIN))
         assert found is not None or field == ("typedData", "message", name)
 
 
@@ -279,7 +279,7 @@ def test_junk_in_a_revocation_is_refused_by_name(junk: Any) -> None:
     "junk", JUNK, ids=lambda junk: repr(junk)[:20] if not isinstance(junk, int) else hex(junk)[:20]
 )
 def test_junk_in_an_end_of_all_is_refused_by_name(junk: Any) -> None:
-    plain = rules.revoke_all_typed_data(b"\x01" * 32, 3, DOMAIN)
+    plain = messages.revoke_all_typed_data(b"\x01" * 32, 3, DOMAIN)
     full = {**plain, "message": {**plain["message"], "epoch": junk}}
-    found, field = read(lambda: rules.read_revoke_all(full, DOMAIN))
+    found, field = read(lambda: messages.read_revoke_all(full, DOMAIN))
     assert (found is not None and 0 <= found[1] < 2**64) or field == ("typedData", "message", "epoch")

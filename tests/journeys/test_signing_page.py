@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from gateway import eip712, erc7913
-from gateway.consent import rules
+from gateway.consent import messages
 from gateway.consent.model import NO_END, Effect, Scope, Terms
 from gateway.ids import ActorId, RecordId, SubjectId
 from tests.journeys.browser import Browser, Page, running_browser
@@ -118,7 +118,7 @@ def terms(chance: random.Random) -> Terms:
 
 
 def consent(seed: int = 1) -> dict[str, Any]:
-    return rules.consent_typed_data(terms(random.Random(seed)), DOMAIN)
+    return messages.consent_typed_data(terms(random.Random(seed)), DOMAIN)
 
 
 def test_a_passkey_made_here_signs_what_the_page_shows(desk: Desk) -> None:
@@ -139,9 +139,9 @@ def test_the_pages_digest_is_the_gateways_and_any_change_makes_another(desk: Des
     _, page = desk.ask_from("app.localhost")
     texts = [consent(seed) for seed in range(40)]
     texts += [
-        rules.revocation_typed_data(b"\x11" * 32, b"\x12" * 32, DOMAIN),
-        rules.revoke_all_typed_data(b"\x11" * 32, 7, DOMAIN),
-        rules.credential_typed_data(b"\x11" * 32, b"\x12" * 32, linked=True, nonce=3, domain=DOMAIN),
+        messages.revocation_typed_data(b"\x11" * 32, b"\x12" * 32, DOMAIN),
+        messages.revoke_all_typed_data(b"\x11" * 32, 7, DOMAIN),
+        messages.credential_typed_data(b"\x11" * 32, b"\x12" * 32, linked=True, nonce=3, domain=DOMAIN),
     ]
     for path, value in (
         ("effect", 1 - consent()["message"]["effect"]),

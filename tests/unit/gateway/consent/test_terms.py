@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import eip712
-from gateway.consent import rules
+from gateway.consent import messages, rules
 from gateway.consent.model import ANYONE, NO_END, Action, ConsentInput, Effect, Purpose, Terms
 from gateway.consent.policy import bounds
 from gateway.errors import CallerError
@@ -52,13 +52,13 @@ def text(name: str | None = "Dr Ada", **changes: Any) -> str:
 
 def test_a_draft_is_read_back_as_it_was() -> None:
     terms = draft(labels=("HIV",), codes=("a|1",), records=(RecordId(b"r" * 16),))
-    assert rules.read_consent(rules.consent_typed_data(terms, DOMAIN), DOMAIN) == terms
+    assert messages.read_consent(messages.consent_typed_data(terms, DOMAIN), DOMAIN) == terms
 
 
 def test_a_deny_without_an_end_is_read_back_as_it_was() -> None:
     terms = draft(None, effect=Effect.DENY, grantee=ANYONE, not_after=None)
     assert terms.not_after == NO_END
-    assert rules.read_consent(rules.consent_typed_data(terms, DOMAIN), DOMAIN) == terms
+    assert messages.read_consent(messages.consent_typed_data(terms, DOMAIN), DOMAIN) == terms
 
 
 def test_a_draft_begins_now_unless_told() -> None:

@@ -7,7 +7,7 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct, encode_typed_data
 
-from gateway.consent import rules
+from gateway.consent import messages, rules
 from gateway.consent.model import Action, ConsentInput, Effect, Purpose
 from gateway.demo.model import StepFailedError, WrongCallError
 from gateway.demo.signing import AskedConsent, check_consent, check_revocation, check_sign_in
@@ -54,7 +54,7 @@ def drafted(**changes: Any) -> dict[str, Any]:
     terms = rules.draft_terms(
         ConsentInput(**{**wish, **changes}), epoch=0, now=NOW, salt=b"\x03" * 32, grantee_name="Dr. Who"
     )
-    return rules.consent_typed_data(terms, DOMAIN)
+    return messages.consent_typed_data(terms, DOMAIN)
 
 
 def test_the_gateways_own_draft_is_signed_and_its_words_are_shown() -> None:
@@ -114,12 +114,12 @@ def test_typed_data_of_another_shape_or_domain_is_not_signed(path: str, value: A
 
 
 def test_the_gateways_own_draft_of_a_revocation_is_signed() -> None:
-    full = rules.revocation_typed_data(SUBJECT, b"\x05" * 32, DOMAIN)
+    full = messages.revocation_typed_data(SUBJECT, b"\x05" * 32, DOMAIN)
     check_revocation(full, subject=ASKED.subject, consent="0x" + "05" * 32, deployment=DEPLOYMENT)
 
 
 def test_a_revocation_of_another_consent_is_not_signed() -> None:
-    full = rules.revocation_typed_data(SUBJECT, b"\x05" * 32, DOMAIN)
+    full = messages.revocation_typed_data(SUBJECT, b"\x05" * 32, DOMAIN)
     with pytest.raises(StepFailedError, match="another consent"):
         check_revocation(full, subject=ASKED.subject, consent="0x" + "06" * 32, deployment=DEPLOYMENT)
 
