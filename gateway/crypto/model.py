@@ -154,4 +154,14 @@ class StatementFacts(msgspec.Struct, frozen=True, array_like=True, tag="statemen
     octets: bytes
 
 
-Facts = RecordFacts | ConsentFacts | ProfileFacts | StatementFacts | SegmentFacts
+class PaperFacts(msgspec.Struct, frozen=True, array_like=True, tag="paper"):
+    """What a subject's hash stands for (`gateway.ports.documents.Paper`), under the subject's key."""
+
+    salt: bytes
+    subject: bytes
+    kind: str
+    name: bytes
+    octets: bytes
+
+
+Facts = RecordFacts | ConsentFacts | ProfileFacts | StatementFacts | SegmentFacts | PaperFacts

@@ -1,6 +1,7 @@
 """Signed documents and profiles, sealed as blocks and pinned before anything relies on them."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from gateway.ports.rows import UnpinnedRow
@@ -22,6 +23,24 @@ class Statement:
     salt: bytes
 
 
+class PaperKind(StrEnum):
+    """The first two are named by a hash on chain; a signature that is being collected is named by what it signs."""
+
+    GUARDIANS = "guardians"
+    LIMITS = "limits"
+    SIGNATURE = "signature"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """What a hash stands for. `name`: that hash, 32 bytes, salted; `octets` RFC 8785 text, from which whoever relies on
+    it computes the name again."""
+
+    kind: PaperKind
+    name: bytes
+    octets: bytes
+
+
 class Documents(Protocol):
     """Durable and pinned on return; named by the SHA-256 in their CID. IntegrityError, UpstreamError."""
 
@@ -39,6 +58,14 @@ class Documents(Protocol):
 
     async def statement(self, subject: bytes | None, digest: bytes) -> tuple[bytes, Statement]:
         """The subject whose it is, and the statement. With `subject`, of that one alone (IntegrityError)."""
+        ...
+
+    async def put_paper(self, subject: bytes, paper: Paper) -> bytes:
+        """Under the subject's own key, which an erasure destroys."""
+        ...
+
+    async def paper(self, subject: bytes, digest: bytes) -> Paper:
+        """Of this subject alone (IntegrityError)."""
         ...
 
     async def put_profile(

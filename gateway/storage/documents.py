@@ -1,4 +1,4 @@
-"""Consents as signed, profiles, and statements about emergencies, as sealed blocks: what survives the database."""
+"""Consents as signed, papers, profiles, statements about emergencies, as sealed blocks: what survives the database."""
 
 from gateway.crypto import envelope
 from gateway.crypto.keys import KeyRing
@@ -6,6 +6,7 @@ from gateway.crypto.model import (
     ConsentFacts,
     Domain,
     Facts,
+    PaperFacts,
     ProfileFacts,
     StatementFacts,
     actor_domain,
@@ -15,7 +16,7 @@ from gateway.crypto.model import (
 from gateway.errors import IntegrityError
 from gateway.ids import RecordId
 from gateway.ports.clock import Entropy
-from gateway.ports.documents import SignedDocument, Statement
+from gateway.ports.documents import Paper, PaperKind, SignedDocument, Statement
 from gateway.ports.rows import UnpinnedRow
 from gateway.storage.model import Cid
 from gateway.storage.service import Blocks
@@ -61,6 +62,17 @@ class SealedDocuments:
         if subject not in (None, facts.subject):
             raise IntegrityError("the block is a statement about another subject")
         return facts.subject, Statement(octets=facts.octets, salt=facts.salt)
+
+    async def put_paper(self, subject: bytes, paper: Paper) -> bytes:
+        salt = self._entropy.bytes(32)
+        facts = PaperFacts(salt=salt, subject=subject, kind=paper.kind.value, name=paper.name, octets=paper.octets)
+        return await self._put(facts, subject_domain(subject))
+
+    async def paper(self, subject: bytes, digest: bytes) -> Paper:
+        facts = await self._open(digest, subject_domain(subject))
+        if not isinstance(facts, PaperFacts) or facts.subject != subject:
+            raise IntegrityError("the block is no paper of this subject")
+        return Paper(kind=PaperKind(facts.kind), name=facts.name, octets=facts.octets)
 
     async def put_profile(
         self, actor: bytes, *, name: str, encryption_key: bytes, encryption_key_signature: bytes

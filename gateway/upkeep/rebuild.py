@@ -35,6 +35,7 @@ from gateway.upkeep.documents import Restoring, restore
 from gateway.upkeep.doubts import settle_doubts
 from gateway.upkeep.emergencies import restore_emergencies
 from gateway.upkeep.entries import Entries
+from gateway.upkeep.papers import restore_papers
 from gateway.upkeep.report import Progress, RebuildReport
 from gateway.upkeep.scratch import FoundRecord, Scratch
 from gateway.upkeep.walk import Found, inspect, segment_of, walk, whole
@@ -364,7 +365,8 @@ class Rebuild:
             await self._intend(one.call, event=one.event)
             await self._insert(one.table, [dict(one.values)])
             self._report.restored[one.table] += 1
-        found = await restore_emergencies(self._parts, self._scratch, self._report, events)
+        found = {"papers": restore_papers(self._scratch, self._report, events)}
+        found |= await restore_emergencies(self._parts, self._scratch, self._report, events)
         for table, rows in found.items():
             await self._insert(table, rows)
 

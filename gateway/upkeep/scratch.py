@@ -57,6 +57,16 @@ class FoundStatement:
     salt: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class FoundPaper:
+    """What a subject's hash stands for: the SHA-256 in its CID, whose it is, its kind and that hash."""
+
+    digest: bytes
+    subject: bytes
+    kind: str
+    name: bytes
+
+
 _COLUMNS = ", ".join(field.name for field in fields(FoundRecord))
 _INSERT = "insert or ignore into records values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -77,6 +87,7 @@ class Scratch:
         self._db.execute("create index by_key on records (idempotency)")
         self._db.execute("create table documents (digest primary key, subject, typed_data, signature) without rowid")
         self._db.execute("create table statements (digest primary key, subject, octets, salt) without rowid")
+        self._db.execute("create table papers (digest primary key, subject, kind, name) without rowid")
         self._db.execute("create table entries (hash primary key, previous, writer, seq, unique (writer, seq))")
         self._db.execute("create table others (content primary key, cid) without rowid")
 
@@ -101,6 +112,13 @@ class Scratch:
     def statements(self) -> Iterator[FoundStatement]:
         for row in self._db.execute("select digest, subject, octets, salt from statements order by digest"):
             yield FoundStatement(*row)
+
+    def add_paper(self, found: FoundPaper) -> None:
+        self._db.execute("insert or ignore into papers values (?, ?, ?, ?)", astuple(found))
+
+    def papers(self) -> Iterator[FoundPaper]:
+        for row in self._db.execute("select digest, subject, kind, name from papers order by digest"):
+            yield FoundPaper(*row)
 
     def add_other(self, content: bytes, cid: bytes) -> None:
         """A block that is not sealed by this gateway: the SHA-256 of its content, and its binary CID."""

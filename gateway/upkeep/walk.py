@@ -18,6 +18,7 @@ from gateway.crypto.model import (
     ConsentFacts,
     Domain,
     Facts,
+    PaperFacts,
     ProfileFacts,
     RecordFacts,
     SegmentFacts,
@@ -30,7 +31,7 @@ from gateway.errors import BlockMissingError, IntegrityError
 from gateway.records.opening import TREE, search_tokens
 from gateway.storage.model import Cid, Codec
 from gateway.storage.service import Blocks
-from gateway.upkeep.scratch import FoundDocument, FoundRecord, FoundStatement, Scratch
+from gateway.upkeep.scratch import FoundDocument, FoundPaper, FoundRecord, FoundStatement, Scratch
 
 AT_ONCE: Final = 64
 """Blocks in memory at a time."""
@@ -103,6 +104,10 @@ def _statement(found: Found, facts: Any, key: DomainKey, scratch: Scratch) -> No
     )
 
 
+def _paper(found: Found, facts: Any, key: DomainKey, scratch: Scratch) -> None:
+    scratch.add_paper(FoundPaper(digest=found.cid.digest, subject=facts.subject, kind=facts.kind, name=facts.name))
+
+
 def _nothing(found: Found, facts: Any, key: DomainKey, scratch: Scratch) -> None:
     """Found where it is named: a profile by its actor's events, a segment by its batch's manifest."""
 
@@ -121,6 +126,7 @@ KINDS: Final[Mapping[type[Facts], Kind]] = {
     ConsentFacts: Kind(name="documents", domain=lambda facts: subject_domain(facts.subject), stage=_document),
     ProfileFacts: Kind(name="profiles", domain=lambda facts: actor_domain(facts.actor), stage=_nothing),
     StatementFacts: Kind(name="statements", domain=lambda facts: audit_domain(facts.subject), stage=_statement),
+    PaperFacts: Kind(name="papers", domain=lambda facts: subject_domain(facts.subject), stage=_paper),
     SegmentFacts: Kind(name="segments", domain=lambda facts: LOG_DOMAIN, stage=_nothing),
 }
 

@@ -15,6 +15,7 @@ QUERIES = {
     "idempotency": "select key, request, result from idempotency order by key",
     "consents in order": "select consent, subject, digest, call from consents order by seq",
     "narrowings": "select kind, subject, target, digest, call from narrowings order by subject, kind, target",
+    "papers": "select name, subject, digest from papers order by subject, name",
     "lives in order": "select writer, instance, previous, started_at from writers w"
     " where exists (select 1 from entries e where e.writer = w.writer) order by id",
     "entries": "select id, writer, seq, decision, previous, hash, public, private, subject_token, receipt_digest"
