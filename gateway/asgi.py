@@ -30,6 +30,7 @@ from schema.context import (
     IdentityService,
     RecordService,
     Services,
+    ShownConsentService,
 )
 from schema.errors import INTERNAL, report
 from schema.execution import Engine
@@ -45,6 +46,8 @@ class Wired(Protocol):
     def identity(self) -> IdentityService: ...
     @property
     def consents(self) -> ConsentService: ...
+    @property
+    def shown_consents(self) -> ShownConsentService: ...
     @property
     def credentials(self) -> CredentialService: ...
     @property
@@ -98,6 +101,7 @@ class FrontDoor:
         services = Services(
             identity=wired.identity,
             consents=wired.consents,
+            shown_consents=wired.shown_consents,
             credentials=wired.credentials,
             records=wired.records,
             audit=wired.audit,

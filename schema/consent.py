@@ -213,7 +213,7 @@ async def consents_of(
     context: RequestContext, subject: SubjectId, *, first: int, after: str | None
 ) -> ConsentConnection:
     async def steps() -> ConsentConnection:
-        views, has_next, end = await context.services.consents.of_patient(
+        views, has_next, end = await context.services.shown_consents.of_patient(
             context.signed_in(), subject=subject, first=page_size(first), after=cursor(after)
         )
         # A cursor is the consent id in hex: what of_patient gives as the page's end, it takes of any edge.

@@ -113,7 +113,7 @@ async def _node(context: RequestContext, id: strawberry.ID) -> Node | None:
             actor = await context.actors.get(ActorId(raw))
             return None if actor is None else _listed(actor, caller)
         case "Consent":
-            view = await context.services.consents.get(caller, ConsentId(raw))
+            view = await context.services.shown_consents.get(caller, ConsentId(raw))
             return None if view is None else to_consent(view)
         case "AccessEvent":
             event = await context.services.audit.event(caller, DecisionId(raw))
@@ -136,7 +136,7 @@ def _listed(actor: model.Actor, caller: Caller) -> Actor:
 
 
 async def _patient(context: RequestContext, subject: SubjectId) -> Patient | None:
-    found = await context.services.consents.visible_patient(context.caller, subject)
+    found = await context.services.shown_consents.visible_patient(context.caller, subject)
     if found is None and context.caller is not None:
         found = await context.services.emergencies.visible_patient(context.caller, subject)
     return None if found is None else to_patient(found.id)
@@ -275,7 +275,7 @@ class Subscription:
         context = info.context
         try:
             subject = subject_of(patient_id)
-            async for view in context.services.consents.changes(context.signed_in(), subject=subject):
+            async for view in context.services.shown_consents.changes(context.signed_in(), subject=subject):
                 if not await context.still_signed_in():
                     return
                 yield to_consent(view)

@@ -3,7 +3,7 @@
 from gateway.audit.model import AccessEvent, AccessLogPage, SealedEntry
 from gateway.audit.service import Audit
 from gateway.consent import policy
-from gateway.consent.service import requester
+from gateway.consent.names import requester
 from gateway.consent.standing import Standings
 from gateway.errors import LimitError
 from gateway.identity.model import Caller

@@ -9,8 +9,8 @@ from typing import Any
 
 from gateway import eip712
 from gateway.consent import messages, policy
+from gateway.consent.names import requester
 from gateway.consent.relaying import Relaying
-from gateway.consent.service import requester
 from gateway.consent.standing import Standing, Standings
 from gateway.errors import CallerError, ConflictError, DeniedError
 from gateway.identity.model import Caller, CredentialLink, Draft

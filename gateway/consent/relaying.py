@@ -1,13 +1,17 @@
-"""A change of who controls a subject, on its way to the chain: durable with its audit entry, sent, waited for, told.
+"""What is signed for a subject, on its way to the chain: durable with its audit entry, sent, waited for, told.
 
-Not done here: who may ask for it, and whether it is signed.
+What ends a right is in force here once it is durable, and nothing but the database can hinder it. Not done here: who
+may ask for it, and whether it is signed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+from gateway import jsontext
 from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
-from gateway.consent.service import guards_of, topic
+from gateway.consent.names import guards_of, topic
 from gateway.consent.standing import Standings
 from gateway.errors import ConflictError, UpstreamError
 from gateway.identity.model import Caller
@@ -16,23 +20,44 @@ from gateway.ids import SubjectId
 from gateway.ports.bus import Bus
 from gateway.ports.chain import Chain, Landed, Reverted
 from gateway.ports.clock import Clock
+from gateway.ports.documents import Documents, SignedDocument
 from gateway.ports.ledger import Appended, Stale, Taken
-from gateway.ports.rows import CallRow, Row
+from gateway.ports.rows import Bump, CallRow, NarrowingKind, NarrowingRow, Row
 
 LANDING_SECONDS = 30.0
 TRIES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """What ends a right, as it was signed. `target`: as NarrowingRow has it."""
+
+    subject: SubjectId
+    kind: NarrowingKind
+    target: bytes
+    typed_data: Mapping[str, Any]
+    signature: bytes
 
 
 class Relaying:
     """See the module."""
 
     def __init__(
-        self, *, identity: Identity, standings: Standings, audit: Audit, chain: Chain, bus: Bus, clock: Clock
+        self,
+        *,
+        identity: Identity,
+        standings: Standings,
+        audit: Audit,
+        chain: Chain,
+        documents: Documents,
+        bus: Bus,
+        clock: Clock,
     ) -> None:
         self._identity = identity
         self._standings = standings
         self._audit = audit
         self._chain = chain
+        self._documents = documents
         self._bus = bus
         self._clock = clock
 
@@ -49,7 +74,7 @@ class Relaying:
         """Returns once the call is on chain (with `confirmed`, for good) and followed here. Raises ConflictError where
         the registry refuses, UpstreamError where it takes too long: then the same again shows what became of it."""
         # Commit point: before it nothing is intended; after it the call is sent, whoever dies, and its entry stands.
-        await self._record(caller, subject, action, (*rows, call))
+        await self.record(caller, subject, action=action, rows=(*rows, call))
         self._chain.wake()
         outcome = await self._chain.outcome(call.call, timeout=LANDING_SECONDS, confirmed=confirmed)
         self._standings.forget(subject)
@@ -59,7 +84,32 @@ class Relaying:
         if not isinstance(outcome, Landed):
             raise UpstreamError("not on chain in time; relaying goes on, submit the same again to see")
 
-    async def _record(self, caller: Caller, subject: SubjectId, action: str, rows: Sequence[Row]) -> None:
+    async def narrow(self, caller: Caller, ending: Ending, call: CallRow, *, action: str, consent: bytes = b"") -> None:
+        """In force when it returns, on every replica; relaying goes on. `consent`: which one ended, where one did."""
+        # Sealed, and pinned once IPFS takes it: what ends a right waits for nobody but the database.
+        document = SignedDocument(typed_data=jsontext.canonical(dict(ending.typed_data)), signature=ending.signature)
+        sealed = await self._documents.seal_signed(ending.subject, document)
+        narrowing = NarrowingRow(
+            kind=ending.kind, subject=ending.subject, target=ending.target, digest=sealed.digest, call=call.call
+        )
+        rows = (narrowing, sealed, call, Bump(name=ending.subject))
+        # Commit point: before it the right stands; after it no decision on the old version can be acknowledged.
+        await self.record(caller, ending.subject, action=action, consent=consent, rows=rows, guarded=False)
+        self._standings.end(narrowing)
+        await self._bus.publish(topic(ending.subject), b"consent:" + consent)
+        self._chain.wake()
+
+    async def record(
+        self,
+        caller: Caller,
+        subject: SubjectId,
+        *,
+        action: str,
+        rows: Sequence[Row],
+        consent: bytes = b"",
+        guarded: bool = True,
+    ) -> None:
+        """Rows and audit entry in one transaction. What ends a right stands on no guard: nothing may hinder it."""
         for _ in range(TRIES):
             event = Event(
                 decision=self._audit.new_decision(),
@@ -68,10 +118,11 @@ class Relaying:
                 outcome=Outcome.PERMITTED,
                 action=action,
                 subject=subject,
+                consents=(consent,) if consent else (),
             )
-            answer = await self._audit.append(event, guards=guards_of(caller), rows=rows)
+            answer = await self._audit.append(event, guards=guards_of(caller) if guarded else (), rows=rows)
             if isinstance(answer, Appended | Taken):
-                return  # taken: the very call stands already
+                return  # taken: the very same stands already, written whole by an earlier try
             if isinstance(answer, Stale):
                 caller = await self._identity.refreshed(caller)
         raise UpstreamError("the caller's standing keeps changing; try again")

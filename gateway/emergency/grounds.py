@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from gateway.consent import policy
 from gateway.consent.model import AsOf, OpenEmergency, Purpose, Requester
-from gateway.consent.service import guards_of, require_proven
+from gateway.consent.names import guards_of, require_proven
 from gateway.consent.standing import Standing, Standings
 from gateway.emergency.openings import Openings
 from gateway.errors import StaleError

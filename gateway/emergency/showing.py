@@ -10,7 +10,7 @@ from gateway.audit.model import AccessEvent, Outcome
 from gateway.audit.service import Audit, Event
 from gateway.consent import policy
 from gateway.consent.model import Basis, Purpose
-from gateway.consent.service import guards_of, requester, topic
+from gateway.consent.names import guards_of, requester, topic
 from gateway.consent.standing import Standings
 from gateway.emergency import rules
 from gateway.emergency.model import Bounds, Emergency, EmergencyView, Summary

@@ -17,7 +17,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from gateway.consent.service import topic
+from gateway.consent.names import topic
 from gateway.consent.standing import Standings
 from gateway.crypto.keys import KeyRing
 from gateway.crypto.model import Domain, actor_domain, domains_of

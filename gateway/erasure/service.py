@@ -15,7 +15,7 @@ from gateway import eip712, jsontext
 from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
 from gateway.consent import messages, policy
-from gateway.consent.service import requester, topic
+from gateway.consent.names import requester, topic
 from gateway.consent.standing import Standing, Standings
 from gateway.erasure.course import ERASED, OVER, Course
 from gateway.erasure.model import ErasureView

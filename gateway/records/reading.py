@@ -14,7 +14,7 @@ from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event, moment
 from gateway.consent import policy
 from gateway.consent.model import AccessRequest, Action, Basis, Deny, Permit, Purpose
-from gateway.consent.service import requester, topic
+from gateway.consent.names import requester, topic
 from gateway.consent.standing import Standing, Standings
 from gateway.emergency.grounds import Ground, Grounds, guards
 from gateway.errors import ConflictError, DeniedError, IntegrityError, LimitError, StaleError, UpstreamError

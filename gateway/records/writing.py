@@ -12,7 +12,7 @@ from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
 from gateway.consent import policy
 from gateway.consent.model import AccessRequest, Action, Deny, Permit, Purpose
-from gateway.consent.service import requester, topic
+from gateway.consent.names import requester, topic
 from gateway.consent.standing import Standing, Standings
 from gateway.crypto.keys import DomainKey, KeyRing
 from gateway.crypto.model import RecordFacts, actor_domain, subject_domain

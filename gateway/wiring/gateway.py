@@ -24,6 +24,7 @@ from gateway.consent.credentials import Credentials
 from gateway.consent.freshness import Freshness
 from gateway.consent.relaying import Relaying
 from gateway.consent.service import Consents
+from gateway.consent.showing import ShownConsents
 from gateway.consent.standing import Standings
 from gateway.crypto.audit_keys import AuditKeys
 from gateway.crypto.keys import KeyRing
@@ -72,6 +73,7 @@ class Gateway:
         secrets: Secrets,
         identity: Identity,
         consents: Consents,
+        shown_consents: ShownConsents,
         credentials: Credentials,
         records: Records,
         erasures: Erasures,
@@ -92,6 +94,7 @@ class Gateway:
         self.secrets = secrets
         self.identity = identity
         self.consents = consents
+        self.shown_consents = shown_consents
         self.credentials = credentials
         self.records = records
         self.erasures = erasures
@@ -343,6 +346,9 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
             period_seconds=profile.block_period,
         ),
     )
+    relaying = Relaying(
+        identity=identity, standings=standings, audit=audit, chain=chain, documents=documents, bus=bus, clock=clock
+    )
     consents = Consents(
         identity=identity,
         standings=standings,
@@ -351,6 +357,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         chain=chain,
         calls=chain,
         documents=documents,
+        relaying=relaying,
         bus=bus,
         clock=clock,
         entropy=entropy,
@@ -389,12 +396,14 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
     hints = Hints(standings=standings, opening=opening, identity=identity, keys=keys, course=course)
     bus.watch(hints)
     listeners.append(Listener(identity=identity, standings=standings, bus=bus, hints=hints))
-    relaying = Relaying(identity=identity, standings=standings, audit=audit, chain=chain, bus=bus, clock=clock)
     gateway = Gateway(
         settings=settings,
         secrets=secrets,
         identity=identity,
         consents=consents,
+        shown_consents=ShownConsents(
+            identity=identity, standings=standings, audit=audit, index=index, bus=bus, clock=clock
+        ),
         credentials=Credentials(identity=identity, standings=standings, calls=chain, relaying=relaying),
         records=records,
         erasures=erasures,

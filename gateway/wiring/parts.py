@@ -12,7 +12,7 @@ from gateway.adapters.kubo import KuboStore
 from gateway.adapters.local_bus import LocalBus
 from gateway.adapters.packs import PackStore
 from gateway.adapters.redis_bus import RedisBus
-from gateway.consent.service import subject_of_topic, topic
+from gateway.consent.names import subject_of_topic, topic
 from gateway.consent.standing import Standings
 from gateway.crypto.keys import KeyRing
 from gateway.erasure.course import ERASED, Course

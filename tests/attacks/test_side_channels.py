@@ -7,7 +7,7 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from gateway import eip712
-from gateway.consent.service import subject_of_topic
+from gateway.consent.names import subject_of_topic
 from gateway.demo.wallet import Wallet
 from gateway.jsontext import JsonValue
 from tests.journeys import documents

@@ -32,6 +32,7 @@ def engine(schema: GatewaySchema, world: World) -> Engine:
         Services(
             identity=world,
             consents=world,
+            shown_consents=world,
             credentials=world,
             records=world,
             audit=world,

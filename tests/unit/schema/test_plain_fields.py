@@ -42,6 +42,7 @@ def run(schema: GatewaySchema, world: World) -> Run:
         services = Services(
             identity=world,
             consents=world,
+            shown_consents=world,
             credentials=world,
             records=world,
             audit=world,

@@ -108,6 +108,7 @@ async def test_strawberrys_own_execution_logs_no_query_either(
         services=Services(
             identity=world,
             consents=world,
+            shown_consents=world,
             credentials=world,
             records=world,
             audit=world,
@@ -145,6 +146,7 @@ async def test_time_budget_ends_a_request(schema: GatewaySchema, world: World) -
     services = Services(
         identity=world,
         consents=world,
+        shown_consents=world,
         credentials=world,
         records=world,
         audit=world,

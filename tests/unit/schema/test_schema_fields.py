@@ -383,6 +383,7 @@ def test_services_are_what_the_context_asks_for(schema: GatewaySchema, world: Wo
     services = Services(
         identity=world,
         consents=world,
+        shown_consents=world,
         credentials=world,
         records=world,
         audit=world,
