@@ -223,7 +223,7 @@ class Standings:
             return None
         rows = await self._index.consents(subject)
         terms, whole = await self._open(rows, controllers(subject, events))
-        control = fold_control(subject, events, self._confirmed)
+        control = fold_control(subject, events, self._confirmed, delay=self._chain.facts.recovery_seconds)
         folded = state.fold(
             subject,
             consent_events=events,

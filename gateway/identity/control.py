@@ -1,5 +1,5 @@
-"""What stands of who controls a subject, besides the controller: credentials, delegates, a recovery. A pure fold over
-the subject's events (ISubjects).
+"""What stands of who controls a subject, besides the controller: credentials, delegates, guardians, a recovery. A pure
+fold over the subject's events (ISubjects).
 
 What narrows counts at first sight (a credential or delegate that ends, a recovery that is proposed), also while a reorg
 may bring it back; what widens once confirmed. A change of control ends every credential and every delegate before it.
@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gateway.errors import IntegrityError
+from gateway.identity.guardians import Guardians, fold_guardians
 from gateway.identity.state import number_in
 from gateway.ids import ActorId, SubjectId
 from gateway.ports.rows import EventRow
@@ -41,18 +42,20 @@ class Recovery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """`nonce` and `attempt`: what the next signatures must name."""
+    """`control`, `nonce` and `attempt`: what the next signatures must name."""
 
+    control: int
     nonce: int
     attempt: int
     credentials: frozenset[ActorId]
     delegates: tuple[Delegate, ...]
+    guardians: Guardians
     recovery: Recovery | None
     objected: bool
 
 
-def fold_control(subject: SubjectId, events: Sequence[EventRow], confirmed: Confirmed) -> Control:
-    """Events of ConsentRegistry, as indexed."""
+def fold_control(subject: SubjectId, events: Sequence[EventRow], confirmed: Confirmed, *, delay: int) -> Control:
+    """Events of ConsentRegistry, as indexed. `delay`: seconds from a proposal to its end."""
     mine = sorted(
         (event for event in events if event.keys and event.keys[0] == subject and "seq" in event.args), key=_seq
     )
@@ -60,10 +63,12 @@ def fold_control(subject: SubjectId, events: Sequence[EventRow], confirmed: Conf
     since = max((_seq(event) for event in live if event.name in CONTROL), default=-1)
     recovery, objected = _recovery(live)
     return Control(
+        control=sum(event.name in CONTROL for event in live),
         nonce=sum(event.name in _TAKES_NONCE for event in live),
         attempt=sum(event.name == "RecoveryProposed" for event in live),
         credentials=_credentials(mine, since, confirmed),
         delegates=_delegates(mine, since, confirmed),
+        guardians=fold_guardians(live, delay=delay, confirmed=confirmed),
         recovery=recovery,
         objected=objected,
     )

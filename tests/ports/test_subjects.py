@@ -18,6 +18,7 @@ from anchoring.merkle import keccak256
 from anchoring.model import Call, Landed, Reverted
 from gateway.adapters.sql.migrations import migrate
 from gateway.consent.state import ConsentState, fold
+from gateway.identity.guardians import Guardians, fold_guardians
 from gateway.identity.state import fold_subject
 from gateway.ids import SubjectId
 from gateway.ports.rows import EventRow
@@ -127,6 +128,19 @@ def folded(stack: Stack, subject: bytes) -> ConsentState:
 async def assert_adds_up(stack: Stack, subject: bytes) -> None:
     state = folded(stack, subject)
     assert await stack.follower.subject_states([subject]) == ((state.epoch, state.seq),)
+
+
+async def assert_guardians_agree(stack: Stack, subject: bytes, expected: bytes) -> Guardians:
+    """The fold's word on guardians at the newest block is the contract's, whatever moment that is."""
+    method = contract(CONSENT).methods["guardiansOf"]
+    head = stack.follower.head()
+    said = method.decode(
+        await stack.client.eth_call(stack.deployment.consent_registry, method.encode(subject), block=head.number)
+    )
+    found = fold_guardians(rows(stack, subject), delay=DELAY, confirmed=lambda _: True).at(head.timestamp)
+    assert said == (found.current, found.next, found.next_at)
+    assert found.current == expected
+    return found
 
 
 def controller_of(stack: Stack, subject: bytes) -> bytes:
@@ -253,6 +267,23 @@ async def test_a_recovery_gives_another_controller_though_the_old_one_objects(st
     assert controller_of(stack, patient.subject) == successor.key
     assert folded(stack, patient.subject).epoch == 1
     await assert_adds_up(stack, patient.subject)
+
+
+async def test_the_guardians_that_hold_are_the_contracts(stack: Stack) -> None:
+    patient, guardians, salt = await guarded(stack)
+    first = keccak256(encode(["bytes[]", "uint32", "bytes32"], [[one.key for one in guardians], 2, salt]))
+    await assert_guardians_agree(stack, patient.subject, first)
+    for nonce, others in ((1, b"\x01" * 32), (2, b"\x02" * 32)):
+        struct = "Guardians(bytes32 subject,bytes32 guardians,uint64 nonce)"
+        signature = patient.sign_struct(struct, patient.subject, others, number(nonce))
+        await landed(
+            stack, stack.registries.set_guardians(subject=patient.subject, guardians=others, signature=signature)
+        )
+        assert (await assert_guardians_agree(stack, patient.subject, first)).next == others
+    await landed(stack, await proposal(stack, patient, guardians, salt, count=2, to=Person(stack)))
+    assert (await assert_guardians_agree(stack, patient.subject, first)).next_at == 0
+    await finished(stack, patient)
+    await assert_guardians_agree(stack, patient.subject, first)
 
 
 async def test_while_a_recovery_is_pending_a_permit_is_refused_and_a_revocation_is_not(stack: Stack) -> None:

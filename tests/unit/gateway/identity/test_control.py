@@ -14,7 +14,7 @@ NEW = HEAD
 
 
 def folded(*events: EventRow) -> Control:
-    return fold_control(SubjectId(PATIENT), events, confirmed)
+    return fold_control(SubjectId(PATIENT), events, confirmed, delay=50)
 
 
 def credential(seq: int, actor: bytes = ACTOR, *, linked: bool = True, **more: Any) -> EventRow:
