@@ -48,7 +48,9 @@ REVOKE_ALL_TYPES = {"RevokeAll": (("subject", "bytes32"), ("epoch", "uint64"))}
 ERASURE_TYPES = {"Erasure": (("subject", "bytes32"), ("epoch", "uint64"))}
 CONSENT_TYPE_HASH = eip712.type_hash("Consent", CONSENT_TYPES)
 _SAFE_INTEGER = 2**53 - 1
-_TYPES: Mapping[str, Mapping[str, tuple[tuple[str, str], ...]]] = {
+Types = Mapping[str, Mapping[str, tuple[tuple[str, str], ...]]]
+"""By primary type: its structs, field by field."""
+_TYPES: Types = {
     "Consent": CONSENT_TYPES,
     "Revocation": REVOCATION_TYPES,
     "RevokeAll": REVOKE_ALL_TYPES,
@@ -65,12 +67,12 @@ def consent_typed_data(terms: Terms, domain: Mapping[str, Any]) -> dict[str, Any
         "Consent",
         CONSENT_TYPES,
         {
-            "subject": _hex(terms.subject),
+            "subject": hex_of(terms.subject),
             "effect": int(terms.effect),
             "scope": _scope_message(terms.scope),
-            "notBefore": _number(terms.not_before),
-            "notAfter": _number(terms.not_after),
-            "epoch": _number(terms.epoch),
+            "notBefore": number_of(terms.not_before),
+            "notAfter": number_of(terms.not_after),
+            "epoch": number_of(terms.epoch),
         },
         domain,
     )
@@ -78,23 +80,25 @@ def consent_typed_data(terms: Terms, domain: Mapping[str, Any]) -> dict[str, Any
 
 def revocation_typed_data(subject: bytes, consent: bytes, domain: Mapping[str, Any]) -> dict[str, Any]:
     return eip712.typed_data(
-        "Revocation", REVOCATION_TYPES, {"subject": _hex(subject), "consentId": _hex(consent)}, domain
+        "Revocation", REVOCATION_TYPES, {"subject": hex_of(subject), "consentId": hex_of(consent)}, domain
     )
 
 
 def revoke_all_typed_data(subject: bytes, epoch: int, domain: Mapping[str, Any]) -> dict[str, Any]:
-    return eip712.typed_data("RevokeAll", REVOKE_ALL_TYPES, {"subject": _hex(subject), "epoch": _number(epoch)}, domain)
+    return eip712.typed_data(
+        "RevokeAll", REVOKE_ALL_TYPES, {"subject": hex_of(subject), "epoch": number_of(epoch)}, domain
+    )
 
 
 def erasure_typed_data(subject: bytes, epoch: int, domain: Mapping[str, Any]) -> dict[str, Any]:
-    return eip712.typed_data("Erasure", ERASURE_TYPES, {"subject": _hex(subject), "epoch": _number(epoch)}, domain)
+    return eip712.typed_data("Erasure", ERASURE_TYPES, {"subject": hex_of(subject), "epoch": number_of(epoch)}, domain)
 
 
 def credential_typed_data(
     subject: bytes, actor: bytes, *, linked: bool, nonce: int, domain: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What controller and actor both sign, so that the actor is the patient when it signs in; or no longer."""
-    said = {"subject": _hex(subject), "actor": _hex(actor), "linked": linked, "nonce": _number(nonce)}
+    said = {"subject": hex_of(subject), "actor": hex_of(actor), "linked": linked, "nonce": number_of(nonce)}
     return eip712.typed_data("Credential", CREDENTIAL_TYPES, said, domain)
 
 
@@ -110,16 +114,16 @@ def read_consent(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) -> Te
     if not isinstance(scope, Mapping):
         raise CallerError("not an object", field=("typedData", "message", "scope"))
     _require_members(scope, SCOPE_FIELDS, ("typedData", "message", "scope"))
-    effect = _integer(message, "effect")
+    effect = integer_in(message, "effect")
     if effect not in (Effect.PERMIT, Effect.DENY):
         raise CallerError("no such effect", field=("typedData", "message", "effect"))
     terms = Terms(
-        subject=SubjectId(_bytes(message, "subject", 32)),
+        subject=SubjectId(bytes_in(message, "subject", 32)),
         effect=Effect(effect),
         scope=_read_scope(scope),
-        not_before=_integer(message, "notBefore"),
-        not_after=_integer(message, "notAfter"),
-        epoch=_integer(message, "epoch"),
+        not_before=integer_in(message, "notBefore"),
+        not_after=integer_in(message, "notAfter"),
+        epoch=integer_in(message, "epoch"),
     )
     check_terms(terms)
     return terms
@@ -127,28 +131,30 @@ def read_consent(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) -> Te
 
 def read_revocation(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) -> tuple[SubjectId, bytes]:
     message = read_message(typed_data, "Revocation", domain)
-    return SubjectId(_bytes(message, "subject", 32)), _bytes(message, "consentId", 32)
+    return SubjectId(bytes_in(message, "subject", 32)), bytes_in(message, "consentId", 32)
 
 
 def read_revoke_all(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) -> tuple[SubjectId, int]:
     message = read_message(typed_data, "RevokeAll", domain)
-    return SubjectId(_bytes(message, "subject", 32)), _integer(message, "epoch")
+    return SubjectId(bytes_in(message, "subject", 32)), integer_in(message, "epoch")
 
 
 def read_erasure(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) -> tuple[SubjectId, int]:
     message = read_message(typed_data, "Erasure", domain)
-    return SubjectId(_bytes(message, "subject", 32)), _integer(message, "epoch")
+    return SubjectId(bytes_in(message, "subject", 32)), integer_in(message, "epoch")
 
 
 def read_credential(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) -> tuple[SubjectId, ActorId, bool, int]:
     message = read_message(typed_data, "Credential", domain)
     if type(linked := message.get("linked")) is not bool:
         raise CallerError("not a boolean", field=_at("linked"))
-    actor, nonce = ActorId(_bytes(message, "actor", 32)), _integer(message, "nonce")
-    return SubjectId(_bytes(message, "subject", 32)), actor, linked, nonce
+    actor, nonce = ActorId(bytes_in(message, "actor", 32)), integer_in(message, "nonce")
+    return SubjectId(bytes_in(message, "subject", 32)), actor, linked, nonce
 
 
-def read_message(typed_data: Mapping[str, Any], primary: str, domain: Mapping[str, Any]) -> Mapping[str, Any]:
+def read_message(
+    typed_data: Mapping[str, Any], primary: str, domain: Mapping[str, Any], *, types: Types = _TYPES
+) -> Mapping[str, Any]:
     """The message, if it is of this type and for this chain and contract, and has its members and no others."""
     if not typed_data.keys() <= _PARTS:
         raise CallerError("has members that EIP-712 does not know", field=("typedData",))
@@ -164,19 +170,19 @@ def read_message(typed_data: Mapping[str, Any], primary: str, domain: Mapping[st
         same = said.lower() == str(ours).lower() if isinstance(said, str) else type(said) is int and said == ours
         if not same:
             raise CallerError("signed for another chain or contract", field=("typedData", "domain", name))
-    _require_types(typed_data.get("types"), primary)
+    _require_types(typed_data.get("types"), primary, types[primary])
     message = typed_data.get("message")
     if not isinstance(message, Mapping):
         raise CallerError("not an object", field=("typedData", "message"))
-    _require_members(message, _TYPES[primary][primary], ("typedData", "message"))
+    _require_members(message, types[primary][primary], ("typedData", "message"))
     return message
 
 
-def _require_types(theirs: object, primary: str) -> None:
+def _require_types(theirs: object, primary: str, structs: Mapping[str, tuple[tuple[str, str], ...]]) -> None:
     """Types may be left out; those that are there are ours, field by field, as a wallet would hash them."""
     if theirs is None:
         return
-    ours = eip712.typed_data(primary, _TYPES[primary], {}, {})["types"]
+    ours = eip712.typed_data(primary, structs, {}, {})["types"]
     if not isinstance(theirs, Mapping) or any(ours.get(name) != fields for name, fields in theirs.items()):
         raise CallerError("not this gateway's types", field=("typedData", "types"))
 
@@ -188,27 +194,27 @@ def _require_members(message: Mapping[str, Any], fields: Sequence[tuple[str, str
 
 def _scope_message(scope: Scope) -> dict[str, Any]:
     return {
-        "grantee": _hex(scope.grantee),
+        "grantee": hex_of(scope.grantee),
         "actions": list(scope.actions),
         "purposes": list(scope.purposes),
         "resourceTypes": list(scope.resource_types),
         "codes": list(scope.codes),
         "labels": list(scope.labels),
-        "authors": [_hex(author) for author in scope.authors],
-        "records": [_hex(record) for record in scope.records],
+        "authors": [hex_of(author) for author in scope.authors],
+        "records": [hex_of(record) for record in scope.records],
         "dataFrom": scope.data_from,
         "dataTo": scope.data_to,
         "dataUse": list(scope.data_use),
         "context": scope.context,
-        "termsHash": _hex(scope.terms_hash),
-        "salt": _hex(scope.salt),
+        "termsHash": hex_of(scope.terms_hash),
+        "salt": hex_of(scope.salt),
         "statement": scope.statement,
     }
 
 
 def _read_scope(message: Mapping[str, Any]) -> Scope:
     return Scope(
-        grantee=ActorId(_bytes(message, "grantee", 32)),
+        grantee=ActorId(bytes_in(message, "grantee", 32)),
         actions=_texts(message, "actions"),
         purposes=_texts(message, "purposes"),
         resource_types=_texts(message, "resourceTypes"),
@@ -220,17 +226,17 @@ def _read_scope(message: Mapping[str, Any]) -> Scope:
         data_to=_one_text(message, "dataTo"),
         data_use=_texts(message, "dataUse"),
         context=_one_text(message, "context"),
-        terms_hash=_bytes(message, "termsHash", 32),
-        salt=_bytes(message, "salt", 32),
+        terms_hash=bytes_in(message, "termsHash", 32),
+        salt=bytes_in(message, "salt", 32),
         statement=_one_text(message, "statement", longest=65_536),
     )
 
 
-def _hex(raw: bytes) -> str:
+def hex_of(raw: bytes) -> str:
     return "0x" + raw.hex()
 
 
-def _number(value: int) -> int | str:
+def number_of(value: int) -> int | str:
     return value if value <= _SAFE_INTEGER else str(value)
 
 
@@ -239,7 +245,7 @@ def _at(name: str) -> tuple[str, ...]:
     return ("typedData", "message", *inside, name)
 
 
-def _integer(message: Mapping[str, Any], name: str) -> int:
+def integer_in(message: Mapping[str, Any], name: str) -> int:
     value = message.get(name)
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 20:
         value = int(value)
@@ -255,8 +261,17 @@ def _raw(value: Any, size: int, name: str) -> bytes:
     raise CallerError(f"not {size} bytes of hexadecimal", field=_at(name))
 
 
-def _bytes(message: Mapping[str, Any], name: str, size: int) -> bytes:
+def bytes_in(message: Mapping[str, Any], name: str, size: int) -> bytes:
     return _raw(message.get(name), size, name)
+
+
+def octets_in(message: Mapping[str, Any], name: str, *, longest: int) -> bytes:
+    """Of any length up to `longest` and from 1 on."""
+    value = message.get(name)
+    size = (len(value) - 2) // 2 if isinstance(value, str) else 0
+    if not 1 <= size <= longest:
+        raise CallerError(f"not 1 to {longest} bytes of hexadecimal", field=_at(name))
+    return _raw(value, size, name)
 
 
 def _list(message: Mapping[str, Any], name: str) -> list[Any]:
