@@ -44,7 +44,7 @@ OPEN, END, REVIEW = "EMERGENCY_OPEN", "EMERGENCY_END", "EMERGENCY_REVIEW"
 
 
 class Emergencies:
-    """See the module. `calls` None: the deployment has no registry of emergencies."""
+    """See the module."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Emergencies:
         audit: Audit,
         index: Index,
         chain: Chain,
-        calls: EmergencyCalls | None,
+        calls: EmergencyCalls,
         documents: Documents,
         keys: SealingKeys,
         bus: Bus,
@@ -136,20 +136,18 @@ class Emergencies:
         counted: Sequence[Guard],
     ) -> tuple[EmergencyRow, Appended | Stale | Taken]:
         told = self._event(caller, opening.subject, OPEN, Outcome.PERMITTED, emergency=stated.commitment)
-        call = None
-        if self._calls is not None:
-            call = self._calls.open_emergency(commitment=stated.commitment, expires_at=opening.expires_at)
+        call = self._calls.open_emergency(commitment=stated.commitment, expires_at=opening.expires_at)
         row = EmergencyRow(
             emergency=stated.commitment,
             digest=digest,
             decision=told.decision,
-            call=b"" if call is None else call.call,
+            call=call.call,
             opened_at=opening.opened_at,
             expires_at=opening.expires_at,
             tokens=self._openings.tokens(opening),
         )
         guards = (*guards_of(caller), Guard(name=opening.subject, version=standing.epochs.version), *counted)
-        rows: tuple[Row, ...] = (row, *(() if call is None else (call,)), *(Bump(name=guard.name) for guard in counted))
+        rows: tuple[Row, ...] = (row, call, *(Bump(name=guard.name) for guard in counted))
         return row, await self._audit.append(told, guards=guards, rows=rows)
 
     # ---- ending and review
@@ -181,9 +179,7 @@ class Emergencies:
                 if found.review == review:
                     return view(found, self._clock.now())
                 raise ConflictError("reviewed already")
-            call = None
-            if self._calls is not None:
-                call = self._calls.close_emergency(commitment=emergency, review=stated.commitment)
+            call = self._calls.close_emergency(commitment=emergency, review=stated.commitment)
             caller = await self._take_step(caller, found, EmergencyStep.REVIEW, stated, REVIEW, call=call)
         raise UpstreamError("the emergency keeps changing; try again")
 

@@ -11,9 +11,8 @@ Interrupted, it is begun again from the start: the mark says that all that is th
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from typing import Final, TypeVar
 
 from anchoring.model import Event, LogKind
 from anchoring.stores.columns import join_values
@@ -25,8 +24,6 @@ from gateway.crypto.audit_keys import AuditKeys
 from gateway.errors import ConsentryError, IntegrityError
 from gateway.ids import ActorId
 from gateway.ports.clock import SystemEntropy
-from gateway.ports.rows import CallRow, RecordRow
-from gateway.records.opening import leaf_values
 from gateway.settings import Settings
 from gateway.storage.model import Cid, Codec
 from gateway.storage.segments import cid_of
@@ -35,16 +32,14 @@ from gateway.upkeep.documents import Restoring, restore
 from gateway.upkeep.doubts import settle_doubts
 from gateway.upkeep.emergencies import restore_emergencies
 from gateway.upkeep.entries import Entries
+from gateway.upkeep.filling import Filling
 from gateway.upkeep.papers import restore_papers
+from gateway.upkeep.records import restore_records, values_of
 from gateway.upkeep.report import Progress, RebuildReport
 from gateway.upkeep.scratch import FoundRecord, Scratch
 from gateway.upkeep.walk import Found, inspect, segment_of, walk, whole
 from gateway.wiring.anchors import AnchorsPort
 from gateway.wiring.upkeep import Manifest, Upkeep, open_upkeep, read
-
-T = TypeVar("T")
-CHUNK: Final = 500
-"""Rows in one transaction."""
 
 
 async def rebuild(settings: Settings, *, replace: bool, progress: Progress) -> RebuildReport:
@@ -65,7 +60,7 @@ class Rebuild:
         self._report = RebuildReport()
         self._anchors = AnchorsPort(parts.chain.log, parts.clock)
         self._batch = 0
-        self._calls: set[bytes] = set()
+        self._filling = Filling(parts, self._report, progress)
         self._entries = Entries(parts, scratch, self._report, self._anchors)
         self._gone: list[tuple[bytes, bytes]] = []
 
@@ -78,7 +73,7 @@ class Rebuild:
         await self._parts.follow(progress=lambda count: self._progress("following the chain", count))
         events = [event for event in await self._parts.events() if event.orphaned_at is None]
         logs = own_logs(events, self._parts.port.facts.gateway)
-        await self._restore_calls(events)
+        await self._filling.restore_calls(events)
         walked = await walk(
             self._parts.blocks, self._parts.keys, self._scratch, progress=lambda n: self._progress("walking blocks", n)
         )
@@ -91,39 +86,12 @@ class Rebuild:
             await self._restore_batch(batch)
         await self._restore_pending(logs, used)
         await self._decide(logs)
-        await self._restore_records()
+        await restore_records(self._scratch, self._filling, self._report, self._anchors, self._progress)
         await self._restore_documents(events)
         await asyncio.to_thread(self._parts.loader.renumber)
         await self._declare()
         await asyncio.to_thread(self._parts.loader.finish)
         return self._report
-
-    # 1. Calls
-
-    async def _restore_calls(self, events: Sequence[Event]) -> None:
-        # The deployment registered the gateway before there was an index to intend it in.
-        names = list(dict.fromkeys(event.transaction for event in events if event.name != "GatewayRegistered"))
-        for part in _chunks(names):
-            rows = [row for row in await self._parts.calls(part) if row["call"] not in self._calls]
-            unique = {row["call"]: row for row in rows}
-            self._calls |= {bytes(name) for name in unique if isinstance(name, bytes)}
-            await self._insert("calls", list(unique.values()))
-            self._progress("reading calls", len(part))
-
-    async def _intend(self, call: CallRow, *, event: Event | None = None) -> None:
-        """A call that has to be relayed, or one that somebody else's transaction made stand (`event`)."""
-        if call.call in self._calls:
-            return
-        self._calls.add(call.call)
-        row: dict[str, object] = {
-            name: getattr(call, name) for name in ("call", "lane", "priority", "contract", "data")
-        }
-        row |= {"state": "INTENDED", "created_at": int(self._parts.clock.now())}
-        if event is not None:
-            row |= {"state": "LANDED", "transaction": event.transaction, "block_number": event.block_number}
-            row |= {"block_hash": event.block_hash}
-        await self._insert("calls", [row])
-        self._report.restored["calls that go out again"] += event is None
 
     # 3. Batches
 
@@ -152,7 +120,7 @@ class Rebuild:
         final: bool = False,
     ) -> int:
         call = self._parts.anchor_call(log=log.log, root=root, manifest_digest=digest, count=count)
-        await self._intend(call, event=event)
+        await self._filling.intend(call, event=event)
         self._batch += 1
         row: dict[str, object] = {
             "id": self._batch,
@@ -171,7 +139,7 @@ class Rebuild:
                 "block_hash": event.block_hash,
                 "transaction": event.transaction,
             }
-        await self._insert("batches", [row])
+        await self._filling.insert("batches", [row])
         self._report.restored["batches"] += 1
         return self._batch
 
@@ -192,7 +160,7 @@ class Rebuild:
             }
             for leaf, digest, locator in manifest.entries
         ]
-        await self._insert("tickets", rows)
+        await self._filling.insert("tickets", rows)
         self._report.restored["tickets"] += len(rows)
 
     def _record_values(
@@ -206,7 +174,7 @@ class Rebuild:
             if found is None:
                 self._missing(digest, locator)
                 continue
-            own = self._values_of(found)
+            own = values_of(found)
             if self._anchors.leaf(own, kind="records") != leaf:
                 self._report.lost.append(f"block {cid_of(digest)} is not what its leaf says")
                 continue
@@ -258,7 +226,7 @@ class Rebuild:
                 found = self._scratch.record(cid_of(digest).digest) if len(digest) in (32, 36) else None
                 if found is None or found.state != "FOUND":
                     return False
-                if self._anchors.leaf(self._values_of(found), kind="records") != leaf:
+                if self._anchors.leaf(values_of(found), kind="records") != leaf:
                     return False
             return True
         try:
@@ -293,82 +261,14 @@ class Rebuild:
         found = await inspect(cid, blocks=self._parts.blocks, keys=self._parts.keys)
         return isinstance(found, Found) and found.key is not None and envelope.is_whole(found.located, found.key)
 
-    async def _restore_records(self) -> None:
-        """Versions in the order of arrival; the latest of each record in the place of its first."""
-        places: dict[bytes, int] = {}
-        versions: list[dict[str, object]] = []
-        waiting: list[dict[str, object]] = []
-        for found in self._scratch.ordered():
-            places.setdefault(found.record, len(places) + 1)
-            versions.append(
-                {"record": found.record, "version": found.version, "digest": found.digest, "tree": found.tree}
-            )
-            if found.state == "IN_DOUBT":
-                waiting.append(self._ticket(found))
-        for table, rows in (("versions", versions), ("tickets", waiting)):
-            for part in _chunks(rows):
-                await self._insert(table, part)
-                self._progress("writing records", len(part))
-        self._report.restored["versions"] += len(versions)
-        self._report.restored["tickets"] += len(waiting)
-        await self._restore_newest(places)
-        writes: list[dict[str, object]] = [
-            {
-                "key": key,
-                "request": group[0].request,
-                "result": b"".join(one.record + one.version.to_bytes(4, "big") for one in group),
-            }
-            for key, group in self._scratch.writes()
-        ]
-        for part in _chunks(writes):
-            await self._insert("idempotency", part)
-
-    async def _restore_newest(self, places: dict[bytes, int]) -> None:
-        rows: list[dict[str, object]] = []
-        tokens: list[dict[str, object]] = []
-        for found in self._scratch.newest():
-            rows.append(
-                {
-                    "seq": places[found.record],
-                    "record": found.record,
-                    "subject": found.subject,
-                    "version": found.version,
-                    "digest": found.digest,
-                    "tree": found.tree,
-                }
-            )
-            each = {found.tokens[at : at + 16] for at in range(0, len(found.tokens), 16)}
-            tokens += [{"token": token, "record": found.record} for token in sorted(each)]
-        for table, made in (("records", rows), ("tokens", tokens)):
-            for part in _chunks(made):
-                await self._insert(table, part)
-        self._report.restored["records"] += len(rows)
-
-    def _values_of(self, found: FoundRecord) -> tuple[bytes, ...]:
-        row = RecordRow(record=found.record, version=found.version, subject=found.subject, digest=found.digest)
-        return leaf_values(row, found.content_commitment, found.facts_commitment)
-
-    def _ticket(self, found: FoundRecord) -> dict[str, object]:
-        values = self._values_of(found)
-        return {
-            "log": self._anchors.records_log,
-            "leaf": self._anchors.leaf(values, kind="records"),
-            "values_": join_values(values),
-            "cid_digest": b"\x01\x70\x12\x20" + found.digest if found.tree else found.digest,
-            "locator": found.locator,
-            "batch": None,
-        }
-
     async def _restore_documents(self, events: Sequence[Event]) -> None:
-        restoring = Restoring(self._parts.port, events, calls=frozenset(self._calls))
+        restoring = Restoring(self._parts.port, events, calls=self._filling.calls)
         for one in restore(self._scratch, restoring, self._report):
-            await self._intend(one.call, event=one.event)
-            await self._insert(one.table, [dict(one.values)])
+            await self._filling.intend(one.call, event=one.event)
+            await self._filling.insert(one.table, [dict(one.values)])
             self._report.restored[one.table] += 1
-        found = {"papers": restore_papers(self._scratch, self._report, events)}
-        found |= await restore_emergencies(self._parts, self._scratch, self._report, events)
-        for table, rows in found.items():
-            await self._insert(table, rows)
+        await self._filling.insert("papers", restore_papers(self._scratch, self._report, events))
+        await restore_emergencies(self._parts, self._scratch, self._filling, self._report, events)
 
     # 5. The gap
 
@@ -399,10 +299,3 @@ class Rebuild:
             await audit.append(event)
         finally:
             await ledger.close()
-
-    async def _insert(self, table: str, rows: Sequence[dict[str, object]]) -> None:
-        await asyncio.to_thread(self._parts.loader.insert, table, rows)
-
-
-def _chunks(rows: Sequence[T]) -> Iterable[Sequence[T]]:
-    return (rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK))

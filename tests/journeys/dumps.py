@@ -16,6 +16,10 @@ QUERIES = {
     "consents in order": "select consent, subject, digest, call from consents order by seq",
     "narrowings": "select kind, subject, target, digest, call from narrowings order by subject, kind, target",
     "papers": "select name, subject, digest from papers order by subject, name",
+    "emergencies in order": "select emergency, digest, decision, call, opened_at, expires_at from emergencies"
+    " order by seq",
+    "emergency tokens": "select token, emergency from emergency_tokens order by token, emergency",
+    "emergency steps": "select emergency, step, digest, call from emergency_steps order by emergency, step",
     "lives in order": "select writer, instance, previous, started_at from writers w"
     " where exists (select 1 from entries e where e.writer = w.writer) order by id",
     "entries": "select id, writer, seq, decision, previous, hash, public, private, subject_token, receipt_digest"

@@ -43,11 +43,12 @@ class Burnt:
 
 
 def settled(url: str) -> None:
-    """Waits until every leaf is anchored."""
+    """Waits until every leaf is anchored and every call has landed."""
     deadline = time.monotonic() + PATIENCE
     waiting = (
         "select (select count(*) from tickets where batch is null)"
         " + (select count(*) from batches where state not in ('ANCHORED', 'FINAL'))"
+        " + (select count(*) from calls where state in ('INTENDED', 'SENT'))"
     )
     while query(url, waiting)[0][0]:
         assert time.monotonic() < deadline, "not everything is anchored in time"
