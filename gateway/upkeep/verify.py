@@ -4,27 +4,34 @@ Works beside a gateway at work and without one. What is read once is judged once
 at, so nothing that is under way counts as a fault. Memory is flat: names of blocks that rows name lie on disk.
 """
 
-import sqlite3
-import tempfile
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Final
 
+from gateway.crypto.model import ConsentFacts, Facts, StatementFacts
 from gateway.settings import Settings
-from gateway.upkeep import checking
+from gateway.upkeep.checks.audit import check_audit
+from gateway.upkeep.checks.batches import check_batches
+from gateway.upkeep.checks.chain import check_events
+from gateway.upkeep.checks.documents import check_documents, check_profiles, check_stray_document
+from gateway.upkeep.checks.emergencies import check_emergencies, check_stray_statement
+from gateway.upkeep.checks.erasures import check_erasures
+from gateway.upkeep.checks.named import Named
+from gateway.upkeep.checks.records import check_records, check_tickets
 from gateway.upkeep.faults import Fault, Verdict
 from gateway.upkeep.report import Progress
 from gateway.upkeep.walk import KINDS, Damaged, Foreign, inspected
 from gateway.wiring.looking import Looking, open_looking
 
 STEPS: Final = (
-    checking.check_events,
-    checking.check_batches,
-    checking.check_audit,
-    checking.check_documents,
-    checking.check_profiles,
-    checking.check_records,
-    checking.check_tickets,
+    check_events,
+    check_batches,
+    check_audit,
+    check_documents,
+    check_profiles,
+    check_emergencies,
+    check_erasures,
+    check_records,
+    check_tickets,
 )
 
 
@@ -40,37 +47,6 @@ async def verify(settings: Settings, *, rpc: str | None, progress: Progress) -> 
                 await step(parts, verdict, named, progress)
             await check_pins(parts, verdict, named, progress)
             return verdict
-
-
-class Named:
-    """Digests of blocks that rows name, and batches that the chain has; on disk."""
-
-    def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="consentry-verify-")
-        self._db = sqlite3.connect(Path(self._folder.name) / "named.db", isolation_level=None, check_same_thread=False)
-        self._db.execute("pragma synchronous = off")
-        self._db.execute("create table blocks (digest primary key) without rowid")
-        self._db.execute("create table batches (log, root, place, primary key (log, root))")
-
-    def __enter__(self) -> "Named":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._db.close()
-        self._folder.cleanup()
-
-    def name(self, digest: bytes) -> None:
-        self._db.execute("insert or ignore into blocks values (?)", (digest,))
-
-    def is_named(self, digest: bytes) -> bool:
-        return self._db.execute("select 1 from blocks where digest = ?", (digest,)).fetchone() is not None
-
-    def anchor(self, log: bytes, root: bytes, place: bytes) -> None:
-        self._db.execute("insert or ignore into batches values (?, ?, ?)", (log, root, place))
-
-    def anchored(self, log: bytes, root: bytes) -> bytes | None:
-        row = self._db.execute("select place from batches where log = ? and root = ?", (log, root)).fetchone()
-        return None if row is None else bytes(row[0])
 
 
 async def check_pins(parts: Looking, verdict: Verdict, named: Named, progress: Progress) -> None:
@@ -89,4 +65,14 @@ async def check_pins(parts: Looking, verdict: Verdict, named: Named, progress: P
         else:
             kind = KINDS.get(type(one.opened.facts))
             verdict.notes[f"sealed {kind.name if kind else 'blocks'} that no row names"] += 1
-            await checking.check_stray(parts, verdict, one.cid.digest, one.opened.facts)
+            await _check_stray(parts, verdict, one.opened.facts)
+
+
+async def _check_stray(parts: Looking, verdict: Verdict, facts: Facts) -> None:
+    match facts:
+        case ConsentFacts():
+            await check_stray_document(parts, verdict, facts)
+        case StatementFacts():
+            await check_stray_statement(parts, verdict, facts)
+        case _:
+            pass  # noted by its kind

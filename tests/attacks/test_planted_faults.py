@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,15 +12,21 @@ import pytest
 
 from anchoring.chain.embedded.process import EmbeddedChainProcess
 from gateway.adapters.packs import PackStore
+from gateway.ports.rows import ErasureState
 from gateway.settings import load
 from gateway.storage.model import Cid
 from gateway.storage.service import Blocks
 from gateway.upkeep.faults import Fault, Verdict
 from gateway.upkeep.verify import verify
+from tests.journeys import documents
+from tests.journeys.emergencies import joined, opened, review
 from tests.journeys.gateway_process import run_command
+from tests.journeys.resources import observation
 from tests.journeys.sites import Site, running_site
 from tests.journeys.test_rebuild import live, settled
+from tests.ports.databases import query
 
+CERTIFIED = (ErasureState.CERTIFIED, ErasureState.FINAL)
 Plant = Callable[["House"], None]
 
 
@@ -92,6 +99,7 @@ class House:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, str]]:
     with running_site(tmp_path_factory.mktemp("whole"), settings={"BATCH_SECONDS": "0.5"}) as site:
         live(site, 12)
+        break_and_erase(site)
         settled(site.gateway.index_url)
         site.gateway.stop()
         site.gateway.start()
@@ -105,6 +113,27 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, str]
             yield site, chain.url
         finally:
             chain.stop()
+
+
+def break_and_erase(site: Site) -> None:
+    """An emergency that is reviewed, and a patient who is no more."""
+    crowd = site.crowd
+    hospital, doctor, auditor = (
+        crowd.register("ORGANIZATION", "Ward"),
+        crowd.clinician(),
+        crowd.register("AUDITOR", "A"),
+    )
+    joined(crowd, hospital, doctor, auditor)
+    patient, gone = crowd.patient(), crowd.patient()
+    made = opened(doctor, patient)
+    doctor.once(documents.END_EMERGENCY, {"id": made["id"]}).must()
+    review(auditor, made["id"]).must()
+    gone.store(observation())
+    assert gone.erase().value
+    deadline = time.monotonic() + 60
+    while ErasureState(query(site.gateway.index_url, "select state from erasures")[0][0]) not in CERTIFIED:
+        assert time.monotonic() < deadline, "the erasure is not certified in time"
+        time.sleep(0.2)
 
 
 @pytest.fixture
@@ -248,6 +277,29 @@ PLANTS: list[tuple[Fault, str, Plant]] = [
     (Fault.CONSENT_MISSING, "row deleted", edit("delete from consents where seq = 1")),
     (Fault.NARROWING_OTHER, "target edited", edit("update narrowings set target = zeroblob(32) where seq = 1")),
     (Fault.NARROWING_MISSING, "row deleted", edit("delete from narrowings where seq = 1")),
+    (Fault.EMERGENCY_BLOCK, "removed", lambda h: h.remove(h.digest("select digest from emergencies"))),
+    (Fault.EMERGENCY_OTHER, "prolonged", edit("update emergencies set expires_at = expires_at + 60")),
+    (Fault.EMERGENCY_OTHER, "token deleted", edit("delete from emergency_tokens where rowid = 1")),
+    (Fault.EMERGENCY_OTHER, "call edited", edit("update emergencies set call = zeroblob(16)")),
+    (
+        Fault.EMERGENCY_OTHER,
+        "end exchanged",
+        edit("update emergency_steps set digest = (select digest from emergencies) where step = 1"),
+    ),
+    (Fault.EMERGENCY_UNTOLD, "decision edited", edit("update emergencies set decision = zeroblob(16)")),
+    (
+        Fault.EMERGENCY_CHAIN,
+        "event edited",
+        edit(
+            'update chain_events set args = replace(args, \'"expiresAt":"1\', \'"expiresAt":"2\')'
+            " where name = 'EmergencyOpened'"
+        ),
+    ),
+    (Fault.EMERGENCY_MISSING, "row deleted", edit("delete from emergencies")),
+    (Fault.EMERGENCY_MISSING, "review deleted", edit("delete from emergency_steps where step = 2")),
+    (Fault.ERASURE_UNDONE, "key written", lambda h: write_key(h)),
+    (Fault.ERASURE_UNCERTIFIED, "removed", lambda h: h.remove(h.digest("select certificate from erasures"))),
+    (Fault.ERASURE_UNCERTIFIED, "edited", edit("update erasures set certificate = zeroblob(32)")),
     (Fault.PROFILE_MISSING, "removed", lambda h: h.remove(profile(h))),
     (Fault.EVENT_MISSING, "row deleted", edit("delete from chain_events where name = 'ConsentRevoked'")),
     (
@@ -279,6 +331,17 @@ def destroy_key(house: House) -> None:
     connection = sqlite3.connect(house.folder / "keys.db")
     connection.execute(
         "delete from domain_keys where kind = 1 and rowid = (select min(rowid) from domain_keys where kind = 1)"
+    )
+    connection.commit()
+    connection.close()
+
+
+def write_key(house: House) -> None:
+    """A key in the name of the patient who is erased, as who restores part of a backup would."""
+    erased = house.digest("select subject from erasures")
+    connection = sqlite3.connect(house.folder / "keys.db")
+    connection.execute(
+        "update domain_keys set name = ? where rowid = (select min(rowid) from domain_keys where kind = 1)", (erased,)
     )
     connection.commit()
     connection.close()

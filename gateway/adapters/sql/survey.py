@@ -54,6 +54,18 @@ QUERIES: Final = {
     " ('SubjectEnrolled', 'CustodyEnded', 'ControllerChanged') and key1 = :subject",
     "granted": "select 1 from chain_events where orphaned_at is null and name = 'ConsentGranted'"
     " and key1 = :subject and key2 = :consent",
+    "emergencies": "select emergency, digest, decision, call, opened_at, expires_at from emergencies order by seq",
+    "emergency": "select digest from emergencies where emergency = :emergency",
+    "emergency tokens": "select token from emergency_tokens where emergency = :emergency",
+    "emergency steps": "select step, digest, call from emergency_steps where emergency = :emergency order by step",
+    "emergency step": "select digest from emergency_steps where emergency = :emergency and step = :step",
+    "emergency events": "select name, args from chain_events where orphaned_at is null and name in"
+    " ('EmergencyOpened', 'EmergencyClosed') and key1 = :emergency",
+    "log of patient": "select decision, public, private from entries where subject_token = :token order by id",
+    "erased on chain": "select distinct key1 from chain_events where orphaned_at is null and name = 'SubjectErased'",
+    "erasure": "select state, certificate from erasures where subject = :subject",
+    "certificates": "select key2, args from chain_events where orphaned_at is null and name = 'ErasureCertified'"
+    " and key1 = :subject order by block_number, log_index",
     "leaf": "select cid_digest, locator from tickets where leaf = :leaf",
     "profiles": "select key1, args from chain_events where orphaned_at is null"
     " and name in ('ActorRegistered', 'ProfileChanged') order by block_number, log_index",
