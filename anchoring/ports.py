@@ -108,6 +108,11 @@ class EventStore(Protocol):
         Raises CursorMoved."""
         ...
 
+    async def mend(self, *, at: BlockRef, missing: Sequence[Event], undo: Undo) -> None:
+        """Adds canonical events up to the indexed block `at` that were left out, and undoes what is none of the
+        chain's, in one transaction. Raises CursorMoved where `at` is no longer indexed."""
+        ...
+
     async def forget_orphans(self, *, upto: int) -> tuple[Event, ...]:
         """Deletes events that were orphaned at a head of at most `upto`; returns them."""
         ...

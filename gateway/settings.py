@@ -70,6 +70,11 @@ class Settings(BaseSettings):
     ipfs_url: str = Field("", description="The RPC of a Kubo node, http://127.0.0.1:5001. Empty: pack files.")
     ipfs_allow_public: bool = Field(False, description="Take a Kubo node that is part of the public network.")
     chain_url: str = Field("", description="JSON-RPC of an Ethereum-compatible chain. Empty: the embedded chain.")
+    witness_rpc_url: tuple[str, ...] = Field(
+        (),
+        description="JSON-RPC of further nodes of the same chain, as JSON. Reads are denied while one of them is silent"
+        " or says otherwise than the node at CHAIN_URL.",
+    )
     chain_profile: str = Field(
         "",
         description="embedded, anvil, geth-dev, besu-qbft, clique, ethereum, or"
@@ -177,6 +182,11 @@ class Settings(BaseSettings):
         if value and not value.startswith(("http://", "https://")):
             raise ValueError("must begin with http:// or https://")
         return value.rstrip("/")
+
+    @field_validator("witness_rpc_url")
+    @classmethod
+    def _nodes(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(cls._http(value) for value in values if value)
 
     @field_validator("signing_url")
     @classmethod

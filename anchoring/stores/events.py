@@ -97,6 +97,26 @@ class SqlEvents:
 
         await self._database.write(work)
 
+    async def mend(self, *, at: BlockRef, missing: Sequence[Event], undo: Undo) -> None:
+        """COMMIT POINT. A crash before: the next look of a witness finds the same difference. After: the events are the
+        chain's, and every name that one touches has a new version."""
+
+        def work(connection: Connection) -> None:
+            if connection.execute(select(chain_blocks.c.hash).where(chain_blocks.c.hash == at.hash)).first() is None:
+                raise CursorMoved("the block is no longer indexed")
+            for event in (*undo.forget, *missing):
+                connection.execute(delete(chain_events).where(_same(event)))
+            for event in undo.orphan:
+                connection.execute(update(chain_events).where(_same(event)).values(orphaned_at=at.number))
+            if missing:
+                connection.execute(insert(chain_events), [_event_row(event) for event in missing])
+            self._bump_names(connection, (*missing, *undo.forget, *undo.orphan))
+
+        try:
+            await self._database.write(work)
+        except IntegrityError as e:
+            raise CursorMoved("another replica mended the same") from e
+
     async def forget_orphans(self, *, upto: int) -> tuple[Event, ...]:
         due = chain_events.c.orphaned_at <= upto
         if not await self._database.read(lambda c: c.execute(select(chain_events.c.name).where(due).limit(1)).first()):

@@ -1,4 +1,5 @@
-"""How near to the chain a decision must stand, in blocks, in silence and in time. Pure: a head and two clocks in.
+"""How near to the chain a decision must stand, in blocks, in silence, in time, and by the word of further nodes.
+Pure: a head and two clocks in.
 
 Where blocks come at a pace, the chain's own time says whether the host's clock can be believed: a host far ahead would
 lift denies, one far behind would keep permits alive, so both stop what stands on time. On demand (period 0) a block is
@@ -31,6 +32,8 @@ def staleness(head: Head, bounds: Freshness, *, now: float, monotonic: float) ->
         return f"the index is {head.lag} blocks behind the chain"
     if monotonic - head.heard_at > bounds.silence_seconds:
         return "the chain has not been heard of for too long"
+    if head.doubt is not None:
+        return head.doubt
     if not bounds.period_seconds:
         return None
     if head.timestamp - now > bounds.skew_seconds:

@@ -10,7 +10,7 @@ chain's. Who writes into the database can make a standing stale, never better th
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway import eip712, jsontext
@@ -104,6 +104,11 @@ class Standings:
             block_time=self._block_time(now),
             fresh=staleness(head, self._freshness, now=now, monotonic=self._clock.monotonic()) is None,
         )
+
+    def indexed(self) -> bool:
+        """Whether the index stands where the chain's own node does, whatever its witnesses say."""
+        head = replace(self._chain.head(), doubt=None)
+        return staleness(head, self._freshness, now=self._clock.now(), monotonic=self._clock.monotonic()) is None
 
     def now(self) -> float:
         """Seconds since 1970, the host's clock."""

@@ -9,13 +9,15 @@ from gateway.ports.rows import CallRow, EventRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The newest indexed block. `lag`: blocks behind the chain's head; `heard_at`: monotonic time of the last word."""
+    """The newest indexed block. `lag`: blocks behind the chain's head; `heard_at`: monotonic time of the last word.
+    `doubt`: why another node of the chain does not stand behind it, in words for an operator."""
 
     number: int
     hash: bytes
     timestamp: int
     lag: int
     heard_at: float
+    doubt: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from anchoring.chain.registries import ANCHORS, RELAY, Registries, name_of
 from anchoring.chain.signer import Signer
 from anchoring.errors import AnchoringError, ChainMismatch, StoreUnavailable
 from anchoring.log import AnchorLog
-from anchoring.model import Event, Landed, Reverted, Ticket
+from anchoring.model import ActorState, Event, Landed, Reverted, Ticket
 from anchoring.stores.calls import SqlCalls
 from anchoring.stores.database import Database
 from anchoring.stores.events import SqlEvents
@@ -152,7 +152,7 @@ class ChainParts:
         on_events: Callable[[Sequence[Event]], None],
         segments: Segments | None = None,
     ) -> None:
-        self._client = client
+        self.client = client
         self._database = Database(settings.index_url)
         self.registries = Registries(deployment.addresses, client)
         self.events = SqlEvents(self._database, cursor=CURSOR, bump=bump)
@@ -234,7 +234,7 @@ class ChainParts:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=15)
         self._database.close()
-        await self._client.close()
+        await self.client.close()
 
     def wake(self) -> None:
         for lane in self.lanes:
@@ -304,13 +304,11 @@ class ChainPort(CallPort):
 
     async def emitted(self, events: Sequence[EventRow]) -> bool:
         with translated():
-            return await self._parts.follower.emitted([_event(row) for row in events])
+            return await self._parts.follower.emitted([event_of(row) for row in events])
 
     async def actor(self, actor: bytes, organizations: Sequence[bytes]) -> port.ActorOnChain:
         with translated():
-            found = await self._parts.follower.actor(actor, organizations)
-        key = b"" if found.removed else found.key
-        return port.ActorOnChain(key=key, roles=found.roles, memberships=found.memberships)
+            return actor_on_chain(await self._parts.follower.actor(actor, organizations))
 
     async def valid_signature(self, signer: bytes, digest: bytes, signature: bytes) -> bool:
         async with asked(self._parts.follower):
@@ -368,7 +366,12 @@ def bump(connection: Connection, names: Sequence[bytes]) -> None:
         connection.execute(statement, {"name": name})
 
 
-def _event(row: EventRow) -> Event:
+def actor_on_chain(found: ActorState) -> port.ActorOnChain:
+    key = b"" if found.removed else found.key
+    return port.ActorOnChain(key=key, roles=found.roles, memberships=found.memberships)
+
+
+def event_of(row: EventRow) -> Event:
     return Event(
         contract=row.contract,
         name=row.name,

@@ -61,6 +61,7 @@ from gateway.wiring.parts import (
 )
 from gateway.wiring.secrets import Secrets, secrets_of
 from gateway.wiring.upkeep import refuse_unfinished
+from gateway.wiring.witnesses import Agreed, witnessed
 
 
 class Gateway:
@@ -293,7 +294,8 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         segments=Segments(blocks=blocks, keys=keys, index=index, entropy=entropy),
     )
     closing.push_async_callback(parts.stop)
-    chain, anchors = chain_wiring.ChainPort(parts), AnchorsPort(parts.log, clock)
+    chain = await witnessed(settings, parts, clock, told, closing)
+    anchors = AnchorsPort(parts.log, clock)
     # 4. Ledger, bus, validator.
     ledger = await NotaryLedger.start(
         NotarySettings(
@@ -423,6 +425,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
             "ipfs": store.check,
             "bus": bus.check,
             "chain": Fresh(standings),
+            **({"witnesses": Agreed(chain)} if settings.witness_rpc_url else {}),
         },
         closing=closing,
         pinning=Pinning(index=index, blocks=blocks),
@@ -434,7 +437,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
     await first_word(standings)
     # What was erased is destroyed again before the first answer, should a store or an index have been restored.
     await course.catch_up()
-    await found_registrars(chain, identity, secrets)
+    await found_registrars(chain_wiring.ChainPort(parts), identity, secrets)
     watching = asyncio.create_task(gateway.watch(), name="watch")
     closing.callback(watching.cancel)
     pinning = asyncio.create_task(gateway.pinning.run(), name="pinning")

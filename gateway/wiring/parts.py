@@ -1,7 +1,6 @@
 """The parts that a gateway is put together from: which implementation a setting picks, and what ties them."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from importlib import resources
@@ -16,7 +15,7 @@ from gateway.consent.names import subject_of_topic, topic
 from gateway.consent.standing import Standings
 from gateway.crypto.keys import KeyRing
 from gateway.erasure.course import ERASED, Course
-from gateway.errors import StaleError, UpstreamError
+from gateway.errors import UpstreamError
 from gateway.identity.model import Role
 from gateway.identity.service import Identity
 from gateway.ports.blocks import BlockStore
@@ -31,6 +30,8 @@ from gateway.wiring.secrets import Secrets
 
 FIRST_WORD_SECONDS = 30.0
 """How long a start waits for the index to stand where the chain does."""
+WITNESSES_SECONDS = 3.0
+"""How much longer it waits for the chain's witnesses."""
 
 
 class Hints:
@@ -129,12 +130,12 @@ def labelling() -> Callable[[ResourceFacts], frozenset[str]]:
 
 
 async def first_word(standings: Standings) -> None:
-    """Waits until the index stands where the chain does. StaleError when it does not in time."""
+    """Waits until the index stands where the chain does, and a moment for its witnesses: without their word reads are
+    denied, and revocations must be heard. StaleError when it does not in time."""
+    waited = 0.0
     async with asyncio.timeout(FIRST_WORD_SECONDS):
-        while True:
-            with contextlib.suppress(StaleError):
-                standings.as_of()
-                return
+        while standings.trouble() is not None and not (standings.indexed() and waited > WITNESSES_SECONDS):
+            waited += 0.05 if standings.indexed() else 0.0
             await asyncio.sleep(0.05)
 
 
