@@ -9,7 +9,7 @@ chain's. Who writes into the database can make a standing stale, never better th
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,6 @@ from gateway.consent import messages, policy, state
 from gateway.consent.freshness import Freshness, staleness
 from gateway.consent.model import (
     AsOf,
-    ConsentStatus,
     ConsentView,
     Epochs,
     Grant,
@@ -55,8 +54,7 @@ class Standing:
     control: Control
     epochs: Epochs
     grants: tuple[Grant | SealedDeny, ...]
-    chain_epoch: int
-    transactions: Mapping[bytes, bytes]
+    folded: state.ConsentState
     order: tuple[ConsentId, ...]
     settles_at: int | None
     whole: bool
@@ -199,7 +197,7 @@ class Standings:
             part = kept[start : start + MOST_STATES]
             states = await self._chain.subject_states([subject for subject, _ in part])
             for (subject, standing), (epoch, seq) in zip(part, states, strict=True):
-                if (standing.chain_epoch, standing.epochs.seq) != (epoch, seq):
+                if (standing.folded.epoch, standing.epochs.seq) != (epoch, seq):
                     self.forget(subject)
 
     async def _load(self, subject: SubjectId) -> Standing | None:
@@ -250,8 +248,7 @@ class Standings:
                 credentials=control.credentials,
             ),
             grants=folded.grants,
-            chain_epoch=folded.epoch,
-            transactions=folded.transactions,
+            folded=folded,
             order=tuple(ConsentId(row.consent) for row in rows),
             settles_at=self._settling(events),
             whole=whole,
@@ -304,13 +301,12 @@ class Standings:
 
     def view(self, standing: Standing, consent: ConsentId, terms: Terms, signer: bytes) -> ConsentView:
         """A consent as its patient sees it now."""
-        grant = next((grant for grant in standing.grants if grant.consent == consent), None)
         return ConsentView(
             consent=consent,
             terms=terms,
-            status=_status(terms, standing, grant, self._clock.now()),
+            status=standing.folded.status(consent, terms, self._clock.now()),
             signer=signer,
-            transaction=standing.transactions.get(consent),
+            transaction=standing.folded.transactions.get(consent),
         )
 
     async def terms_of(self, row: ConsentRow) -> Terms:
@@ -320,14 +316,3 @@ class Standings:
             return held
         events = await self._index.events(row.subject, contract=CONTRACT)
         return await self._open_one(row, controllers(SubjectId(row.subject), events))
-
-
-def _status(terms: Terms, standing: Standing, grant: Grant | SealedDeny | None, now: float) -> ConsentStatus:
-    ended = terms.effect == 0 and terms.epoch != standing.epochs.epoch
-    if ended or (isinstance(grant, Grant) and grant.revoked):
-        return ConsentStatus.REVOKED
-    if now >= terms.not_after:
-        return ConsentStatus.EXPIRED
-    if now < terms.not_before or grant is None:
-        return ConsentStatus.NOT_YET
-    return ConsentStatus.ACTIVE

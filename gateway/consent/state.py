@@ -5,7 +5,7 @@ What narrows counts at first sight; what widens, once confirmed. Whether the eve
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.consent.model import Effect, Grant, SealedDeny, Terms
+from gateway.consent.model import ConsentStatus, Effect, Grant, SealedDeny, Terms
 from gateway.errors import IntegrityError
 from gateway.identity.state import lost_changes, number_in
 from gateway.ids import ConsentId, SubjectId
@@ -28,13 +28,28 @@ _COUNTED = _ENDS_EPOCH | {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentState:
-    """`epoch`, `seq` as on chain; `effective_epoch` with what was ended here and is not yet, or no longer, there."""
+    """`epoch`, `seq` as on chain; `effective_epoch` with what was ended here and is not yet, or no longer, there.
+    `ended`, `lifted`: consents that are over if they permit, and if they deny, whether or not their grants stand."""
 
     epoch: int
     effective_epoch: int
     seq: int
     grants: tuple[Grant | SealedDeny, ...]
     transactions: Mapping[bytes, bytes]
+    ended: frozenset[bytes]
+    lifted: frozenset[bytes]
+
+    def status(self, consent: bytes, terms: Terms, now: float) -> ConsentStatus:
+        """As its patient sees it. One that was revoked is over though a reorganization took its grant away: the
+        registry bars it from coming back."""
+        over = self.lifted if terms.effect is Effect.DENY else self.ended
+        if consent in over or (terms.effect is Effect.PERMIT and terms.epoch != self.effective_epoch):
+            return ConsentStatus.REVOKED
+        if now >= terms.not_after:
+            return ConsentStatus.EXPIRED
+        if now < terms.not_before or all(grant.consent != consent for grant in self.grants):
+            return ConsentStatus.NOT_YET
+        return ConsentStatus.ACTIVE
 
 
 def fold(
@@ -88,6 +103,8 @@ def fold(
         seq=sum(event.name in _COUNTED for event in live),
         grants=tuple(grants.values()),
         transactions=transactions,
+        ended=frozenset(ended),
+        lifted=frozenset(lifted),
     )
 
 
