@@ -25,6 +25,7 @@ from schema.context import (
     AuditService,
     ConsentService,
     CredentialService,
+    DelegateService,
     EmergencyService,
     ErasureService,
     IdentityService,
@@ -50,6 +51,8 @@ class Wired(Protocol):
     def shown_consents(self) -> ShownConsentService: ...
     @property
     def credentials(self) -> CredentialService: ...
+    @property
+    def delegates(self) -> DelegateService: ...
     @property
     def records(self) -> RecordService: ...
     @property
@@ -103,6 +106,7 @@ class FrontDoor:
             consents=wired.consents,
             shown_consents=wired.shown_consents,
             credentials=wired.credentials,
+            delegates=wired.delegates,
             records=wired.records,
             audit=wired.audit,
             emergencies=wired.emergencies,

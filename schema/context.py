@@ -12,7 +12,15 @@ from typing import Any, Protocol, TypeAlias
 import strawberry
 
 from gateway.audit.model import AccessEvent, AccessLogPage, SealedEntry
-from gateway.consent.model import ConsentInput, ConsentView, Purpose, RevokedAll
+from gateway.consent.model import (
+    ConsentInput,
+    ConsentView,
+    DelegateDraft,
+    DelegateInput,
+    DelegateView,
+    Purpose,
+    RevokedAll,
+)
 from gateway.emergency.model import EmergencyView, NewEmergency, Summary, Verdict
 from gateway.erasure.model import ErasureView
 from gateway.errors import UnauthenticatedError
@@ -83,6 +91,16 @@ class CredentialService(Protocol):
     async def credentials(self, caller: Caller, subject: SubjectId) -> tuple[ActorId, ...]: ...
 
 
+class DelegateService(Protocol):
+    async def draft_delegate(self, caller: Caller, wanted: DelegateInput, /) -> DelegateDraft: ...
+    async def add_delegate(
+        self, caller: Caller, *, typed_data: TypedData, signature: bytes, given: Any
+    ) -> DelegateView: ...
+    async def draft_removal(self, caller: Caller, *, subject: SubjectId, number: int) -> Draft: ...
+    async def remove_delegate(self, caller: Caller, *, typed_data: TypedData, signature: bytes) -> DelegateView: ...
+    async def delegates(self, caller: Caller, subject: SubjectId) -> tuple[DelegateView, ...]: ...
+
+
 class RecordService(Protocol):
     async def create(self, caller: Caller, record: NewRecord, /) -> StoredRecord: ...
     async def amend(self, caller: Caller, amendment: Amendment, /) -> StoredRecord: ...
@@ -141,6 +159,7 @@ class Services:
     consents: ConsentService
     shown_consents: ShownConsentService
     credentials: CredentialService
+    delegates: DelegateService
     records: RecordService
     audit: AuditService
     emergencies: EmergencyService

@@ -22,6 +22,7 @@ from schema.scalars import Address, Hex
 if TYPE_CHECKING:
     from schema.audit import AccessEventConnection
     from schema.consent import ConsentConnection
+    from schema.delegates import Delegate
     from schema.emergency import EmergencyConnection
     from schema.records import RecordConnection, RecordFilterInput
 
@@ -113,6 +114,12 @@ class Patient(Node):
         from schema.credentials import credentials_of
 
         return await credentials_of(info.context, self.name_on_chain)
+
+    @resolved("Who may consent in the patient's name: the patient's alone, and each delegate's own.")
+    async def delegates(self, info: Info) -> list[Annotated["Delegate", strawberry.lazy("schema.delegates")]]:
+        from schema.delegates import delegates_of
+
+        return await delegates_of(info.context, self.name_on_chain)
 
     @resolved("Who asked for what, and what they were told; refusals too.")
     async def access_log(

@@ -17,11 +17,12 @@ from gateway.errors import CallerError, DeniedError
 from gateway.identity import model
 from gateway.identity.model import Caller, Role
 from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SubjectId, parse_global
-from schema import consent, credentials, emergency, erasure, identity, records
+from schema import consent, credentials, delegates, emergency, erasure, identity, records
 from schema.audit import AccessEvent, AuditEntry, to_entry, to_event
 from schema.consent import Consent, ConsentInput, ConsentResult, RevokeAllResult, to_consent
 from schema.context import Info, RequestContext
 from schema.credentials import CredentialInput, CredentialResult, SignedCredentialInput
+from schema.delegates import DelegateDraftResult, DelegateInput, DelegateResult, SignedDelegateInput
 from schema.drafts import DraftResult, SignedInput
 from schema.emergency import (
     Emergency,
@@ -187,6 +188,25 @@ class Mutation:
     @mutation("Returns when it stands on chain: whether the patient signs in as this actor.")
     async def set_credential(self, info: Info, input: SignedCredentialInput) -> CredentialResult:
         return await credentials.submit(info.context, input)
+
+    @mutation("The patient's: whom they let consent in their name, and for what. Draft, sign, submit.")
+    async def draft_delegate(self, info: Info, input: DelegateInput) -> DelegateDraftResult:
+        return await delegates.draft(info.context, input)
+
+    @mutation("Returns when the delegation stands on chain.")
+    async def add_delegate(self, info: Info, input: SignedDelegateInput) -> DelegateResult:
+        return await delegates.add(info.context, input)
+
+    @mutation("The patient's, or the delegate's own.")
+    async def draft_delegate_removal(self, info: Info, patient_id: strawberry.ID, number: int) -> DraftResult:
+        return await delegates.draft_removal(info.context, patient_id, number)
+
+    @mutation(
+        "In force here when it returns, whatever the chain does: what the delegate permitted ends with it; what they "
+        "forbade stands until it is revoked."
+    )
+    async def remove_delegate(self, info: Info, input: SignedInput) -> DelegateResult:
+        return await delegates.remove(info.context, input)
 
     @mutation("Author: the patient, or any actor with a WRITE consent.")
     async def create_record(self, info: Info, input: CreateRecordInput) -> CreateRecordResult:

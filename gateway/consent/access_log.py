@@ -1,37 +1,47 @@
-"""A person's access log is theirs: this asks whose it is before the audit is read."""
+"""A person's access log is theirs, and a delegate's whom they let see it: this asks who it is before the audit is read.
 
-from gateway.audit.model import AccessEvent, AccessLogPage, SealedEntry
-from gateway.audit.service import Audit
+What a delegate is shown of it stands in it.
+"""
+
+from gateway.audit.model import AccessEvent, AccessLogPage, Outcome, SealedEntry
+from gateway.audit.service import Audit, Event
 from gateway.consent import policy
-from gateway.consent.names import requester
+from gateway.consent.names import guards_of, requester
 from gateway.consent.standing import Standings
-from gateway.errors import LimitError
+from gateway.errors import LimitError, UpstreamError
 from gateway.identity.model import Caller
 from gateway.identity.service import Identity
 from gateway.ids import DecisionId, SubjectId
+from gateway.ports.clock import Clock
+from gateway.ports.ledger import Appended
+from gateway.ports.rows import Guard
 
 CEILING = 100
+TRIES = 5
 
 
 class AccessLog:
-    """Others than the patient get an empty page, and no event."""
+    """All others get an empty page, and no event."""
 
-    def __init__(self, *, identity: Identity, audit: Audit, standings: Standings) -> None:
+    def __init__(self, *, identity: Identity, audit: Audit, standings: Standings, clock: Clock) -> None:
         self._identity = identity
         self._audit = audit
         self._standings = standings
+        self._clock = clock
 
     async def access_log(self, caller: Caller, subject: SubjectId, *, first: int, after: str | None) -> AccessLogPage:
         if not 1 <= first <= CEILING:
             raise LimitError(f"first must be 1 to {CEILING}", field=("first",))
-        if not await self._owns(caller, subject):
+        if not await self._owns(caller, subject) and not await self._let_see(caller, subject):
             return AccessLogPage(events=(), has_next=False)
         return await self._audit.log(subject, first=first, after=after)
 
     async def event(self, caller: Caller, decision: DecisionId) -> AccessEvent | None:
-        """One entry of the caller's own log."""
+        """One entry of a log that the caller may see."""
         subject = await self._audit.subject_of(decision)
-        if subject is None or not await self._owns(caller, SubjectId(subject)):
+        if subject is None:
+            return None
+        if not await self._owns(caller, SubjectId(subject)) and not await self._let_see(caller, SubjectId(subject)):
             return None
         return await self._audit.event(subject, decision)
 
@@ -44,6 +54,28 @@ class AccessLog:
         ):
             return None
         return found
+
+    async def _let_see(self, caller: Caller, subject: SubjectId) -> bool:
+        """Whether the caller is a delegate whom the patient lets see their lists; and it stands in the log."""
+        for _ in range(TRIES):
+            caller = await self._identity.current(caller)
+            standing = await self._standings.asked_for(subject)
+            mandates = () if standing is None else self._standings.mandates_of(requester(caller), standing)
+            if standing is None or not any(mandate.limits.lists for mandate in mandates):
+                return False
+            self._standings.require_current(standing)
+            event = Event(
+                decision=self._audit.new_decision(),
+                at=self._clock.now(),
+                actor=caller.actor.id,
+                outcome=Outcome.PERMITTED,
+                action="SHOW_ACCESS_LOG",
+                subject=subject,
+            )
+            guards = (*guards_of(caller), Guard(name=subject, version=standing.epochs.version))
+            if isinstance(await self._audit.append(event, guards=guards), Appended):
+                return True
+        raise UpstreamError("the patient's delegates keep changing; try again")
 
     async def _owns(self, caller: Caller, subject: SubjectId) -> bool:
         caller = await self._identity.current(caller)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway import eip712
-from gateway.consent.model import NO_END, Effect, Scope, Terms
+from gateway.consent.model import NO_END, Delegation, Effect, Scope, Terms
 from gateway.consent.rules import LONGEST_TEXT, MOST_ITEMS, bounded, check_terms
 from gateway.errors import CallerError
 from gateway.ids import ActorId, RecordId, SubjectId
@@ -44,9 +44,20 @@ CONSENT_TYPES = {"Consent": CONSENT_FIELDS, "Scope": SCOPE_FIELDS}
 REVOCATION_TYPES = {"Revocation": (("subject", "bytes32"), ("consentId", "bytes32"))}
 _CREDENTIAL = (("subject", "bytes32"), ("actor", "bytes32"), ("linked", "bool"), ("nonce", "uint64"))
 CREDENTIAL_TYPES = {"Credential": _CREDENTIAL}
+_DELEGATION = (
+    ("subject", "bytes32"),
+    ("delegate", "bytes"),
+    ("limits", "bytes32"),
+    ("notAfter", "uint64"),
+    ("nonce", "uint64"),
+)
+DELEGATION_TYPES = {"Delegation": _DELEGATION}
+DELEGATION_END_TYPES = {"DelegationEnd": (("subject", "bytes32"), ("number", "uint32"))}
 REVOKE_ALL_TYPES = {"RevokeAll": (("subject", "bytes32"), ("epoch", "uint64"))}
 ERASURE_TYPES = {"Erasure": (("subject", "bytes32"), ("epoch", "uint64"))}
 CONSENT_TYPE_HASH = eip712.type_hash("Consent", CONSENT_TYPES)
+MOST_DELEGATES = 2**32 - 1
+LONGEST_SIGNER = 20 + 1024
 _SAFE_INTEGER = 2**53 - 1
 Types = Mapping[str, Mapping[str, tuple[tuple[str, str], ...]]]
 """By primary type: its structs, field by field."""
@@ -56,6 +67,8 @@ _TYPES: Types = {
     "RevokeAll": REVOKE_ALL_TYPES,
     "Erasure": ERASURE_TYPES,
     "Credential": CREDENTIAL_TYPES,
+    "Delegation": DELEGATION_TYPES,
+    "DelegationEnd": DELEGATION_END_TYPES,
 }
 _SCOPE_NAMES = frozenset(name for name, _ in SCOPE_FIELDS)
 _PARTS = frozenset({"types", "primaryType", "domain", "message"})
@@ -100,6 +113,23 @@ def credential_typed_data(
     """What controller and actor both sign, so that the actor is the patient when it signs in; or no longer."""
     said = {"subject": hex_of(subject), "actor": hex_of(actor), "linked": linked, "nonce": number_of(nonce)}
     return eip712.typed_data("Credential", CREDENTIAL_TYPES, said, domain)
+
+
+def delegation_typed_data(delegation: Delegation, domain: Mapping[str, Any]) -> dict[str, Any]:
+    """What the controller signs, so that a key may consent in the patient's name within what `limits` commits to."""
+    said = {
+        "subject": hex_of(delegation.subject),
+        "delegate": hex_of(delegation.signer),
+        "limits": hex_of(delegation.limits),
+        "notAfter": number_of(delegation.not_after),
+        "nonce": number_of(delegation.nonce),
+    }
+    return eip712.typed_data("Delegation", DELEGATION_TYPES, said, domain)
+
+
+def delegation_end_typed_data(subject: bytes, number: int, domain: Mapping[str, Any]) -> dict[str, Any]:
+    said = {"subject": hex_of(subject), "number": number}
+    return eip712.typed_data("DelegationEnd", DELEGATION_END_TYPES, said, domain)
 
 
 def scope_hash(scope: Scope, domain: Mapping[str, Any]) -> bytes:
@@ -150,6 +180,25 @@ def read_credential(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) ->
         raise CallerError("not a boolean", field=_at("linked"))
     actor, nonce = ActorId(bytes_in(message, "actor", 32)), integer_in(message, "nonce")
     return SubjectId(bytes_in(message, "subject", 32)), actor, linked, nonce
+
+
+def read_delegation(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) -> Delegation:
+    message = read_message(typed_data, "Delegation", domain)
+    return Delegation(
+        subject=SubjectId(bytes_in(message, "subject", 32)),
+        signer=octets_in(message, "delegate", longest=LONGEST_SIGNER),
+        limits=bytes_in(message, "limits", 32),
+        not_after=integer_in(message, "notAfter"),
+        nonce=integer_in(message, "nonce"),
+    )
+
+
+def read_delegation_end(typed_data: Mapping[str, Any], domain: Mapping[str, Any]) -> tuple[SubjectId, int]:
+    message = read_message(typed_data, "DelegationEnd", domain)
+    number = integer_in(message, "number")
+    if number > MOST_DELEGATES:
+        raise CallerError("not a number of 32 bits", field=_at("number"))
+    return SubjectId(bytes_in(message, "subject", 32)), number
 
 
 def read_message(

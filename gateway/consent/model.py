@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import InitVar, dataclass
 from datetime import datetime
 from enum import Enum, IntEnum, StrEnum
+from typing import Any
 
 from gateway.identity.model import Role
 from gateway.ids import ActorId, ConsentId, EmergencyId, RecordId, SubjectId
@@ -86,17 +87,64 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a delegate of the patient may consent to. `resource_types` empty: all; `labels` empty: nothing sensitive.
+    `denies`: may forbid, too. `permits_until`: the latest end of a permit, seconds since 1970. `lists`: is shown the
+    patient's consents and access log. `salt`: 32 bytes."""
+
+    subject: SubjectId
+    actor: ActorId
+    actions: tuple[Action, ...]
+    purposes: tuple[Purpose, ...]
+    resource_types: tuple[str, ...]
+    labels: tuple[str, ...]
+    denies: bool
+    permits_until: int
+    lists: bool
+    salt: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delegation:
+    """As the controller signs it (EIP-712 `Delegation`): `limits` the hash of what `signer` may, until `not_after`."""
+
+    subject: SubjectId
+    signer: bytes
+    limits: bytes
+    not_after: int
+    nonce: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mandate:
+    """A delegation that holds but for its end (`not_after`, seconds since 1970), with its limits, opened and hashed.
+    `number` as on chain, from 1; `signer` the delegate's key."""
+
+    number: int
+    signer: bytes
+    not_after: int
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
     """A consent that is on chain and whose signature this gateway verified over the opened terms.
 
     `confirmed`: the chain profile's confirmations are there (a permit counts only then; a deny at once).
-    `revoked`: a revocation is durable here or seen on chain, confirmed or not.
+    `revoked`: a revocation is durable here or seen on chain, confirmed or not. `mandate`: under which a permit was
+    signed by a delegate, within its limits: the permit ends with it, and never lets in the delegate.
     """
 
     consent: ConsentId
     terms: Terms
     confirmed: bool
     revoked: bool
+    mandate: Mandate | None = None
+
+    @property
+    def ends(self) -> int:
+        """Seconds since 1970."""
+        return self.terms.not_after if self.mandate is None else min(self.terms.not_after, self.mandate.not_after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +325,45 @@ class ConsentView:
     status: ConsentStatus
     signer: bytes
     transaction: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelegateInput:
+    """Whom a patient asks to make a delegate, and for what; `not_after` the end of it. `permits_until` None: that."""
+
+    subject: SubjectId
+    actor: ActorId
+    not_after: datetime
+    actions: tuple[Action, ...]
+    purposes: tuple[Purpose, ...]
+    resource_types: tuple[str, ...]
+    labels: tuple[str, ...]
+    denies: bool
+    permits_until: datetime | None
+    lists: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelegateDraft:
+    """`limits`: the JSON whose hash is in the typed data, to be given back with the signature; `statement`: what it
+    says, in plain words."""
+
+    id: bytes
+    typed_data: Mapping[str, Any]
+    limits: Mapping[str, Any]
+    statement: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelegateView:
+    """A delegate as the patient sees it. `limits` None: they cannot be opened, and permit nothing. `holds`: now."""
+
+    subject: SubjectId
+    number: int
+    signer: bytes
+    not_after: int
+    holds: bool
+    limits: Limits | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

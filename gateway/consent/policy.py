@@ -22,6 +22,7 @@ from gateway.consent.model import (
     Effect,
     Epochs,
     Grant,
+    Mandate,
     OpenEmergency,
     Permit,
     Purpose,
@@ -102,15 +103,9 @@ def concerned_until(
     if owns(requester, epochs) or keeps(requester, epochs):
         return float("inf")
     ends = [
-        grant.terms.not_after
+        grant.ends
         for grant in grants
-        if type(grant) is Grant
-        and grant.terms.effect is Effect.PERMIT
-        and grant.confirmed
-        and not grant.revoked
-        and grant.terms.epoch == epochs.epoch
-        and _in_its_time(grant, block_time, now)
-        and _names(grant.terms.scope, requester)
+        if type(grant) is Grant and _lets_in(grant, requester, epochs, block_time=block_time, now=now)
     ]
     if emergency is not None and breaks_glass(requester, epochs.subject, emergency):
         ends.append(emergency.expires_at if max(now, block_time) < emergency.expires_at else 0)
@@ -150,12 +145,7 @@ def reaches(
         return False
     return any(
         type(grant) is Grant
-        and grant.terms.effect is Effect.PERMIT
-        and grant.confirmed
-        and not grant.revoked
-        and grant.terms.epoch == epochs.epoch
-        and _in_its_time(grant, as_of.block_time, now)
-        and _names(grant.terms.scope, asking)
+        and _lets_in(grant, asking, epochs, block_time=as_of.block_time, now=now)
         and request.action in grant.terms.scope.actions
         and request.purpose in grant.terms.scope.purposes
         and (not grant.terms.scope.records or request.record in grant.terms.scope.records)
@@ -261,13 +251,9 @@ def permits(
 ) -> bool:
     """A PERMIT covers the whole record. Empty purposes or actions match nothing; unlisted labels are not covered."""
     terms, scope = grant.terms, grant.terms.scope
-    if terms.effect is not Effect.PERMIT or not grant.confirmed or grant.revoked or terms.epoch != epochs.epoch:
-        return False
     if terms.subject != facts.subject:
         return False
-    if not _in_its_time(grant, as_of.block_time, now):
-        return False
-    if not _names(scope, request.requester):
+    if not _lets_in(grant, request.requester, epochs, block_time=as_of.block_time, now=now):
         return False
     if request.action not in scope.actions or request.purpose not in scope.purposes:
         return False
@@ -335,9 +321,24 @@ def _unnamed_parts(scope: Scope, facts: DecisionFacts) -> frozenset[str]:
     return frozenset(part for part, inline in facts.inline.items() if not inline <= labels)
 
 
-def _in_its_time(grant: Grant, block_time: int, now: float) -> bool:
-    """A permit's window, read narrowly: both clocks must lie in it."""
-    return grant.terms.not_before <= min(now, block_time) and max(now, block_time) < grant.terms.not_after
+def _lets_in(grant: Grant, requester: Requester, epochs: Epochs, *, block_time: int, now: float) -> bool:
+    """A permit that stands, in its time, for the requester. Its window is read narrowly: both clocks must lie in it."""
+    terms = grant.terms
+    return (
+        terms.effect is Effect.PERMIT
+        and grant.confirmed
+        and not grant.revoked
+        and terms.epoch == epochs.epoch
+        and terms.not_before <= min(now, block_time)
+        and max(now, block_time) < grant.ends
+        and _names(terms.scope, requester)
+        and not (grant.mandate is not None and _signed(grant.mandate, requester))
+    )
+
+
+def _signed(mandate: Mandate, requester: Requester) -> bool:
+    """The requester is the delegate: by name or by key, whatever organization or second account the permit names."""
+    return mandate.limits.actor == requester.actor or mandate.signer == requester.key
 
 
 def _names(scope: Scope, requester: Requester) -> bool:

@@ -13,7 +13,7 @@ from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
 from gateway.consent.names import guards_of, topic
 from gateway.consent.standing import Standings
-from gateway.errors import ConflictError, UpstreamError
+from gateway.errors import ConflictError, StaleError, UpstreamError
 from gateway.identity.model import Caller
 from gateway.identity.service import Identity
 from gateway.ids import SubjectId
@@ -22,7 +22,7 @@ from gateway.ports.chain import Chain, Landed, Reverted
 from gateway.ports.clock import Clock
 from gateway.ports.documents import Documents, SignedDocument
 from gateway.ports.ledger import Appended, Stale, Taken
-from gateway.ports.rows import Bump, CallRow, NarrowingKind, NarrowingRow, Row
+from gateway.ports.rows import Bump, CallRow, Guard, NarrowingKind, NarrowingRow, Row
 
 LANDING_SECONDS = 30.0
 TRIES = 5
@@ -84,8 +84,18 @@ class Relaying:
         if not isinstance(outcome, Landed):
             raise UpstreamError("not on chain in time; relaying goes on, submit the same again to see")
 
-    async def narrow(self, caller: Caller, ending: Ending, call: CallRow, *, action: str, consent: bytes = b"") -> None:
-        """In force when it returns, on every replica; relaying goes on. `consent`: which one ended, where one did."""
+    async def narrow(
+        self,
+        caller: Caller,
+        ending: Ending,
+        call: CallRow,
+        *,
+        action: str,
+        consent: bytes = b"",
+        standing_on: Guard | None = None,
+    ) -> None:
+        """In force when it returns, on every replica; relaying goes on. `consent`: which one ended, where one did;
+        `standing_on`: what a delegate's word stands on. A patient's stands on nothing: nothing may hinder it."""
         # Sealed, and pinned once IPFS takes it: what ends a right waits for nobody but the database.
         document = SignedDocument(typed_data=jsontext.canonical(dict(ending.typed_data)), signature=ending.signature)
         sealed = await self._documents.seal_signed(ending.subject, document)
@@ -94,7 +104,8 @@ class Relaying:
         )
         rows = (narrowing, sealed, call, Bump(name=ending.subject))
         # Commit point: before it the right stands; after it no decision on the old version can be acknowledged.
-        await self.record(caller, ending.subject, action=action, consent=consent, rows=rows, guarded=False)
+        guards = () if standing_on is None else (standing_on,)
+        await self.record(caller, ending.subject, action=action, consent=consent, rows=rows, guards=guards)
         self._standings.end(narrowing)
         await self._bus.publish(topic(ending.subject), b"consent:" + consent)
         self._chain.wake()
@@ -107,9 +118,11 @@ class Relaying:
         action: str,
         rows: Sequence[Row],
         consent: bytes = b"",
-        guarded: bool = True,
+        guards: Sequence[Guard] | None = None,
+        standing_on: Guard | None = None,
     ) -> None:
-        """Rows and audit entry in one transaction. What ends a right stands on no guard: nothing may hinder it."""
+        """Rows and audit entry in one transaction, if the caller still is who they were, and `standing_on` holds; with
+        `guards`, if those hold alone. Raises StaleError where the subject's standing has moved."""
         for _ in range(TRIES):
             event = Event(
                 decision=self._audit.new_decision(),
@@ -120,9 +133,13 @@ class Relaying:
                 subject=subject,
                 consents=(consent,) if consent else (),
             )
-            answer = await self._audit.append(event, guards=guards_of(caller) if guarded else (), rows=rows)
+            own = guards_of(caller) if guards is None else tuple(guards)
+            answer = await self._audit.append(event, guards=(*own, standing_on) if standing_on else own, rows=rows)
             if isinstance(answer, Appended | Taken):
                 return  # taken: the very same stands already, written whole by an earlier try
+            if isinstance(answer, Stale) and answer.name == subject:
+                self._standings.forget(subject)
+                raise StaleError("the patient's consents changed meanwhile; try again")
             if isinstance(answer, Stale):
                 caller = await self._identity.refreshed(caller)
         raise UpstreamError("the caller's standing keeps changing; try again")

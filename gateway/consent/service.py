@@ -1,4 +1,4 @@
-"""A patient's consents: drafted here, signed by the patient, verified here, recorded on chain.
+"""A patient's consents: drafted here, signed by the patient or a delegate, verified here, recorded on chain.
 
 The gateway relays and cannot forge: a grant enters a decision only as its signed terms. A revocation is in force here
 once it is durable; a dead chain does not hinder it, and relaying goes on.
@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway import eip712, jsontext
-from gateway.audit.model import Outcome
-from gateway.audit.service import Audit, Event
-from gateway.consent import messages, policy, rules
-from gateway.consent.model import ANYONE, ConsentInput, ConsentView, RevokedAll, Terms
-from gateway.consent.names import requester, topic
+from gateway.consent import limits, messages, rules
+from gateway.consent.hands import Hand, Hands
+from gateway.consent.model import ANYONE, ConsentInput, ConsentView, Mandate, RevokedAll, Terms
+from gateway.consent.names import topic
 from gateway.consent.relaying import Ending, Relaying
 from gateway.consent.standing import Standing, Standings
-from gateway.errors import CallerError, ConflictError, DeniedError, UpstreamError
-from gateway.identity.model import Caller, Draft, Subject
+from gateway.consent.texts import Signed
+from gateway.errors import CallerError, ConflictError, DeniedError, IntegrityError, UpstreamError
+from gateway.identity.model import Caller, Draft
 from gateway.identity.service import Identity
 from gateway.ids import ConsentId, SubjectId
 from gateway.ports.bus import Bus
@@ -24,10 +24,11 @@ from gateway.ports.chain import Calls, Chain, Landed, Reverted
 from gateway.ports.clock import Clock, Entropy
 from gateway.ports.documents import Documents, SignedDocument
 from gateway.ports.index import Index
-from gateway.ports.rows import ConsentRow, NarrowingKind
+from gateway.ports.rows import Bump, ConsentRow, ConsentTakenOver, NarrowingKind, Row
 
 GRANT_SECONDS = 30.0
 REVOKE_SECONDS = 2.0
+SCOPED = frozenset(name for name, _ in messages.SCOPE_FIELDS)
 
 
 class Consents:
@@ -38,7 +39,7 @@ class Consents:
         *,
         identity: Identity,
         standings: Standings,
-        audit: Audit,
+        hands: Hands,
         index: Index,
         chain: Chain,
         calls: Calls,
@@ -50,7 +51,7 @@ class Consents:
     ) -> None:
         self._identity = identity
         self._standings = standings
-        self._audit = audit
+        self._hands = hands
         self._index = index
         self._chain = chain
         self._calls = calls
@@ -63,18 +64,19 @@ class Consents:
     # ---- granting
 
     async def draft(self, caller: Caller, consent: ConsentInput) -> Draft:
-        """Typed data for the patient to sign, with a statement in plain words."""
-        standing = await self._own(caller, consent.subject, "GRANT")
+        """Typed data for the patient or a delegate to sign, with a statement in plain words."""
+        hand = await self._hands.acting(caller, consent.subject, "GRANT")
         name = await self._grantee_name(consent.grantee)
         terms = rules.draft_terms(
             consent,
-            epoch=standing.epochs.epoch,
+            epoch=hand.standing.epochs.epoch,
             now=int(self._clock.now()),
             salt=self._entropy.bytes(32),
             grantee_name=name,
         )
         if terms.not_after <= self._clock.now():
             raise CallerError("already over", field=("notAfter",))
+        _mandate(hand, terms, at=())
         full = messages.consent_typed_data(terms, self._standings.domain)
         return Draft(id=eip712.digest(full), typed_data=full)
 
@@ -82,16 +84,22 @@ class Consents:
         """Returns when the consent is on chain and in force here. What already stands is success."""
         domain = self._standings.domain
         terms = messages.read_consent(typed_data, domain)
-        standing = await self._own(caller, terms.subject, "GRANT")
+        hand = await self._hands.acting(caller, terms.subject, "GRANT")
+        standing = hand.standing
         full = messages.consent_typed_data(terms, domain)
         consent = ConsentId(eip712.digest(full))
-        # 1. The patient's signature, verified here over what was understood.
-        await self._require_signature(standing.subject, consent, signature)
-        # 2. It says what it shows, now, in this epoch.
+        # 1. A delegate's lies within what the patient signed.
+        mandate = _mandate(hand, terms, at=("typedData", "message", "scope"))
+        signer = standing.subject.controller if mandate is None else mandate.signer
+        # 2. The signature, verified here over what was understood.
+        await self._require_signature(signer, consent, signature)
+        # 3. It says what it shows, now, in this epoch.
         await self._require_current(terms, standing, consent)
+        if mandate is not None and consent in standing.unbacked:
+            raise ConflictError("this consent ended with its delegation; draft a new one", field=("typedData",))
         row = await self._index.consent(consent)
-        if row is None:
-            # 3. Sealed and pinned before it is relied on, then durable with its call and audit entry.
+        if row is None or (mandate is None and await self._is_anothers(row, signer)):
+            # 4. Sealed and pinned before it is relied on, then durable with its call and audit entry.
             digest = await self._documents.put_signed(
                 terms.subject, SignedDocument(typed_data=jsontext.canonical(full), signature=signature)
             )
@@ -103,19 +111,32 @@ class Consents:
                 not_before=terms.not_before,
                 not_after=terms.not_after,
                 epoch=terms.epoch,
-                delegate=0,
+                delegate=0 if mandate is None else mandate.number,
                 signature=signature,
             )
-            row = ConsentRow(consent=consent, subject=terms.subject, digest=digest, call=call.call)
-            await self._relaying.record(caller, terms.subject, action="GRANT", consent=consent, rows=(row, call))
+            made = {"consent": consent, "subject": terms.subject, "digest": digest, "call": call.call}
+            rows: tuple[Row, ...] = (ConsentRow(**made), call)
+            if row is not None:
+                rows = (ConsentTakenOver(**made), call, Bump(name=terms.subject))
+            await self._relaying.record(
+                caller, terms.subject, action="GRANT", consent=consent, rows=rows, standing_on=hand.guard
+            )
+            row = ConsentRow(**made)
         self._chain.wake()
-        # 4. On chain, confirmed and indexed.
+        # 5. On chain, confirmed and indexed.
         outcome = await self._chain.outcome(row.call, timeout=GRANT_SECONDS, confirmed=True)
         if isinstance(outcome, Reverted):
             raise ConflictError(f"the registry refuses: {outcome.error}", field=("typedData",))
         if not isinstance(outcome, Landed):
             raise UpstreamError("not on chain in time; relaying goes on, submit the same again to see")
-        return await self._changed(terms.subject, consent, terms, standing.subject)
+        return await self._changed(row, Signed(terms=terms, signer=signer))
+
+    async def _is_anothers(self, row: ConsentRow, controller: bytes) -> bool:
+        """Whether a delegate signed these terms before: the patient's own word then replaces theirs."""
+        try:
+            return (await self._standings.signed(row)).signer != controller
+        except IntegrityError:
+            return True
 
     async def _require_current(self, terms: Terms, standing: Standing, consent: ConsentId) -> None:
         if terms.epoch != standing.epochs.epoch:
@@ -137,10 +158,7 @@ class Consents:
     # ---- ending
 
     async def draft_revocation(self, caller: Caller, *, subject: SubjectId, consent: ConsentId) -> Draft:
-        await self._own(caller, subject, "REVOKE")
-        row = await self._index.consent(consent)
-        if row is None or row.subject != subject:
-            raise DeniedError("no such consent of this subject")
+        await self._ending(caller, subject, consent)
         full = messages.revocation_typed_data(subject, consent, self._standings.domain)
         return Draft(id=eip712.digest(full), typed_data=full)
 
@@ -148,35 +166,43 @@ class Consents:
         """In force when it returns, whatever the chain does."""
         subject, target = messages.read_revocation(typed_data, self._standings.domain)
         consent = ConsentId(target)
-        standing = await self._own(caller, subject, "REVOKE")
-        row = await self._index.consent(consent)
-        if row is None or row.subject != subject:
-            raise DeniedError("no such consent of this subject")
+        hand, signer, row = await self._ending(caller, subject, consent)
         full = messages.revocation_typed_data(subject, consent, self._standings.domain)
-        await self._require_signature(standing.subject, eip712.digest(full), signature)
+        await self._require_signature(signer, eip712.digest(full), signature)
         call = self._calls.revoke(subject=subject, consent=consent, signature=signature)
-        ending = Ending(
-            subject=subject, kind=NarrowingKind.REVOKE, target=consent, typed_data=full, signature=signature
-        )
-        await self._relaying.narrow(caller, ending, call, action="REVOKE", consent=consent)
+        kind = NarrowingKind.REVOKE
+        ending = Ending(subject=subject, kind=kind, target=consent, typed_data=full, signature=signature)
+        await self._relaying.narrow(caller, ending, call, action="REVOKE", consent=consent, standing_on=hand.guard)
         try:
-            terms = await self._standings.terms_of(row)
+            signed = await self._standings.signed(row)
         except UpstreamError as error:
             raise UpstreamError("revoked, and in force here; its terms cannot be shown now") from error
         await self._chain.outcome(call.call, timeout=REVOKE_SECONDS, confirmed=False)
-        return await self._changed(subject, consent, terms, standing.subject)
+        return await self._changed(row, signed)
+
+    async def _ending(self, caller: Caller, subject: SubjectId, consent: ConsentId) -> tuple[Hand, bytes, ConsentRow]:
+        """Who ends it, whose signature that takes, and what ends: a patient ends any, a delegate what they signed."""
+        hand = await self._hands.acting(caller, subject, "REVOKE")
+        row = await self._index.consent(consent)
+        signer = hand.standing.subject.controller
+        if hand.mandates:
+            number = hand.standing.delegates.get(consent, 0)
+            signer = next((mandate.signer for mandate in hand.mandates if mandate.number == number), b"")
+        if row is None or row.subject != subject or (hand.mandates and not signer):
+            raise DeniedError("no such consent of this subject")
+        return hand, signer, row
 
     async def draft_revocation_of_all(self, caller: Caller, *, subject: SubjectId) -> Draft:
-        standing = await self._own(caller, subject, "REVOKE_ALL")
+        standing = await self._hands.own(caller, subject, "REVOKE_ALL")
         full = messages.revoke_all_typed_data(subject, standing.epochs.epoch, self._standings.domain)
         return Draft(id=eip712.digest(full), typed_data=full)
 
     async def revoke_all(self, caller: Caller, *, typed_data: Mapping[str, Any], signature: bytes) -> RevokedAll:
         """Ends every permit of the epoch; denies stay. In force when it returns."""
         subject, epoch = messages.read_revoke_all(typed_data, self._standings.domain)
-        standing = await self._own(caller, subject, "REVOKE_ALL")
+        standing = await self._hands.own(caller, subject, "REVOKE_ALL")
         full = messages.revoke_all_typed_data(subject, epoch, self._standings.domain)
-        await self._require_signature(standing.subject, eip712.digest(full), signature)
+        await self._require_signature(standing.subject.controller, eip712.digest(full), signature)
         if epoch not in (standing.epochs.epoch, standing.epochs.epoch - 1):
             raise ConflictError("signed for another epoch; draft it again", field=("typedData", "message", "epoch"))
         call = self._calls.revoke_all(subject=subject, epoch=epoch, signature=signature)
@@ -190,26 +216,9 @@ class Consents:
 
     # ---- shared steps
 
-    async def _own(self, caller: Caller, subject: SubjectId, action: str) -> Standing:
-        """The standing of the caller's own subject; for any other, and for none, the same refusal, audited."""
-        standing = await self._standings.asked_for(subject)
-        if standing is None or not policy.owns(requester(caller), standing.epochs):
-            event = Event(
-                decision=self._audit.new_decision(),
-                at=self._clock.now(),
-                actor=caller.actor.id,
-                outcome=Outcome.DENIED,
-                action=action,
-                subject=None if standing is None else subject,
-                reason="not the caller's own subject",
-            )
-            await self._audit.append(event)
-            raise DeniedError(event.reason, decision_id=event.decision)
-        return standing
-
-    async def _require_signature(self, subject: Subject, digest: bytes, signature: bytes) -> None:
-        if not await self._identity.signed_by(subject.controller, digest, signature):
-            raise CallerError("not signed by the patient's key, or not this text", field=("signature",))
+    async def _require_signature(self, signer: bytes, digest: bytes, signature: bytes) -> None:
+        if not await self._identity.signed_by(signer, digest, signature):
+            raise CallerError("not signed by the key that has to, or not this text", field=("signature",))
 
     async def _grantee_name(self, grantee: bytes) -> str | None:
         if grantee == ANYONE:
@@ -219,10 +228,25 @@ class Consents:
             raise CallerError("no such actor", field=("granteeId",))
         return actor.name
 
-    async def _changed(self, subject: SubjectId, consent: ConsentId, terms: Terms, of: Subject) -> ConsentView:
+    async def _changed(self, row: ConsentRow, signed: Signed) -> ConsentView:
+        subject, consent = SubjectId(row.subject), ConsentId(row.consent)
         self._standings.forget(subject)
         standing = await self._standings.of(subject)
         if standing is None:
             raise UpstreamError("the subject is being indexed again; ask again")
         await self._bus.publish(topic(subject), b"consent:" + consent)
-        return self._standings.view(standing, consent, terms, of.controller)
+        return self._standings.view(standing, consent, signed)
+
+
+def _mandate(hand: Hand, terms: Terms, *, at: tuple[str, ...]) -> Mandate | None:
+    """Under which a delegate signs these terms; None for the patient. Raises CallerError naming what lies outside."""
+    outside = None
+    for mandate in hand.mandates:
+        outside = limits.exceeded(mandate.limits, terms)
+        if outside is None:
+            return mandate
+    if outside is not None:
+        name = "granteeId" if outside == "grantee" and not at else outside
+        inside = at if outside in SCOPED else at[:2]
+        raise CallerError("outside of what the patient lets you consent to", field=(*inside, name))
+    return None

@@ -1,14 +1,15 @@
-"""What is shown of a patient's consents: to the patient all, to a grantee those that name them, to others nothing.
+"""What is shown of a patient's consents: to the patient all, to a grantee those that name them, to a delegate those
+that they signed, or all where the patient said so, to others nothing.
 
 A patient sees their own, freely. Whoever else is shown one is shown it by an entry in the patient's log.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
 from gateway.consent import policy
-from gateway.consent.model import ConsentView
+from gateway.consent.model import ConsentView, Mandate
 from gateway.consent.names import guards_of, requester, topic
 from gateway.consent.standing import Standing, Standings
 from gateway.errors import CallerError, UpstreamError
@@ -40,24 +41,32 @@ class ShownConsents:
     async def of_patient(
         self, caller: Caller, *, subject: SubjectId, first: int, after: str | None
     ) -> tuple[tuple[ConsentView, ...], bool, str | None]:
-        """Newest first; the patient's alone, others get nothing."""
-        caller = await self._identity.current(caller)
-        standing = await self._standings.asked_for(subject)
-        if standing is None or not policy.owns(requester(caller), standing.epochs):
-            return (), False, None
-        rows = list(reversed(await self._index.consents(subject)))
-        start = 0
-        if after is not None:
-            start = 1 + next((at for at, row in enumerate(rows) if row.consent.hex() == after), -2)
-            if start < 0:
-                raise CallerError("not a cursor of this connection", field=("after",))
-        shown = rows[start : start + first]
-        views = [await self._view(standing, row) for row in shown]
-        end = shown[-1].consent.hex() if shown else None
-        return tuple(views), len(rows) > start + first, end
+        """Newest first, whether more follow, and the cursor to go on from."""
+        for _ in range(TRIES):
+            caller = await self._identity.current(caller)
+            standing = await self._standings.asked_for(subject)
+            if standing is None:
+                return (), False, None
+            owner = policy.owns(requester(caller), standing.epochs)
+            mandates = () if owner else self._standings.mandates_of(requester(caller), standing)
+            if not owner and not mandates:
+                return (), False, None
+            found = reversed(await self._index.consents(subject))
+            rows = [row for row in found if owner or _may_see(mandates, standing, row)]
+            start = 0
+            if after is not None:
+                start = 1 + next((at for at, row in enumerate(rows) if row.consent.hex() == after), -2)
+                if start < 0:
+                    raise CallerError("not a cursor of this connection", field=("after",))
+            shown = rows[start : start + first]
+            views = [await self._view(standing, row) for row in shown]
+            end = shown[-1].consent.hex() if shown else None
+            if owner or await self._told(caller, standing, "SHOW_CONSENTS"):
+                return tuple(views), len(rows) > start + first, end
+        raise UpstreamError("the consents keep changing; try again")
 
     async def get(self, caller: Caller, consent: ConsentId) -> ConsentView | None:
-        """The patient's, and the named grantee's. What a grantee is shown stands in the patient's log."""
+        """What somebody else than the patient is shown stands in the patient's log."""
         for _ in range(TRIES):
             row = await self._index.consent(consent)
             standing = None if row is None else await self._standings.current(SubjectId(row.subject))
@@ -68,22 +77,28 @@ class ShownConsents:
             if policy.owns(requester(caller), standing.epochs):
                 return view
             grantee = view.terms.scope.grantee
-            if grantee != caller.actor.id and grantee not in caller.organizations:
+            named = grantee == caller.actor.id or grantee in caller.organizations
+            if not named and not _may_see(self._standings.mandates_of(requester(caller), standing), standing, row):
                 return None
             self._standings.as_of()
-            event = Event(
-                decision=self._audit.new_decision(),
-                at=self._clock.now(),
-                actor=caller.actor.id,
-                outcome=Outcome.PERMITTED,
-                action="SHOW_CONSENT",
-                subject=standing.subject.id,
-                consents=(consent,),
-            )
-            guards = (*guards_of(caller), Guard(name=row.subject, version=standing.epochs.version))
-            if isinstance(await self._audit.append(event, guards=guards), Appended):
+            if await self._told(caller, standing, "SHOW_CONSENT", consent):
                 return view
         raise UpstreamError("the consent keeps changing; try again")
+
+    async def _told(self, caller: Caller, standing: Standing, action: str, *consents: bytes) -> bool:
+        """Whether the patient's log has it, and the caller and the patient's consents still are what they were."""
+        self._standings.require_current(standing)
+        event = Event(
+            decision=self._audit.new_decision(),
+            at=self._clock.now(),
+            actor=caller.actor.id,
+            outcome=Outcome.PERMITTED,
+            action=action,
+            subject=standing.subject.id,
+            consents=consents,
+        )
+        guards = (*guards_of(caller), Guard(name=standing.subject.id, version=standing.epochs.version))
+        return isinstance(await self._audit.append(event, guards=guards), Appended)
 
     async def changes(self, caller: Caller, *, subject: SubjectId) -> AsyncIterator[ConsentView]:
         """Each change of the patient's consents, decided afresh; ends without an item for anybody else."""
@@ -104,16 +119,24 @@ class ShownConsents:
             await changes.aclose()
 
     async def visible_patient(self, caller: Caller | None, subject: SubjectId) -> Subject | None:
-        """The subject, for those whom some decision on it could permit something; for all others there is none."""
+        """The subject, for those whom some decision on it could permit something, and for its delegates; for all others
+        there is none."""
         standing = None if caller is None else await self._standings.asked_for(subject)
         if caller is None or standing is None:
             return None
-        return standing.subject if self._standings.may_concern(requester(caller), standing) else None
+        asking = requester(caller)
+        concerned = self._standings.may_concern(asking, standing) or self._standings.mandates_of(asking, standing)
+        return standing.subject if concerned else None
 
     async def _may_watch(self, caller: Caller, subject: SubjectId) -> bool:
         standing = await self._standings.asked_for(subject)
         return standing is not None and policy.owns(requester(caller), standing.epochs)
 
     async def _view(self, standing: Standing, row: ConsentRow) -> ConsentView:
-        terms = await self._standings.terms_of(row)
-        return self._standings.view(standing, ConsentId(row.consent), terms, standing.subject.controller)
+        return self._standings.view(standing, ConsentId(row.consent), await self._standings.signed(row))
+
+
+def _may_see(mandates: Sequence[Mandate], standing: Standing, row: ConsentRow) -> bool:
+    """As a delegate: all where the patient said so, else what they signed."""
+    number = standing.delegates.get(row.consent, 0)
+    return any(mandate.limits.lists or mandate.number == number for mandate in mandates)

@@ -7,38 +7,38 @@ The index is not believed: each event that a standing is made of is asked for at
 chain's. Who writes into the database can make a standing stale, never better than it is.
 """
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from gateway import eip712, jsontext
-from gateway.consent import messages, policy, state
+from gateway import eip712
+from gateway.consent import limits, policy, state
 from gateway.consent.freshness import Freshness, staleness
 from gateway.consent.model import (
     AsOf,
+    ConsentStatus,
     ConsentView,
     Epochs,
     Grant,
+    Mandate,
     OpenEmergency,
     Requester,
     SealedDeny,
     Terms,
 )
-from gateway.errors import CallerError, IntegrityError, StaleError, UpstreamError
+from gateway.consent.texts import HELD, Signed, Texts
+from gateway.errors import StaleError, UpstreamError
 from gateway.identity.control import Control, fold_control
 from gateway.identity.model import Subject
-from gateway.identity.state import controllers, fold_subject
+from gateway.identity.state import controllers, fold_subject, number_in
 from gateway.identity.verdicts import RelyingParties, Verdicts
 from gateway.ids import ConsentId, SubjectId
 from gateway.ports.chain import Chain
 from gateway.ports.clock import Clock
 from gateway.ports.documents import Documents
 from gateway.ports.index import Index
-from gateway.ports.rows import ConsentRow, EventRow, NarrowingRow
+from gateway.ports.rows import ConsentRow, EventRow, NarrowingKind, NarrowingRow
 
-HELD = 10_000
 CONTRACT = "ConsentRegistry"
 """Where subjects stand, and their consents."""
 MOST_STATES = 256
@@ -47,14 +47,19 @@ MOST_STATES = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Everything about one subject that a decision needs. `settles_at`: block from which more is confirmed. `whole`
-    False: a consent could not be fetched just now, so what is denied for its sake must be asked for again."""
+    """Everything about one subject that a decision needs. `mandates`: under which delegates act; `delegates`,
+    `unbacked`: as ConsentState has them. `settles_at`: block from which more is confirmed. `whole` False: a consent or
+    a delegate's limits could not be fetched just now, so what is denied for their sake must be asked for again."""
 
     subject: Subject
     control: Control
     epochs: Epochs
     grants: tuple[Grant | SealedDeny, ...]
-    folded: state.ConsentState
+    mandates: tuple[Mandate, ...]
+    delegates: Mapping[bytes, int]
+    unbacked: frozenset[ConsentId]
+    chain_epoch: int
+    transactions: Mapping[bytes, bytes]
     order: tuple[ConsentId, ...]
     settles_at: int | None
     whole: bool
@@ -75,15 +80,13 @@ class Standings:
     ) -> None:
         self._index = index
         self._chain = chain
-        self._documents = documents
         self._clock = clock
         self._freshness = freshness
         self._held: OrderedDict[bytes, Standing] = OrderedDict()
-        self._terms: OrderedDict[bytes, Terms] = OrderedDict()
-        self._verdicts = Verdicts(chain, parties)
         self._loading: dict[bytes, object] = {}
         self._ended: OrderedDict[bytes, dict[bytes, NarrowingRow]] = OrderedDict()
         self.domain = eip712.domain(chain_id=chain.facts.chain_id, contract=chain.facts.consent_registry)
+        self.texts = Texts(index=index, documents=documents, verdicts=Verdicts(chain, parties), domain=self.domain)
 
     def as_of(self) -> AsOf:
         """The block that decisions stand on now. Raises StaleError when lag, silence or skew is past the bound."""
@@ -129,6 +132,11 @@ class Standings:
     def may_concern(self, requester: Requester, standing: Standing, emergency: OpenEmergency | None = None) -> bool:
         """Whether any decision on this subject could permit the requester anything now."""
         return self.concerned_until(requester, standing, emergency) > 0.0
+
+    def mandates_of(self, requester: Requester, standing: Standing) -> tuple[Mandate, ...]:
+        """Under which the requester acts for the patient at this moment. No I/O."""
+        now = self._clock.now()
+        return limits.held_by(requester, standing.mandates, block_time=self._block_time(now), now=now)
 
     def end(self, row: NarrowingRow) -> None:
         """Keeps in mind what was ended here, so that it stays ended for as long as this process lives, whatever
@@ -187,8 +195,7 @@ class Standings:
     def forget_terms(self, subject: bytes) -> None:
         """As `forget`, and what its consents say: the subject was erased."""
         self.forget(subject)
-        for consent in [consent for consent, terms in self._terms.items() if terms.subject == subject]:
-            del self._terms[consent]
+        self.texts.forget(subject)
 
     async def compare(self) -> None:
         """Compares every kept subject with the chain, one call for each 256; what differs is dropped."""
@@ -197,7 +204,7 @@ class Standings:
             part = kept[start : start + MOST_STATES]
             states = await self._chain.subject_states([subject for subject, _ in part])
             for (subject, standing), (epoch, seq) in zip(part, states, strict=True):
-                if (standing.folded.epoch, standing.epochs.seq) != (epoch, seq):
+                if (standing.chain_epoch, standing.epochs.seq) != (epoch, seq):
                     self.forget(subject)
 
     async def _load(self, subject: SubjectId) -> Standing | None:
@@ -224,15 +231,21 @@ class Standings:
         narrowings = await self._index.narrowings(subject)
         if state.is_erased(subject, events, narrowings):
             return None
+        ended = (*narrowings, *self._ended.get(subject, {}).values())
+        removed = {int.from_bytes(row.target, "big") for row in ended if row.kind is NarrowingKind.DELEGATE}
+        control = fold_control(
+            subject, events, self._confirmed, delay=self._chain.facts.recovery_seconds, removed=removed
+        )
         rows = await self._index.consents(subject)
-        terms, whole = await self._open(rows, controllers(subject, events))
-        control = fold_control(subject, events, self._confirmed, delay=self._chain.facts.recovery_seconds)
+        terms, whole = await self.texts.all_terms(rows, _signers(subject, events, control))
+        mandates, all_there = await self.texts.mandates(subject, control.delegates)
         folded = state.fold(
             subject,
             consent_events=events,
-            narrowings=(*narrowings, *self._ended.get(subject, {}).values()),
+            narrowings=ended,
             terms=terms,
             confirmed=self._confirmed,
+            mandates=mandates,
         )
         return Standing(
             subject=found,
@@ -248,10 +261,14 @@ class Standings:
                 credentials=control.credentials,
             ),
             grants=folded.grants,
-            folded=folded,
+            mandates=mandates,
+            delegates=folded.delegates,
+            unbacked=folded.unbacked,
+            chain_epoch=folded.epoch,
+            transactions=folded.transactions,
             order=tuple(ConsentId(row.consent) for row in rows),
             settles_at=self._settling(events),
-            whole=whole,
+            whole=whole and all_there,
         )
 
     async def _adds_up(self, subject: SubjectId, folded: state.ConsentState, events: Sequence[EventRow]) -> bool:
@@ -264,34 +281,6 @@ class Standings:
         except UpstreamError:
             return False
 
-    async def _open(self, rows: Sequence[ConsentRow], signers: frozenset[bytes]) -> tuple[dict[bytes, Terms], bool]:
-        """The terms of each consent, and whether all could be fetched. A block that is missing or wrong leaves its
-        consent unopened: a permit then permits nothing, and a deny denies to all but the patient."""
-        found = {row.consent: self._terms[row.consent] for row in rows if row.consent in self._terms}
-        fresh = [row for row in rows if row.consent not in found]
-        opened = await asyncio.gather(*(self._open_one(row, signers) for row in fresh), return_exceptions=True)
-        for row, terms in zip(fresh, opened, strict=True):
-            if isinstance(terms, Terms):
-                found[row.consent] = self._terms[row.consent] = terms
-                if len(self._terms) > HELD:
-                    self._terms.popitem(last=False)
-            elif not isinstance(terms, IntegrityError | UpstreamError | CallerError):
-                raise terms
-        return found, not any(isinstance(terms, UpstreamError) for terms in opened)
-
-    async def _open_one(self, row: ConsentRow, signers: frozenset[bytes]) -> Terms:
-        """Terms whose digest is the consent's, signed by a key that is or was the subject's controller."""
-        document = await self._documents.signed(row.subject, row.digest)
-        full: Any = jsontext.loads(document.typed_data)
-        terms = messages.read_consent(full, self.domain)
-        if terms.subject != row.subject:
-            raise IntegrityError("a sealed consent is of another subject")
-        if eip712.digest(messages.consent_typed_data(terms, self.domain)) != row.consent:
-            raise IntegrityError("a sealed consent is not the one that its row names")
-        if await self._verdicts.text_signer(signers, row.consent, document.signature) is not None:
-            return terms
-        raise IntegrityError("a sealed consent is not signed by its subject's controller")
-
     def _confirmed(self, event: EventRow) -> bool:
         return self._chain.head().number - event.block_number >= self._chain.facts.confirmations
 
@@ -299,20 +288,44 @@ class Standings:
         waiting = [event.block_number for event in events if not event.orphaned and not self._confirmed(event)]
         return min(waiting) + self._chain.facts.confirmations if waiting else None
 
-    def view(self, standing: Standing, consent: ConsentId, terms: Terms, signer: bytes) -> ConsentView:
+    def view(self, standing: Standing, consent: ConsentId, signed: Signed) -> ConsentView:
         """A consent as its patient sees it now."""
         return ConsentView(
             consent=consent,
-            terms=terms,
-            status=standing.folded.status(consent, terms, self._clock.now()),
-            signer=signer,
-            transaction=standing.folded.transactions.get(consent),
+            terms=signed.terms,
+            status=_status(consent, signed.terms, standing, self._clock.now()),
+            signer=signed.signer,
+            transaction=standing.transactions.get(consent),
         )
 
-    async def terms_of(self, row: ConsentRow) -> Terms:
-        """Raises IntegrityError, UpstreamError."""
-        held = self._terms.get(row.consent)
-        if held is not None:
-            return held
-        events = await self._index.events(row.subject, contract=CONTRACT)
-        return await self._open_one(row, controllers(SubjectId(row.subject), events))
+    async def signed(self, row: ConsentRow) -> Signed:
+        """What a consent says, to be shown, and who signed it. Raises IntegrityError, UpstreamError."""
+        subject = SubjectId(row.subject)
+        events = await self._index.events(subject, contract=CONTRACT)
+        control = fold_control(subject, events, self._confirmed, delay=self._chain.facts.recovery_seconds)
+        return await self.texts.terms(
+            row, controllers(subject, events) | {delegate.signer for delegate in control.delegates}
+        )
+
+
+def _signers(subject: SubjectId, events: Sequence[EventRow], control: Control) -> dict[bytes, Collection[bytes]]:
+    """Who may have signed each consent that the chain has: its patient, in their time, or the delegate of its event."""
+    own = controllers(subject, events)
+    keys = {delegate.number: delegate.signer for delegate in control.delegates}
+    found: dict[bytes, Collection[bytes]] = {}
+    for consent, event in state.granted(event for event in events if event.keys[0] == subject).items():
+        signer = keys.get(number_in(event, "delegate"))
+        found[consent] = own if signer is None else own | {signer}
+    return found
+
+
+def _status(consent: ConsentId, terms: Terms, standing: Standing, now: float) -> ConsentStatus:
+    grant = next((grant for grant in standing.grants if grant.consent == consent), None)
+    ended = terms.effect == 0 and terms.epoch != standing.epochs.epoch
+    if ended or consent in standing.unbacked or (isinstance(grant, Grant) and grant.revoked):
+        return ConsentStatus.REVOKED
+    if now >= (grant.ends if isinstance(grant, Grant) else terms.not_after):
+        return ConsentStatus.EXPIRED
+    if now < terms.not_before or grant is None:
+        return ConsentStatus.NOT_YET
+    return ConsentStatus.ACTIVE

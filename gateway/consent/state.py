@@ -2,10 +2,11 @@
 
 What narrows counts at first sight; what widens, once confirmed. Whether the events are all there is not judged here."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.consent.model import ConsentStatus, Effect, Grant, SealedDeny, Terms
+from gateway.consent import limits
+from gateway.consent.model import Effect, Grant, Mandate, SealedDeny, Terms
 from gateway.errors import IntegrityError
 from gateway.identity.state import lost_changes, number_in
 from gateway.ids import ConsentId, SubjectId
@@ -29,27 +30,16 @@ _COUNTED = _ENDS_EPOCH | {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentState:
     """`epoch`, `seq` as on chain; `effective_epoch` with what was ended here and is not yet, or no longer, there.
-    `ended`, `lifted`: consents that are over if they permit, and if they deny, whether or not their grants stand."""
+    `delegates`: who signed each consent, 0 the patient, else the delegate of that number; `unbacked`: permits of
+    delegates who may not sign them, or no longer."""
 
     epoch: int
     effective_epoch: int
     seq: int
     grants: tuple[Grant | SealedDeny, ...]
     transactions: Mapping[bytes, bytes]
-    ended: frozenset[bytes]
-    lifted: frozenset[bytes]
-
-    def status(self, consent: bytes, terms: Terms, now: float) -> ConsentStatus:
-        """As its patient sees it. One that was revoked is over though a reorganization took its grant away: the
-        registry bars it from coming back."""
-        over = self.lifted if terms.effect is Effect.DENY else self.ended
-        if consent in over or (terms.effect is Effect.PERMIT and terms.epoch != self.effective_epoch):
-            return ConsentStatus.REVOKED
-        if now >= terms.not_after:
-            return ConsentStatus.EXPIRED
-        if now < terms.not_before or all(grant.consent != consent for grant in self.grants):
-            return ConsentStatus.NOT_YET
-        return ConsentStatus.ACTIVE
+    delegates: Mapping[bytes, int]
+    unbacked: frozenset[ConsentId]
 
 
 def fold(
@@ -59,8 +49,10 @@ def fold(
     narrowings: Sequence[NarrowingRow],
     terms: Mapping[bytes, Terms],
     confirmed: Confirmed,
+    mandates: Sequence[Mandate] = (),
 ) -> ConsentState:
-    """`terms`: of each consent whose signature was verified, opened from its sealed block, by consent id."""
+    """`terms`: of each consent whose signature was verified, opened from its sealed block, by consent id. `mandates`:
+    those under which a delegate's permit may stand."""
     mine = [event for event in consent_events if event.keys[0] == subject]
     live = [event for event in mine if not event.orphaned]
     epoch = sum(event.name in _ENDS_EPOCH for event in live)
@@ -73,39 +65,64 @@ def fold(
     barred = _barred_from(mine)
     grants: dict[bytes, Grant | SealedDeny] = {}
     transactions: dict[bytes, bytes] = {}
-    for event in mine:
-        if event.name != "ConsentGranted":
-            continue
-        consent = ConsentId(event.keys[1])
+    unbacked: set[ConsentId] = set()
+    signed = granted(mine)
+    for consent, event in signed.items():
         effect = _effect(event)
         if effect is Effect.PERMIT and (event.orphaned or (barred is not None and number_in(event, "seq") > barred)):
             continue
         if not event.orphaned:
             transactions[consent] = event.transaction
-        opened = terms.get(consent)
+        opened, mandate = terms.get(consent), None
+        if effect is Effect.PERMIT and (number := number_in(event, "delegate")):
+            mandate = next((one for one in mandates if one.number == number), None)
+            if mandate is None or opened is None or limits.exceeded(mandate.limits, opened) is not None:
+                unbacked.add(consent)
+                continue
         revoked = consent in (lifted if effect is Effect.DENY else ended)
-        if opened is not None:
-            if opened.effect is not effect:
-                raise IntegrityError("a grant's event and its signed terms differ")
-            grants[consent] = Grant(
-                consent=consent,
-                terms=opened,
-                confirmed=not event.orphaned and confirmed(event),
-                revoked=revoked,
-            )
-        elif effect is Effect.DENY and not revoked:
-            grants[consent] = SealedDeny(
-                consent=consent, not_before=number_in(event, "notBefore"), not_after=number_in(event, "notAfter")
-            )
+        found = _grant(event, opened, mandate, revoked=revoked, confirmed=not event.orphaned and confirmed(event))
+        if found is not None:
+            grants[consent] = found
     return ConsentState(
         epoch=epoch,
         effective_epoch=max([epoch + lost_changes(subject, mine), *epochs]),
         seq=sum(event.name in _COUNTED for event in live),
         grants=tuple(grants.values()),
         transactions=transactions,
-        ended=frozenset(ended),
-        lifted=frozenset(lifted),
+        delegates={consent: number_in(event, "delegate") for consent, event in signed.items()},
+        unbacked=frozenset(unbacked),
     )
+
+
+def granted(events: Iterable[EventRow]) -> dict[ConsentId, EventRow]:
+    """Of each consent of a subject the event that it stands by: the last on the chain, else one that a reorg took. A
+    consent is granted twice where the patient's own word replaced a delegate's."""
+    found: dict[ConsentId, EventRow] = {}
+    for event in events:
+        if event.name != "ConsentGranted":
+            continue
+        before = found.get(ConsentId(event.keys[1]))
+        if before is None or before.orphaned or (not event.orphaned and _seq(event) > _seq(before)):
+            found[ConsentId(event.keys[1])] = event
+    return found
+
+
+def _grant(
+    event: EventRow, terms: Terms | None, mandate: Mandate | None, *, revoked: bool, confirmed: bool
+) -> Grant | SealedDeny | None:
+    """None: a permit whose terms are not known permits nothing."""
+    consent, effect = ConsentId(event.keys[1]), _effect(event)
+    if terms is not None:
+        if terms.effect is not effect:
+            raise IntegrityError("a grant's event and its signed terms differ")
+        return Grant(consent=consent, terms=terms, confirmed=confirmed, revoked=revoked, mandate=mandate)
+    if effect is Effect.PERMIT or revoked:
+        return None
+    return SealedDeny(consent=consent, not_before=number_in(event, "notBefore"), not_after=number_in(event, "notAfter"))
+
+
+def _seq(event: EventRow) -> int:
+    return number_in(event, "seq")
 
 
 def is_erased(subject: SubjectId, events: Sequence[EventRow], narrowings: Sequence[NarrowingRow]) -> bool:

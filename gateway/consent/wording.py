@@ -1,4 +1,5 @@
-"""What a consent says, in plain words: part of what is signed, so that a patient can read it in a wallet.
+"""What a consent says, in plain words: part of what is signed, so that a patient can read it in a wallet; and what a
+delegation says, beside what is signed.
 
 The same terms and name give the same text. What others chose the words of (names, codes, contexts) is quoted unless it
 is one plain word, so nothing of it can pass for a sentence of ours. Not done here: any check of the terms.
@@ -8,7 +9,7 @@ import json
 import re
 from datetime import UTC, datetime
 
-from gateway.consent.model import ANYONE, NO_END, Effect, Terms
+from gateway.consent.model import ANYONE, NO_END, Effect, Limits, Terms
 
 _PLAIN = re.compile(r"[A-Za-z0-9:/.|_#-]*[A-Za-z0-9]")
 _VERBS = {"READ": "read", "WRITE": "add to and amend"}
@@ -56,6 +57,25 @@ def statement(terms: Terms, grantee_name: str | None) -> str:
     end = "until I revoke it" if terms.not_after >= NO_END else f"to {time_text(_moment(terms.not_after))}"
     parts.append(f"Valid from {time_text(_moment(terms.not_before))} {end}.")
     return " ".join(parts)
+
+
+def delegation_statement(limits: Limits, name: str | None, *, not_after: int) -> str:
+    """Plain words for what a delegate may. `name`: as registered."""
+    verbs = " and ".join(_VERBS[action] for action in limits.actions)
+    reasons = ", ".join(_REASONS[purpose] for purpose in limits.purposes)
+    kinds = ", ".join(map(_shown, limits.resource_types))
+    labels = ", ".join(map(_shown, limits.labels))
+    parts = [
+        f"I let {_name(name)} ({_short(limits.actor)}) consent in my name.",
+        f"They may allow others, never themselves, to {verbs} my records for {reasons}.",
+        f"Only these kinds: {kinds}." if kinds else "",
+        f"Sensitive records included: {labels}." if labels else "No sensitive records.",
+        f"What they allow ends by {time_text(_moment(limits.permits_until))}, and whenever this ends.",
+        "They may forbid, too; what they forbid stands until I revoke it." if limits.denies else "They may not forbid.",
+        "They see my consents and my access log." if limits.lists else "They see of my consents what they signed.",
+        f"Valid to {time_text(_moment(not_after))}, or until one of us ends it.",
+    ]
+    return " ".join(part for part in parts if part)
 
 
 def _moment(seconds: int) -> datetime:

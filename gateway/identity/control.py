@@ -2,15 +2,16 @@
 fold over the subject's events (ISubjects).
 
 What narrows counts at first sight (a credential or delegate that ends, a recovery that is proposed), also while a reorg
-may bring it back; what widens once confirmed. A change of control ends every credential and every delegate before it.
+may bring it back; what widens once confirmed. A change of control ends every credential and every delegate before it,
+and one that a reorg took away all of them, until its absence is final.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from gateway.errors import IntegrityError
 from gateway.identity.guardians import Guardians, fold_guardians
-from gateway.identity.state import number_in
+from gateway.identity.state import lost_changes, number_in
 from gateway.ids import ActorId, SubjectId
 from gateway.ports.rows import EventRow
 
@@ -54,20 +55,30 @@ class Control:
     objected: bool
 
 
-def fold_control(subject: SubjectId, events: Sequence[EventRow], confirmed: Confirmed, *, delay: int) -> Control:
-    """Events of ConsentRegistry, as indexed. `delay`: seconds from a proposal to its end."""
+def fold_control(
+    subject: SubjectId,
+    events: Sequence[EventRow],
+    confirmed: Confirmed,
+    *,
+    delay: int,
+    removed: Collection[int] = (),
+) -> Control:
+    """Events of ConsentRegistry, as indexed. `delay`: seconds from a proposal to its end; `removed`: delegates that
+    were removed here, whatever the chain has."""
     mine = sorted(
         (event for event in events if event.keys and event.keys[0] == subject and "seq" in event.args), key=_seq
     )
     live = [event for event in mine if not event.orphaned]
     since = max((_seq(event) for event in live if event.name in CONTROL), default=-1)
+    if lost_changes(subject, mine):
+        since = _seq(mine[-1])
     recovery, objected = _recovery(live)
     return Control(
         control=sum(event.name in CONTROL for event in live),
         nonce=sum(event.name in _TAKES_NONCE for event in live),
         attempt=sum(event.name == "RecoveryProposed" for event in live),
         credentials=_credentials(mine, since, confirmed),
-        delegates=_delegates(mine, since, confirmed),
+        delegates=_delegates(mine, since, confirmed, removed),
         guardians=fold_guardians(live, delay=delay, confirmed=confirmed),
         recovery=recovery,
         objected=objected,
@@ -88,8 +99,10 @@ def _credentials(mine: Sequence[EventRow], since: int, confirmed: Confirmed) -> 
     return frozenset(linked)
 
 
-def _delegates(mine: Sequence[EventRow], since: int, confirmed: Confirmed) -> tuple[Delegate, ...]:
-    ended = {number_in(event, "number") for event in mine if event.name == "DelegateRemoved"}
+def _delegates(
+    mine: Sequence[EventRow], since: int, confirmed: Confirmed, removed: Collection[int]
+) -> tuple[Delegate, ...]:
+    ended = {number_in(event, "number") for event in mine if event.name == "DelegateRemoved"} | set(removed)
     found = []
     for event in mine:
         if event.name != "DelegateAdded" or event.orphaned:

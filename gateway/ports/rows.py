@@ -54,6 +54,17 @@ class ConsentRow:
     call: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentTakenOver:
+    """The patient's own word in place of a delegate's on the same terms: another sealed block, another call. A conflict
+    where there is no such consent of the subject."""
+
+    consent: bytes
+    subject: bytes
+    digest: bytes
+    call: bytes
+
+
 class NarrowingKind(IntEnum):
     """What a patient ended here, before the chain has it."""
 
@@ -246,6 +257,7 @@ Row = (
     | RecordRow
     | IdempotencyRow
     | ConsentRow
+    | ConsentTakenOver
     | NarrowingRow
     | EmergencyRow
     | EmergencyStepRow

@@ -68,7 +68,6 @@ def make_corridors(
         blocks=blocks,
         keys=keys,
         anchors=anchors,
-        most_waiting=settings.most_waiting,
         validation=validation,
         label=labelling(),
         bus=bus,

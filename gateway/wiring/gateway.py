@@ -19,12 +19,7 @@ from gateway.adapters.notary.client import NotaryLedger, NotarySettings
 from gateway.adapters.sql.index import SqlIndex
 from gateway.adapters.sql.migrations import migrate
 from gateway.audit.service import Audit
-from gateway.consent.access_log import AccessLog
-from gateway.consent.credentials import Credentials
 from gateway.consent.freshness import Freshness
-from gateway.consent.relaying import Relaying
-from gateway.consent.service import Consents
-from gateway.consent.showing import ShownConsents
 from gateway.consent.standing import Standings
 from gateway.crypto.audit_keys import AuditKeys
 from gateway.crypto.keys import KeyRing
@@ -46,6 +41,7 @@ from gateway.storage.service import Blocks
 from gateway.web.options import WebOptions
 from gateway.wiring import chain as chain_wiring
 from gateway.wiring.anchors import AnchorsPort
+from gateway.wiring.consents import ConsentRooms, make_consents
 from gateway.wiring.corridors import make_corridors
 from gateway.wiring.erasing import make_erasures
 from gateway.wiring.keyring import Waiting, nobody_asks, open_keys, unlocked
@@ -73,13 +69,10 @@ class Gateway:
         settings: Settings,
         secrets: Secrets,
         identity: Identity,
-        consents: Consents,
-        shown_consents: ShownConsents,
-        credentials: Credentials,
+        rooms: ConsentRooms,
         records: Records,
         erasures: Erasures,
         course: Course,
-        audit: AccessLog,
         emergencies: Emergencies,
         standings: Standings,
         keys: KeyRing,
@@ -94,13 +87,14 @@ class Gateway:
         self.settings = settings
         self.secrets = secrets
         self.identity = identity
-        self.consents = consents
-        self.shown_consents = shown_consents
-        self.credentials = credentials
+        self.consents = rooms.consents
+        self.shown_consents = rooms.shown
+        self.credentials = rooms.credentials
+        self.delegates = rooms.delegates
+        self.audit = rooms.access_log
         self.records = records
         self.erasures = erasures
         self._course = course
-        self.audit = audit
         self.emergencies = emergencies
         self.blocks = blocks
         self.bus: Bus | None = bus
@@ -348,21 +342,16 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
             period_seconds=profile.block_period,
         ),
     )
-    relaying = Relaying(
-        identity=identity, standings=standings, audit=audit, chain=chain, documents=documents, bus=bus, clock=clock
-    )
-    consents = Consents(
+    rooms = make_consents(
         identity=identity,
         standings=standings,
         audit=audit,
         index=index,
-        chain=chain,
-        calls=chain,
         documents=documents,
-        relaying=relaying,
         bus=bus,
         clock=clock,
         entropy=entropy,
+        chain=chain,
     )
     opening = Opening(blocks=blocks, keys=keys, anchors=anchors)
     records, emergencies = make_corridors(
@@ -402,15 +391,10 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         settings=settings,
         secrets=secrets,
         identity=identity,
-        consents=consents,
-        shown_consents=ShownConsents(
-            identity=identity, standings=standings, audit=audit, index=index, bus=bus, clock=clock
-        ),
-        credentials=Credentials(identity=identity, standings=standings, calls=chain, relaying=relaying),
+        rooms=rooms,
         records=records,
         erasures=erasures,
         course=course,
-        audit=AccessLog(identity=identity, audit=audit, standings=standings),
         emergencies=emergencies,
         standings=standings,
         keys=keys,

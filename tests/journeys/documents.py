@@ -4,8 +4,8 @@ REFUSED = "... on Refusal { code message field decisionId }"
 PAGE = "pageInfo { hasNextPage endCursor }"
 RECORD = """id version resourceType labels recordedAt content contentSalt cid author { id name } patient { id }
   anchor { status proof { root transactionHash } } receipt { consentId purpose asOfBlock obligations payload stale }"""
-CONSENT = """consentId status effect actions purposes resourceTypes labels codes notAfter statement transactionHash
-  grantee { id }"""
+CONSENT = """consentId status effect actions purposes resourceTypes labels codes notAfter statement
+  signer transactionHash grantee { id }"""
 
 CHALLENGE = f"""mutation ($address: Address!) {{ signInChallenge(address: $address) {{
   __typename ... on SignInChallenge {{ message expiresAt }} {REFUSED} }} }}"""
@@ -24,6 +24,18 @@ DRAFT_CREDENTIAL = f"""mutation ($input: CredentialInput!) {{ draftCredential(in
 SET_CREDENTIAL = f"""mutation ($input: SignedCredentialInput!) {{ setCredential(input: $input) {{
   __typename ... on Credential {{ linked actor {{ id }} patient {{ id }} }} {REFUSED} }} }}"""
 CREDENTIALS = "query ($id: ID!) { patient(id: $id) { credentials { id } } }"
+DELEGATE = """number signer notAfter holds patient { id }
+  limits { actions purposes resourceTypes labels denies permitsUntil lists actor { id name } }"""
+DRAFT_DELEGATE = f"""mutation ($input: DelegateInput!) {{ draftDelegate(input: $input) {{
+  __typename ... on DelegateDraft {{ id typedData limits statement }} {REFUSED} }} }}"""
+ADD_DELEGATE = f"""mutation ($input: SignedDelegateInput!) {{ addDelegate(input: $input) {{
+  __typename ... on Delegate {{ {DELEGATE} }} {REFUSED} }} }}"""
+DRAFT_DELEGATE_REMOVAL = f"""mutation ($patientId: ID!, $number: Int!) {{
+  draftDelegateRemoval(patientId: $patientId, number: $number) {{
+  __typename ... on Draft {{ id typedData }} {REFUSED} }} }}"""
+REMOVE_DELEGATE = f"""mutation ($input: SignedInput!) {{ removeDelegate(input: $input) {{
+  __typename ... on Delegate {{ {DELEGATE} }} {REFUSED} }} }}"""
+DELEGATES = f"query ($id: ID!) {{ patient(id: $id) {{ delegates {{ {DELEGATE} }} }} }}"
 CREATE = f"""mutation ($input: CreateRecordInput!) {{ createRecord(input: $input) {{
   __typename ... on StoredRecord {{ id version cid anchor {{ status }} }} {REFUSED} }} }}"""
 AMEND = f"""mutation ($input: AmendRecordInput!) {{ amendRecord(input: $input) {{

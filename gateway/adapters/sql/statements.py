@@ -13,6 +13,7 @@ from gateway.ports.rows import (
     CallRow,
     ChallengeRow,
     ConsentRow,
+    ConsentTakenOver,
     EmergencyRow,
     EmergencyStepRow,
     ErasureRow,
@@ -52,7 +53,7 @@ EMERGENCY, EMERGENCY_TOKEN, EMERGENCY_STEP, PAPER = range(13, 17)
 UNPINNED = 17
 ERASURE, ERASURE_STEP, FORGET_WAITING, FORGET_TOKENS, FORGET_VERSIONS, FORGET_RECORDS = range(18, 24)
 FORGET_CONSENTS = 24
-FORGET_NARROWINGS, LIFT, END_SESSIONS, FORGET_PAPERS = range(25, 29)
+FORGET_NARROWINGS, LIFT, END_SESSIONS, FORGET_PAPERS, TAKE_OVER = range(25, 30)
 
 STATEMENTS: tuple[Statement, ...] = (
     Statement(
@@ -128,6 +129,9 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(table="narrowings", sql="delete from narrowings where subject = ? and kind = ?"),
     Statement(table="sessions", sql="delete from sessions where actor = ?"),
     Statement(table="papers", sql="delete from papers where subject = ?"),
+    Statement(
+        table="consents", sql="update consents set digest = ?, call = ? where consent = ? and subject = ?", exact=True
+    ),
 )
 
 INSERT_ENTRY = (
@@ -168,6 +172,8 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
             return ((IDEMPOTENCY, (row.key, row.request, row.result)),)
         case ConsentRow():
             return ((CONSENT, (row.consent, row.subject, row.digest, row.call)),)
+        case ConsentTakenOver():
+            return ((TAKE_OVER, (row.digest, row.call, row.consent, row.subject)),)
         case NarrowingRow():
             return ((NARROWING, (int(row.kind), row.subject, row.target, row.digest, row.call)),)
         case EmergencyRow():

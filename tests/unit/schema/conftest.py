@@ -34,6 +34,7 @@ def engine(schema: GatewaySchema, world: World) -> Engine:
             consents=world,
             shown_consents=world,
             credentials=world,
+            delegates=world.delegated,
             records=world,
             audit=world,
             erasures=world,

@@ -36,6 +36,7 @@ from gateway.records.model import (
     Released,
     StoredRecord,
 )
+from tests.unit.schema.delegates import Delegated
 from tests.unit.schema.emergencies import Emergencies
 
 CLINIC = ActorId(b"\x03" * 32)
@@ -153,8 +154,8 @@ def make_view(status: ConsentStatus = ConsentStatus.ACTIVE) -> ConsentView:
 
 @dataclass
 class World:
-    """All services but break-glass, which is `emergencies`. `fail` is raised by every call that can release data;
-    `calls` holds (method, caller)."""
+    """All services but break-glass, which is `emergencies`, and `delegated`. `fail` is raised by every call that can
+    release data; `calls` holds (method, caller)."""
 
     fail: BaseException | None = None
     calls: list[tuple[str, Caller | None]] = field(default_factory=list)
@@ -173,6 +174,10 @@ class World:
             patient=PATIENT_ACTOR,
             clinician=CLINICIAN,
         )
+
+    @property
+    def delegated(self) -> Delegated:
+        return Delegated(calls=self.calls, patient=PATIENT, delegate=CLINICIAN, owner=PATIENT_ACTOR)
 
     def _called(self, method: str, caller: Caller | None) -> None:
         self.calls.append((method, caller))

@@ -44,6 +44,7 @@ def run(schema: GatewaySchema, world: World) -> Run:
             consents=world,
             shown_consents=world,
             credentials=world,
+            delegates=world.delegated,
             records=world,
             audit=world,
             erasures=world,

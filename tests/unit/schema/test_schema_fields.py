@@ -302,6 +302,32 @@ DONE = [
         "$input: SignedCredentialInput!",
         {"input": {**SIGNED["input"], "actorSignature": "0x22"}},
     ),
+    (
+        "draftDelegate(input: $input)",
+        "DelegateDraft",
+        "$input: DelegateInput!",
+        {
+            "input": {
+                "patientId": PATIENT_ID,
+                "actorId": to_global("Actor", CLINICIAN),
+                "purposes": ["TREAT"],
+                "notAfter": "2030-01-01T00:00:00Z",
+            }
+        },
+    ),
+    (
+        "addDelegate(input: $input)",
+        "Delegate",
+        "$input: SignedDelegateInput!",
+        {"input": {**SIGNED["input"], "limits": {}}},
+    ),
+    (
+        "draftDelegateRemoval(patientId: $id, number: $number)",
+        "Draft",
+        "$id: ID!, $number: Int!",
+        {"id": PATIENT_ID, "number": 1},
+    ),
+    ("removeDelegate(input: $input)", "Delegate", "$input: SignedInput!", SIGNED),
     ("grantConsent(input: $input)", "Consent", "$input: SignedInput!", SIGNED),
     ("revokeConsent(input: $input)", "Consent", "$input: SignedInput!", SIGNED),
     ("revokeAllConsents(input: $input)", "RevokedAll", "$input: SignedInput!", SIGNED),
@@ -385,6 +411,7 @@ def test_services_are_what_the_context_asks_for(schema: GatewaySchema, world: Wo
         consents=world,
         shown_consents=world,
         credentials=world,
+        delegates=world.delegated,
         records=world,
         audit=world,
         erasures=world,

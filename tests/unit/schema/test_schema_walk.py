@@ -37,6 +37,7 @@ GUARDED = frozenset(
             "EmergencyConnection",
             "UnreviewedEmergencyConnection",
             "AuditEntry",
+            "Delegate",
         ),
         *("RecordConnection", "ConsentConnection", "AccessEventConnection"),
     }
@@ -63,6 +64,9 @@ GUARDS = frozenset(
         "accesses",
         "emergencies_of_patient",
         "emergency_report",
+        "delegates",
+        "add_delegate",
+        "remove_delegate",
     }
 )
 """Service calls that decide, with the caller, before one of those is made."""
@@ -80,6 +84,8 @@ VALUES = {
         "verdict": "JUSTIFIED",
         "note": "As the ward log says",
     },
+    "Int!": 1,
+    "SignedDelegateInput!": {"typedData": {}, "signature": "0x00", "limits": {}},
     "SignedInput!": {"typedData": {}, "signature": "0x00"},
     "SignedCredentialInput!": {"typedData": {}, "signature": "0x00", "actorSignature": "0x00"},
 }
@@ -200,7 +206,7 @@ def test_the_walk_reaches_every_guarded_type() -> None:
 def test_every_type_that_the_roots_reach_is_classified(schema: GatewaySchema) -> None:
     open_types = {
         *("Actor", "Anchor", "AnchorProof", "AccessEventEdge", "ConsentEdge", "Credential", "DecisionReceipt", "Draft"),
-        "Erasure",
+        *("DelegateDraft", "DelegateLimits", "Erasure"),
         *("ImportedBundle", "Mutation", "PageInfo", "Patient", "Query", "RecordEdge", "Refusal", "RevokedAll"),
         *("Session", "SignInChallenge", "StoredRecord", "Subscription"),
         *("EmergencyEdge", "EmergencyReview", "UnreviewedEmergency", "UnreviewedEmergencyEdge"),
@@ -219,6 +225,7 @@ def test_edges_and_receipts_are_reached_through_guarded_types_alone(schema: Gate
         "EmergencyReview": "Emergency",
         "UnreviewedEmergencyEdge": "UnreviewedEmergencyConnection",
         "UnreviewedEmergency": "UnreviewedEmergencyEdge",
+        "DelegateLimits": "Delegate",
     }
     for type_ in schema._schema.type_map.values():
         if isinstance(type_, GraphQLObjectType):

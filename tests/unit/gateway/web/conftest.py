@@ -28,7 +28,7 @@ class Parts:
     def identity(self) -> World:
         return self.world
 
-    consents = shown_consents = credentials = records = audit = erasures = identity
+    consents = shown_consents = credentials = delegates = records = audit = erasures = identity
 
     @property
     def deployment_facts(self) -> Mapping[str, object]:

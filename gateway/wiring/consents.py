@@ -1,0 +1,79 @@
+"""What people do with a patient's consents, put together: all of it stands on the same standings and goes one way."""
+
+from dataclasses import dataclass
+
+from gateway.audit.service import Audit
+from gateway.consent.access_log import AccessLog
+from gateway.consent.credentials import Credentials
+from gateway.consent.delegates import Delegates
+from gateway.consent.hands import Hands
+from gateway.consent.relaying import Relaying
+from gateway.consent.service import Consents
+from gateway.consent.showing import ShownConsents
+from gateway.consent.standing import Standings
+from gateway.identity.service import Identity
+from gateway.ports.bus import Bus
+from gateway.ports.clock import Clock, Entropy
+from gateway.ports.documents import Documents
+from gateway.ports.index import Index
+from gateway.wiring.chain import ChainPort
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentRooms:
+    """One of each."""
+
+    consents: Consents
+    shown: ShownConsents
+    credentials: Credentials
+    delegates: Delegates
+    access_log: AccessLog
+
+
+def make_consents(
+    *,
+    identity: Identity,
+    standings: Standings,
+    audit: Audit,
+    index: Index,
+    documents: Documents,
+    bus: Bus,
+    clock: Clock,
+    entropy: Entropy,
+    chain: ChainPort,
+) -> ConsentRooms:
+    relaying = Relaying(
+        identity=identity, standings=standings, audit=audit, chain=chain, documents=documents, bus=bus, clock=clock
+    )
+    hands = Hands(standings=standings, audit=audit, clock=clock)
+    consents = Consents(
+        identity=identity,
+        standings=standings,
+        hands=hands,
+        index=index,
+        chain=chain,
+        calls=chain,
+        documents=documents,
+        relaying=relaying,
+        bus=bus,
+        clock=clock,
+        entropy=entropy,
+    )
+    delegates = Delegates(
+        identity=identity,
+        standings=standings,
+        hands=hands,
+        chain=chain,
+        calls=chain,
+        documents=documents,
+        relaying=relaying,
+        clock=clock,
+        entropy=entropy,
+    )
+    return ConsentRooms(
+        consents=consents,
+        shown=ShownConsents(identity=identity, standings=standings, audit=audit, index=index, bus=bus, clock=clock),
+        credentials=Credentials(identity=identity, standings=standings, calls=chain, relaying=relaying),
+        delegates=delegates,
+        access_log=AccessLog(identity=identity, audit=audit, standings=standings, clock=clock),
+    )
