@@ -34,7 +34,7 @@ from gateway.identity.state import controllers, fold_subject, number_in
 from gateway.identity.verdicts import RelyingParties, Verdicts
 from gateway.ids import ConsentId, SubjectId
 from gateway.ports.chain import Chain
-from gateway.ports.clock import Clock
+from gateway.ports.clock import Clock, Steady
 from gateway.ports.documents import Documents
 from gateway.ports.index import Index
 from gateway.ports.rows import ConsentRow, EventRow, NarrowingKind, NarrowingRow
@@ -81,6 +81,7 @@ class Standings:
         self._index = index
         self._chain = chain
         self._clock = clock
+        self._steady = Steady(clock)
         self._freshness = freshness
         self._held: OrderedDict[bytes, Standing] = OrderedDict()
         self._loading: dict[bytes, object] = {}
@@ -116,9 +117,12 @@ class Standings:
         return self._clock.now()
 
     def _block_time(self, now: float) -> int:
-        """Where blocks come on demand, the head's time says only when the last one was wanted."""
-        timestamp = self._chain.head().timestamp
-        return timestamp if self._freshness.period_seconds else max(timestamp, int(now))
+        """Where blocks come on demand, the head's time says only when the last one was wanted, and the chain may run on
+        this very host: then a clock that nobody sets stands for it, unless the head is later than the host's."""
+        timestamp, steady = self._chain.head().timestamp, int(self._steady.now())
+        if self._freshness.period_seconds:
+            return timestamp
+        return steady if timestamp <= now else max(timestamp, steady)
 
     def concerned_until(
         self, requester: Requester, standing: Standing, emergency: OpenEmergency | None = None

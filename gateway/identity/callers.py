@@ -16,7 +16,7 @@ from gateway.identity import state
 from gateway.identity.model import Actor, Caller, Membership, Role, to_bits
 from gateway.ids import ActorId
 from gateway.ports.chain import Chain
-from gateway.ports.clock import Clock
+from gateway.ports.clock import Clock, Steady
 from gateway.ports.documents import Documents
 from gateway.ports.index import Index
 from gateway.ports.rows import EventRow
@@ -51,6 +51,7 @@ class Callers:
         self._chain = chain
         self._documents = documents
         self._clock = clock
+        self._steady = Steady(clock)
         self._registrars = registrars
         self._mark = mark
         self._callers: OrderedDict[bytes, tuple[Caller, int, int]] = OrderedDict()
@@ -220,8 +221,9 @@ class Callers:
         return tuple(organization for organization in found if organization is not None)
 
     def _now(self) -> int:
-        """The later of the host's clock and the chain's time: what has ended by either has ended."""
-        return max(int(self._clock.now()), self._chain.head().timestamp)
+        """The latest of the host's clock, the chain's time and a clock that nobody sets: what has ended by any has
+        ended."""
+        return max(int(self._clock.now()), int(self._steady.now()), self._chain.head().timestamp)
 
     def confirmed(self, event: EventRow) -> bool:
         return self._chain.head().number - event.block_number >= self._chain.facts.confirmations

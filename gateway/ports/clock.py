@@ -29,6 +29,19 @@ class SystemClock:
         return time.monotonic()
 
 
+class Steady:
+    """The time by a clock that nobody sets: what was read once, gone on with by the monotonic one. Where the host's
+    clock is stepped in mid-run, this neither revives what has ended nor ends what denies."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._began = clock.now() - clock.monotonic()
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return self._began + self._clock.monotonic()
+
+
 class SystemEntropy:
     """The operating system's randomness."""
 

@@ -40,6 +40,17 @@ def program(name: str) -> Path:
     raise MissingProgram(name)
 
 
+def library(name: str) -> Path:
+    """Absolute path of a shared library that Debian keeps in a folder of its own (`faketime/libfaketimeMT.so.1`).
+
+    Raises `MissingProgram` when there is none.
+    """
+    for folder in (Path("/usr/lib"), *sorted(Path("/usr/lib").glob("*-linux-gnu"))):
+        if (folder / name).is_file():
+            return folder / name
+    raise MissingProgram(name)
+
+
 def _newest_first(folder: Path) -> list[Path]:
     versions = [entry for entry in folder.glob("*") if entry.name.isdigit()]
     return sorted(versions, key=lambda entry: int(entry.name), reverse=True)

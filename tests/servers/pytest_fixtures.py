@@ -4,7 +4,7 @@ A missing program skips the test, unless `CONSENTRY_REQUIRE_SERVICES=1`: then it
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +17,7 @@ from tests.servers.geth import running_geth
 from tests.servers.kubo import Kubo, running_kubo
 from tests.servers.openbao import OpenBao, running_openbao
 from tests.servers.postgres import Postgres, running_postgres
-from tests.servers.programs import MissingProgram, program
+from tests.servers.programs import MissingProgram, library, program
 from tests.servers.redis import Redis, running_redis
 
 _Server = TypeVar("_Server")
@@ -26,8 +26,17 @@ _REPOSITORY = Path(__file__).resolve().parents[2]
 
 def require_program(name: str) -> Path:
     """Path of a program; without it the test is skipped, or failed where services are required."""
+    return _required(program, name)
+
+
+def require_library(name: str) -> Path:
+    """As `require_program`, of a library to be loaded before a program's own."""
+    return _required(library, name)
+
+
+def _required(find: Callable[[str], Path], name: str) -> Path:
     try:
-        return program(name)
+        return find(name)
     except MissingProgram as missing:
         if os.environ.get("CONSENTRY_REQUIRE_SERVICES") == "1":
             pytest.fail(str(missing), pytrace=False)

@@ -46,9 +46,13 @@ class Times:
 
     def __init__(self, *, host: int, block: int, word: ActorOnChain | None = SAID) -> None:
         self.host, self.block, self.word = host, block, word
+        self.passed = 0.0
 
     def now(self) -> float:
         return float(self.host)
+
+    def monotonic(self) -> float:
+        return self.passed
 
     def head(self) -> Any:
         return SimpleNamespace(number=100, timestamp=self.block)
@@ -95,6 +99,13 @@ async def test_a_membership_that_is_kept_in_memory_ends_with_the_chains_time() -
     callers = made(times)
     assert await organizations(times, callers) == {ORG}
     times.block = ENDS
+    assert await organizations(times, callers) == frozenset()
+
+
+async def test_a_membership_that_has_ended_stays_so_when_the_hosts_clock_is_set_back() -> None:
+    times = Times(host=ENDS - 1, block=0)
+    callers = made(times)
+    times.passed, times.host = 2.0, ENDS - 600
     assert await organizations(times, callers) == frozenset()
 
 
