@@ -4,6 +4,7 @@ Settings come from `CONSENTRY_*` variables or a TOML file (`consentry settings` 
 """
 
 import contextlib
+import resource
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -40,6 +41,8 @@ Config = Annotated[
 
 def main() -> None:
     """The `consentry` command."""
+    # No core dump of it, nor of a process that it starts: memory holds keys, and what was opened.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         app()
     except ConsentryError as error:

@@ -97,6 +97,9 @@ class LocalBus:
     async def publish(self, topic: str, payload: bytes) -> None:
         self._fanout.deliver(topic, payload)
 
+    def tell(self, topic: str, payload: bytes) -> None:
+        self._fanout.deliver(topic, payload)
+
     def subscribe(self, topic: str) -> Listening:
         return self._fanout.listen(topic)
 

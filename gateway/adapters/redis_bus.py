@@ -69,6 +69,9 @@ class RedisBus:
         except FOREIGN:
             self._away()
 
+    def tell(self, topic: str, payload: bytes) -> None:
+        self._fanout.deliver(topic, payload)
+
     def subscribe(self, topic: str) -> Listening:
         return self._fanout.listen(topic)
 

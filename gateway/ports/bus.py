@@ -20,6 +20,10 @@ class Bus(Protocol):
 
     async def publish(self, topic: str, payload: bytes) -> None: ...
 
+    def tell(self, topic: str, payload: bytes) -> None:
+        """To this process alone. No I/O."""
+        ...
+
     def subscribe(self, topic: str) -> Subscription:
         """Messages published after the call. A slow consumer loses the oldest (it must treat them as hints)."""
         ...

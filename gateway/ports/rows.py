@@ -2,7 +2,7 @@
 whose record it is or what it says; all of it can be rebuilt from chain, IPFS and keys, but sessions and challenges.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 
@@ -24,7 +24,8 @@ class Bump:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRow:
     """One version of a record. `seq` orders a patient's records; the ledger assigns it (0 when not yet stored).
-    `tree`: the digest is of a dag-pb root, not of a raw block."""
+    `tree`: the digest is of a dag-pb root, not of a raw block. `newest`: the highest version that the index has of the
+    record, where the row was asked for as its present one (0: it was not)."""
 
     record: bytes
     version: int
@@ -33,6 +34,7 @@ class RecordRow:
     tokens: tuple[bytes, ...] = ()
     seq: int = 0
     tree: bool = False
+    newest: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

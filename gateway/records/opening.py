@@ -59,6 +59,8 @@ class Opening:
 
     async def find(self, row: RecordRow) -> Found:
         """The facts of a version. Raises IntegrityError for whatever is not what the row and the CID say."""
+        if row.newest > row.version:
+            raise IntegrityError("an older version stands in the place of the present one")
         cid = Cid.from_digest(row.digest, codec=Codec.DAG_PB if row.tree else Codec.RAW)
         block = self._blocks.get_now(cid) if not row.tree else None
         if block is None:

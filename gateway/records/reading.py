@@ -14,15 +14,15 @@ from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event, moment
 from gateway.consent import policy
 from gateway.consent.model import AccessRequest, Action, Basis, Deny, Permit, Purpose
-from gateway.consent.names import requester, topic
+from gateway.consent.names import requester
 from gateway.consent.standing import Standing, Standings
+from gateway.consent.watching import Watching
 from gateway.emergency.grounds import Ground, Grounds, guards
 from gateway.errors import ConflictError, DeniedError, IntegrityError, LimitError, StaleError, UpstreamError
 from gateway.identity.model import Caller
 from gateway.identity.service import Identity
 from gateway.ids import ActorId, RecordId, SubjectId
 from gateway.ports.anchors import Anchors, AnchorState
-from gateway.ports.bus import Bus
 from gateway.ports.chain import ChainFacts
 from gateway.ports.clock import Clock
 from gateway.ports.index import Index
@@ -73,7 +73,7 @@ class Reading:
         index: Index,
         opening: Opening,
         anchors: Anchors,
-        bus: Bus,
+        watching: Watching,
         clock: Clock,
         deployment: ChainFacts,
     ) -> None:
@@ -84,7 +84,7 @@ class Reading:
         self._index = index
         self._opening = opening
         self._anchors = anchors
-        self._bus = bus
+        self._watching = watching
         self._clock = clock
         self._deployment = deployment
 
@@ -217,7 +217,7 @@ class Reading:
     async def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]:
         """Records as they arrive, each decided afresh. Ends when no decision could permit any more: at an event that
         says so, or at the moment when the last permit ends."""
-        arrivals = self._bus.subscribe(topic(subject))
+        arrivals = self._watching.listen(subject, [name for name, _ in caller.guards])
         try:
             if await self._standings.asked_for(subject) is None:
                 return
@@ -229,10 +229,16 @@ class Reading:
                     continue
                 except StopAsyncIteration:
                     return
+                # Before the caller is looked at again, which may take the chain's word: an end waits for nobody.
+                if await self._concerned_for(caller, subject, purpose) <= 0.0:
+                    return
                 caller = await self._identity.refreshed(caller)
                 kind, _, raw = payload.partition(b":")
-                if kind != b"record" or len(raw) != 16 or await self._concerned_for(caller, subject, purpose) <= 0.0:
+                if kind != b"record" or len(raw) != 16:
                     continue
+                row = await self._index.head(RecordId(raw))
+                if row is None or row.subject != subject:
+                    continue  # whoever can write into redis names another patient's
                 try:
                     released = await self.read(caller, RecordId(raw), purpose=purpose)
                 except DeniedError:
@@ -242,9 +248,10 @@ class Reading:
             await arrivals.aclose()
 
     async def _concerned_for(self, caller: Caller, subject: SubjectId, purpose: Purpose) -> float:
-        """Seconds for which some decision on this subject could permit the caller something; 0 or less: none now."""
+        """Seconds for which some decision on this subject could permit the caller something; 0 or less: none now.
+        Without a word to the chain: each item is decided by itself."""
         emergency = await self._grounds.emergency(caller, subject, purpose)
-        standing = await (self._standings.of(subject) if emergency is None else self._standings.known(subject))
+        standing = await self._standings.known(subject)
         if standing is None:
             return 0.0
         return self._standings.concerned_until(requester(caller), standing, emergency) - self._clock.now()

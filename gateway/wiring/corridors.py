@@ -2,6 +2,7 @@
 
 from gateway.audit.service import Audit
 from gateway.consent.standing import Standings
+from gateway.consent.watching import Watching
 from gateway.crypto.keys import KeyRing
 from gateway.emergency.grounds import Grounds
 from gateway.emergency.openings import Openings
@@ -54,7 +55,7 @@ def make_corridors(
         index=index,
         opening=opening,
         anchors=anchors,
-        bus=bus,
+        watching=Watching(bus=bus, index=index),
         clock=clock,
         deployment=chain.facts,
     )

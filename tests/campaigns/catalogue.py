@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tests.campaigns import kills, links, overload, reorgs, replays, stuck, tracing
+from tests.campaigns import kills, links, overload, personal, reorgs, replays, revoking, stuck, tampering, tracing
 from tests.campaigns.model import Asked, Report
 
 BOTH, EMBEDDED, REAL = ("embedded", "real"), ("embedded",), ("real",)
@@ -48,6 +48,26 @@ CATALOGUE: Mapping[str, Listed] = {
         short=5,
         release=100,
         columns=REAL,
+    ),
+    "B7": Listed(
+        about="a consent is revoked while 32 readers read on at three gateways, links broken or not",
+        run=revoking.revoke,
+        short=100,
+        release=2000,
+        columns=REAL,
+    ),
+    "B8": Listed(
+        about="blocks flipped and swapped, each column edited, redis replaced; rounds are octets flipped",
+        run=tampering.tamper,
+        short=5_000,
+        release=100_000,
+    ),
+    "B14": Listed(
+        about="canaries told by every path and looked for in everything that is left behind; rounds are notes",
+        run=personal.look,
+        short=50,
+        release=200,
+        columns=BOTH,
     ),
     "B19": Listed(
         about="each link broken in each way while somebody reads, writes, grants or revokes",

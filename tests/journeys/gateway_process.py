@@ -55,6 +55,7 @@ class GatewayProcess:
         *,
         words: Sequence[str] = ("serve",),
         before: Sequence[str] = (),
+        outside: Mapping[str, str] | None = None,
     ) -> None:
         """`folder` holds the log, and the data folder `data` unless the settings name one."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +71,7 @@ class GatewayProcess:
             answers=self._answers if words[0] == "serve" else lambda: True,
             says="" if words[0] == "serve" else "Stop it with Ctrl-C",
             # ServerProcess adds to this process's variables: what is not ours to pass on is emptied by name.
-            env={**variables(self.settings), "REDIS_URL": ""},
+            env={**variables(self.settings), "REDIS_URL": "", **(outside or {})},
             ready_within=EXIT_SECONDS,
             stopped_within=40.0,
         )

@@ -53,10 +53,16 @@ class Site:
 
 @contextmanager
 def running_site(
-    folder: Path, servers: Servers | None = None, settings: Mapping[str, str] | None = None
+    folder: Path,
+    servers: Servers | None = None,
+    settings: Mapping[str, str] | None = None,
+    *,
+    outside: Mapping[str, str] | None = None,
 ) -> Iterator[Site]:
-    """A first start: deployed where the chain is not the gateway's own, served, and its registrar signed in."""
-    gateway = GatewayProcess(folder, {**(servers.settings() if servers else {}), **(settings or {})})
+    """A first start: deployed where the chain is not the gateway's own, served, and its registrar signed in.
+    `outside`: variables of the process that are no settings."""
+    given = {**(servers.settings() if servers else {}), **(settings or {})}
+    gateway = GatewayProcess(folder, given, outside=outside)
     if servers is not None:
         code, said = run_command("deploy", "--fund", settings=gateway.settings)
         assert code == 0, said

@@ -3,10 +3,14 @@
 import time
 
 import pytest
+import redis
 
+from gateway.adapters.redis_bus import PREFIX
+from gateway.ids import parse_global
 from tests.journeys import documents
 from tests.journeys.people import Patient, Person, unknown_id
 from tests.journeys.resources import HIV_POSITIVE, condition, observation
+from tests.journeys.sites import Site
 from tests.journeys.sockets import subscribed
 
 
@@ -47,6 +51,28 @@ def test_nothing_arrives_after_a_revocation(patient: Patient, clinician: Person)
         patient.revoke(consent).must()
         patient.store(observation())
         assert subscription.next(seconds=5) is None
+
+
+def test_a_hint_that_names_another_patients_record_gives_nothing(
+    site: Site, patient: Patient, clinician: Person
+) -> None:
+    """Whoever can write into redis says what arrived. The clinician may read both patients."""
+    if site.servers is None:
+        return  # hints stay in the process
+    other = site.crowd.patient()
+    elsewhere = other.store(observation())
+    other.consent(clinician.id)
+    patient.consent(clinician.id)
+    assert clinician.read(elsewhere).value["id"] == elsewhere
+    with subscribed(clinician, documents.RECORD_ADDED, {"id": patient.id}) as subscription:
+        client = redis.Redis.from_url(site.servers.redis.url)
+        hint = b"forged\x00record:" + parse_global(elsewhere)[1]
+        assert client.publish(f"{PREFIX}subject:{patient.subject[2:]}", hint) >= 1
+        client.close()
+        own = patient.store(observation())
+        item = subscription.next()
+        assert item is not None
+        assert item["recordAdded"]["id"] == own
 
 
 def test_a_stranger_gets_no_item(patient: Patient, stranger: Person) -> None:

@@ -35,8 +35,12 @@ from gateway.ports.rows import (
 _MOST = 500
 """Names in one statement; more are asked for in turns."""
 
-_HEAD = "select record, version, subject, digest, tree, seq from records where record = ?"
-_NEAREST = "select record, version, subject, digest, tree, seq from records where record >= ? order by record limit 1"
+_PRESENT = (
+    "select r.record, r.version, r.subject, r.digest, r.tree, r.seq,"
+    " (select max(v.version) from versions v where v.record = r.record) from records r"
+)
+_HEAD = _PRESENT + " where r.record = ?"
+_NEAREST = _PRESENT + " where r.record >= ? order by r.record limit 1"
 _NEAREST_SUBJECT = "select key1 from chain_events where key1 >= ? and name = 'SubjectEnrolled' order by key1 limit 1"
 _VERSION = (
     "select v.record, v.version, r.subject, v.digest, v.tree, r.seq from versions v"
@@ -130,10 +134,7 @@ class SqlIndex:
             f" and r.record in (select t.record from tokens t where t.token in ({_marks(group)}))"  # noqa: S608 - only marks
             for group in tokens
         )
-        sql = (
-            "select r.record, r.version, r.subject, r.digest, r.tree, r.seq from records r"  # noqa: S608 - only marks are put in
-            f" where r.subject = ? and r.seq > ?{has} order by r.seq limit ?"
-        )
+        sql = f"{_PRESENT} where r.subject = ? and r.seq > ?{has} order by r.seq limit ?"
         rows = await self._source.fetch(sql, (subject, after, *chain.from_iterable(tokens), limit))
         return tuple(_record(*row) for row in rows)
 
@@ -289,8 +290,18 @@ def _marks(values: Sequence[Value]) -> str:
     return ", ".join("?" * len(values))
 
 
-def _record(record: bytes, version: int, subject: bytes, digest: bytes, tree: int, seq: int) -> RecordRow:
-    return RecordRow(record=record, version=version, subject=subject, digest=digest, tree=bool(tree), seq=seq)
+def _record(
+    record: bytes, version: int, subject: bytes, digest: bytes, tree: int, seq: int, newest: int | None = None
+) -> RecordRow:
+    return RecordRow(
+        record=record,
+        version=version,
+        subject=subject,
+        digest=digest,
+        tree=bool(tree),
+        seq=seq,
+        newest=newest or 0,
+    )
 
 
 def _erasure(
