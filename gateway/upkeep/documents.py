@@ -19,6 +19,8 @@ from gateway.upkeep.scratch import FoundDocument, Scratch
 from gateway.wiring.upkeep import ChainPort
 
 Rows = list[dict[str, object]]
+NOWHERE: Final = (2**62, 0)
+REMOVED: Final = "DelegateRemoved"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,16 @@ class Restoring:
         self._port = port
         self._calls = calls
         self._domain = eip712.domain(chain_id=port.facts.chain_id, contract=port.facts.consent_registry)
-        self._granted = {event.keys[1]: event for event in events if event.name == "ConsentGranted"}
+        granted = [event for event in events if event.name == "ConsentGranted"]
+        # A consent is granted twice where the patient's own word replaced a delegate's: it stands by the last.
+        self._granted = {event.keys[1]: event for event in granted}
+        self._first = {event.keys[1]: _place(event) for event in reversed(granted)}
+        self._delegates = {
+            (event.keys[0], event.args["delegate"]): int(event.args["number"])
+            for event in events
+            if event.name == "DelegateAdded"
+        }
+        self._removed = {(event.keys[0], event.args["number"]): event for event in events if event.name == REMOVED}
         self._revoked = {event.keys[1]: event for event in events if event.name == "ConsentRevoked"}
         self._ended = {
             (event.keys[0], event.args["epoch"]): event for event in events if event.name == "AllConsentsRevoked"
@@ -60,7 +71,7 @@ class Restoring:
             not_before=terms.not_before,
             not_after=terms.not_after,
             epoch=terms.epoch,
-            delegate=0 if event is None else int(event.args["delegate"]),
+            delegate=self._delegate(found.subject, consent, found.signature, event),
             signature=found.signature,
         )
         return Standing(
@@ -68,9 +79,15 @@ class Restoring:
             key=(consent,),
             values={"consent": consent, "subject": found.subject, "digest": found.digest, "call": call.call},
             call=call,
-            order=(2**62, 0) if event is None else (event.block_number, event.log_index),
+            order=self._first.get(consent, NOWHERE),
             event=event,
         )
+
+    def _delegate(self, subject: bytes, consent: bytes, signature: bytes, event: Event | None) -> int:
+        """Who signed, as the chain has it; what it has not got says so only by a wallet's signature."""
+        if event is not None:
+            return int(event.args["delegate"])
+        return self._delegates.get((subject, eip712.recover(consent, signature) or b""), 0)
 
     def revocation(self, found: FoundDocument, full: Mapping[str, Any]) -> Standing | None:
         subject, target = messages.read_revocation(full, self._domain)
@@ -83,6 +100,12 @@ class Restoring:
         target = epoch.to_bytes(32, "big")
         event = self._ended.get((subject, epoch + 1))
         return self._narrowing(found, subject, NarrowingKind.REVOKE_ALL, target, call, event=event)
+
+    def removal(self, found: FoundDocument, full: Mapping[str, Any]) -> Standing | None:
+        subject, number = messages.read_delegation_end(full, self._domain)
+        call = self._port.remove_delegate(subject=subject, number=number, signature=found.signature)
+        target, event = number.to_bytes(32, "big"), self._removed.get((subject, number))
+        return self._narrowing(found, subject, NarrowingKind.DELEGATE, target, call, event=event)
 
     def _narrowing(
         self,
@@ -97,7 +120,7 @@ class Restoring:
         if subject != found.subject:
             return None
         values = {"kind": int(kind), "subject": subject, "target": target, "digest": found.digest, "call": call.call}
-        order = (2**62, 0) if event is None else (event.block_number, event.log_index)
+        order = NOWHERE if event is None else _place(event)
         return Standing(
             table="narrowings", key=(subject, kind, target), values=values, call=call, order=order, event=event
         )
@@ -107,10 +130,15 @@ class Restoring:
         return other if other.call.call in self._calls and one.call.call not in self._calls else one
 
 
+def _place(event: Event) -> tuple[int, int]:
+    return event.block_number, event.log_index
+
+
 READERS: Final[Mapping[str, Callable[[Restoring, FoundDocument, Mapping[str, Any]], Standing | None]]] = {
     "Consent": Restoring.consent,
     "Revocation": Restoring.revocation,
     "RevokeAll": Restoring.revocation_of_all,
+    "DelegationEnd": Restoring.removal,
 }
 """What a document becomes, by its EIP-712 primary type. Others stay where they are and are counted."""
 

@@ -7,7 +7,7 @@ at, so nothing that is under way counts as a fault. Memory is flat: names of blo
 from contextlib import AsyncExitStack
 from typing import Final
 
-from gateway.crypto.model import ConsentFacts, Facts, StatementFacts
+from gateway.crypto.model import ConsentFacts, Facts, PaperFacts, StatementFacts
 from gateway.settings import Settings
 from gateway.upkeep.checks.audit import check_audit
 from gateway.upkeep.checks.batches import check_batches
@@ -16,6 +16,7 @@ from gateway.upkeep.checks.documents import check_documents, check_profiles, che
 from gateway.upkeep.checks.emergencies import check_emergencies, check_stray_statement
 from gateway.upkeep.checks.erasures import check_erasures
 from gateway.upkeep.checks.named import Named
+from gateway.upkeep.checks.papers import check_papers, check_stray_paper
 from gateway.upkeep.checks.records import check_records, check_tickets
 from gateway.upkeep.faults import Fault, Verdict
 from gateway.upkeep.report import Progress
@@ -28,6 +29,7 @@ STEPS: Final = (
     check_audit,
     check_documents,
     check_profiles,
+    check_papers,
     check_emergencies,
     check_erasures,
     check_records,
@@ -72,6 +74,8 @@ async def _check_stray(parts: Looking, verdict: Verdict, facts: Facts) -> None:
     match facts:
         case ConsentFacts():
             await check_stray_document(parts, verdict, facts)
+        case PaperFacts():
+            await check_stray_paper(parts, verdict, facts)
         case StatementFacts():
             await check_stray_statement(parts, verdict, facts)
         case _:

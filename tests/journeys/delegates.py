@@ -41,7 +41,7 @@ def removal(asker: Person, patient: Patient, number: int) -> Answer:
     return asker.ask(documents.DRAFT_DELEGATE_REMOVAL, {"patientId": patient.id, "number": number})
 
 
-def remove(asker: Person, patient: Patient, number: int) -> Answer:
+def end_delegate(asker: Person, patient: Patient, number: int) -> Answer:
     """Signed by whoever asks."""
     return asker.submit(documents.REMOVE_DELEGATE, removal(asker, patient, number).value["typedData"])
 

@@ -9,7 +9,7 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from tests.journeys import documents
-from tests.journeys.delegates import carer, delegate_to, draft_delegate, hand_of, remove, shown, submit_delegate
+from tests.journeys.delegates import carer, delegate_to, draft_delegate, end_delegate, hand_of, shown, submit_delegate
 from tests.journeys.people import Patient, Person
 from tests.journeys.pytest_fixtures import SIGNING_URL
 from tests.journeys.resources import observation
@@ -40,7 +40,7 @@ def whole_way(site: Site, patient: Patient, parent: Person, clinician: Person) -
     assert clinician.read(record).value["content"] == observation()
     assert in_force(site, patient, consent)
     assert parent.read(record, purpose="PATRQT").code == "NOT_PERMITTED"
-    removed = remove(patient.person, patient, number).value
+    removed = end_delegate(patient.person, patient, number).value
     assert (removed["number"], removed["holds"]) == (number, False)
     assert clinician.once(documents.READ, {"id": record}).code == "NOT_PERMITTED"
     wait_until(lambda: not in_force(site, patient, consent))
@@ -131,7 +131,7 @@ def test_a_delegate_who_may_see_the_lists_sees_them_and_is_seen(
     assert "ADD_DELEGATE" in [edge["node"]["action"] for edge in page["edges"]]
     shown_to = [event["actor"]["id"] for event in patient.access_log() if event["action"] == "SHOW_ACCESS_LOG"]
     assert shown_to == [parent.id]
-    remove(patient.person, patient, number).must()
+    end_delegate(patient.person, patient, number).must()
     assert parent.ask(documents.CONSENTS, {"id": patient.id}).value is None
     assert parent.ask(documents.ACCESS_LOG, {"id": patient.id}).value is None
 
@@ -147,7 +147,7 @@ def test_a_delegate_ends_what_they_signed_and_leaves_by_themselves(
     assert clinician.once(documents.READ, {"id": record}).code == "NOT_PERMITTED"
     child.consent(clinician.id, resourceTypes=["Observation"])
     assert clinician.read(record).value["id"] == record
-    assert remove(parent, patient, number).value["holds"] is False
+    assert end_delegate(parent, patient, number).value["holds"] is False
     assert clinician.once(documents.READ, {"id": record}).code == "NOT_PERMITTED"
     assert [one["holds"] for one in shown(patient.person, patient)] == [False]
 
@@ -168,7 +168,7 @@ def test_the_patients_own_word_replaces_a_delegates_and_outlives_them(
         .code
         == "NOT_PERMITTED"
     )
-    remove(patient.person, patient, number).must()
+    end_delegate(patient.person, patient, number).must()
     assert clinician.read(record).value["id"] == record
     assert in_force(site, patient, typed["id"])
 
@@ -179,7 +179,7 @@ def test_what_a_delegate_forbids_stands_after_them(patient: Patient, parent: Per
     number = delegate_to(patient, parent, denies=True)
     forbidden = hand_of(patient, parent).consent(clinician.id, effect="DENY", resourceTypes=["Observation"])
     assert clinician.once(documents.READ, {"id": record}).code == "NOT_PERMITTED"
-    remove(patient.person, patient, number).must()
+    end_delegate(patient.person, patient, number).must()
     assert clinician.read(record).code == "NOT_PERMITTED"
     assert patient.revoke(forbidden).value["status"] == "REVOKED"
     wait_until(lambda: clinician.once(documents.READ, {"id": record}).code == "")
@@ -195,5 +195,5 @@ def test_a_subscription_under_a_delegates_permit_ends_with_the_delegate(
         item = arriving.next()
         assert item is not None
         assert item["recordAdded"]["id"] == record
-        remove(patient.person, patient, number).must()
+        end_delegate(patient.person, patient, number).must()
         assert arriving.next(seconds=5) is None

@@ -19,6 +19,7 @@ from gateway.adapters.packs import PackStore
 from gateway.storage.model import Cid
 from gateway.storage.service import Blocks
 from tests.journeys import documents
+from tests.journeys.delegates import carer, delegate_to, end_delegate, hand_of, shown
 from tests.journeys.dumps import differing, dump
 from tests.journeys.gateway_process import COMMAND, GatewayProcess, run_command, variables
 from tests.journeys.people import Patient, Person, sign_in
@@ -78,8 +79,23 @@ def live(site: Site, records: int) -> tuple[list[Patient], Person]:
         ended = patient.consent(clinician.id, labels=["HIV"])
         assert patient.revoke(ended).value
         assert clinician.read(found[1]["id"]).value
+    consented_for(site, patients[1], clinician)
     assert patients[2].revoke_all().value
     return patients, clinician
+
+
+def consented_for(site: Site, patient: Patient, clinician: Person) -> None:
+    """By a delegate who stays, and by one who was removed; one consent the patient signed again themselves."""
+    staying, leaving = carer(site), carer(site)
+    delegate_to(patient, staying, denies=True)
+    number = delegate_to(patient, leaving)
+    hand_of(patient, staying).consent(clinician.id, resourceTypes=["Observation"])
+    hand_of(patient, staying).consent(site.crowd.clinician().id, effect="DENY", resourceTypes=["Observation"])
+    typed = hand_of(patient, leaving).draft(clinician.id, resourceTypes=["Observation"]).value["typedData"]
+    leaving.submit(documents.GRANT, typed).must()
+    patient.person.submit(documents.GRANT, typed).must()
+    hand_of(patient, leaving).consent(clinician.id, resourceTypes=["Observation"])
+    end_delegate(leaving, patient, number).must()
 
 
 def rebuilt(site: Site, *options: str) -> tuple[int, dict[str, Any], str]:
@@ -136,6 +152,11 @@ def test_the_gateway_goes_on_where_it_was(burnt: Burnt) -> None:
     ]
     assert statuses == ["REVOKED", "ACTIVE"]
     assert len(patient.access_log()) > 5
+    delegated = again(burnt.site, burnt.patients[1])
+    assert [one["holds"] for one in shown(delegated.person, delegated)] == [True, False]
+    page = delegated.person.ask(documents.CONSENTS, {"id": delegated.id}).value["consents"]
+    assert [edge["node"]["status"] for edge in page["edges"][:4]] == ["REVOKED", "ACTIVE", "ACTIVE", "ACTIVE"]
+    assert page["edges"][1]["node"]["signer"] == delegated.person.wallet.signer.lower()
     patient.store(observation())
     settled(burnt.site.gateway.index_url)
     burnt.site.gateway.stop()

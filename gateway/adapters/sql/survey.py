@@ -51,7 +51,11 @@ QUERIES: Final = {
     " from chain_events where orphaned_at is null and block_number between :first and :last"
     " order by block_number, log_index",
     "identity": "select key1, name, args from chain_events where orphaned_at is null and name in"
-    " ('SubjectEnrolled', 'CustodyEnded', 'ControllerChanged') and key1 = :subject",
+    " ('SubjectEnrolled', 'CustodyEnded', 'ControllerChanged', 'DelegateAdded') and key1 = :subject",
+    "papers": "select name, subject, digest from papers order by subject, name",
+    "paper": "select digest from papers where subject = :subject and name = :hashed",
+    "delegations": "select args from chain_events where orphaned_at is null and name = 'DelegateAdded'"
+    " and key1 = :subject",
     "granted": "select 1 from chain_events where orphaned_at is null and name = 'ConsentGranted'"
     " and key1 = :subject and key2 = :consent",
     "emergencies": "select emergency, digest, decision, call, opened_at, expires_at from emergencies order by seq",

@@ -71,6 +71,9 @@ def _said(parts: Looking, facts: ConsentFacts) -> tuple[str, bytes, bytes] | Non
             case "RevokeAll":
                 subject, epoch = messages.read_revoke_all(full, domain)
                 return NarrowingKind.REVOKE_ALL.name, epoch.to_bytes(32, "big"), subject
+            case "DelegationEnd":
+                subject, number = messages.read_delegation_end(full, domain)
+                return NarrowingKind.DELEGATE.name, number.to_bytes(32, "big"), subject
             case _:
                 return None
     except ConsentryError:
@@ -78,13 +81,14 @@ def _said(parts: Looking, facts: ConsentFacts) -> tuple[str, bytes, bytes] | Non
 
 
 async def _check_signature(parts: Looking, verdict: Verdict, facts: ConsentFacts, what: str) -> None:
-    """By a key that is or was the patient's controller."""
+    """By a key that is or was the patient's controller, or a delegate's."""
     full: Any = jsontext.loads(facts.typed_data)
     digest = eip712.digest(full)
     signers = {
         value
         for _, _, args in parts.survey.rows("identity", subject=facts.subject)
-        if isinstance(value := decode_args(args).get("controller"), bytes) and value
+        for name in ("controller", "delegate")
+        if isinstance(value := decode_args(args).get(name), bytes) and value
     }
     if eip712.recover(digest, facts.signature) in signers:
         return
