@@ -53,6 +53,10 @@ class AnchorLog:
         """The double-hashed leaf of a log's ABI values; kind `records` or `audit`. Raises ProofInvalid, ValueError."""
         return hash_leaf(LEAF_ENCODING[LogKind(kind)], values)
 
+    async def waiting(self) -> int:
+        """Leaves of any log that are not anchored yet. Raises StoreUnavailable."""
+        return await self._store.count_waiting()
+
     async def anchor_states(self, leaves: Sequence[bytes]) -> tuple[LeafState, ...]:
         """Of each leaf, in order; a queued or unknown one is PENDING without a proof. Raises StoreUnavailable."""
         found = await self._store.batches_of(leaves) if leaves else {}

@@ -125,6 +125,10 @@ class TicketStore(Protocol):
         """Tickets without a batch, oldest first, at most `limit` of each log."""
         ...
 
+    async def count_waiting(self) -> int:
+        """Tickets that no anchored batch has, those without a batch among them."""
+        ...
+
     async def write_cut(self, cut: Cut, *, manifest_cid: str, call: Call, now: int) -> bool:
         """Batch, tickets and anchor call in one transaction; False, and nothing written, if any ticket has a batch."""
         ...

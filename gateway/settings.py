@@ -152,6 +152,11 @@ class Settings(BaseSettings):
         description="Seconds until an answer that a mute part holds up is UNAVAILABLE; imports may take longer.",
     )
     most_underway: int = Field(64, ge=1, description="Requests that are served at once; more are refused with LIMIT.")
+    most_waiting: int = Field(
+        1_000_000,
+        ge=1,
+        description="Records and audit entries that may wait for the chain; past it, writes are UNAVAILABLE.",
+    )
     request_burst: int = Field(200, ge=1, description="Requests that may come at once.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from anchoring.batcher import Cut
@@ -40,6 +40,13 @@ class SqlTickets:
             return tuple(found)
 
         return await self._database.read(work)
+
+    async def count_waiting(self) -> int:
+        queued = select(func.count()).select_from(tickets).where(tickets.c.batch.is_(None))
+        cut = select(func.coalesce(func.sum(batches.c.count), 0)).where(batches.c.state.in_(_OPEN))
+        return await self._database.read(
+            lambda connection: int(connection.execute(queued).scalar_one()) + int(connection.execute(cut).scalar_one())
+        )
 
     async def write_cut(self, cut: Cut, *, manifest_cid: str, call: Call, now: int) -> bool:
         """COMMIT POINT. A crash before: the tickets wait as they did (the manifest that was put names nothing that is

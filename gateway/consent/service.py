@@ -95,7 +95,7 @@ class Consents:
         await self._require_signature(signer, consent, signature)
         # 3. It says what it shows, now, in this epoch.
         await self._require_current(terms, standing, consent)
-        if mandate is not None and consent in standing.unbacked:
+        if mandate is not None and consent in standing.folded.unbacked:
             raise ConflictError("this consent ended with its delegation; draft a new one", field=("typedData",))
         row = await self._index.consent(consent)
         if row is None or (mandate is None and await self._is_anothers(row, signer)):
@@ -186,7 +186,7 @@ class Consents:
         row = await self._index.consent(consent)
         signer = hand.standing.subject.controller
         if hand.mandates:
-            number = hand.standing.delegates.get(consent, 0)
+            number = hand.standing.folded.delegates.get(consent, 0)
             signer = next((mandate.signer for mandate in hand.mandates if mandate.number == number), b"")
         if row is None or row.subject != subject or (hand.mandates and not signer):
             raise DeniedError("no such consent of this subject")

@@ -138,5 +138,5 @@ class ShownConsents:
 
 def _may_see(mandates: Sequence[Mandate], standing: Standing, row: ConsentRow) -> bool:
     """As a delegate: all where the patient said so, else what they signed."""
-    number = standing.delegates.get(row.consent, 0)
+    number = standing.folded.delegates.get(row.consent, 0)
     return any(mandate.limits.lists or mandate.number == number for mandate in mandates)

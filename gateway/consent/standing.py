@@ -8,7 +8,7 @@ chain's. Who writes into the database can make a standing stale, never better th
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from gateway import eip712
@@ -16,7 +16,6 @@ from gateway.consent import limits, policy, state
 from gateway.consent.freshness import Freshness, staleness
 from gateway.consent.model import (
     AsOf,
-    ConsentStatus,
     ConsentView,
     Epochs,
     Grant,
@@ -24,7 +23,6 @@ from gateway.consent.model import (
     OpenEmergency,
     Requester,
     SealedDeny,
-    Terms,
 )
 from gateway.consent.texts import HELD, Signed, Texts
 from gateway.errors import StaleError, UpstreamError
@@ -55,11 +53,8 @@ class Standing:
     control: Control
     epochs: Epochs
     grants: tuple[Grant | SealedDeny, ...]
+    folded: state.ConsentState
     mandates: tuple[Mandate, ...]
-    delegates: Mapping[bytes, int]
-    unbacked: frozenset[ConsentId]
-    chain_epoch: int
-    transactions: Mapping[bytes, bytes]
     order: tuple[ConsentId, ...]
     settles_at: int | None
     whole: bool
@@ -208,7 +203,7 @@ class Standings:
             part = kept[start : start + MOST_STATES]
             states = await self._chain.subject_states([subject for subject, _ in part])
             for (subject, standing), (epoch, seq) in zip(part, states, strict=True):
-                if (standing.chain_epoch, standing.epochs.seq) != (epoch, seq):
+                if (standing.folded.epoch, standing.epochs.seq) != (epoch, seq):
                     self.forget(subject)
 
     async def _load(self, subject: SubjectId) -> Standing | None:
@@ -265,11 +260,8 @@ class Standings:
                 credentials=control.credentials,
             ),
             grants=folded.grants,
+            folded=folded,
             mandates=mandates,
-            delegates=folded.delegates,
-            unbacked=folded.unbacked,
-            chain_epoch=folded.epoch,
-            transactions=folded.transactions,
             order=tuple(ConsentId(row.consent) for row in rows),
             settles_at=self._settling(events),
             whole=whole and all_there,
@@ -297,9 +289,9 @@ class Standings:
         return ConsentView(
             consent=consent,
             terms=signed.terms,
-            status=_status(consent, signed.terms, standing, self._clock.now()),
+            status=standing.folded.status(consent, signed.terms, self._clock.now()),
             signer=signed.signer,
-            transaction=standing.transactions.get(consent),
+            transaction=standing.folded.transactions.get(consent),
         )
 
     async def signed(self, row: ConsentRow) -> Signed:
@@ -321,15 +313,3 @@ def _signers(subject: SubjectId, events: Sequence[EventRow], control: Control) -
         signer = keys.get(number_in(event, "delegate"))
         found[consent] = own if signer is None else own | {signer}
     return found
-
-
-def _status(consent: ConsentId, terms: Terms, standing: Standing, now: float) -> ConsentStatus:
-    grant = next((grant for grant in standing.grants if grant.consent == consent), None)
-    ended = terms.effect == 0 and terms.epoch != standing.epochs.epoch
-    if ended or consent in standing.unbacked or (isinstance(grant, Grant) and grant.revoked):
-        return ConsentStatus.REVOKED
-    if now >= (grant.ends if isinstance(grant, Grant) else terms.not_after):
-        return ConsentStatus.EXPIRED
-    if now < terms.not_before or grant is None:
-        return ConsentStatus.NOT_YET
-    return ConsentStatus.ACTIVE

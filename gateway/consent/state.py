@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.consent import limits
-from gateway.consent.model import Effect, Grant, Mandate, SealedDeny, Terms
+from gateway.consent.model import ConsentStatus, Effect, Grant, Mandate, SealedDeny, Terms
 from gateway.errors import IntegrityError
 from gateway.identity.state import lost_changes, number_in
 from gateway.ids import ConsentId, SubjectId
@@ -30,6 +30,7 @@ _COUNTED = _ENDS_EPOCH | {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentState:
     """`epoch`, `seq` as on chain; `effective_epoch` with what was ended here and is not yet, or no longer, there.
+    `ended`, `lifted`: consents that are over if they permit, and if they deny, whether or not their grants stand.
     `delegates`: who signed each consent, 0 the patient, else the delegate of that number; `unbacked`: permits of
     delegates who may not sign them, or no longer."""
 
@@ -38,8 +39,24 @@ class ConsentState:
     seq: int
     grants: tuple[Grant | SealedDeny, ...]
     transactions: Mapping[bytes, bytes]
+    ended: frozenset[bytes]
+    lifted: frozenset[bytes]
     delegates: Mapping[bytes, int]
     unbacked: frozenset[ConsentId]
+
+    def status(self, consent: bytes, terms: Terms, now: float) -> ConsentStatus:
+        """As its patient sees it. One that was revoked is over though a reorganization took its grant away: the
+        registry bars it from coming back."""
+        over = self.lifted if terms.effect is Effect.DENY else self.ended
+        epoch_over = terms.effect is Effect.PERMIT and terms.epoch != self.effective_epoch
+        if consent in over or consent in self.unbacked or epoch_over:
+            return ConsentStatus.REVOKED
+        grant = next((grant for grant in self.grants if grant.consent == consent), None)
+        if now >= (grant.ends if isinstance(grant, Grant) else terms.not_after):
+            return ConsentStatus.EXPIRED
+        if now < terms.not_before or grant is None:
+            return ConsentStatus.NOT_YET
+        return ConsentStatus.ACTIVE
 
 
 def fold(
@@ -89,6 +106,8 @@ def fold(
         seq=sum(event.name in _COUNTED for event in live),
         grants=tuple(grants.values()),
         transactions=transactions,
+        ended=frozenset(ended),
+        lifted=frozenset(lifted),
         delegates={consent: number_in(event, "delegate") for consent, event in signed.items()},
         unbacked=frozenset(unbacked),
     )

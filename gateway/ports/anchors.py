@@ -40,3 +40,7 @@ class Anchors(Protocol):
     async def states(self, leaves: Sequence[bytes]) -> tuple[AnchorState, ...]:
         """Of each leaf; an unknown leaf is PENDING without a proof."""
         ...
+
+    async def waiting(self) -> int:
+        """Leaves that are acknowledged and that the chain has not got, as of a second ago at most. UpstreamError."""
+        ...

@@ -15,7 +15,7 @@ from gateway.consent.model import AccessRequest, Action, Deny, Permit, Purpose
 from gateway.consent.names import requester, topic
 from gateway.consent.standing import Standing, Standings
 from gateway.crypto.keys import DomainKey, KeyRing
-from gateway.crypto.model import RecordFacts, actor_domain, subject_domain
+from gateway.crypto.model import RecordFacts, subject_domain
 from gateway.emergency.grounds import Ground, Grounds, guards
 from gateway.errors import (
     CallerError,
@@ -29,7 +29,7 @@ from gateway.errors import (
 from gateway.identity.model import Caller
 from gateway.identity.service import Identity
 from gateway.ids import RecordId, SubjectId
-from gateway.ports.anchors import Anchors, AnchorState
+from gateway.ports.anchors import Anchors
 from gateway.ports.bus import Bus
 from gateway.ports.clock import Clock, Entropy
 from gateway.ports.fhir import FhirValidation
@@ -56,6 +56,7 @@ from gateway.records.incoming import (
 )
 from gateway.records.model import Amendment, NewBundle, NewRecord, StoredRecord
 from gateway.records.opening import Opening, decision_facts
+from gateway.records.repeats import Repeats
 from gateway.records.sealing import rows_of, seal_versions
 from gateway.storage.dag import LEAF_SIZE
 from gateway.storage.service import Blocks
@@ -63,10 +64,8 @@ from gateway.underway import prolong
 
 TRIES = 8
 LARGEST_BUNDLE = 10_000
-LONGEST_KEY = 200
 ENTRY_SECONDS, OCTETS_A_SECOND = 0.1, 1 << 20
 """What entries and large blocks add to the time that a write may take."""
-_PENDING = AnchorState(status="PENDING", proof=None)
 
 
 class Writing:
@@ -84,6 +83,7 @@ class Writing:
         blocks: Blocks,
         keys: KeyRing,
         anchors: Anchors,
+        most_waiting: int,
         validation: FhirValidation,
         label: Callable[[ResourceFacts], frozenset[str]],
         bus: Bus,
@@ -99,6 +99,8 @@ class Writing:
         self._blocks = blocks
         self._keys = keys
         self._anchors = anchors
+        self._most_waiting = most_waiting
+        self._repeats = Repeats(index=index, opening=opening, anchors=anchors, keys=keys)
         self._validation = validation
         self._label = label
         self._bus = bus
@@ -152,6 +154,11 @@ class Writing:
 
     # ---- the steps
 
+    async def _require_room(self) -> None:
+        """What is acknowledged must reach the chain: while too much waits for it, nothing is added."""
+        if await self._anchors.waiting() >= self._most_waiting:
+            raise UpstreamError("too much waits for the chain; try again once it anchors")
+
     async def _require_concern(self, caller: Caller, subject: SubjectId, record: bytes, purpose: Purpose) -> None:
         """Before any work: whether some decision on this subject could permit. The refusal is audited."""
         ground = await self._ground(caller, subject, record, purpose)
@@ -186,7 +193,7 @@ class Writing:
         self, caller: Caller, valid: Sequence[ValidResource], target: Target, idempotency_key: str | None
     ) -> tuple[StoredRecord, ...]:
         key = await self._keys.of(subject_domain(target.subject))
-        seen = await self._seen(caller, target, valid, idempotency_key)
+        seen = await self._repeats.seen(caller, target, valid, idempotency_key)
         for _ in range(TRIES):
             ground = await self._ground(caller, target.subject, target.record or b"", target.purpose)
             standing = ground.standing
@@ -200,7 +207,7 @@ class Writing:
             if denied is not None:
                 raise await self._refused(caller, standing, target.record or b"", target.purpose, denied.reason)
             # 2. What was written before under the same key is answered alike; another version is a conflict.
-            before = await self._answered(seen)
+            before = await self._repeats.answered(seen)
             if before is not None:
                 entry = await self._acknowledge_again(caller, _permits(permits)[0], before)
                 if isinstance(entry, Appended):
@@ -209,6 +216,7 @@ class Writing:
                 continue
             require_kept(target, valid)
             require_version(target)
+            await self._require_room()
             # 3. Sealed, and durable on IPFS, before any row names it.
             sealed = await asyncio.to_thread(
                 seal_versions,
@@ -228,7 +236,7 @@ class Writing:
                 await self._announce(target.subject, stored)
                 return tuple(acknowledged(one) for one in stored)
             await self._opening.discard([one.row for one in stored])
-            if isinstance(entry, Taken) and entry.table != "idempotency" and await self._answered(seen) is None:
+            if isinstance(entry, Taken) and entry.table != "idempotency" and await self._repeats.answered(seen) is None:
                 raise ConflictError("the record has moved on", field=("expectedVersion",))
             caller = await self._gather_again(caller, entry)
         raise StaleError("the patient's records and consents keep changing; try again")
@@ -344,40 +352,6 @@ class Writing:
     async def _announce(self, subject: SubjectId, stored: Sequence[StoredVersion]) -> None:
         for one in stored:
             await self._bus.publish(topic(subject), b"record:" + one.row.record)
-
-    async def _seen(
-        self, caller: Caller, target: Target, valid: Sequence[ValidResource], idempotency_key: str | None
-    ) -> Seen | None:
-        if idempotency_key is None:
-            return None
-        if not 1 <= len(idempotency_key) <= LONGEST_KEY:
-            raise CallerError(f"1 to {LONGEST_KEY} characters", field=("idempotencyKey",))
-        key = await self._keys.of(actor_domain(caller.actor.id))
-        asked = [target.subject, target.record or b"", target.expected.to_bytes(4, "big"), repr(target.given).encode()]
-        return Seen(
-            key=key.token(b"idempotency", caller.actor.id, idempotency_key.encode()),
-            request=key.token(b"request", *asked, *(one.octets for one in valid)),
-        )
-
-    async def _answered(self, seen: Seen | None) -> tuple[StoredRecord, ...] | None:
-        """What was answered under the same key. ConflictError when it was asked for something else."""
-        before = None if seen is None else await self._index.idempotency(seen.key)
-        if before is None or seen is None:
-            return None
-        if before.request != seen.request:
-            raise ConflictError("this key was used for other content", field=("idempotencyKey",))
-        answers: list[StoredRecord] = []
-        for at in range(0, len(before.result), 20):
-            record, version = before.result[at : at + 16], int.from_bytes(before.result[at + 16 : at + 20], "big")
-            row = await self._index.version(record, version)
-            if row is None:
-                raise UpstreamError("the index does not hold what it acknowledged; it must be rebuilt")
-            found = await self._opening.find(row)
-            if found.known.facts.idempotency != seen.key:
-                raise IntegrityError("the index names a record that was not written under this key")
-            (state,) = await self._anchors.states((found.known.leaf,))
-            answers.append(StoredRecord(record=RecordId(record), version=version, cid=found.known.cid, anchor=state))
-        return tuple(answers)
 
     async def _refused(
         self, caller: Caller, standing: Standing | None, record: bytes, purpose: Purpose, reason: str

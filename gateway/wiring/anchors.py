@@ -13,6 +13,7 @@ FINAL_HELD = 50_000
 RECENT_HELD = 10_000
 RECENT_SECONDS = 0.25
 """As often as the anchoring worker looks."""
+WAITING_SECONDS = 1.0
 _PENDING = AnchorState(status="PENDING", proof=None)
 
 
@@ -24,8 +25,18 @@ class AnchorsPort:
         self._log = log
         self._clock = clock
         self.records_log: bytes = log.records_log
+        self._waiting = 0
+        self._counted_until = float("-inf")
         self._final: OrderedDict[bytes, AnchorState] = OrderedDict()
         self._recent: OrderedDict[bytes, tuple[float, AnchorState]] = OrderedDict()
+
+    async def waiting(self) -> int:
+        now = self._clock.monotonic()
+        if now >= self._counted_until:
+            self._counted_until = now + WAITING_SECONDS  # one asks; those beside it have the count of before
+            with translated():
+                self._waiting = await self._log.waiting()
+        return self._waiting
 
     def leaf(self, values: Sequence[bytes], *, kind: str) -> bytes:
         return self._log.leaf(values, kind=kind)

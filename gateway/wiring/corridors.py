@@ -69,6 +69,7 @@ def make_corridors(
         blocks=blocks,
         keys=keys,
         anchors=anchors,
+        most_waiting=settings.most_waiting,
         validation=validation,
         label=labelling(),
         bus=bus,

@@ -89,7 +89,10 @@ class Client:
 
     def run(self, operations: Sequence[Operation]) -> None:
         for operation in operations:
-            self._decide(operation)
+            if operation.target in (-1, *self.acknowledged):
+                self._decide(operation)
+            else:
+                self.wrong.append(f"{operation.name} {operation.kind}: its target was not acknowledged")
             self.progress.add()
 
     def _decide(self, operation: Operation) -> None:

@@ -32,7 +32,12 @@ def kill_the_gateway(asked: Asked) -> Report:
 
 def kill_the_servers(asked: Asked) -> Report:
     """B2: `rounds` of each server alone and of each pair."""
-    plan = draw(asked.seed, rounds=asked.rounds * len(B2_TARGETS), targets=B2_TARGETS, clients=CLIENTS)
+    return kill_some_servers(asked, B2_TARGETS)
+
+
+def kill_some_servers(asked: Asked, targets: Sequence[tuple[str, ...]]) -> Report:
+    """B2 of these alone: `rounds` of each."""
+    plan = draw(asked.seed, rounds=asked.rounds * len(targets), targets=targets, clients=CLIENTS)
     with running_column(asked.folder, "real", worker=True) as column:
         return campaign("B2", asked, plan, column)
 

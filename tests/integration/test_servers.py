@@ -47,6 +47,10 @@ def _height(chain: Chain) -> int:
     return int(rpc(chain.url, "eth_blockNumber"), 16)
 
 
+def _hash_of(chain: Chain, number: int) -> str:
+    return str(rpc(chain.url, "eth_getBlockByNumber", hex(number), False)["hash"])
+
+
 def test_kubo_gives_back_the_block_that_was_put(kubo: Kubo) -> None:
     assert _get_block(kubo, _put_block(kubo, _BLOCK)) == _BLOCK
 
@@ -114,6 +118,31 @@ def test_anvil_keeps_what_is_older_than_its_interval_when_killed(tmp_path: Path)
         anvil.process.kill()
         anvil.process.start()
         assert (_balance(anvil), _height(anvil)) == (_ETHER, height)
+
+
+def test_anvil_is_the_same_chain_however_often_it_is_killed(tmp_path: Path) -> None:
+    require_program("anvil")
+    with running_anvil(tmp_path) as anvil:
+        anvil.fund(_ACCOUNT, _ETHER)
+        genesis = _hash_of(anvil, 0)
+        for _ in range(6):
+            time.sleep(1.5 * STATE_INTERVAL_SECONDS)
+            anvil.process.kill()
+            anvil.process.start()
+            assert (_hash_of(anvil, 0), _balance(anvil)) == (genesis, _ETHER)
+
+
+def test_anvil_goes_on_from_a_state_that_a_kill_tore(tmp_path: Path) -> None:
+    require_program("anvil")
+    with running_anvil(tmp_path) as anvil:
+        anvil.fund(_ACCOUNT, _ETHER)
+        genesis, height = _hash_of(anvil, 0), _height(anvil)
+        time.sleep(2.0 * STATE_INTERVAL_SECONDS)
+        anvil.process.kill()
+        state = tmp_path / "state.json"
+        state.write_bytes(state.read_bytes()[:-100])
+        anvil.process.start()
+        assert (_hash_of(anvil, 0), _height(anvil)) == (genesis, height)
 
 
 def test_geth_tells_its_chain_id(geth: Chain) -> None:

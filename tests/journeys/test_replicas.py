@@ -16,6 +16,7 @@ from tests.journeys.people import Crowd, Door, Patient, Person
 from tests.journeys.resources import observation
 from tests.journeys.sites import Servers
 from tests.journeys.sockets import subscribed
+from tests.servers.chain import Chain
 from tests.servers.redis import Redis, running_redis
 
 pytestmark = pytest.mark.services
@@ -29,6 +30,7 @@ class Pair:
     second: Door
     crowd: Crowd
     redis: Redis
+    chain: Chain
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +39,7 @@ def pair(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with running_redis() as redis:
         # One name for both in what they sign and are signed in to: a load balancer stands before them.
         shared = servers.settings() | {"REDIS_URL": redis.url, "PUBLIC_URL": "http://127.0.0.1:1"}
+        shared["CHAIN_SILENCE_SECONDS"] = "60"  # a mute chain is no reason of its own to refuse, here
         first = GatewayProcess(folder / "a", {**shared, "INSTANCE": "a"})
         code, said = run_command("deploy", "--fund", settings=first.settings)
         assert code == 0, said
@@ -46,7 +49,8 @@ def pair(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         try:
             second.start()
             crowd = Crowd(Door(first.base), first.registrar_key)
-            yield Pair(first=Door(first.base), second=Door(second.base), crowd=crowd, redis=redis)
+            doors = (Door(first.base), Door(second.base))
+            yield Pair(first=doors[0], second=doors[1], crowd=crowd, redis=redis, chain=servers.chain)
         finally:
             second.stop()
             first.stop()
@@ -106,6 +110,37 @@ def test_what_one_revokes_the_other_refuses_at_once_without_redis(pair: Pair, pa
         assert elsewhere.once(documents.READ, {"id": record}).code == "NOT_PERMITTED"
     finally:
         pair.redis.process.resume()
+
+
+@pytest.mark.timeout(300)
+def test_what_one_revokes_the_other_refuses_at_once_while_chain_and_redis_are_mute(pair: Pair, reader: Person) -> None:
+    """Nothing but the database can tell the second replica: the revocation moves the guard that decisions stand on."""
+    revoking, other = pair.crowd.patient(), pair.crowd.patient()
+    record, beside = revoking.store(observation()), other.store(observation())
+    consent = revoking.consent(reader.id)
+    other.consent(reader.id)
+    revocation = revoking.revocation(consent)
+    elsewhere = once_known(pair, reader, record)
+    once_known(pair, reader, beside)
+    pair.chain.process.suspend()
+    pair.redis.process.suspend()
+    try:
+        assert revoking.person.submit(documents.REVOKE, revocation).value["status"] == "REVOKED"
+        assert elsewhere.once(documents.READ, {"id": record}).code == "NOT_PERMITTED"
+        assert elsewhere.once(documents.READ, {"id": beside}).code == ""
+    finally:
+        pair.redis.process.resume()
+        pair.chain.process.resume()
+        await_well(pair)
+
+
+def await_well(pair: Pair) -> None:
+    """Until both say that every part is well again."""
+    deadline = time.monotonic() + 30
+    for door in (pair.first, pair.second):
+        while set(door.http.get(f"{door.base}/ready").json()["parts"].values()) != {"ok"}:
+            assert time.monotonic() < deadline, "not well again"
+            time.sleep(0.1)
 
 
 def test_a_revocation_at_one_ends_a_subscription_at_the_other(pair: Pair, patient: Patient, reader: Person) -> None:

@@ -99,7 +99,7 @@ def requests(draw: st.DrawFn) -> AccessRequest:
     return request(asking, action=draw(st.sampled_from(Action)), purpose=draw(purpose))
 
 
-many = st.lists(grants(), max_size=5)
+many = st.lists(grants(), max_size=5, unique_by=lambda grant: grant.consent)
 quick = settings(max_examples=60, deadline=None)
 
 

@@ -1,11 +1,12 @@
 """What counts of a subject's consents: narrowing at first sight, widening once confirmed, and what a reorg leaves."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from gateway.consent.model import NO_END, Effect, Grant, SealedDeny
+from gateway.consent.model import NO_END, ConsentStatus, Effect, Grant, SealedDeny
 from gateway.consent.state import ConsentState, fold
 from gateway.errors import IntegrityError
 from gateway.ports.rows import EventRow, NarrowingKind, NarrowingRow
@@ -107,6 +108,20 @@ def test_the_end_of_a_sealed_deny_counts_once_confirmed_on_chain(how: Any, stand
 def test_the_end_of_a_deny_waits_for_the_chain() -> None:
     state = folded(granted(TWO, Effect.DENY), narrowings=[narrowing(NarrowingKind.REVOKE, TWO)])
     assert the_grant(state).revoked is False
+
+
+def test_a_revoked_consent_is_shown_as_revoked_though_its_grant_left_the_chain() -> None:
+    lost = folded(narrowings=[narrowing(NarrowingKind.REVOKE, ONE)])
+    barred = folded(revoked(ONE))
+    waiting, terms = folded(), replace(TERMS[ONE], epoch=0)
+    shown = [state.status(ONE, terms, NOW) for state in (lost, barred, waiting)]
+    assert shown == [ConsentStatus.REVOKED, ConsentStatus.REVOKED, ConsentStatus.NOT_YET]
+
+
+@pytest.mark.parametrize(("block", "shown"), [(NEW, ConsentStatus.ACTIVE), (10, ConsentStatus.REVOKED)])
+def test_a_deny_is_shown_as_revoked_once_that_is_confirmed(block: int, shown: ConsentStatus) -> None:
+    state = folded(granted(TWO, Effect.DENY), revoked(TWO, block=block))
+    assert state.status(TWO, TERMS[TWO], NOW) is shown
 
 
 def test_epoch_and_seq_count_as_the_registry_does() -> None:
