@@ -28,8 +28,11 @@ from schema.context import (
     DelegateService,
     EmergencyService,
     ErasureService,
+    GuardianshipService,
+    HandoverService,
     IdentityService,
     RecordService,
+    RecoveryService,
     Services,
     ShownConsentService,
 )
@@ -53,6 +56,12 @@ class Wired(Protocol):
     def credentials(self) -> CredentialService: ...
     @property
     def delegates(self) -> DelegateService: ...
+    @property
+    def guardianships(self) -> GuardianshipService: ...
+    @property
+    def recoveries(self) -> RecoveryService: ...
+    @property
+    def handover(self) -> HandoverService: ...
     @property
     def records(self) -> RecordService: ...
     @property
@@ -107,6 +116,9 @@ class FrontDoor:
             shown_consents=wired.shown_consents,
             credentials=wired.credentials,
             delegates=wired.delegates,
+            guardianships=wired.guardianships,
+            recoveries=wired.recoveries,
+            handover=wired.handover,
             records=wired.records,
             audit=wired.audit,
             emergencies=wired.emergencies,

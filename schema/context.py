@@ -4,7 +4,7 @@ True here: every service is a Protocol, so the schema knows no adapter; `caller`
 executed. Not done here: decisions. Each service method decides for itself, on the caller that it is handed.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias
@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeAlias
 import strawberry
 
 from gateway.audit.model import AccessEvent, AccessLogPage, SealedEntry
+from gateway.consent.guardianship import GuardiansDraft, GuardiansView
 from gateway.consent.model import (
     ConsentInput,
     ConsentView,
@@ -21,10 +22,11 @@ from gateway.consent.model import (
     Purpose,
     RevokedAll,
 )
+from gateway.consent.proposals import ProposalView, RecoveryView
 from gateway.emergency.model import EmergencyView, NewEmergency, Summary, Verdict
 from gateway.erasure.model import ErasureView
 from gateway.errors import UnauthenticatedError
-from gateway.identity.model import Actor, Caller, Challenge, CredentialLink, Draft, Role, Session, Subject
+from gateway.identity.model import Actor, Caller, Challenge, CredentialLink, Draft, Handed, Role, Session, Subject
 from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SubjectId
 from gateway.records.model import (
     Amendment,
@@ -101,6 +103,47 @@ class DelegateService(Protocol):
     async def delegates(self, caller: Caller, subject: SubjectId) -> tuple[DelegateView, ...]: ...
 
 
+class GuardianshipService(Protocol):
+    async def draft_guardians(
+        self, caller: Caller, *, subject: SubjectId, actors: Sequence[ActorId], threshold: int
+    ) -> GuardiansDraft: ...
+    async def set_guardians(
+        self,
+        caller: Caller,
+        *,
+        typed_data: TypedData,
+        signature: bytes,
+        actors: Sequence[ActorId],
+        threshold: int,
+        salt: bytes,
+    ) -> GuardiansView: ...
+    async def guardians(self, caller: Caller, subject: SubjectId) -> GuardiansView | None: ...
+
+
+class RecoveryService(Protocol):
+    async def recovery(self, caller: Caller, subject: SubjectId) -> RecoveryView: ...
+    async def draft_recovery(
+        self, caller: Caller, *, subject: SubjectId, controller: bytes, not_after: datetime | None
+    ) -> Draft: ...
+    async def sign_recovery(
+        self, caller: Caller, *, typed_data: TypedData, signatures: Sequence[bytes]
+    ) -> ProposalView: ...
+    async def draft_attestation(self, caller: Caller, *, subject: SubjectId, controller: bytes) -> Draft: ...
+    async def attest_recovery(self, caller: Caller, *, typed_data: TypedData, signature: bytes) -> ProposalView: ...
+    async def draft_objection(self, caller: Caller, *, subject: SubjectId) -> Draft: ...
+    async def object_to_recovery(self, caller: Caller, *, typed_data: TypedData, signature: bytes) -> RecoveryView: ...
+    async def finish_recovery(self, caller: Caller, subject: SubjectId) -> bytes: ...
+
+
+class HandoverService(Protocol):
+    async def draft_change(self, caller: Caller, *, subject: SubjectId, controller: bytes) -> Draft: ...
+    async def change_controller(
+        self, caller: Caller, *, typed_data: TypedData, signature: bytes, controller_signature: bytes
+    ) -> Handed: ...
+    async def draft_custody_end(self, caller: Caller, *, subject: SubjectId, controller: bytes) -> Draft: ...
+    async def end_custody(self, caller: Caller, *, typed_data: TypedData, signature: bytes) -> Handed: ...
+
+
 class RecordService(Protocol):
     async def create(self, caller: Caller, record: NewRecord, /) -> StoredRecord: ...
     async def amend(self, caller: Caller, amendment: Amendment, /) -> StoredRecord: ...
@@ -160,6 +203,9 @@ class Services:
     shown_consents: ShownConsentService
     credentials: CredentialService
     delegates: DelegateService
+    guardianships: GuardianshipService
+    recoveries: RecoveryService
+    handover: HandoverService
     records: RecordService
     audit: AuditService
     emergencies: EmergencyService

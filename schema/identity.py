@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from schema.consent import ConsentConnection
     from schema.delegates import Delegate
     from schema.emergency import EmergencyConnection
+    from schema.guardians import Guardians
     from schema.records import RecordConnection, RecordFilterInput
 
 ADDRESS_OCTETS = 20
@@ -120,6 +121,12 @@ class Patient(Node):
         from schema.delegates import delegates_of
 
         return await delegates_of(info.context, self.name_on_chain)
+
+    @resolved("Who can replace a lost key, and who comes after them: shown to the patient alone.")
+    async def guardians(self, info: Info) -> Annotated["Guardians", strawberry.lazy("schema.guardians")] | None:
+        from schema.guardians import guardians_of
+
+        return await guardians_of(info.context, self.name_on_chain)
 
     @resolved("Who asked for what, and what they were told; refusals too.")
     async def access_log(

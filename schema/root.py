@@ -17,10 +17,11 @@ from gateway.errors import CallerError, DeniedError
 from gateway.identity import model
 from gateway.identity.model import Caller, Role
 from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SubjectId, parse_global
-from schema import consent, credentials, delegates, emergency, erasure, identity, records
+from schema import consent, credentials, delegates, emergency, erasure, identity, records, recovery
 from schema.audit import AccessEvent, AuditEntry, to_entry, to_event
 from schema.consent import Consent, ConsentInput, ConsentResult, RevokeAllResult, to_consent
 from schema.context import Info, RequestContext
+from schema.control import ControlMutations
 from schema.credentials import CredentialInput, CredentialResult, SignedCredentialInput
 from schema.delegates import DelegateDraftResult, DelegateInput, DelegateResult, SignedDelegateInput
 from schema.drafts import DraftResult, SignedInput
@@ -63,6 +64,7 @@ from schema.records import (
     read_record,
     to_record,
 )
+from schema.recovery import RecoveryResult
 from schema.relay import Node
 from schema.scalars import SCALARS, Address, Hex
 
@@ -100,6 +102,13 @@ class Query:
         self, info: Info, overdue_only: bool = False, first: int = 50, after: str | None = strawberry.UNSET
     ) -> EmergencyReportResult:
         return await emergency.report(info.context, overdue_only=overdue_only, first=first, after=after)
+
+    @resolved(
+        "Of a lost key. The patient's, a guardian's who knows the patient's id, and theirs whose key is to take over; "
+        "NOT_PERMITTED for all others, as where there is no such patient."
+    )
+    async def recovery(self, info: Info, patient_id: strawberry.ID) -> RecoveryResult:
+        return await recovery.show(info.context, patient_id)
 
 
 async def _node(context: RequestContext, id: strawberry.ID) -> Node | None:
@@ -156,7 +165,7 @@ async def _record_node(context: RequestContext, caller: Caller, record: RecordId
 
 
 @strawberry.type
-class Mutation:
+class Mutation(ControlMutations):
     @mutation("EIP-4361 sign-in: sign `message` with the actor's key.")
     async def sign_in_challenge(self, info: Info, address: Address) -> SignInChallengeResult:
         return await identity.challenge(info.context, address)

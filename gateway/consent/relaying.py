@@ -113,7 +113,7 @@ class Relaying:
     async def record(
         self,
         caller: Caller,
-        subject: SubjectId,
+        subject: SubjectId | None,
         *,
         action: str,
         rows: Sequence[Row],
@@ -122,7 +122,8 @@ class Relaying:
         standing_on: Guard | None = None,
     ) -> None:
         """Rows and audit entry in one transaction, if the caller still is who they were, and `standing_on` holds; with
-        `guards`, if those hold alone. Raises StaleError where the subject's standing has moved."""
+        `guards`, if those hold alone. Without `subject` it is in no log of a patient. Raises StaleError where the
+        subject's standing has moved."""
         for _ in range(TRIES):
             event = Event(
                 decision=self._audit.new_decision(),

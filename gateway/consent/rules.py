@@ -8,7 +8,8 @@ from typing import Any
 from gateway.consent.model import ANYONE, NO_END, Action, ConsentInput, Effect, Purpose, Scope, Terms
 from gateway.consent.wording import statement as statement
 from gateway.consent.wording import time_text
-from gateway.errors import CallerError
+from gateway.errors import CallerError, ConflictError
+from gateway.identity.control import Recovery
 
 MOST_ITEMS = 256
 LONGEST_TEXT = 512
@@ -89,6 +90,16 @@ def with_statement(terms: Terms, grantee_name: str | None) -> Terms:
         statement=statement(terms, grantee_name),
     )
     return Terms(**{name: getattr(terms, name) for name in Terms.__slots__ if name != "scope"}, scope=scope)
+
+
+def require_free(recovery: Recovery | None) -> None:
+    """While a recovery is pending the present controller revokes and denies, and nothing else (ISubjects). Raises
+    ConflictError."""
+    if recovery is not None:
+        raise ConflictError(
+            "a recovery is pending: until it is over this patient's key revokes, denies, and objects to it once",
+            field=("typedData",),
+        )
 
 
 def bounded(texts: Sequence[str], field: str) -> None:

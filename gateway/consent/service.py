@@ -10,7 +10,7 @@ from typing import Any
 from gateway import eip712, jsontext
 from gateway.consent import limits, messages, rules
 from gateway.consent.hands import Hand, Hands
-from gateway.consent.model import ANYONE, ConsentInput, ConsentView, Mandate, RevokedAll, Terms
+from gateway.consent.model import ANYONE, ConsentInput, ConsentView, Effect, Mandate, RevokedAll, Terms
 from gateway.consent.names import topic
 from gateway.consent.relaying import Ending, Relaying
 from gateway.consent.standing import Standing, Standings
@@ -66,6 +66,8 @@ class Consents:
     async def draft(self, caller: Caller, consent: ConsentInput) -> Draft:
         """Typed data for the patient or a delegate to sign, with a statement in plain words."""
         hand = await self._hands.acting(caller, consent.subject, "GRANT")
+        if consent.effect is Effect.PERMIT:
+            rules.require_free(hand.standing.control.recovery)
         name = await self._grantee_name(consent.grantee)
         terms = rules.draft_terms(
             consent,
@@ -99,6 +101,8 @@ class Consents:
             raise ConflictError("this consent ended with its delegation; draft a new one", field=("typedData",))
         row = await self._index.consent(consent)
         if row is None or (mandate is None and await self._is_anothers(row, signer)):
+            if terms.effect is Effect.PERMIT:
+                rules.require_free(standing.control.recovery)
             # 4. Sealed and pinned before it is relied on, then durable with its call and audit entry.
             digest = await self._documents.put_signed(
                 terms.subject, SignedDocument(typed_data=jsontext.canonical(full), signature=signature)

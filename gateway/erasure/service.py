@@ -16,6 +16,7 @@ from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
 from gateway.consent import messages, policy
 from gateway.consent.names import requester, topic
+from gateway.consent.rules import require_free
 from gateway.consent.standing import Standing, Standings
 from gateway.erasure.course import ERASED, OVER, Course
 from gateway.erasure.model import ErasureView
@@ -74,6 +75,7 @@ class Erasures:
     async def draft_erasure(self, caller: Caller, *, subject: SubjectId) -> Draft:
         """Typed data for the controller to sign; in custody for the custodian."""
         standing = await self._own(caller, subject)
+        require_free(standing.control.recovery)
         full = messages.erasure_typed_data(subject, standing.epochs.epoch, self._standings.domain)
         return Draft(id=eip712.digest(full), typed_data=full)
 
@@ -85,6 +87,8 @@ class Erasures:
         before = await self._index.erasure(subject)
         if before is None or before.state is ErasureState.REFUSED:
             standing = await self._own(caller, subject)
+            # In force here before the chain has it: what the registry is sure to refuse must not begin.
+            require_free(standing.control.recovery)
             if epoch != standing.epochs.epoch:
                 raise ConflictError("signed for another epoch; draft it again", field=("typedData", "message", "epoch"))
             await self._require_signature(standing, eip712.digest(full), signature)

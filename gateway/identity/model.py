@@ -99,6 +99,14 @@ class CredentialLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """The ERC-7913 signer that controls `subject` from now on."""
+
+    subject: SubjectId
+    controller: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Challenge:
     """An EIP-4361 message to be signed by the address named in it."""
 

@@ -5,7 +5,7 @@ chain; what this room holds in memory is a cache that the ledger's guards keep h
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -296,6 +296,10 @@ class Identity:
     async def signed_by(self, signer: bytes, digest: bytes, signature: bytes) -> bool:
         """The contract's verdict on a signature."""
         return await self._verdicts.signed_by(signer, digest, signature)
+
+    async def text_signer(self, signers: Sequence[bytes], digest: bytes, signature: bytes) -> bytes | None:
+        """As `signed_by`: which of these signed."""
+        return await self._verdicts.text_signer(signers, digest, signature)
 
     async def acknowledged_by(self, signer: bytes, digest: bytes, signature: bytes) -> bool:
         """As `signed_by`, wherever a passkey was asked: for texts that give nothing of the signer's own away."""

@@ -139,6 +139,11 @@ class Index(Protocol):
         """Every subject of an indexed SubjectErased that is on the canonical chain."""
         ...
 
+    async def recovering(self) -> tuple[bytes, ...]:
+        """Every subject with an indexed RecoveryProposed on the canonical chain and no change of control, nor erasure,
+        after it: pending, or objected to. Walks all such events: for a start."""
+        ...
+
     async def blocks_of(self, subject: bytes) -> tuple[tuple[bytes, bool], ...]:
         """(digest, whether it is a tree's root) of every block that rows of this subject name, each once."""
         ...

@@ -42,6 +42,7 @@ from gateway.web.options import WebOptions
 from gateway.wiring import chain as chain_wiring
 from gateway.wiring.anchors import AnchorsPort
 from gateway.wiring.consents import ConsentRooms, make_consents
+from gateway.wiring.control import Control, make_control
 from gateway.wiring.corridors import make_corridors
 from gateway.wiring.erasing import make_erasures
 from gateway.wiring.keyring import Waiting, nobody_asks, open_keys, unlocked
@@ -70,6 +71,7 @@ class Gateway:
         secrets: Secrets,
         identity: Identity,
         rooms: ConsentRooms,
+        control: Control,
         records: Records,
         erasures: Erasures,
         course: Course,
@@ -92,6 +94,10 @@ class Gateway:
         self.credentials = rooms.credentials
         self.delegates = rooms.delegates
         self.audit = rooms.access_log
+        self.guardianships = control.guardianships
+        self.recoveries = control.recoveries
+        self.handover = control.handover
+        self._succession = control.succession
         self.records = records
         self.erasures = erasures
         self._course = course
@@ -191,6 +197,8 @@ class Gateway:
                 troubles["pinning"] = self.pinning.trouble
             if self._course.trouble:
                 troubles["erasures"] = self._course.trouble
+            if self._succession.trouble:
+                troubles["recoveries"] = self._succession.trouble
             if (stale := self._standings.trouble()) is not None:
                 troubles["decisions"] = stale
             if troubles != said:
@@ -386,12 +394,27 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
     )
     hints = Hints(standings=standings, opening=opening, identity=identity, keys=keys, course=course)
     bus.watch(hints)
-    listeners.append(Listener(identity=identity, standings=standings, bus=bus, hints=hints))
+    control = make_control(
+        identity=identity,
+        standings=standings,
+        audit=audit,
+        index=index,
+        documents=documents,
+        chain=chain,
+        bus=bus,
+        clock=clock,
+        entropy=entropy,
+        period_seconds=profile.block_period,
+    )
+    listeners.append(
+        Listener(identity=identity, standings=standings, bus=bus, hints=hints, notice=control.succession.notice)
+    )
     gateway = Gateway(
         settings=settings,
         secrets=secrets,
         identity=identity,
         rooms=rooms,
+        control=control,
         records=records,
         erasures=erasures,
         course=course,
@@ -428,4 +451,6 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
     closing.callback(pinning.cancel)
     erasing = asyncio.create_task(course.run(), name="erasures")
     closing.callback(erasing.cancel)
+    succeeding = asyncio.create_task(control.succession.run(), name="recoveries")
+    closing.callback(succeeding.cancel)
     return gateway

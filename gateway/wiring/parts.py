@@ -76,7 +76,16 @@ class Fresh:
 class Listener:
     """Drops what was kept of every name that an event touches, and tells whoever listens."""
 
-    def __init__(self, *, identity: Identity, standings: Standings, bus: Bus, hints: Hints) -> None:
+    def __init__(
+        self,
+        *,
+        identity: Identity,
+        standings: Standings,
+        bus: Bus,
+        hints: Hints,
+        notice: Callable[[str, bytes], None],
+    ) -> None:
+        self._notice = notice
         self._hints = hints
         self._identity = identity
         self._standings = standings
@@ -91,6 +100,7 @@ class Listener:
             if event.name == "SubjectErased":
                 self._hints.erased(event.keys[0])
             if event.contract == "ConsentRegistry" and event.keys:
+                self._notice(event.name, event.keys[0])
                 consent = event.keys[1] if len(event.keys) > 1 else b""
                 task = asyncio.create_task(self._bus.publish(topic(event.keys[0]), b"consent:" + consent))
                 self._telling.add(task)

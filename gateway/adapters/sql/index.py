@@ -72,6 +72,12 @@ _CONTROLLERS = (
     "select 1 from chain_events where name in ('SubjectEnrolled', 'CustodyEnded', 'ControllerChanged')"
     " and args like ? limit 1"
 )
+_RECOVERING = (
+    "select distinct p.key1 from chain_events p where p.name = 'RecoveryProposed' and p.orphaned_at is null"
+    " and not exists (select 1 from chain_events l where l.key1 = p.key1 and l.orphaned_at is null"
+    " and l.name in ('ControllerChanged', 'SubjectErased') and (l.block_number > p.block_number"
+    " or (l.block_number = p.block_number and l.log_index > p.log_index)))"
+)
 _CONSENT = "select consent, subject, digest, call from consents"
 # Sign-ins that nobody finished go with the next that somebody begins or ends, sessions that are over too.
 _SPEND = "delete from challenges where nonce = ? and message_digest = ? and expires_at > ?"
@@ -262,6 +268,9 @@ class SqlIndex:
     async def erased_on_chain(self) -> tuple[bytes, ...]:
         sql = "select distinct key1 from chain_events where name = ? and contract = ? and orphaned_at is null"
         return tuple(row[0] for row in await self._source.fetch(sql, ("SubjectErased", "ConsentRegistry")))
+
+    async def recovering(self) -> tuple[bytes, ...]:
+        return tuple(row[0] for row in await self._source.fetch(_RECOVERING, ()))
 
     async def blocks_of(self, subject: bytes) -> tuple[tuple[bytes, bool], ...]:
         rows = await self._source.fetch(_BLOCKS, (subject, subject, subject, subject))

@@ -36,6 +36,7 @@ from gateway.records.model import (
     Released,
     StoredRecord,
 )
+from tests.unit.schema.controls import Controls
 from tests.unit.schema.delegates import Delegated
 from tests.unit.schema.emergencies import Emergencies
 
@@ -154,8 +155,8 @@ def make_view(status: ConsentStatus = ConsentStatus.ACTIVE) -> ConsentView:
 
 @dataclass
 class World:
-    """All services but break-glass, which is `emergencies`, and `delegated`. `fail` is raised by every call that can
-    release data; `calls` holds (method, caller)."""
+    """All services but break-glass, which is `emergencies`, `delegated`, and guardians, `controls`. `fail` is raised by
+    every call that can release data; `calls` holds (method, caller)."""
 
     fail: BaseException | None = None
     calls: list[tuple[str, Caller | None]] = field(default_factory=list)
@@ -178,6 +179,12 @@ class World:
     @property
     def delegated(self) -> Delegated:
         return Delegated(calls=self.calls, patient=PATIENT, delegate=CLINICIAN, owner=PATIENT_ACTOR)
+
+    @property
+    def controls(self) -> Controls:
+        return Controls(
+            calls=self.calls, received=self.received, subject=PATIENT, patient=PATIENT_ACTOR, guardian=CLINICIAN
+        )
 
     def _called(self, method: str, caller: Caller | None) -> None:
         self.calls.append((method, caller))

@@ -39,6 +39,7 @@ GUARDED = frozenset(
             "AuditEntry",
             "Delegate",
         ),
+        *("Guardians", "GuardiansDraft", "Recovery", "RecoveryProposal"),
         *("RecordConnection", "ConsentConnection", "AccessEventConnection"),
     }
 )
@@ -67,6 +68,8 @@ GUARDS = frozenset(
         "delegates",
         "add_delegate",
         "remove_delegate",
+        *("guardians", "draft_guardians", "set_guardians"),
+        *("recovery", "sign_recovery", "attest_recovery", "object_to_recovery"),
     }
 )
 """Service calls that decide, with the caller, before one of those is made."""
@@ -86,6 +89,10 @@ VALUES = {
     },
     "Int!": 1,
     "SignedDelegateInput!": {"typedData": {}, "signature": "0x00", "limits": {}},
+    "GuardiansInput!": {"patientId": to_global("Patient", PATIENT), "guardianIds": [], "threshold": 0},
+    "SignedGuardiansInput!": {"typedData": {}, "signature": "0x00", "guardianIds": [], "threshold": 0},
+    "SignedRecoveryInput!": {"typedData": {}, "signatures": ["0x00"]},
+    "SignedControllerInput!": {"typedData": {}, "signature": "0x00", "controllerSignature": "0x00"},
     "SignedInput!": {"typedData": {}, "signature": "0x00"},
     "SignedCredentialInput!": {"typedData": {}, "signature": "0x00", "actorSignature": "0x00"},
 }
@@ -209,6 +216,7 @@ def test_every_type_that_the_roots_reach_is_classified(schema: GatewaySchema) ->
         *("DelegateDraft", "DelegateLimits", "Erasure"),
         *("ImportedBundle", "Mutation", "PageInfo", "Patient", "Query", "RecordEdge", "Refusal", "RevokedAll"),
         *("Session", "SignInChallenge", "StoredRecord", "Subscription"),
+        *("ControlChange", "NamedGuardians", "OpenedGuardians", "PendingRecovery"),
         *("EmergencyEdge", "EmergencyReview", "UnreviewedEmergency", "UnreviewedEmergencyEdge"),
     }
     objects = {name for name, type_ in schema._schema.type_map.items() if isinstance(type_, GraphQLObjectType)}
@@ -223,6 +231,8 @@ def test_edges_and_receipts_are_reached_through_guarded_types_alone(schema: Gate
         "DecisionReceipt": "Record",
         "EmergencyEdge": "EmergencyConnection",
         "EmergencyReview": "Emergency",
+        "NamedGuardians": "Guardians",
+        "PendingRecovery": "Recovery",
         "UnreviewedEmergencyEdge": "UnreviewedEmergencyConnection",
         "UnreviewedEmergency": "UnreviewedEmergencyEdge",
         "DelegateLimits": "Delegate",

@@ -9,6 +9,7 @@ import pytest
 from gateway.asgi import FrontDoor, create_app
 from gateway.ports.bus import Bus
 from gateway.web.options import WebOptions
+from tests.unit.schema.controls import Controls
 from tests.unit.schema.emergencies import Emergencies
 from tests.unit.schema.services import World
 
@@ -29,6 +30,12 @@ class Parts:
         return self.world
 
     consents = shown_consents = credentials = delegates = records = audit = erasures = identity
+
+    @property
+    def guardianships(self) -> Controls:
+        return self.world.controls
+
+    recoveries = handover = guardianships
 
     @property
     def deployment_facts(self) -> Mapping[str, object]:
