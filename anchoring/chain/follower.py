@@ -277,8 +277,10 @@ class Follower:
                 if not isinstance(outcome, Underway) or left <= 0 or not self.prompt:
                     return outcome
                 self.wake()
+                # Not wait_for: on Python 3.11 it forgets that it was cancelled where a change comes with it.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), min(left, self._profile.busy_poll))
+                    async with asyncio.timeout(min(left, self._profile.busy_poll)):
+                        await changed.wait()
         finally:
             self._waiters -= 1
 

@@ -10,6 +10,7 @@ in memory, so this is not on the hot path.
 import asyncio
 import contextlib
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -23,6 +24,8 @@ from gateway.adapters.sql.urls import postgres_conninfo, postgres_engine_url, sq
 from gateway.errors import UpstreamError
 from gateway.ports.keys import Destroyed, EpochKey, Moved, Turn, WrappedKey
 
+WAITS_SECONDS = 5.0
+"""How long a connection waits for its turn."""
 SCRUB_SECONDS = 10.0
 """How long emptying SQLite's journal waits for readers of other processes."""
 T = TypeVar("T")
@@ -230,7 +233,7 @@ def _engine(url: str) -> Engine:
     path = sqlite_path(url)
     if path is not None:
         _make_private(path)
-        engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 5.0})
+        engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": WAITS_SECONDS})
         event.listen(engine, "connect", _harden)
         event.listen(engine, "begin", _begin)
         return engine
@@ -256,8 +259,22 @@ def _make_private(path: str) -> None:
 def _harden(connection: Any, _: Any) -> None:
     # The driver's own transactions would begin too late, and not at all before DDL: it is told to start none.
     connection.isolation_level = None
-    for pragma in ("journal_mode=wal", "synchronous=full", "secure_delete=on"):
+    _take_journal(connection)
+    for pragma in ("synchronous=full", "secure_delete=on"):
         connection.execute(f"pragma {pragma}")
+
+
+def _take_journal(connection: Any) -> None:
+    """Of those that make a new file's journal at once SQLite refuses all but one, whatever their timeout."""
+    until = time.monotonic() + WAITS_SECONDS
+    while True:
+        try:
+            connection.execute("pragma journal_mode=wal")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 def _begin(connection: Connection) -> None:

@@ -223,7 +223,9 @@ class Reading:
                 return
             while (left := await self._concerned_for(caller, subject, purpose)) > 0.0:
                 try:
-                    payload = await asyncio.wait_for(anext(arrivals), min(left, LOOK_SECONDS))
+                    # Not wait_for: on Python 3.11 it forgets that it was cancelled where an arrival comes with it.
+                    async with asyncio.timeout(min(left, LOOK_SECONDS)):
+                        payload = await anext(arrivals)
                 except TimeoutError:
                     caller = await self._identity.current(caller)
                     continue

@@ -13,6 +13,8 @@ from gateway.consent.model import (
     Effect,
     Epochs,
     Grant,
+    Limits,
+    Mandate,
     OpenEmergency,
     Purpose,
     Requester,
@@ -31,6 +33,8 @@ OTHER_PATIENT = SubjectId(b"\x02" * 32)
 PATIENT_KEY = b"\x0a" * 20
 DOCTOR = ActorId(b"\x11" * 32)
 OTHER_DOCTOR = ActorId(b"\x12" * 32)
+DELEGATE = ActorId(b"\x13" * 32)
+DELEGATE_KEY = b"\x0d" * 20
 HOSPITAL = ActorId(b"\x21" * 32)
 RECORD = RecordId(b"\x31" * 16)
 OTHER_RECORD = RecordId(b"\x32" * 16)
@@ -92,6 +96,25 @@ def permit(**changes: Any) -> Grant:
 
 def deny(**changes: Any) -> Grant:
     return consent(Effect.DENY, **changes)
+
+
+def by_delegate(grant: Grant, **changes: Any) -> Grant:
+    """The same consent, signed by a delegate; `changes` of the mandate or of its limits."""
+    said: dict[str, Any] = {
+        "subject": PATIENT,
+        "actor": DELEGATE,
+        "actions": tuple(Action),
+        "purposes": tuple(Purpose),
+        "resource_types": (),
+        "labels": (),
+        "denies": True,
+        "permits_until": NOW + DAY,
+        "lists": False,
+        "salt": b"\x66" * 32,
+    }
+    plain: dict[str, Any] = {"number": 1, "signer": DELEGATE_KEY, "not_after": NOW + DAY}
+    limits = Limits(**{**said, **{name: changes.pop(name) for name in said if name in changes}})
+    return replace(grant, mandate=Mandate(**{**plain, **changes}, limits=limits))
 
 
 def sealed_deny(**changes: Any) -> SealedDeny:

@@ -1,0 +1,144 @@
+"""The documents of the walk, written from the printed schema, and what an answer to them released."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from graphql import DocumentNode, FieldNode, TypeInfo, TypeInfoVisitor, Visitor, parse, visit
+
+from gateway.ids import to_global
+from tests.attacks.door.fields import WAYS, leaves, printed
+from tests.attacks.door.table import PURPOSE
+from tests.attacks.door.world import Case
+
+SCHEMA: Final = printed()
+_ALL: Final = {name: leaves(SCHEMA, name) for name in ("Record", "Consent", "AccessEvent", "AuditEntry", "Emergency")}
+_RECORD: Final = f"{_ALL['Record']} receipt {{ {leaves(SCHEMA, 'DecisionReceipt')} }} author {{ name }}"
+LISTS: Final = {
+    "P": f"records(purpose: $purpose, first: 2)"
+    f" {{ edges {{ cursor node {{ {_RECORD} }} }} pageInfo {{ hasNextPage }} }}",
+    "C": f"consents(first: 2) {{ edges {{ cursor node {{ {_ALL['Consent']} grantee {{ name }} }} }} }}",
+    "L": f"accessLog(first: 2) {{ edges {{ cursor node {{ {_ALL['AccessEvent']} }} }} }}",
+    "F": f"emergencies(first: 2) {{ edges {{ cursor node {{ {_ALL['Emergency']} }} }} }}",
+    "K": "credentials { id name }",
+    "Z": "delegates { number signer holds limits { lists labels purposes actor { name } } }",
+}
+FIELDS: Final = {
+    "R": f"record(id: $record, purpose: $purpose)"
+    f" {{ __typename ... on Record {{ {_RECORD} patient {{ ...Lists }} }} }}",
+    "N": f"node(id: $record) {{ __typename ... on Record {{ {_RECORD} }} }}",
+    "V": "patient(id: $patient) { ...Lists }",
+    "V2": "node(id: $patient) { ... on Patient { ...Lists } }",
+    "G": f"node(id: $consent) {{ __typename ... on Consent {{ {_ALL['Consent']} }} }}",
+    "L": f"node(id: $event) {{ __typename ... on AccessEvent {{ {_ALL['AccessEvent']} }} }}",
+    "D": f"node(id: $decision) {{ __typename ... on AuditEntry {{ {_ALL['AuditEntry']} }} }}",
+    "E": f"emergency(id: $emergency) {{ __typename ... on Emergency {{ {_ALL['Emergency']}"
+    f" accesses {{ {_ALL['AccessEvent']} }} clinician {{ name }} patient {{ ...Lists }} }} }}",
+    "E2": f"node(id: $emergency) {{ __typename ... on Emergency {{ {_ALL['Emergency']} }} }}",
+    "Q": "emergencyReport { __typename }",
+}
+_VARIABLES: Final = {
+    "purpose": "PurposeOfUse!",
+    **dict.fromkeys(("record", "patient", "consent", "event", "decision", "emergency"), "ID!"),
+}
+
+
+def query(fields: Iterable[str] = FIELDS, lists: Iterable[str] = LISTS) -> str:
+    """These fields at once, with these lists of each patient that they reach."""
+    asked = " ".join(f"{alias}: {FIELDS[alias]}" for alias in fields)
+    parts = f"fragment Lists on Patient {{ subject {' '.join(LISTS[letter] for letter in lists)} }}"
+    text = f"{{ {asked} }} {parts if '...Lists' in asked else ''}"
+    declared = ", ".join(f"${name}: {kind}" for name, kind in _VARIABLES.items() if f"${name}" in text)
+    return f"query {f'Walk({declared})' if declared else ''} {text}"
+
+
+ONE_BY_ONE: Final = (
+    *(query([alias], []) for alias in FIELDS),
+    *(query(["V"], [letter]) for letter in LISTS),
+)
+"""The same apart: where one of them fails, the others still say what they release."""
+STREAMS: Final = {
+    "S": f"subscription ($patient: ID!, $purpose: PurposeOfUse!) {{ recordAdded(patientId: $patient, purpose: $purpose)"
+    f" {{ {_RECORD} }} }}",
+    "C": f"subscription ($patient: ID!) {{ consentChanged(patientId: $patient) {{ {_ALL['Consent']} }} }}",
+    "F": f"subscription ($patient: ID!) {{ emergencyOpened(patientId: $patient) {{ {_ALL['Emergency']} }} }}",
+}
+_LISTED: Final = {"records": "P", "consents": "C", "accessLog": "L", "emergencies": "F"}
+_NOTHING: Final[Mapping[str, Any]] = {"edges": []}
+_TYPES: Final = {
+    "R": "Record",
+    "N": "Record",
+    "G": "Consent",
+    "L": "AccessEvent",
+    "D": "AuditEntry",
+    "E": "Emergency",
+    "E2": "Emergency",
+    "Q": "UnreviewedEmergencyConnection",
+}
+
+
+def variables(case: Case, role: str) -> dict[str, Any]:
+    """A subject's names, and the role's own purpose; in the state of broken glass an emergency's."""
+    urgent = case.state == "broken_glass" and role != "patient"
+    return {
+        "record": to_global("Record", case.record),
+        "patient": to_global("Patient", case.subject),
+        "purpose": "ETREAT" if urgent else PURPOSE[role],
+        "consent": to_global("Consent", case.consent),
+        "event": to_global("AccessEvent", case.decision),
+        "decision": to_global("Decision", case.decision),
+        "emergency": to_global("Emergency", case.emergency),
+    }
+
+
+def letters(data: Mapping[str, Any] | None) -> set[str]:
+    """What an answer released."""
+    found: set[str] = set()
+    for alias, value in (data or {}).items():
+        if value is None:
+            continue
+        if alias in ("V", "V2"):
+            found.add("V")
+            found |= listed(value)
+        elif value["__typename"] == _TYPES[alias]:
+            found.add(alias[0])
+            found |= listed(value.get("patient"))
+        else:
+            assert value["__typename"] == "Refusal"
+    return found
+
+
+def listed(patient: Mapping[str, Any] | None) -> set[str]:
+    """Which of a patient's lists hold something."""
+    if patient is None:
+        return set()
+    found = {letter for name, letter in _LISTED.items() if patient.get(name, _NOTHING)["edges"]}
+    ends = patient.get("records", {}).get("pageInfo", {})
+    assert "P" in found or not ends.get("hasNextPage"), "an empty page tells that more follow"
+    return found | {letter for name, letter in (("credentials", "K"), ("delegates", "Z")) if patient.get(name)}
+
+
+class _Fields(Visitor):
+    def __init__(self, types: TypeInfo) -> None:
+        super().__init__()
+        self.types = types
+        self.found: set[str] = set()
+
+    def enter_field(self, node: FieldNode, *_: Any) -> None:
+        parent = self.types.get_parent_type()
+        if parent is not None:
+            self.found.add(f"{parent.name}.{node.name.value}")
+
+
+def asked_fields(documents: list[DocumentNode]) -> set[str]:
+    """Every field that some of these documents asks for."""
+    types = TypeInfo(SCHEMA)
+    seeing = _Fields(types)
+    for document in documents:
+        visit(document, TypeInfoVisitor(types, seeing))
+    return seeing.found
+
+
+def walked(*more: str) -> set[str]:
+    """The ways that the query, the streams and `more` go."""
+    texts = [query(), *STREAMS.values(), *more]
+    return asked_fields([parse(text) for text in texts]) & set(WAYS)

@@ -1,0 +1,169 @@
+"""Every mutation that can give something away or change what a patient said, with texts that the patient did sign: a
+relayer, a worker's owner or a thief of such a text has no more. Each is refused to all but those whom the table names.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from gateway.consent import messages
+from gateway.consent.model import Action, ConsentInput, DelegateInput, Effect, Purpose
+from gateway.demo.wallet import Wallet
+from gateway.ids import to_global
+from tests.attacks.door.asking import SCHEMA
+from tests.attacks.door.fields import WAYS
+from tests.attacks.door.world import Case, House
+from tests.journeys.resources import bundle, observation
+
+_REFUSAL: Final = "... on Refusal { code message field }"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """`mutation`: with its arguments, each a variable of its own; `given`: their values."""
+
+    letter: str
+    mutation: str
+    given: Mapping[str, Any]
+
+
+def deed_document(chosen: Mapping[str, Any] | None = None) -> str:
+    """One document of all mutations of the ways, in an order in which the last may end what others need."""
+    assert SCHEMA.mutation_type is not None
+    declared, calls = [], []
+    for name in ORDER:
+        if chosen is not None and name not in chosen:
+            continue
+        field = SCHEMA.mutation_type.fields[name]
+        handed = []
+        for argument, one in field.args.items():
+            declared.append(f"${name}_{argument}: {one.type}")
+            handed.append(f"{argument}: ${name}_{argument}")
+        calls.append(f"{name}({', '.join(handed)}) {{ __typename {_REFUSAL} }}")
+    return f"mutation Deeds({', '.join(declared)}) {{\n  " + "\n  ".join(calls) + "\n}"
+
+
+ORDER: Final = (
+    *("registerActor", "enrolPatient", "draftMembership", "addMember"),
+    *("createRecord", "amendRecord", "importBundle"),
+    *("draftConsent", "grantConsent", "draftRevocation", "revokeConsent"),
+    *("draftCredential", "setCredential", "draftDelegate", "addDelegate", "draftDelegateRemoval", "removeDelegate"),
+    *("draftRevocationOfAll", "revokeAllConsents"),
+    *("openEmergency", "endEmergency", "reviewEmergency"),
+    *("draftErasure", "erasePatient"),
+)
+assert {f"Mutation.{name}" for name in ORDER} == {way for way in WAYS if way.startswith("Mutation.")}
+
+
+async def deeds_of(house: House, case: Case) -> dict[str, Any]:
+    """Variables for `deed_document`, all of them good in the patient's own hands."""
+    owner, organization = house.people["patient"], house.people["organization"]
+    world = house.inside
+    caller, houses = await world.caller(owner), await world.caller(organization)
+    assert caller is not None
+    assert houses is not None
+    gateway, domain = world.gateway, world.gateway.consents._standings.domain
+    patient, record = to_global("Patient", case.subject), to_global("Record", case.record)
+    grantee = to_global("Actor", house.people["payer"].actor)
+    tomorrow = datetime.fromtimestamp(int(time.time()) + 86_400, UTC)
+    consent = await gateway.consents.draft(caller, _asked(case, house.people["payer"].actor, tomorrow))
+    unlink = await gateway.credentials.draft_credential(
+        caller, subject=case.subject, actor=house.people["linked"].actor, linked=False
+    )
+    wanted = DelegateInput(
+        subject=case.subject,
+        actor=house.people["device"].actor,
+        actions=(Action.READ,),
+        purposes=(Purpose.TREAT,),
+        resource_types=(),
+        labels=(),
+        denies=False,
+        permits_until=None,
+        not_after=tomorrow,
+        lists=False,
+    )
+    delegate = await gateway.delegates.draft_delegate(caller, wanted)
+    removal = messages.delegation_end_typed_data(case.subject, 1, domain)
+    member = await gateway.identity.draft_membership(
+        houses, organization=organization.actor, member=house.people["payer"].actor, not_after=tomorrow
+    )
+    erasure = await gateway.erasures.draft_erasure(caller, subject=case.subject)
+    revocation = messages.revocation_typed_data(case.subject, case.consent, domain)
+    everything = await gateway.consents.draft_revocation_of_all(caller, subject=case.subject)
+
+    def signed(typed: Any, wallet: Wallet = owner.wallet) -> dict[str, Any]:
+        return {"typedData": typed, "signature": wallet.sign_typed_data(typed)}
+
+    emergency, linked = to_global("Emergency", case.emergency), to_global("Actor", house.people["linked"].actor)
+    words = "As good a reason as any other"
+    given: dict[str, dict[str, Any]] = {
+        "registerActor": {"input": {"key": Wallet.new().signer, "roles": ["DEVICE"], "name": "Made in passing"}},
+        "enrolPatient": {"input": {"controller": Wallet.new().signer}},
+        "draftMembership": {
+            "input": {
+                "organizationId": to_global("Actor", organization.actor),
+                "memberId": grantee,
+                "notAfter": _text(tomorrow),
+            }
+        },
+        "addMember": {"input": signed(member.typed_data, organization.wallet)},
+        "createRecord": {"input": {"patientId": patient, "resource": observation(value="1")}},
+        "amendRecord": {"input": {"recordId": record, "expectedVersion": 1, "resource": observation(value="2")}},
+        "importBundle": {"input": {"patientId": patient, "bundle": bundle(observation(value="3"))}},
+        "draftConsent": {
+            "input": {
+                "patientId": patient,
+                "granteeId": grantee,
+                "purposes": ["TREAT"],
+                "notAfter": _text(tomorrow),
+            }
+        },
+        "grantConsent": {"input": signed(consent.typed_data)},
+        "draftRevocation": {"patientId": patient, "consentId": "0x" + case.consent.hex()},
+        "revokeConsent": {"input": signed(revocation)},
+        "draftCredential": {"input": {"patientId": patient, "actorId": linked}},
+        "setCredential": {"input": {**signed(unlink.typed_data), "actorSignature": "0x"}},
+        "draftDelegate": {
+            "input": {
+                "patientId": patient,
+                "actorId": linked,
+                "purposes": ["TREAT"],
+                "notAfter": _text(tomorrow),
+            }
+        },
+        "addDelegate": {"input": {**signed(delegate.typed_data), "limits": delegate.limits}},
+        "draftDelegateRemoval": {"patientId": patient, "number": 1},
+        "removeDelegate": {"input": signed(removal)},
+        "draftRevocationOfAll": {"patientId": patient},
+        "revokeAllConsents": {"input": signed(everything.typed_data)},
+        "openEmergency": {"input": {"patientId": patient, "kind": "OTHER", "reason": words}},
+        "endEmergency": {"emergencyId": emergency},
+        "reviewEmergency": {"input": {"emergencyId": emergency, "verdict": "JUSTIFIED", "note": words}},
+        "draftErasure": {"patientId": patient},
+        "erasePatient": {"input": signed(erasure.typed_data)},
+    }
+    return {f"{name}_{argument}": value for name, one in given.items() for argument, value in one.items()}
+
+
+def _text(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _asked(case: Case, grantee: Any, until: datetime) -> ConsentInput:
+    return ConsentInput(
+        subject=case.subject,
+        effect=Effect.PERMIT,
+        grantee=grantee,
+        actions=(Action.READ,),
+        purposes=(Purpose.HPAYMT,),
+        not_after=until,
+        **dict.fromkeys(("resource_types", "codes", "authors", "records", "labels", "data_use"), ()),
+        **dict.fromkeys(("data_from", "data_to", "not_before", "terms_hash")),
+    )
+
+
+def refused(value: Mapping[str, Any]) -> str:
+    """The refusal's code; empty where the deed was done, or stood already."""
+    return value["code"] if value["__typename"] == "Refusal" and value["code"] != "CONFLICT" else ""

@@ -1,0 +1,140 @@
+"""Every field of the printed schema, by what it can give away. A field that is not here fails the walk.
+
+`HELD` types hold something of a patient's, and are reached through `WAYS` alone; each way has a letter, by which the
+table says who is released what. `OPEN` types hold what anyone signed in may know.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from graphql import (
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLUnionType,
+    build_schema,
+    get_named_type,
+    is_leaf_type,
+)
+
+from schema.root import print_sdl
+
+HELD: Final = {
+    "Record": "id version resourceType labels recordedAt content contentSalt cid anchor receipt patient author",
+    "DecisionReceipt": "decisionId consentId purpose asOfBlock decidedAt obligations payload signer signature anchor"
+    " basis emergencyId stale",
+    "Consent": "id consentId status effect actions purposes resourceTypes codes labels dataFrom dataTo dataUse"
+    " notBefore notAfter termsHash statement signer transactionHash grantee",
+    "AccessEvent": "id at action purpose outcome recordId decisionId anchor basis emergencyId actor",
+    "AuditEntry": "id writer seq decision previous public private subjectToken receiptDigest anchor",
+    "Emergency": "id kind reason state openedAt expiresAt endedAt review commitment salt statement transactionHash"
+    " patient clinician accesses",
+    "EmergencyReview": "verdict note at reviewer",
+    "UnreviewedEmergency": "emergencyId openedAt expiresAt overdue",
+    "RecordConnection": "edges pageInfo",
+    "RecordEdge": "cursor node",
+    "ConsentConnection": "edges pageInfo",
+    "ConsentEdge": "cursor node",
+    "AccessEventConnection": "edges pageInfo",
+    "AccessEventEdge": "cursor node",
+    "EmergencyConnection": "edges pageInfo",
+    "EmergencyEdge": "cursor node",
+    "UnreviewedEmergencyConnection": "edges pageInfo",
+    "UnreviewedEmergencyEdge": "cursor node",
+    # What an author or a patient is told of what they did themselves.
+    "StoredRecord": "id version cid anchor",
+    "ImportedBundle": "records",
+    "Draft": "id typedData",
+    "DelegateDraft": "id typedData limits statement",
+    "Delegate": "patient number signer notAfter holds limits",
+    "DelegateLimits": "actions purposes resourceTypes labels denies permitsUntil lists actor",
+    "Credential": "patient actor linked",
+    "RevokedAll": "patient epoch",
+    "Erasure": "subject status begunAt destroyedAt finalAt certificate",
+}
+OPEN: Final = {
+    "Actor": "id actor roles name address organizations",
+    "Anchor": "status proof",
+    "AnchorProof": "log leafEncoding leafValues path root chainId contract transactionHash blockNumber",
+    "PageInfo": "hasNextPage endCursor",
+    "Patient": "id subject",
+    "Refusal": "code message field decisionId",
+    "Session": "accessToken expiresAt actor",
+    "SignInChallenge": "message expiresAt",
+    "Query": "viewer",
+    "Mutation": "signInChallenge signIn",
+}
+WAYS: Final = {
+    "Query.record": "R",
+    "Query.node": "N G L D E V",
+    "Query.patient": "V",
+    "Query.emergency": "E",
+    "Query.emergencyReport": "Q",
+    "Patient.records": "P",
+    "Patient.consents": "C",
+    "Patient.accessLog": "L",
+    "Patient.emergencies": "F",
+    "Patient.credentials": "K",
+    "Patient.delegates": "Z",
+    "Subscription.recordAdded": "S",
+    "Subscription.consentChanged": "C",
+    "Subscription.emergencyOpened": "F",
+    **{f"Mutation.{name}": "W" for name in ("createRecord", "amendRecord", "importBundle")},
+    **{f"Mutation.{name}": "M" for name in ("draftConsent", "grantConsent", "draftRevocation", "revokeConsent")},
+    **{f"Mutation.{name}": "T" for name in ("draftRevocationOfAll", "revokeAllConsents", "draftErasure")},
+    **{f"Mutation.{name}": "T" for name in ("erasePatient", "draftCredential", "setCredential")},
+    **{f"Mutation.{name}": "T" for name in ("draftDelegate", "addDelegate")},
+    **{f"Mutation.{name}": "Y" for name in ("draftDelegateRemoval", "removeDelegate")},
+    "Mutation.openEmergency": "B",
+    "Mutation.endEmergency": "X",
+    "Mutation.reviewEmergency": "J",
+    **{f"Mutation.{name}": "A" for name in ("registerActor", "enrolPatient")},
+    **{f"Mutation.{name}": "H" for name in ("draftMembership", "addMember")},
+}
+"""Field -> the letters under which it releases."""
+
+
+def printed() -> GraphQLSchema:
+    """The contract as a client reads it."""
+    return build_schema(print_sdl())
+
+
+def objects(schema: GraphQLSchema) -> Iterator[GraphQLObjectType]:
+    for name, type_ in schema.type_map.items():
+        if isinstance(type_, GraphQLObjectType) and not name.startswith("__"):
+            yield type_
+
+
+def members(schema: GraphQLSchema, type_: GraphQLNamedType) -> list[str]:
+    """The object types that a field of this type may answer with."""
+    if isinstance(type_, GraphQLUnionType | GraphQLInterfaceType):
+        return [one.name for one in schema.get_possible_types(type_)]
+    return [type_.name] if isinstance(type_, GraphQLObjectType) else []
+
+
+def every_field(schema: GraphQLSchema) -> set[str]:
+    return {f"{type_.name}.{name}" for type_ in objects(schema) for name in type_.fields}
+
+
+def classified() -> set[str]:
+    listed = {f"{type_}.{name}" for part in (HELD, OPEN) for type_, names in part.items() for name in names.split()}
+    return listed | set(WAYS)
+
+
+def giving_away(schema: GraphQLSchema) -> set[str]:
+    """Fields of types that hold nothing which may answer with a type that does, or with a patient's name."""
+    return {
+        f"{type_.name}.{name}"
+        for type_ in objects(schema)
+        if type_.name not in HELD
+        for name, field in type_.fields.items()
+        if {*HELD, "Patient"} & set(members(schema, get_named_type(field.type)))
+    }
+
+
+def leaves(schema: GraphQLSchema, type_: str) -> str:
+    """A selection of everything of a type that has no parts of its own."""
+    found = schema.type_map[type_]
+    assert isinstance(found, GraphQLObjectType)
+    return " ".join(name for name, field in found.fields.items() if is_leaf_type(get_named_type(field.type)))

@@ -1,0 +1,97 @@
+"""Who is released what, as a page that a clinician can read. It knows nothing of the decision's code.
+
+Everybody here but the patient belongs to one house, which every consent names. Everyone asks for the purpose of their
+own work; in the state of broken glass for an emergency, which one clinician of the house has opened. In the other
+states a colleague opened one and ended it. In two states the patient signs in by another key, too; in one a delegate
+may consent in the patient's name and see the patient's lists, in another may consent alone.
+
+    R a record   N the same by `node`, as treatment   P a page of records   S records as they come
+    C the patient's consents   G one consent by its name   L the access log   D a sealed entry of the log
+    F the patient's emergencies   E one emergency by its name   Q what waits for a review   K credentials
+    Z who consents in the patient's name   V that there is this patient
+"""
+
+from typing import Final
+
+ROLES: Final = (
+    "registrar",
+    "patient",
+    "other_patient",
+    "clinician",
+    "organization",
+    "researcher",
+    "data_steward",
+    "auditor",
+    "device",
+    "payer",
+    "delegate",
+    "anonymous",
+)
+PURPOSE: Final = {
+    "registrar": "HOPERAT",
+    "patient": "PATRQT",
+    "other_patient": "PATRQT",
+    "clinician": "TREAT",
+    "organization": "TREAT",
+    "researcher": "HRESCH",
+    "data_steward": "HRESCH",
+    "auditor": "HOPERAT",
+    "device": "TREAT",
+    "payer": "HPAYMT",
+    "delegate": "PATRQT",
+    "anonymous": "TREAT",
+}
+"""What each role's own work is called."""
+
+# state        registrar patient       other clinician organ. research. steward auditor device payer delegate none
+TABLE: Final = """
+none           -         RNPSLDFEV     -     -         -      -         EQ      EQ      -      -     -        -
+permit         GVRPS     RNPSCGLDFEKVZ GV    GVRNPS    GVRNPS GVRPS     GVRPSEQ GVRPSEQ GVRNPS GVRPS GVCLZ    -
+deny           G         RNPSCGLDFEVZ  G     G         G      G         GEQ     GEQ     G      G     VZ       -
+both           GV        RNPSCGLDFEV   GV    GV        GV     GV        GVEQ    GVEQ    GV     GV    -        -
+expired        G         RNPSCGLDFEV   G     G         G      G         GEQ     GEQ     G      G     -        -
+not_yet        G         RNPSCGLDFEV   G     G         G      G         GEQ     GEQ     G      G     -        -
+revoked        G         RNPSCGLDFEV   G     G         G      G         GEQ     GEQ     G      G     -        -
+wrong_purpose  GV        RNPSCGLDFEV   GV    GV        GV     GV        GVEQ    GVEQ    GV     GV    -        -
+wrong_label    GV        RNPSCGLDFEV   GV    GV        GV     GV        GVEQ    GVEQ    GV     GV    -        -
+wrong_type     GV        RNPSCGLDFEV   GV    GV        GV     GV        GVEQ    GVEQ    GV     GV    -        -
+stale          V         CGLDFEKV      V     V         V      V         VEQ     VEQ     V      V     -        -
+broken_glass   -         RNPSLDFEV     -     RPSEV     -      -         EQ      EQ      -      -     -        -
+"""
+"""Who was named may read what the patient said of them, whatever became of it. While the index is stale nobody reads a
+record; the patient still sees what is consented to, or nobody could revoke while the chain is away."""
+
+DONE: Final = {
+    "W": {"patient"},
+    "T": {"patient"},
+    "M": {"patient"},
+    "Y": {"patient"},
+    "B": {"clinician"},
+    "X": {"clinician"},
+    "J": {"auditor", "data_steward"},
+    "A": {"registrar"},
+    "H": {"organization"},
+}
+"""Who may do what, in every state: write (nobody was permitted to), what the patient signs (T alone, M or a delegate),
+end a delegation, break the glass, end what they opened, review it, enrol, make members."""
+
+BY_DELEGATE: Final = {
+    "draftConsent": "",
+    "grantConsent": "INVALID",  # the text is the patient's, and a delegate signs their own
+    "draftDelegateRemoval": "",
+    "removeDelegate": "",
+}
+"""What a delegate hears of deeds with the patient's texts, where one stands; of all others what everyone does."""
+
+
+def released() -> dict[tuple[str, str], frozenset[str]]:
+    """(state, role) -> letters."""
+    found = {}
+    for line in TABLE.strip().splitlines():
+        state, *cells = line.split()
+        for role, cell in zip(ROLES, cells, strict=True):
+            found[state, role] = frozenset(cell) - {"-"}
+    return found
+
+
+STATES: Final = tuple(line.split()[0] for line in TABLE.strip().splitlines())

@@ -1,0 +1,228 @@
+"""A house, its people under every role, and one patient with a subject for each state of consent; all real, inside the
+test's process. What a subject's record and emergency say is a canary of its own."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from gateway.consent.model import Action, DelegateInput, Effect, Purpose
+from gateway.consent.names import topic
+from gateway.emergency.model import EmergencyCode, NewEmergency
+from gateway.identity.model import Caller, Role
+from gateway.ids import ConsentId, DecisionId, EmergencyId, RecordId, SubjectId
+from schema.context import Services
+from schema.execution import Engine
+from schema.root import build_schema
+from tests.attacks.door.table import STATES
+from tests.attacks.inside import Inside, Somebody, inside
+from tests.journeys.resources import observation
+
+GIVEN = (Purpose.TREAT, Purpose.HPAYMT, Purpose.HOPERAT, Purpose.HRESCH, Purpose.CLINTRCH)
+DELEGATED = {"permit": True, "deny": False}
+"""In which states somebody consents in the patient's name, and whether they see the patient's lists."""
+LINKED = ("permit", "stale")
+"""In which states the patient signs in by another key, too."""
+SHORT_SECONDS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One subject in one state. `consent`: of those that name the house the first, or a name that nobody has;
+    `others`: the consents beside it."""
+
+    state: str
+    subject: SubjectId
+    record: RecordId
+    consent: ConsentId
+    decision: DecisionId
+    emergency: EmergencyId
+    canary: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """`people`: by the table's names; `colleague`: another clinician, who broke the glass where nobody is said to."""
+
+    inside: Inside
+    engine: Engine
+    people: dict[str, Somebody]
+    colleague: Somebody
+    cases: dict[str, Case]
+
+    async def caller(self, role: str) -> Caller | None:
+        return await self.inside.caller(self.people[role]) if role in self.people else None
+
+    async def ask(self, role: str, query: str, given: dict[str, Any]) -> dict[str, Any]:
+        """The whole answer."""
+        token = self.people[role].token if role in self.people else None
+        answer = await self.engine.execute(
+            query,
+            variables=given,
+            operation_name=None,
+            caller=await self.caller(role),
+            token=token,
+            correlation_id="door",
+        )
+        return answer.payload
+
+    async def publish(self, case: Case, kind: bytes, name: bytes) -> None:
+        """As the write corridor does once something is durable."""
+        bus = self.inside.gateway.bus
+        assert bus is not None
+        await bus.publish(topic(case.subject), kind + b":" + name)
+
+    def become_stale(self) -> None:
+        """No word of the chain is new enough any more."""
+        standings = self.inside.gateway._standings
+        standings._freshness = replace(standings._freshness, silence_seconds=-1.0)
+
+
+async def _join(world: Inside, house: Somebody, member: Somebody) -> None:
+    caller = await world.caller(house)
+    assert caller is not None
+    until = datetime.now(UTC) + timedelta(days=1)
+    identity = world.gateway.identity
+    draft = await identity.draft_membership(caller, organization=house.actor, member=member.actor, not_after=until)
+    signature = bytes.fromhex(house.wallet.sign_typed_data(draft.typed_data)[2:])
+    await identity.add_member(caller, typed_data=draft.typed_data, signature=signature)
+
+
+async def _link(world: Inside, owner: Somebody, subject: SubjectId, actor: Somebody) -> None:
+    caller = await world.caller(owner)
+    assert caller is not None
+    service = world.gateway.credentials
+    draft = await service.draft_credential(caller, subject=subject, actor=actor.actor, linked=True)
+    signed = [bytes.fromhex(one.wallet.sign_typed_data(draft.typed_data)[2:]) for one in (owner, actor)]
+    await service.set_credential(caller, typed_data=draft.typed_data, signature=signed[0], actor_signature=signed[1])
+
+
+async def _delegate(world: Inside, owner: Somebody, subject: SubjectId, actor: Somebody, *, lists: bool) -> None:
+    caller = await world.caller(owner)
+    assert caller is not None
+    service = world.gateway.delegates
+    wanted = DelegateInput(
+        subject=subject,
+        actor=actor.actor,
+        actions=(Action.READ,),
+        purposes=GIVEN,
+        resource_types=(),
+        labels=(),
+        denies=False,
+        permits_until=None,
+        not_after=datetime.now(UTC) + timedelta(days=2),
+        lists=lists,
+    )
+    draft = await service.draft_delegate(caller, wanted)
+    signature = bytes.fromhex(owner.wallet.sign_typed_data(draft.typed_data)[2:])
+    await service.add_delegate(caller, typed_data=draft.typed_data, signature=signature, given=draft.limits)
+
+
+def _consents(state: str) -> list[dict[str, Any]]:
+    """What the patient says of the house in a state; the plain permit with what differs."""
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    plain: dict[str, Any] = {"purposes": GIVEN, "not_after": tomorrow}
+    deny = {**plain, "effect": Effect.DENY}
+    return {
+        "none": [],
+        "permit": [plain],
+        "deny": [deny],
+        "both": [plain, deny],
+        "expired": [{**plain, "not_after": datetime.fromtimestamp(int(time.time()) + SHORT_SECONDS, UTC)}],
+        "not_yet": [{**plain, "not_before": tomorrow, "not_after": tomorrow + timedelta(days=1)}],
+        "revoked": [plain],
+        "wrong_purpose": [{**plain, "purposes": (Purpose.PUBHLTH,)}],
+        "wrong_label": [{**plain, "labels": ("PSY",)}],
+        "wrong_type": [{**plain, "resource_types": ("Condition",)}],
+        "stale": [plain],
+        "broken_glass": [],
+    }[state]
+
+
+async def _case(world: Inside, people: dict[str, Somebody], colleague: Somebody, state: str) -> Case:
+    owner, clinician = people["patient"], people["clinician"]
+    subject = await world.patient(owner)
+    canary, reason = f"Canary-{state}", f"Reason-{state} that nobody else may know"
+    resource = observation(valueQuantity={"value": 120, "unit": canary})
+    record = await world.store(owner, subject, resource, labels=("HIV",) if state == "wrong_label" else None)
+    if state in LINKED:
+        await _link(world, owner, subject, people["linked"])
+    if state in DELEGATED:
+        await _delegate(world, owner, subject, people["delegate"], lists=DELEGATED[state])
+    named = [await world.consent(owner, subject, people["organization"].actor, **one) for one in _consents(state)]
+    if state == "revoked":
+        await world.revoke(owner, subject, named[0])
+    opener = clinician if state == "broken_glass" else colleague
+    caller = await world.caller(opener)
+    assert caller is not None
+    asked = NewEmergency(subject=subject, code=EmergencyCode.OTHER, reason=reason, minutes=60)
+    opened = await world.gateway.emergencies.open(caller, asked)
+    if opener is colleague:
+        await world.gateway.emergencies.end(caller, opened.emergency.id)
+    mine = await world.caller(owner)
+    assert mine is not None
+    log = await world.gateway.audit.access_log(mine, subject, first=50, after=None)
+    return Case(
+        state=state,
+        subject=subject,
+        record=record,
+        consent=named[0] if named else ConsentId(b"\x5c" * 32),
+        decision=next(event.decision for event in log.events if event.action == "WRITE"),
+        emergency=opened.emergency.id,
+        canary=canary,
+        reason=reason,
+    )
+
+
+ROLE = {
+    "patient": Role.PATIENT,
+    "other_patient": Role.PATIENT,
+    "clinician": Role.CLINICIAN,
+    "organization": Role.ORGANIZATION,
+    "researcher": Role.RESEARCHER,
+    "data_steward": Role.DATA_STEWARD,
+    "auditor": Role.AUDITOR,
+    "device": Role.DEVICE,
+    "payer": Role.PAYER,
+    "delegate": Role.PATIENT,
+    "linked": Role.PATIENT,
+    "colleague": Role.CLINICIAN,
+}
+
+
+@asynccontextmanager
+async def standing_house(folder: Path) -> AsyncIterator[House]:
+    """All states at once, none of them stale yet."""
+    async with inside(folder, emergencies_per_clinician=100, chain_silence_seconds=60.0) as world:
+        made = await asyncio.gather(*(world.person(role) for role in ROLE.values()))
+        people = {"registrar": world.registrar, **dict(zip(ROLE, made, strict=True))}
+        house, colleague = people["organization"], people.pop("colleague")
+        members = [one for name, one in people.items() if name not in ("patient", "organization", "linked", "delegate")]
+        for member in (*members, colleague):
+            await _join(world, house, member)
+        cases = await asyncio.gather(*(_case(world, people, colleague, state) for state in STATES))
+        await asyncio.sleep(SHORT_SECONDS)
+        gateway = world.gateway
+        services = Services(
+            identity=gateway.identity,
+            consents=gateway.consents,
+            shown_consents=gateway.shown_consents,
+            credentials=gateway.credentials,
+            delegates=gateway.delegates,
+            records=gateway.records,
+            audit=gateway.audit,
+            emergencies=gateway.emergencies,
+            erasures=gateway.erasures,
+        )
+        yield House(
+            inside=world,
+            engine=Engine(build_schema(), services),
+            people=people,
+            colleague=colleague,
+            cases={case.state: case for case in cases},
+        )
