@@ -3,7 +3,19 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tests.campaigns import kills, links, overload, personal, reorgs, replays, revoking, stuck, tampering, tracing
+from tests.campaigns import (
+    disclosures,
+    kills,
+    links,
+    overload,
+    personal,
+    reorgs,
+    replays,
+    revoking,
+    stuck,
+    tampering,
+    tracing,
+)
 from tests.campaigns.model import Asked, Report
 
 BOTH, EMBEDDED, REAL = ("embedded", "real"), ("embedded",), ("real",)
@@ -75,6 +87,13 @@ CATALOGUE: Mapping[str, Listed] = {
         short=20,
         release=80,
         columns=REAL,
+    ),
+    "B13": Listed(
+        about="no answer without its durable audit entry: killed, full, hung; rounds are reads",
+        run=disclosures.disclose,
+        short=500,
+        release=10_000,
+        columns=BOTH,
     ),
     "B3": Listed(
         about="each acknowledgement after its fsync, by strace", run=tracing.trace_writes, short=100, release=1000
