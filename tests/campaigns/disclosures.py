@@ -19,8 +19,8 @@ from gateway.audit.rules import Witness, verify_entries
 from tests.campaigns import evidence, hanging
 from tests.campaigns.clients import impatient
 from tests.campaigns.disks import Disk, small_disk
-from tests.campaigns.model import Asked, Figure, Report, at_least, at_most, digest_of, none_of, told
 from tests.campaigns.hearing import Heard, Looker, read_on
+from tests.campaigns.model import Asked, Figure, Report, at_least, at_most, digest_of, none_of, told
 from tests.campaigns.site import Column, running_column
 from tests.campaigns.verification import audit_faults, await_anchored
 from tests.journeys.people import Person

@@ -9,7 +9,7 @@ from tests.campaigns.model import Asked
 from tests.campaigns.verdicts import accept
 
 SEED = 20_261_123
-READS = 160
+READS = 100
 
 
 @pytest.mark.services
