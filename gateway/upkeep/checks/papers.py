@@ -31,10 +31,8 @@ async def check_papers(parts: Looking, verdict: Verdict, named: Named, progress:
 
 async def check_stray_paper(parts: Looking, verdict: Verdict, facts: PaperFacts) -> None:
     """A paper that no row names: lawful if it is a copy, or if the chain has not got its hash."""
-    if (
-        facts.kind != PaperKind.LIMITS
-        or parts.survey.one("paper", subject=facts.subject, hashed=facts.name) is not None
-    ):
+    row = parts.survey.one("paper", subject=facts.subject, hashed=facts.name)
+    if facts.kind != PaperKind.LIMITS or row is not None:
         return
     added = parts.survey.rows("delegations", subject=facts.subject)
     if any(decode_args(args).get("limits") == facts.name for (args,) in added):
