@@ -415,7 +415,7 @@ async def test_a_removal_counts_while_the_chain_is_dead(family: Family) -> None:
         family.at.forget()
         known = await family.at.gateway._standings.known(family.subject)
         assert known is not None
-        assert (known.mandates, known.unbacked) == ((), frozenset({consent}))
+        assert (known.mandates, known.folded.unbacked) == ((), frozenset({consent}))
     finally:
         os.kill(chain.pid, signal.SIGCONT)
     for _ in range(10):
