@@ -40,6 +40,7 @@ from gateway.storage.model import Cid
 
 FREE_SPACE_MIN: Final = 64 << 20
 _ZEROS: Final = bytes(16)
+_APPENDING: Final = os.O_RDWR | os.O_CLOEXEC
 
 
 @dataclass(slots=True)
@@ -68,7 +69,7 @@ class PackFolder:
         self._retired: list[int] = []
         self._unsynced = True
         self._name_unsynced = True
-        self._unsafe = False
+        self._unsure: tuple[int, int] | None = None  # a pack's number, and from where on it may not be on disk
 
     @classmethod
     def open(cls, folder: Path, *, pack_size_max: int) -> Self:
@@ -142,8 +143,9 @@ class PackFolder:
             space = os.statvfs(self._folder)
             if space.f_bavail * space.f_frsize < FREE_SPACE_MIN:
                 raise UpstreamError("the disk of the block store is nearly full")
-        if self._unsafe:
-            raise UpstreamError("a write to the block store failed and could not be undone; open it again")
+            if self._unsure is not None:
+                with self._mutex, locked(self._folder):
+                    self._repair()
         if self._damage:
             raise IntegrityError("damaged block store: " + ", ".join(self._damage[:8]))
 
@@ -159,6 +161,7 @@ class PackFolder:
 
     def _repair(self) -> None:
         """Under the lock nobody is writing: what is incomplete now stays so, and is completed or cut off."""
+        self._make_sure()
         self._read_on(repairing=True)
         if self._doomed:
             self._erase()
@@ -182,17 +185,16 @@ class PackFolder:
 
     def _open_pack(self, number: int, *, repairing: bool) -> bool:
         """Whether the pack is there whole; under the lock, a head that a crash cut short is written again."""
-        fd = os.open(self._path(number), os.O_RDWR | os.O_CLOEXEC)
-        head = os.pread(fd, PACK_HEAD_SIZE, 0)
-        if len(head) < PACK_HEAD_SIZE or not any(head):
-            if not repairing:
-                os.close(fd)
-                return False
-            head = write_pack_head(fd)
-        mark = decode_pack_head(head)
-        if mark is None:
-            os.close(fd)
-            raise IntegrityError(f"{self._path(number).name} is not a pack file")
+        with _closed_on_error(os.open(self._path(number), _APPENDING)) as fd:
+            head = os.pread(fd, PACK_HEAD_SIZE, 0)
+            if len(head) < PACK_HEAD_SIZE or not any(head):
+                if not repairing:
+                    os.close(fd)
+                    return False
+                head = write_pack_head(fd)
+            mark = decode_pack_head(head)
+            if mark is None:
+                raise IntegrityError(f"{self._path(number).name} is not a pack file")
         if head != encode_pack_head(mark):
             self._damage.append(f"{self._path(number).name} at 0, {PACK_HEAD_SIZE} octets")
         self._packs.append(_Pack(fd, mark))
@@ -243,8 +245,6 @@ class PackFolder:
 
     def _write(self, records: Sequence[tuple[Kind, str, bytes]]) -> None:
         """Appends records and makes them durable, or leaves the pack as it was (OSError)."""
-        if self._unsafe:
-            raise UpstreamError("a write to the block store failed and could not be undone; open it again")
         if not self._packs or self._packs[-1].end >= self._pack_size_max:
             self._start_pack()
         number, pack = len(self._packs) - 1, self._packs[-1]
@@ -256,7 +256,7 @@ class PackFolder:
             # ones are blocks that nobody asks for. A crash after: they are on disk, and the caller puts again or not.
             self._sync()
         except OSError:
-            self._undo(pack.fd, start)
+            self._undo(number, start)
             raise
         for found in scan(pack.fd, pack.mark, start=start, stop=start + len(octets)):
             if isinstance(found, Record):
@@ -271,20 +271,30 @@ class PackFolder:
         os.fdatasync(self._packs[-1].fd)
         self._unsynced = False
 
-    def _undo(self, fd: int, start: int) -> None:
-        """After a failed sync the kernel may call lost pages clean, so the written octets must not stay."""
+    def _undo(self, number: int, start: int) -> None:
+        """After a failed sync the kernel may call lost pages clean, so the written octets must not stay as they are."""
         try:
-            os.ftruncate(fd, start)
+            os.ftruncate(self._packs[number].fd, start)
         except OSError:
-            self._unsafe = True
+            self._unsure = (number, start)
+
+    def _make_sure(self) -> None:
+        """What a failed write left is written again as it lies there, and synced; cut off it must not be any more, for
+        another process may have written behind it since. Whole records are then blocks that nobody asks for."""
+        if self._unsure is not None:
+            number, start = self._unsure
+            with _closing(os.open(self._path(number), _APPENDING)) as fd:
+                write_all(fd, os.pread(fd, os.fstat(fd).st_size - start, start), start)
+                os.fdatasync(fd)
+            self._unsure = None
 
     def _start_pack(self) -> None:
         if self._packs:
             os.fdatasync(self._packs[-1].fd)
-        fd = os.open(self._path(len(self._packs)), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        # A crash from here on: no file, or one with a short head, which the next opening writes again, or an empty
-        # pack. Its name becomes durable with its first record, in `_sync`.
-        self._packs.append(_Pack(fd, write_pack_head(fd)[-MARK_SIZE:]))
+        with _closed_on_error(os.open(self._path(len(self._packs)), _APPENDING | os.O_CREAT, 0o600)) as fd:
+            # A crash from here on: no file, or one with a short head, which the next opening writes again, or an empty
+            # pack. Its name becomes durable with its first record, in `_sync`.
+            self._packs.append(_Pack(fd, write_pack_head(fd)[-MARK_SIZE:]))
         self._name_unsynced = True
 
     def _erase(self) -> None:
@@ -299,6 +309,24 @@ class PackFolder:
             # Commit point of the erasure: before, a crash leaves the order, which is carried out again; after, zeros.
             os.fdatasync(fd)
         self._write([(Kind.ERASED, cid, b"") for cid in doomed])
+
+
+@contextmanager
+def _closing(fd: int) -> Iterator[int]:
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def _closed_on_error(fd: int) -> Iterator[int]:
+    """A descriptor that is kept, unless what is done first with it fails: a bad disk must not use all of them up."""
+    try:
+        yield fd
+    except BaseException:
+        os.close(fd)
+        raise
 
 
 @contextmanager

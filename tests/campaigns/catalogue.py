@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tests.campaigns import (
     disclosures,
+    io_errors,
     kills,
     links,
     overload,
@@ -46,6 +47,12 @@ CATALOGUE: Mapping[str, Listed] = {
         short=1,
         release=50,
         columns=REAL,
+    ),
+    "B4": Listed(
+        about="writes and syncs fail: each call of one write, then 2 % of all; rounds are calls, and writes",
+        run=io_errors.fail,
+        short=50,
+        release=2000,
     ),
     "B5": Listed(
         about="reorganizations while tickets are anchored and consents granted and revoked",

@@ -8,8 +8,8 @@ SECONDS_ONLY = ("02", "08", "10")
 ALL = [pytest.param(bug, id=bug.name) for bug in bugs()]
 
 
-def test_there_are_ten() -> None:
-    assert len(ALL) == 10
+def test_there_are_ten_at_least() -> None:
+    assert len(ALL) >= 10
 
 
 @pytest.mark.parametrize("bug", ALL)

@@ -124,8 +124,8 @@ async def test_a_failed_write_is_told_and_leaves_the_pack_as_it_was(
     await store.close()
 
 
-async def test_a_failed_write_that_cannot_be_undone_closes_the_store_to_writes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_failed_write_that_could_not_be_undone_is_made_sure_of_before_anything_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, syncs: list[str]
 ) -> None:
     store = PackStore.open(tmp_path)
     before = await Blocks(store).put(b"before")
@@ -135,14 +135,69 @@ async def test_a_failed_write_that_cannot_be_undone_closes_the_store_to_writes(
 
     with monkeypatch.context() as broken:
         broken.setattr(os, "fdatasync", failing)
+        with monkeypatch.context() as uncut:
+            uncut.setattr(os, "ftruncate", failing)
+            with pytest.raises(UpstreamError):
+                await Blocks(store).put(b"refused")
+        with pytest.raises(UpstreamError):
+            await Blocks(store).put(b"later")
+        with pytest.raises(UpstreamError):
+            await store.check()
+        assert await Blocks(store).get(before) == b"before"
+    syncs.clear()
+    written: list[bytes] = []
+    whole = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda fd, octets, at: written.append(bytes(octets)) or whole(fd, octets, at))
+    found = await Blocks(store).put(b"refused")
+    assert b"refused" in written[0]
+    assert [call.split()[0] for call in syncs[:2]] == ["pwrite", "fdatasync"]
+    await store.check()
+    assert await Blocks(store).get(found) == b"refused"
+    await store.close()
+
+
+async def test_what_another_wrote_behind_a_failed_write_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, other = PackStore.open(tmp_path), PackStore.open(tmp_path)
+    await Blocks(store).put(b"before")
+
+    def failing(*_: object) -> int:
+        raise OSError(errno.EIO, "I/O error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fdatasync", failing)
         broken.setattr(os, "ftruncate", failing)
         with pytest.raises(UpstreamError):
             await Blocks(store).put(b"refused")
-    with pytest.raises(UpstreamError, match="open it again"):
-        await Blocks(store).put(b"later")
-    with pytest.raises(UpstreamError, match="open it again"):
-        await store.check()
-    assert await Blocks(store).get(before) == b"before"
+    behind = await Blocks(other).put(b"behind")
+    await Blocks(store).put(b"later")
+    assert await Blocks(store).get(behind) == b"behind"
+    for one in (store, other):
+        await one.close()
+    again = PackStore.open(tmp_path)
+    await again.check()
+    assert await Blocks(again).get(behind) == b"behind"
+    await again.close()
+
+
+async def test_a_disk_that_stays_bad_uses_up_no_descriptors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = PackStore.open(tmp_path)
+
+    def failing(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "no space")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "pwrite", failing)
+        for _ in range(2):
+            with pytest.raises(UpstreamError):
+                await Blocks(store).put(b"x")
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(20):
+            with pytest.raises(UpstreamError):
+                await Blocks(store).put(b"x")
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert await Blocks(store).get(await Blocks(store).put(b"x")) == b"x"
     await store.close()
 
 
