@@ -8,7 +8,7 @@ supervisor would, and counted; nothing else is done by hand.
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from tests.campaigns.clients import INTERNAL, UNDECIDED, Client, Progress
 from tests.campaigns.failing import ERRORS, Failing, failing_disk
 from tests.campaigns.kills import CLIENTS, make_clients
 from tests.campaigns.model import Asked, Figure, Report, digest_of, none_of, told
-from tests.campaigns.plan import Kind, Operation, draw
+from tests.campaigns.plan import Kind, Operation, Plan, draw
 from tests.campaigns.site import Column
 from tests.campaigns.verification import verify
 from tests.journeys import documents
@@ -37,6 +37,7 @@ PARTS = {"index": "index.db", "packs": "blocks/", "keys": "keys.db", "chain": "c
 SWEEPS = (*((part, 1) for part in PARTS), ("index", 3), ("packs", 3), ("keys", 3))
 """How many calls in a row fail; three hit what undoes the first, too. The chain's process ends at the first."""
 PER_MILLION = 20_000
+APART = 100_000
 STARTS = 40
 LOOK_SECONDS = 0.05
 DATABASES = ("index.db", "keys.db", "chain.db")
@@ -113,27 +114,10 @@ def fail(asked: Asked) -> Report:
     began = time.monotonic()
     plan = draw(asked.seed, rounds=1, targets=(), clients=CLIENTS, operations=max(1, asked.rounds // CLIENTS))
     with failing_scene(asked.folder) as scene:
-        each_folder, share_folder = asked.folder / "each", asked.folder / "share"
-        for made in (each_folder, share_folder):
-            made.mkdir()
-        progress = Progress()
-        each = make_clients(scene.column, each_folder, progress, seed=asked.seed, count=len(SWEEPS))
-        figures = [fail_each(scene, at, client, asked) for at, client in enumerate(each)]
-        writers = make_clients(scene.column, share_folder, progress, seed=asked.seed, count=CLIENTS)
-        (parts,) = [one.operations for one in plan.rounds]
-        scene.failing.share(PER_MILLION, seed=asked.seed)
-        scene.until_done(*(lambda who=who, part=part: who.run(part) for who, part in zip(writers, parts, strict=True)))
-        calls, failed = scene.failing.calls, scene.failing.failed
-        scene.failing.stop()
-        scene.revive()
-        slowest = scene.column.await_well()
-        figures += [
-            told("calls that failed, of all, at 2 %", f"{failed:,} of {calls:,}"),
-            told("starts by the supervisor", scene.starts),
-            none_of("wrong answers to who registers", scene.said),
-            told("seconds until all parts were well after the last error", round(slowest, 1)),
-            *verify(scene.column.gateway, [*each, *writers]),
-        ]
+        clients = make_clients(scene.column, asked.folder, Progress(), seed=asked.seed, count=CLIENTS)
+        figures = [fail_each(scene, at, clients, asked) for at in range(len(SWEEPS))]
+        figures += fail_some(scene, clients, plan)
+        figures += verify(scene.column.gateway, clients)
     figures.append(none_of("files that are not whole", list(damaged(asked.folder / "data"))))
     return Report(
         bar="B4",
@@ -145,14 +129,13 @@ def fail(asked: Asked) -> Report:
     )
 
 
-def fail_each(scene: Scene, at: int, client: Client, asked: Asked) -> Figure:
+def fail_each(scene: Scene, at: int, clients: Sequence[Client], asked: Asked) -> Figure:
     """One write again and again: its first call fails, then its second, until one has fewer calls than that."""
     part, row = SWEEPS[at]
     name = f"calls of one write to {part} that failed, {row} in a row from each"
-    kind = Kind.GRANT if part == "chain" else Kind.CREATE
     for number in range(1, asked.rounds + 1):
         scene.failing.nth(number, part=PARTS[part], error=ERRORS[number % len(ERRORS)], row=row)
-        scene.until_done(partial(_write, scene, part, client, Operation(client=at, number=number, kind=kind, value=70)))
+        scene.until_done(partial(_write, scene, at, clients[number % CLIENTS], number))
         struck = scene.failing.failed
         scene.failing.stop()
         if not struck:
@@ -162,12 +145,31 @@ def fail_each(scene: Scene, at: int, client: Client, asked: Asked) -> Figure:
     return told(name, f"1 to {asked.rounds}")
 
 
-def _write(scene: Scene, part: str, client: Client, operation: Operation) -> None:
-    """What writes to that part before it is acknowledged."""
+def _write(scene: Scene, at: int, client: Client, number: int) -> None:
+    """What writes to that part before it is acknowledged. Operations of the plan have smaller numbers."""
+    part, _ = SWEEPS[at]
     if part == "keys":
         scene.register()
-    else:
-        client.run([operation])
+        return
+    kind = Kind.GRANT if part == "chain" else Kind.CREATE
+    client.run([Operation(client=0, number=(at + 1) * APART + number, kind=kind, value=70)])
+
+
+def fail_some(scene: Scene, clients: Sequence[Client], plan: Plan) -> list[Figure]:
+    """The plan's one round, while two of a hundred calls fail on every file."""
+    (parts,) = [one.operations for one in plan.rounds]
+    scene.failing.share(PER_MILLION, seed=plan.seed)
+    scene.until_done(*(partial(who.run, part) for who, part in zip(clients, parts, strict=True)))
+    calls, failed = scene.failing.calls, scene.failing.failed
+    scene.failing.stop()
+    scene.revive()
+    slowest = scene.column.await_well()
+    return [
+        told("calls that failed, of all, at 2 %", f"{failed:,} of {calls:,}"),
+        told("starts by the supervisor", scene.starts),
+        none_of("wrong answers to who registers", scene.said),
+        told("seconds until all parts were well after the last error", round(slowest, 1)),
+    ]
 
 
 def damaged(data: Path) -> Iterator[str]:
