@@ -25,6 +25,7 @@ from gateway.storage.model import Cid, Codec
 from gateway.storage.service import Blocks
 
 HELD = 20_000
+TOKENS = 4
 TREE = DagLimits(content=envelope.LARGEST)
 
 
@@ -148,9 +149,17 @@ def decision_facts(facts: RecordFacts, record: RecordId | None) -> DecisionFacts
     )
 
 
-def search_tokens(key: DomainKey, facts: RecordFacts) -> tuple[bytes, ...]:
+def named_tokens(key: DomainKey, facts: RecordFacts) -> frozenset[bytes]:
     """Equal only within a patient: the type and each code."""
-    return tuple({type_token(key, facts.resource_type), *(code_token(key, code) for code in facts.codes)})
+    return frozenset((type_token(key, facts.resource_type), *(code_token(key, code) for code in facts.codes)))
+
+
+def search_tokens(key: DomainKey, facts: RecordFacts) -> tuple[bytes, ...]:
+    """Those that are named, filled up to a multiple of `TOKENS` with tokens of nothing, in no order: how many codes a
+    record has would tell its type."""
+    found = named_tokens(key, facts)
+    fill = (key.token(b"fill", facts.salt, bytes([number])) for number in range(-len(found) % TOKENS))
+    return tuple(sorted({*found, *fill}))
 
 
 def filter_tokens(key: DomainKey, wanted: RecordFilter) -> tuple[tuple[bytes, ...], ...]:

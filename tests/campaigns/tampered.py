@@ -109,8 +109,9 @@ class Bench:
     def forget(self) -> None:
         """Nothing is kept, as after a start."""
         self.at.forget()
-        self.at.gateway._standings._terms.clear()
-        self.at.gateway.records._reading._opening._known.clear()  # facts by digest
+        for subject in self.at.subjects:
+            self.at.gateway._standings.forget_terms(subject)
+            self.at.gateway.records._reading._opening.forget(subject)
 
     def sql(self, file: str) -> sqlite3.Connection:
         return sqlite3.connect(self.folder / file, timeout=20, isolation_level=None)
