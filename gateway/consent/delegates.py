@@ -13,6 +13,7 @@ from gateway.consent.hands import Hands
 from gateway.consent.model import DelegateDraft, DelegateInput, DelegateView, Delegation, Limits
 from gateway.consent.names import requester
 from gateway.consent.relaying import Ending, Relaying
+from gateway.consent.rules import require_free
 from gateway.consent.standing import Standing, Standings
 from gateway.errors import CallerError, ConflictError, IntegrityError, UpstreamError
 from gateway.identity.control import Delegate
@@ -60,6 +61,7 @@ class Delegates:
     async def draft_delegate(self, caller: Caller, wanted: DelegateInput) -> DelegateDraft:
         """The patient's: typed data to sign, and the limits whose hash is in it."""
         standing = await self._hands.own(caller, wanted.subject, "ADD_DELEGATE")
+        require_free(standing.control.recovery)
         actor = await self._delegable(wanted.actor, standing)
         not_after = int(wanted.not_after.timestamp())
         if not_after <= self._clock.now():
@@ -110,6 +112,8 @@ class Delegates:
         if said.subject != subject or actor.key != delegation.signer:
             raise CallerError("not the limits of this patient's delegate", field=limits.FIELD)
         stands = _find(standing, delegation)
+        if stands is None:
+            require_free(standing.control.recovery)
         if stands is None and delegation.nonce != standing.control.nonce:
             raise ConflictError("drafted before another change; draft it again", field=_ALREADY)
         if stands is None and delegation.not_after <= self._clock.now():

@@ -13,8 +13,8 @@ KEY, NEXT = b"\xd1" * 20, b"\xd2" * 20
 NEW = HEAD
 
 
-def folded(*events: EventRow) -> Control:
-    return fold_control(SubjectId(PATIENT), events, confirmed, delay=50)
+def folded(*events: EventRow, removed: tuple[int, ...] = ()) -> Control:
+    return fold_control(SubjectId(PATIENT), events, confirmed, delay=50, removed=removed)
 
 
 def credential(seq: int, actor: bytes = ACTOR, *, linked: bool = True, **more: Any) -> EventRow:
@@ -76,6 +76,27 @@ def test_a_delegate_holds_once_confirmed_until_removed() -> None:
     assert [one.holds for one in folded(added(1, block=NEW)).delegates] == [False]
     assert [one.holds for one in folded(added(1), removed).delegates] == [False]
     assert [one.holds for one in folded(added(1), added(3, 2), removed).delegates] == [False, True]
+
+
+def test_a_removal_that_a_reorg_took_away_stays_until_its_absence_is_final() -> None:
+    removed = event("DelegateRemoved", PATIENT, number=1, seq=2, orphaned=True)
+    assert [one.holds for one in folded(added(1), removed).delegates] == [False]
+
+
+def test_what_was_removed_here_is_removed_whatever_the_chain_has() -> None:
+    assert [one.holds for one in folded(added(1), added(2, 2), removed=(1,)).delegates] == [False, True]
+
+
+def test_an_addition_that_a_reorg_took_away_is_no_delegate() -> None:
+    assert folded(added(1, orphaned=True)).delegates == ()
+    assert [one.holds for one in folded(added(1, orphaned=True), added(1)).delegates] == [True]
+
+
+def test_a_change_of_control_that_a_reorg_took_away_still_ends_credentials_and_delegates() -> None:
+    after = folded(credential(1), added(2), changed(3, orphaned=True), credential(3, OTHER))
+    assert (after.credentials, [one.holds for one in after.delegates]) == (frozenset(), [False])
+    again = folded(credential(1), added(2), changed(3, orphaned=True), changed(3), added(4, 2))
+    assert [one.holds for one in again.delegates] == [False, True]
 
 
 def test_a_recovery_is_pending_until_it_is_objected_to_or_finished() -> None:
