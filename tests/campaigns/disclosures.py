@@ -141,14 +141,13 @@ def _counted(kills: Sequence[tuple[str, int, int]]) -> list[tuple[str, int]]:
 
 def _scene(column: Column) -> Scene:
     crowd = column.site.crowd
-    patients = [crowd.patient(f"Patient {number}") for number in range(2)]
-    shared = [patient.store(observation(value=f"{at}.5")) for patient in patients for at in range(3)]
+    patient = crowd.patient()
+    shared = [patient.store(observation(value=f"{at}.5")) for at in range(6)]
     forbidden = crowd.patient("Patient of nobody").store(observation())
     readers = []
     for number in range(READERS):
         who = crowd.clinician(f"Dr. {number}")
-        for patient in patients:
-            patient.consent(who.id, minutes=24 * 60)
+        patient.consent(who.id, minutes=24 * 60)
         readers.append(impatient(who))
     heard = Heard()
     looker = Looker(url=column.gateway.index_url, heard=heard)

@@ -1,7 +1,7 @@
 """B4: writes and syncs fail below the process, on the files of the notary's index, the packs, the keys and the chain.
 
 1. The n-th call of one write fails, for each n, part after part: EIO and ENOSPC in turn.
-2. Two of a hundred calls fail, on all files at once, while eight clients write.
+2. Two of a hundred calls fail, on all files at once, while four clients write.
 Then the disk is whole again, and everything that a client was told is looked for. What ends is started again as a
 supervisor would, and counted; nothing else is done by hand.
 """
@@ -21,7 +21,7 @@ from gateway.demo.wallet import Wallet
 from gateway.errors import ConsentryError
 from tests.campaigns.clients import INTERNAL, UNDECIDED, Client, Progress
 from tests.campaigns.failing import ERRORS, Failing, failing_disk
-from tests.campaigns.kills import CLIENTS, make_clients
+from tests.campaigns.kills import make_clients
 from tests.campaigns.model import Asked, Figure, Report, digest_of, none_of, told
 from tests.campaigns.plan import Kind, Operation, Plan, draw
 from tests.campaigns.site import Column
@@ -37,6 +37,7 @@ PARTS = {"index": "index.db", "packs": "blocks/", "keys": "keys.db", "chain": "c
 SWEEPS = (*((part, 1) for part in PARTS), ("index", 3), ("packs", 3), ("keys", 3))
 """How many calls in a row fail; three hit what undoes the first, too. The chain's process ends at the first."""
 PER_MILLION = 20_000
+CLIENTS = 4
 APART = 100_000
 STARTS = 40
 LOOK_SECONDS = 0.05
