@@ -300,6 +300,13 @@ PLANTS: list[tuple[Fault, str, Plant]] = [
     (Fault.ERASURE_UNDONE, "key written", lambda h: write_key(h)),
     (Fault.ERASURE_UNCERTIFIED, "removed", lambda h: h.remove(h.digest("select certificate from erasures"))),
     (Fault.ERASURE_UNCERTIFIED, "edited", edit("update erasures set certificate = zeroblob(32)")),
+    (Fault.PAPER_BLOCK, "removed", lambda h: h.remove(h.digest("select digest from papers"))),
+    (
+        Fault.PAPER_BLOCK,
+        "name edited",
+        edit("update papers set name = zeroblob(32) where name = (select min(name) from papers)"),
+    ),
+    (Fault.PAPER_MISSING, "rows deleted", edit("delete from papers")),
     (Fault.PROFILE_MISSING, "removed", lambda h: h.remove(profile(h))),
     (Fault.EVENT_MISSING, "row deleted", edit("delete from chain_events where name = 'ConsentRevoked'")),
     (
@@ -355,8 +362,10 @@ async def test_a_planted_fault_is_found_and_named(house: House, fault: Fault, ho
 
 
 def test_every_kind_of_fault_is_planted() -> None:
-    # No chain folds its own events wrongly, and no row's block can follow another version without being damaged.
-    assert set(Fault) - {fault for fault, _, _ in PLANTS} == {Fault.HEAD_BROKEN, Fault.PREVIOUS_OTHER}
+    # No chain folds its own events wrongly; no row's block can follow another version without being damaged; and nobody
+    # without the patient's key seals a paper that is not its hash's.
+    never = {Fault.HEAD_BROKEN, Fault.PREVIOUS_OTHER, Fault.PAPER_OTHER}
+    assert set(Fault) - {fault for fault, _, _ in PLANTS} == never
 
 
 async def test_what_is_whole_is_sound_and_stays_as_it_is(house: House) -> None:

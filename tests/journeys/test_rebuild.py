@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 from gateway.adapters.packs import PackStore
+from gateway.demo.wallet import Wallet
 from gateway.storage.model import Cid
 from gateway.storage.service import Blocks
-from tests.journeys import documents
+from tests.journeys import documents, recovering
 from tests.journeys.delegates import carer, delegate_to, end_delegate, hand_of, shown
 from tests.journeys.dumps import differing, dump
 from tests.journeys.gateway_process import COMMAND, GatewayProcess, run_command, variables
@@ -80,6 +81,7 @@ def live(site: Site, records: int) -> tuple[list[Patient], Person]:
         assert patient.revoke(ended).value
         assert clinician.read(found[1]["id"]).value
     consented_for(site, patients[1], clinician)
+    guarded(site, patients[0], clinician)
     assert patients[2].revoke_all().value
     return patients, clinician
 
@@ -96,6 +98,14 @@ def consented_for(site: Site, patient: Patient, clinician: Person) -> None:
     patient.person.submit(documents.GRANT, typed).must()
     hand_of(patient, leaving).consent(clinician.id, resourceTypes=["Observation"])
     end_delegate(leaving, patient, number).must()
+
+
+def guarded(site: Site, patient: Patient, clinician: Person) -> None:
+    """By guardians, one of whom has signed for another key already."""
+    other = site.crowd.clinician("Guardian")
+    recovering.set_guardians(patient, (clinician, other), 2).must()
+    typed = recovering.draft(clinician, patient, Wallet.new())
+    recovering.sign(clinician, typed, clinician.wallet).must()
 
 
 def rebuilt(site: Site, *options: str) -> tuple[int, dict[str, Any], str]:

@@ -54,8 +54,8 @@ QUERIES: Final = {
     " ('SubjectEnrolled', 'CustodyEnded', 'ControllerChanged', 'DelegateAdded') and key1 = :subject",
     "papers": "select name, subject, digest from papers order by subject, name",
     "paper": "select digest from papers where subject = :subject and name = :hashed",
-    "delegations": "select args from chain_events where orphaned_at is null and name = 'DelegateAdded'"
-    " and key1 = :subject",
+    "hashes": "select name, args from chain_events where orphaned_at is null and key1 = :subject"
+    " and name in ('DelegateAdded', 'GuardiansSet')",
     "granted": "select 1 from chain_events where orphaned_at is null and name = 'ConsentGranted'"
     " and key1 = :subject and key2 = :consent",
     "emergencies": "select emergency, digest, decision, call, opened_at, expires_at from emergencies order by seq",
