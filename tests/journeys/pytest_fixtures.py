@@ -11,6 +11,9 @@ from tests.journeys.sites import Servers, Site, running_site
 
 SIGNING_URL = "http://signing.localhost"
 """Where passkeys that sign texts belong; nothing is served there."""
+RECOVERY_SECONDS = 4
+SETTINGS = {"SIGNING_URL": SIGNING_URL, "RECOVERY_DAYS": str(RECOVERY_SECONDS / 86_400)}
+"""A recovery takes seconds, not days."""
 COLUMNS = ["embedded", pytest.param("real", marks=pytest.mark.services)]
 
 
@@ -29,7 +32,14 @@ def servers(request: pytest.FixtureRequest) -> Servers:
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A gateway of each column, shared."""
     real: Servers | None = request.getfixturevalue("servers") if request.param == "real" else None
-    with running_site(tmp_path_factory.mktemp(request.param), real, {"SIGNING_URL": SIGNING_URL}) as running:
+    with running_site(tmp_path_factory.mktemp(request.param), real, SETTINGS) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The embedded column alone, for what is the same in both."""
+    with running_site(tmp_path_factory.mktemp("quick"), settings=SETTINGS) as running:
         yield running
 
 

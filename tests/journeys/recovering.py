@@ -7,9 +7,10 @@ from typing import Any, cast
 
 from gateway.demo.wallet import Wallet
 from tests.journeys import documents
-from tests.journeys.controllers import Hand, Key, link
+from tests.journeys.controllers import KINDS, Hand, Key, link
 from tests.journeys.documents import REFUSED
 from tests.journeys.people import Answer, Patient, Person, sign_in
+from tests.journeys.resources import observation
 from tests.journeys.sites import Site
 
 OPENED = "opened { guardians { id } signers threshold salt }"
@@ -160,3 +161,27 @@ def wait_until_over(asker: Person, patient: Patient) -> None:
         assert time.monotonic() < deadline, "the recovery is still pending"
         time.sleep(0.2)
     answer.must()
+
+
+def recovers(site: Site, patient: Patient, kind: str) -> None:
+    """The whole way: the key is lost, two of three guardians give another of `kind`, and nothing is lost."""
+    guardians = [site.crowd.clinician(f"Guardian {number}") for number in range(3)]
+    clinician = site.crowd.clinician()
+    record = patient.store(observation())
+    patient.consent(clinician.id)
+    assert clinician.read(record).value["id"] == record
+    named = set_guardians(patient, guardians).value["current"]
+    assert [one["id"] for one in named["opened"]["guardians"]] == [one.id for one in guardians]
+    # The key is lost; the patient has a new one, and meets two guardians.
+    key = KINDS[kind](site)
+    pending = propose(guardians[:2], patient, key).value
+    assert (pending["signed"], pending["guardiansNeeded"], pending["controllerNeeded"]) == (2, 0, False)
+    assert shown(guardians[2], patient).value["pending"]["controller"] == key.signer
+    wait_until_over(guardians[0], patient)
+    # The old key has no say, its permits are over, and the record is there.
+    assert patient.draft(clinician.id).code in ("NOT_PERMITTED", "UNAUTHENTICATED")
+    assert clinician.read(record).code == "NOT_PERMITTED"
+    again = successor(site, patient, key)
+    assert again.own() == [record]
+    again.consent(clinician.id)
+    assert clinician.read(record).value["content"] == observation()

@@ -8,7 +8,8 @@ import pytest
 from tests.journeys import documents
 from tests.journeys.controllers import KINDS, enrolled, link
 from tests.journeys.people import Person
-from tests.journeys.pytest_fixtures import SIGNING_URL
+from tests.journeys.pytest_fixtures import SETTINGS
+from tests.journeys.recovering import recovers
 from tests.journeys.resources import observation
 from tests.journeys.sites import Site, running_site
 
@@ -17,7 +18,7 @@ from tests.journeys.sites import Site, running_site
 def geth_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The real column with geth in anvil's place."""
     servers = replace(request.getfixturevalue("servers"), chain=request.getfixturevalue("geth"))
-    with running_site(tmp_path_factory.mktemp("geth"), servers, {"SIGNING_URL": SIGNING_URL}) as running:
+    with running_site(tmp_path_factory.mktemp("geth"), servers, SETTINGS) as running:
         yield running
 
 
@@ -49,6 +50,13 @@ def test_every_kind_of_key_grants_and_revokes_on_geth(geth_site: Site) -> None:
     clinician = geth_site.crowd.clinician()
     for kind in KINDS:
         grants_and_revokes(geth_site, clinician, kind)
+
+
+@pytest.mark.services
+def test_a_lost_passkey_is_replaced_on_geth(geth_site: Site) -> None:
+    lost = enrolled(geth_site, KINDS["passkey"](geth_site))
+    assert link(lost).code == ""
+    recovers(geth_site, lost, "wallet")
 
 
 def test_a_credential_is_seen_by_its_patient_and_ends_when_unlinked(site: Site) -> None:

@@ -1,8 +1,6 @@
 """Losing a key loses nothing: guardians propose another, which stands after a delay; the old key objects once."""
 
 import time
-from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -10,7 +8,6 @@ from gateway.demo.wallet import Wallet
 from tests.journeys import documents, recovering
 from tests.journeys.controllers import KINDS, enrolled, link
 from tests.journeys.people import Patient, Person, unknown_id
-from tests.journeys.pytest_fixtures import SIGNING_URL
 from tests.journeys.recovering import (
     attest,
     change,
@@ -19,6 +16,7 @@ from tests.journeys.recovering import (
     end_custody,
     objection,
     propose,
+    recovers,
     set_guardians,
     shown,
     sign,
@@ -27,46 +25,13 @@ from tests.journeys.recovering import (
     wait_until_over,
 )
 from tests.journeys.resources import observation
-from tests.journeys.sites import Servers, Site, running_site
+from tests.journeys.sites import Site
 from tests.journeys.sockets import subscribed
-
-DELAY_SECONDS = 4
-SETTINGS = {"SIGNING_URL": SIGNING_URL, "RECOVERY_DAYS": str(DELAY_SECONDS / 86_400)}
-
-
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A gateway whose recoveries take seconds, not days."""
-    with running_site(tmp_path_factory.mktemp("recovery"), settings=SETTINGS) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
 def guardians(quick: Site) -> tuple[Person, ...]:
     return tuple(quick.crowd.clinician(f"Guardian {number}") for number in range(3))
-
-
-def recovers(site: Site, guardians: tuple[Person, ...], patient: Patient, kind: str) -> None:
-    """The whole way: the key is lost, two of three guardians give another of `kind`, and nothing is lost."""
-    clinician = site.crowd.clinician()
-    record = patient.store(observation())
-    patient.consent(clinician.id)
-    assert clinician.read(record).value["id"] == record
-    named = set_guardians(patient, guardians).value["current"]
-    assert [one["id"] for one in named["opened"]["guardians"]] == [one.id for one in guardians]
-    # The key is lost; the patient has a new one, and meets two guardians.
-    key = KINDS[kind](site)
-    pending = propose(guardians[:2], patient, key).value
-    assert (pending["signed"], pending["guardiansNeeded"], pending["controllerNeeded"]) == (2, 0, False)
-    assert shown(guardians[2], patient).value["pending"]["controller"] == key.signer
-    wait_until_over(guardians[0], patient)
-    # The old key has no say, its permits are over, and the record is there.
-    assert patient.draft(clinician.id).code in ("NOT_PERMITTED", "UNAUTHENTICATED")
-    assert clinician.read(record).code == "NOT_PERMITTED"
-    again = successor(site, patient, key)
-    assert again.own() == [record]
-    again.consent(clinician.id)
-    assert clinician.read(record).value["content"] == observation()
 
 
 @pytest.fixture
@@ -78,24 +43,14 @@ def guarded(quick: Site, guardians: tuple[Person, ...]) -> Patient:
 
 
 @pytest.mark.parametrize("kind", ["wallet", "passkey"])
-def test_a_lost_key_is_replaced_by_two_of_three_guardians(
-    quick: Site, guardians: tuple[Person, ...], kind: str
-) -> None:
-    recovers(quick, guardians, quick.crowd.patient(), kind)
+def test_a_lost_key_is_replaced_by_two_of_three_guardians(site: Site, kind: str) -> None:
+    recovers(site, site.crowd.patient(), kind)
 
 
-@pytest.mark.services
-@pytest.mark.parametrize("chain", ["anvil", "geth"])
-def test_lost_keys_are_replaced_on_other_chains_too(
-    chain: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    servers: Servers = replace(request.getfixturevalue("servers"), chain=request.getfixturevalue(chain))
-    with running_site(tmp_path_factory.mktemp(chain), servers, SETTINGS) as site:
-        guardians = tuple(site.crowd.clinician(f"Guardian {number}") for number in range(3))
-        lost = enrolled(site, KINDS["passkey"](site))
-        link(lost).must()
-        recovers(site, guardians, lost, "wallet")
-        recovers(site, guardians, site.crowd.patient(), "passkey")
+def test_a_lost_passkey_is_replaced_by_two_of_three_guardians(site: Site) -> None:
+    lost = enrolled(site, KINDS["passkey"](site))
+    link(lost).must()
+    recovers(site, lost, "wallet")
 
 
 def test_signatures_may_come_all_at_once_and_from_anybody(
