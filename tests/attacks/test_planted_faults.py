@@ -23,7 +23,7 @@ from tests.journeys.emergencies import joined, opened, review
 from tests.journeys.gateway_process import run_command
 from tests.journeys.resources import observation
 from tests.journeys.sites import Site, running_site
-from tests.journeys.test_rebuild import live, settled
+from tests.journeys.test_rebuild import guarded, live, settled
 from tests.ports.databases import query
 
 CERTIFIED = (ErasureState.CERTIFIED, ErasureState.FINAL)
@@ -99,6 +99,7 @@ class House:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, str]]:
     with running_site(tmp_path_factory.mktemp("whole"), settings={"BATCH_SECONDS": "0.5"}) as site:
         live(site, 12)
+        guarded(site)
         break_and_erase(site)
         settled(site.gateway.index_url)
         site.gateway.stop()

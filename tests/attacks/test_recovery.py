@@ -80,7 +80,7 @@ def test_a_change_of_controller_gives_a_thief_no_second_objection(
     objection(stolen).must()
     key = Wallet.new()
     change(stolen, key).must()
-    thief = successor(slow, stolen, key)
+    thief = successor(slow.crowd, stolen, key)
     propose(guardians, thief, Wallet.new()).must()
     assert objection(thief).code == "CONFLICT"
 
@@ -372,7 +372,7 @@ def test_a_recovery_that_is_finished_too_early_is_refused_and_finished_in_its_ti
     assert int(send(quick.gateway.rpc, anybody, to=registry(quick), data=data)["status"], 16) == 0
     assert shown(guardians[0], patient).value["pending"] is not None
     wait_until_over(guardians[0], patient)
-    again = successor(quick, patient, key)
+    again = successor(quick.crowd, patient, key)
     assert again.own() == []
     assert not owns(patient.person, again)
     calls = query(quick.gateway.index_url, "select state from calls where data = x'" + data.hex() + "'")
@@ -396,7 +396,7 @@ def test_an_objection_and_the_end_race_and_one_of_them_wins(quick: Site) -> None
         time.sleep(0.2)
     if objected.code:
         assert not after["objected"]
-        assert successor(quick, patient, key).own() == []
+        assert successor(quick.crowd, patient, key).own() == []
     else:
         assert after["objected"]
         assert owns(patient.person, patient)
@@ -411,4 +411,4 @@ def test_a_gateway_that_was_killed_finishes_what_is_due_when_it_comes_back(quick
     time.sleep(RECOVERY_SECONDS)
     quick.gateway.start()
     wait_until_over(guardians[0], patient)
-    assert successor(quick, patient, key).own() == []
+    assert successor(quick.crowd, patient, key).own() == []

@@ -9,7 +9,7 @@ from gateway.demo.wallet import Wallet
 from tests.journeys import documents
 from tests.journeys.controllers import KINDS, Hand, Key, link
 from tests.journeys.documents import REFUSED
-from tests.journeys.people import Answer, Patient, Person, sign_in
+from tests.journeys.people import Answer, Crowd, Patient, Person, sign_in
 from tests.journeys.resources import observation
 from tests.journeys.sites import Site
 
@@ -137,13 +137,13 @@ def under(patient: Patient, person: Person) -> Patient:
     return replace(patient, person=person)
 
 
-def successor(site: Site, patient: Patient, key: Key) -> Patient:
+def successor(crowd: Crowd, patient: Patient, key: Key) -> Patient:
     """The same patient under the new key: who signs in by it where it is a wallet, else by another that it links."""
     if isinstance(key, Wallet):
         asked = {"key": key.signer, "roles": ["PATIENT"], "name": "The Same Patient"}
-        site.crowd.registrar.ask(documents.REGISTER, {"input": asked}).must()
-        return under(patient, sign_in(site.door, key))
-    person = site.crowd.register("PATIENT", "The Same Patient")
+        crowd.registrar.ask(documents.REGISTER, {"input": asked}).must()
+        return under(patient, sign_in(crowd.door, key))
+    person = crowd.register("PATIENT", "The Same Patient")
     found = under(patient, replace(person, wallet=cast("Wallet", Hand(person.wallet, key))))
     link(found).must()
     return found
@@ -181,7 +181,7 @@ def recovers(site: Site, patient: Patient, kind: str) -> None:
     # The old key has no say, its permits are over, and the record is there.
     assert patient.draft(clinician.id).code in ("NOT_PERMITTED", "UNAUTHENTICATED")
     assert clinician.read(record).code == "NOT_PERMITTED"
-    again = successor(site, patient, key)
+    again = successor(site.crowd, patient, key)
     assert again.own() == [record]
     again.consent(clinician.id)
     assert clinician.read(record).value["content"] == observation()

@@ -139,7 +139,7 @@ def test_the_old_key_objects_once_and_all_guardians_cannot_be_stopped(
     assert (pending["controller"], pending["stoppable"]) == (key.signer, False)
     assert objection(guarded).code == "CONFLICT"
     wait_until_over(guardians[0], guarded)
-    assert successor(quick, guarded, key).own() == []
+    assert successor(quick.crowd, guarded, key).own() == []
 
 
 def test_what_all_signed_ahead_goes_out_by_itself_once_the_patient_objects(
@@ -182,7 +182,7 @@ def test_a_key_is_handed_over_by_both_signatures_and_what_was_before_has_ended(
         assert change(guarded, key).value["controller"] == key.signer
         while changes.next() is not None:
             pass
-    again = successor(quick, guarded, key)
+    again = successor(quick.crowd, guarded, key)
     assert again.own() == [record]
     assert clinician.read(record).code == "NOT_PERMITTED"
     kept = again.person.ask(recovering.GUARDIANS, {"id": again.id}).value["guardians"]["current"]["opened"]
@@ -203,7 +203,7 @@ def test_custody_ends_by_the_patients_own_key_which_a_registrar_brings(quick: Si
     key = Wallet.new()
     assert end_custody(quick.crowd.registrar, made["id"], key).value["controller"] == key.signer
     nobody = Patient(person=quick.crowd.registrar, id=made["id"], subject=made["subject"])
-    patient = successor(quick, nobody, key)
+    patient = successor(quick.crowd, nobody, key)
     record = patient.store(observation())
     assert patient.own() == [record]
     assert end_custody(quick.crowd.registrar, made["id"], Wallet.new()).code == "CONFLICT"
@@ -224,4 +224,4 @@ def test_anybody_may_ask_for_the_end_and_nobody_too_early(
         assert time.monotonic() < deadline, "the recovery is never ready"
         time.sleep(0.3)
     assert not answer.code or "no recovery" in answer.message
-    assert successor(quick, guarded, key).own() == []
+    assert successor(quick.crowd, guarded, key).own() == []

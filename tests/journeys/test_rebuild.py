@@ -35,12 +35,24 @@ PATIENCE = 90 + RECORDS / 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Guarded:
+    """A patient whose guardians are signing `typed`, and one whose recovery to `key` is pending."""
+
+    guardians: list[Person]
+    waiting: Patient
+    typed: dict[str, Any]
+    pending: Patient
+    key: Wallet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Burnt:
     """What was there before, and the site whose database is gone."""
 
     site: Site
     patients: list[Patient]
     clinician: Person
+    guarded: Guarded
     before: dict[str, list[tuple[Any, ...]]]
 
 
@@ -81,7 +93,6 @@ def live(site: Site, records: int) -> tuple[list[Patient], Person]:
         assert patient.revoke(ended).value
         assert clinician.read(found[1]["id"]).value
     consented_for(site, patients[1], clinician)
-    guarded(site, patients[0], clinician)
     assert patients[2].revoke_all().value
     return patients, clinician
 
@@ -100,12 +111,16 @@ def consented_for(site: Site, patient: Patient, clinician: Person) -> None:
     end_delegate(leaving, patient, number).must()
 
 
-def guarded(site: Site, patient: Patient, clinician: Person) -> None:
-    """By guardians, one of whom has signed for another key already."""
-    other = site.crowd.clinician("Guardian")
-    recovering.set_guardians(patient, (clinician, other), 2).must()
-    typed = recovering.draft(clinician, patient, Wallet.new())
-    recovering.sign(clinician, typed, clinician.wallet).must()
+def guarded(site: Site) -> Guarded:
+    """One guardian has signed for another key already; of the second patient a recovery is pending."""
+    guardians = [site.crowd.clinician("Guardian") for _ in range(2)]
+    patients = [site.crowd.patient() for _ in range(2)]
+    for patient in patients:
+        recovering.set_guardians(patient, guardians).must()
+    typed = recovering.draft(guardians[0], patients[0], Wallet.new())
+    recovering.sign(guardians[0], typed, guardians[0].wallet).must()
+    recovering.propose(guardians, patients[1], key := Wallet.new()).must()
+    return Guarded(guardians=guardians, waiting=patients[0], typed=typed, pending=patients[1], key=key)
 
 
 def rebuilt(site: Site, *options: str) -> tuple[int, dict[str, Any], str]:
@@ -119,11 +134,12 @@ def burnt(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     servers: Servers | None = request.getfixturevalue("servers") if request.param == "real" else None
     with running_site(tmp_path_factory.mktemp("burn"), servers, {"BATCH_SECONDS": "0.5"}) as site:
         patients, clinician = live(site, RECORDS)
+        found = guarded(site)
         settled(site.gateway.index_url)
         site.gateway.stop()
         before = dump(site.gateway.index_url)
         burn(site.gateway)
-        yield Burnt(site=site, patients=patients, clinician=clinician, before=before)
+        yield Burnt(site=site, patients=patients, clinician=clinician, guarded=found, before=before)
 
 
 def test_the_index_is_what_it_was(burnt: Burnt) -> None:
@@ -168,8 +184,20 @@ def test_the_gateway_goes_on_where_it_was(burnt: Burnt) -> None:
     assert [edge["node"]["status"] for edge in page["edges"][:4]] == ["REVOKED", "ACTIVE", "ACTIVE", "ACTIVE"]
     assert page["edges"][1]["node"]["signer"] == delegated.person.wallet.signer.lower()
     patient.store(observation())
+    guardians_go_on(burnt.site, burnt.guarded)
     settled(burnt.site.gateway.index_url)
     burnt.site.gateway.stop()
+
+
+def guardians_go_on(site: Site, found: Guarded) -> None:
+    """What one signed before the fire counts, and what was pending is."""
+    first, second = (resigned(site, guardian) for guardian in found.guardians)
+    assert recovering.sign(second, found.typed, second.wallet).value["signed"] == 2
+    pending = recovering.shown(first, found.pending).value["pending"]
+    assert (pending["controller"], pending["stoppable"]) == (found.key.signer, True)
+    owner = again(site, found.waiting)
+    named = owner.person.ask(recovering.GUARDIANS, {"id": owner.id}).value["guardians"]["current"]["opened"]
+    assert [one["id"] for one in named["guardians"]] == [guardian.id for guardian in found.guardians]
 
 
 def resigned(site: Site, person: Person) -> Person:

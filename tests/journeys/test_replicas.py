@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys import documents
+from gateway.demo.wallet import Wallet
+from tests.journeys import documents, recovering
 from tests.journeys.emergencies import break_glass, opened, read_urgently
 from tests.journeys.gateway_process import GatewayProcess, run_command
 from tests.journeys.people import Crowd, Door, Patient, Person
+from tests.journeys.pytest_fixtures import RECOVERY_SECONDS
 from tests.journeys.resources import observation
 from tests.journeys.sites import Servers
 from tests.journeys.sockets import subscribed
@@ -39,6 +41,7 @@ def pair(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with running_redis() as redis:
         # One name for both in what they sign and are signed in to: a load balancer stands before them.
         shared = servers.settings() | {"REDIS_URL": redis.url, "PUBLIC_URL": "http://127.0.0.1:1"}
+        shared["RECOVERY_DAYS"] = str(RECOVERY_SECONDS / 86_400)
         shared["CHAIN_SILENCE_SECONDS"] = "60"  # a mute chain is no reason of its own to refuse, here
         first = GatewayProcess(folder / "a", {**shared, "INSTANCE": "a"})
         code, said = run_command("deploy", "--fund", settings=first.settings)
@@ -206,3 +209,22 @@ def once_signed_in(pair: Pair, person: Person) -> Person:
     while elsewhere.ask(documents.VIEWER).value is None and time.monotonic() < deadline:
         time.sleep(0.1)
     return elsewhere
+
+
+def test_a_recovery_is_finished_once_by_two_and_the_old_key_is_out_at_both(pair: Pair) -> None:
+    guardians = [pair.crowd.clinician(f"Guardian {number}") for number in range(2)]
+    patient, key = pair.crowd.patient(), Wallet.new()
+    record = patient.store(observation())
+    recovering.set_guardians(patient, guardians).must()
+    elsewhere = patient.at(pair.second)
+    with subscribed(elsewhere.person, documents.CONSENT_CHANGED, {"id": patient.id}) as changes:
+        recovering.propose(guardians, patient, key).must()
+        recovering.wait_until_over(guardians[0].at(pair.second), patient)
+        while changes.next() is not None:
+            pass
+    successor = recovering.successor(pair.crowd, patient, key)
+    for door in (pair.first, pair.second):
+        assert patient.at(door).person.read(record, purpose="PATRQT").code in ("NOT_PERMITTED", "UNAUTHENTICATED")
+        assert successor.at(door).own() == [record]
+    done = [entry["action"] for entry in successor.access_log()]
+    assert done.count("FINISH_RECOVERY") == 1
