@@ -234,6 +234,32 @@ async def test_events_are_found_by_any_key_in_chain_order(index: SqlIndex, url: 
     assert found[0].keys == (key,)
 
 
+async def test_recoveries_that_are_not_over_are_found(index: SqlIndex, url: str) -> None:
+    """Pending, or objected to; not those that a change of control or an erasure came after, nor a lost block's."""
+    pending, objected, finished, again, lost, erased = (some() for _ in range(6))
+    events = [
+        (pending, "RecoveryProposed", 5, 0),
+        (objected, "RecoveryProposed", 5, 1),
+        (objected, "RecoveryObjected", 6, 0),
+        (finished, "RecoveryProposed", 5, 2),
+        (finished, "ControllerChanged", 5, 3),
+        (again, "ControllerChanged", 4, 0),
+        (again, "RecoveryProposed", 5, 4),
+        (lost, "RecoveryProposed", 5, -1),
+        (erased, "RecoveryProposed", 5, 5),
+        (erased, "SubjectErased", 9, 0),
+    ]
+    for subject, name, block, place in events:
+        literal = f"x'{subject.hex()}'" if url.startswith("sqlite") else f"'\\x{subject.hex()}'"
+        query(
+            url,
+            "insert into chain_events (block_hash, log_index, block_number, contract, name, key1, args,"
+            f" \"transaction\", orphaned_at) values ({literal}, {abs(place)}, {block}, 'ConsentRegistry', '{name}',"
+            f" {literal}, '{{}}', {literal}, {'null' if place >= 0 else 9}) returning block_number",
+        )
+    assert set(await index.recovering()) == {pending, objected, again}
+
+
 def test_joined_values_come_apart_again() -> None:
     values = (some(16), b"", some(32), b"\x00")
     assert split_values(join_values(values)) == values

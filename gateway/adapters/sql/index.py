@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from anchoring.stores.columns import decode_args
+from gateway.adapters.sql import questions
 from gateway.adapters.sql.postgres import PostgresSource
 from gateway.adapters.sql.source import Source
 from gateway.adapters.sql.sqlite import SqliteSource
@@ -35,67 +36,6 @@ from gateway.ports.rows import (
 _MOST = 500
 """Names in one statement; more are asked for in turns."""
 
-_PRESENT = (
-    "select r.record, r.version, r.subject, r.digest, r.tree, r.seq,"
-    " (select max(v.version) from versions v where v.record = r.record) from records r"
-)
-_HEAD = _PRESENT + " where r.record = ?"
-_NEAREST = _PRESENT + " where r.record >= ? order by r.record limit 1"
-_NEAREST_SUBJECT = "select key1 from chain_events where key1 >= ? and name = 'SubjectEnrolled' order by key1 limit 1"
-_VERSION = (
-    "select v.record, v.version, r.subject, v.digest, v.tree, r.seq from versions v"
-    " join records r on r.record = v.record"
-    " where v.record = ? and v.version = ?"
-)
-_ENTRIES = (
-    "select id, writer, seq, decision, previous, hash, public, private, subject_token, receipt_digest from entries"
-    " where subject_token = ? and id < ? order by id desc limit ?"
-)
-_ENTRY = (
-    "select id, writer, seq, decision, previous, hash, public, private, subject_token, receipt_digest from entries"
-    " where decision = ?"
-)
-_ENTRIES_OF = (
-    "select id, writer, seq, decision, previous, hash, public, private, subject_token, receipt_digest from entries"
-    " where writer = ? and seq between ? and ? order by seq"
-)
-_LIFE = "select instance, previous, started_at from writers where writer = ?"
-_EVENTS = (
-    "select contract, name, key1, key2, key3, args, block_number, block_hash, log_index, transaction_, orphaned_at"
-    " from chain_events where contract = ? and (key1 = ? or key2 = ? or key3 = ?) order by block_number, log_index"
-).replace("transaction_", '"transaction"')
-_EMERGENCY = "select e.emergency, e.digest, e.decision, e.call, e.opened_at, e.expires_at, e.seq from emergencies e"
-_COUNT = "select count(*) from emergencies e"
-_MARKED = " join emergency_tokens t on t.emergency = e.emergency where t.token = ?"
-_UNREVIEWED = "not exists (select 1 from emergency_steps s where s.emergency = e.emergency and s.step = ?)"
-_CONTROLLERS = (
-    "select 1 from chain_events where name in ('SubjectEnrolled', 'CustodyEnded', 'ControllerChanged')"
-    " and args like ? limit 1"
-)
-_RECOVERING = (
-    "select distinct p.key1 from chain_events p where p.name = 'RecoveryProposed' and p.orphaned_at is null"
-    " and not exists (select 1 from chain_events l where l.key1 = p.key1 and l.orphaned_at is null"
-    " and l.name in ('ControllerChanged', 'SubjectErased') and (l.block_number > p.block_number"
-    " or (l.block_number = p.block_number and l.log_index > p.log_index)))"
-)
-_CONSENT = "select consent, subject, digest, call from consents"
-# Sign-ins that nobody finished go with the next that somebody begins or ends, sessions that are over too.
-_SPEND = "delete from challenges where nonce = ? and message_digest = ? and expires_at > ?"
-_SWEEP = "delete from challenges where nonce in (select nonce from challenges where expires_at <= ? limit 50)"
-_SWEEP_SESSIONS = (
-    "delete from sessions where token_digest in (select token_digest from sessions where expires_at <= ? limit 50)"
-)
-_ERASURE = (
-    "select subject, state, begun_at, request, signature, call, shredded_at, key_epoch, domains, blocks, final_at,"
-    " certificate, certify_call from erasures"
-)
-_BLOCKS = (
-    "select v.digest, v.tree from versions v join records r on r.record = v.record where r.subject = ?"
-    " union select digest, 0 from consents where subject = ?"
-    # An erasure's narrowing names no block.
-    " union select digest, 0 from narrowings where subject = ? and kind <> 4"
-    " union select digest, 0 from papers where subject = ?"
-)
 _SWEEP_EACH = 16
 """Challenges made between one sweep and the next: fewer than a sweep takes, so they never pile up."""
 
@@ -115,20 +55,22 @@ class SqlIndex:
         return cls(PostgresSource(url) if path is None else SqliteSource(path), clock=clock)
 
     async def head(self, record: bytes) -> RecordRow | None:
-        rows = await self._source.fetch(_HEAD, (record,))
+        rows = await self._source.fetch(questions.HEAD, (record,))
         return _record(*rows[0]) if rows else None
 
     async def nearest(self, record: bytes) -> RecordRow | None:
-        rows = await self._source.fetch(_NEAREST, (record,)) or await self._source.fetch(_NEAREST, (b"",))
+        rows = await self._source.fetch(questions.NEAREST, (record,)) or await self._source.fetch(
+            questions.NEAREST, (b"",)
+        )
         return _record(*rows[0]) if rows else None
 
     async def nearest_subject(self, subject: bytes) -> bytes | None:
-        rows = await self._source.fetch(_NEAREST_SUBJECT, (subject,))
-        rows = rows or await self._source.fetch(_NEAREST_SUBJECT, (b"",))
+        rows = await self._source.fetch(questions.NEAREST_SUBJECT, (subject,))
+        rows = rows or await self._source.fetch(questions.NEAREST_SUBJECT, (b"",))
         return bytes(rows[0][0]) if rows else None
 
     async def version(self, record: bytes, version: int) -> RecordRow | None:
-        rows = await self._source.fetch(_VERSION, (record, version))
+        rows = await self._source.fetch(questions.VERSION, (record, version))
         return _record(*rows[0]) if rows else None
 
     async def page(
@@ -140,7 +82,7 @@ class SqlIndex:
             f" and r.record in (select t.record from tokens t where t.token in ({_marks(group)}))"  # noqa: S608 - only marks
             for group in tokens
         )
-        sql = f"{_PRESENT} where r.subject = ? and r.seq > ?{has} order by r.seq limit ?"
+        sql = f"{questions.PRESENT} where r.subject = ? and r.seq > ?{has} order by r.seq limit ?"
         rows = await self._source.fetch(sql, (subject, after, *chain.from_iterable(tokens), limit))
         return tuple(_record(*row) for row in rows)
 
@@ -159,11 +101,11 @@ class SqlIndex:
         return found
 
     async def consents(self, subject: bytes) -> tuple[ConsentRow, ...]:
-        rows = await self._source.fetch(f"{_CONSENT} where subject = ? order by seq", (subject,))
+        rows = await self._source.fetch(f"{questions.CONSENT} where subject = ? order by seq", (subject,))
         return tuple(_consent(*row) for row in rows)
 
     async def consent(self, consent: bytes) -> ConsentRow | None:
-        rows = await self._source.fetch(f"{_CONSENT} where consent = ?", (consent,))
+        rows = await self._source.fetch(f"{questions.CONSENT} where consent = ?", (consent,))
         return _consent(*rows[0]) if rows else None
 
     async def narrowings(self, subject: bytes) -> tuple[NarrowingRow, ...]:
@@ -171,7 +113,7 @@ class SqlIndex:
         return tuple(_narrowing(*row) for row in await self._source.fetch(sql, (subject,)))
 
     async def emergency(self, emergency: bytes) -> EmergencyRow | None:
-        rows = await self._source.fetch(f"{_EMERGENCY} where e.emergency = ?", (emergency,))
+        rows = await self._source.fetch(f"{questions.EMERGENCY} where e.emergency = ?", (emergency,))
         return _emergency(*rows[0]) if rows else None
 
     async def emergencies(
@@ -180,8 +122,11 @@ class SqlIndex:
         only = ""
         asked: tuple[int, ...] = ()
         if unreviewed_until is not None:
-            only, asked = f" and e.opened_at <= ? and {_UNREVIEWED}", (unreviewed_until, int(EmergencyStep.REVIEW))
-        sql = f"{_EMERGENCY}{_MARKED} and e.seq < ?{only} order by e.seq desc limit ?"
+            only, asked = (
+                f" and e.opened_at <= ? and {questions.UNREVIEWED}",
+                (unreviewed_until, int(EmergencyStep.REVIEW)),
+            )
+        sql = f"{questions.EMERGENCY}{questions.MARKED} and e.seq < ?{only} order by e.seq desc limit ?"
         rows = await self._source.fetch(sql, (token, before, *asked, limit))
         return tuple(_emergency(*row) for row in rows)
 
@@ -193,12 +138,12 @@ class SqlIndex:
         )
 
     async def count_emergencies(self, token: bytes, *, since: int) -> int:
-        sql = f"{_COUNT}{_MARKED} and e.opened_at >= ?"
+        sql = f"{questions.COUNT}{questions.MARKED} and e.opened_at >= ?"
         ((count,),) = await self._source.fetch(sql, (token, since))
         return int(count)
 
     async def unreviewed_emergencies(self, *, until: int) -> int:
-        sql = f"{_COUNT} where e.opened_at <= ? and {_UNREVIEWED}"
+        sql = f"{questions.COUNT} where e.opened_at <= ? and {questions.UNREVIEWED}"
         ((count,),) = await self._source.fetch(sql, (until, int(EmergencyStep.REVIEW)))
         return int(count)
 
@@ -208,20 +153,20 @@ class SqlIndex:
 
     async def is_controller(self, signer: bytes) -> bool:
         named = f'%"controller":"0x{signer.hex()}"%'
-        return bool(await self._source.fetch(_CONTROLLERS, (named,)))
+        return bool(await self._source.fetch(questions.CONTROLLERS, (named,)))
 
     async def events(self, key: bytes, *, contract: str) -> tuple[EventRow, ...]:
-        rows = await self._source.fetch(_EVENTS, (contract, key, key, key))
+        rows = await self._source.fetch(questions.EVENTS, (contract, key, key, key))
         return tuple(_event(*row) for row in rows)
 
     async def entries(self, subject_token: bytes, *, before: int, limit: int) -> tuple[tuple[int, StoredEntry], ...]:
         if not subject_token:
             return ()  # entries about nobody are in nobody's log
-        rows = await self._source.fetch(_ENTRIES, (subject_token, before, limit))
+        rows = await self._source.fetch(questions.ENTRIES, (subject_token, before, limit))
         return tuple((row[0], _entry(*row[1:])) for row in rows)
 
     async def entry(self, decision: bytes) -> tuple[int, StoredEntry] | None:
-        rows = await self._source.fetch(_ENTRY, (decision,))
+        rows = await self._source.fetch(questions.ENTRY, (decision,))
         return (rows[0][0], _entry(*rows[0][1:])) if rows else None
 
     async def unpinned(self, *, limit: int) -> tuple[UnpinnedRow, ...]:
@@ -233,9 +178,9 @@ class SqlIndex:
             await self._source.execute("delete from unpinned where digest = ?", (digest,))
 
     async def spend_challenge(self, nonce: str, *, message_digest: bytes, now: int) -> bool:
-        spent = await self._source.execute(_SPEND, (nonce, message_digest, now)) == 1
-        await self._source.execute(_SWEEP, (now,))
-        await self._source.execute(_SWEEP_SESSIONS, (now,))
+        spent = await self._source.execute(questions.SPEND, (nonce, message_digest, now)) == 1
+        await self._source.execute(questions.SWEEP, (now,))
+        await self._source.execute(questions.SWEEP_SESSIONS, (now,))
         return spent
 
     async def session(self, token_digest: bytes, *, now: int) -> SessionRow | None:
@@ -244,19 +189,19 @@ class SqlIndex:
         return SessionRow(token_digest=token_digest, actor=rows[0][0], expires_at=rows[0][1]) if rows else None
 
     async def entries_of(self, writer: bytes, *, first: int, last: int) -> tuple[tuple[int, StoredEntry], ...]:
-        rows = await self._source.fetch(_ENTRIES_OF, (writer, first, last))
+        rows = await self._source.fetch(questions.ENTRIES_OF, (writer, first, last))
         return tuple((row[0], _entry(*row[1:])) for row in rows)
 
     async def life(self, writer: bytes) -> LifeRow | None:
-        rows = await self._source.fetch(_LIFE, (writer,))
+        rows = await self._source.fetch(questions.LIFE, (writer,))
         return LifeRow(writer=writer, instance=rows[0][0], previous=rows[0][1], started_at=rows[0][2]) if rows else None
 
     async def erasure(self, subject: bytes) -> ErasureRow | None:
-        rows = await self._source.fetch(f"{_ERASURE} where subject = ?", (subject,))
+        rows = await self._source.fetch(f"{questions.ERASURE} where subject = ?", (subject,))
         return _erasure(*rows[0]) if rows else None
 
     async def erasures(self) -> tuple[ErasureRow, ...]:
-        return tuple(_erasure(*row) for row in await self._source.fetch(_ERASURE, ()))
+        return tuple(_erasure(*row) for row in await self._source.fetch(questions.ERASURE, ()))
 
     async def controlled_by(self, controller: bytes) -> tuple[bytes, ...]:
         sql = (
@@ -270,10 +215,10 @@ class SqlIndex:
         return tuple(row[0] for row in await self._source.fetch(sql, ("SubjectErased", "ConsentRegistry")))
 
     async def recovering(self) -> tuple[bytes, ...]:
-        return tuple(row[0] for row in await self._source.fetch(_RECOVERING, ()))
+        return tuple(row[0] for row in await self._source.fetch(questions.RECOVERING, ()))
 
     async def blocks_of(self, subject: bytes) -> tuple[tuple[bytes, bool], ...]:
-        rows = await self._source.fetch(_BLOCKS, (subject, subject, subject, subject))
+        rows = await self._source.fetch(questions.BLOCKS, (subject, subject, subject, subject))
         return tuple((digest, bool(tree)) for digest, tree in rows)
 
     async def apply(self, rows: Sequence[Row]) -> None:
@@ -282,7 +227,7 @@ class SqlIndex:
         self._begun += sum(isinstance(row, ChallengeRow) for row in rows)
         if self._begun >= _SWEEP_EACH:
             self._begun = 0
-            await self._source.execute(_SWEEP, (now,))
+            await self._source.execute(questions.SWEEP, (now,))
 
     async def meta(self, key: str) -> bytes | None:
         rows = await self._source.fetch("select value from meta where key = ?", (key,))

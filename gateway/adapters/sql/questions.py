@@ -1,0 +1,63 @@
+"""What the index asks of its tables, in the SQL that SQLite and PostgreSQL share; `?` stands for each value."""
+
+PRESENT = (
+    "select r.record, r.version, r.subject, r.digest, r.tree, r.seq,"
+    " (select max(v.version) from versions v where v.record = r.record) from records r"
+)
+HEAD = PRESENT + " where r.record = ?"
+NEAREST = PRESENT + " where r.record >= ? order by r.record limit 1"
+NEAREST_SUBJECT = "select key1 from chain_events where key1 >= ? and name = 'SubjectEnrolled' order by key1 limit 1"
+VERSION = (
+    "select v.record, v.version, r.subject, v.digest, v.tree, r.seq from versions v"
+    " join records r on r.record = v.record"
+    " where v.record = ? and v.version = ?"
+)
+ENTRIES = (
+    "select id, writer, seq, decision, previous, hash, public, private, subject_token, receipt_digest from entries"
+    " where subject_token = ? and id < ? order by id desc limit ?"
+)
+ENTRY = (
+    "select id, writer, seq, decision, previous, hash, public, private, subject_token, receipt_digest from entries"
+    " where decision = ?"
+)
+ENTRIES_OF = (
+    "select id, writer, seq, decision, previous, hash, public, private, subject_token, receipt_digest from entries"
+    " where writer = ? and seq between ? and ? order by seq"
+)
+LIFE = "select instance, previous, started_at from writers where writer = ?"
+EVENTS = (
+    "select contract, name, key1, key2, key3, args, block_number, block_hash, log_index, transaction_, orphaned_at"
+    " from chain_events where contract = ? and (key1 = ? or key2 = ? or key3 = ?) order by block_number, log_index"
+).replace("transaction_", '"transaction"')
+EMERGENCY = "select e.emergency, e.digest, e.decision, e.call, e.opened_at, e.expires_at, e.seq from emergencies e"
+COUNT = "select count(*) from emergencies e"
+MARKED = " join emergency_tokens t on t.emergency = e.emergency where t.token = ?"
+UNREVIEWED = "not exists (select 1 from emergency_steps s where s.emergency = e.emergency and s.step = ?)"
+CONTROLLERS = (
+    "select 1 from chain_events where name in ('SubjectEnrolled', 'CustodyEnded', 'ControllerChanged')"
+    " and args like ? limit 1"
+)
+RECOVERING = (
+    "select distinct p.key1 from chain_events p where p.name = 'RecoveryProposed' and p.orphaned_at is null"
+    " and not exists (select 1 from chain_events l where l.key1 = p.key1 and l.orphaned_at is null"
+    " and l.name in ('ControllerChanged', 'SubjectErased') and (l.block_number > p.block_number"
+    " or (l.block_number = p.block_number and l.log_index > p.log_index)))"
+)
+CONSENT = "select consent, subject, digest, call from consents"
+# Sign-ins that nobody finished go with the next that somebody begins or ends, sessions that are over too.
+SPEND = "delete from challenges where nonce = ? and message_digest = ? and expires_at > ?"
+SWEEP = "delete from challenges where nonce in (select nonce from challenges where expires_at <= ? limit 50)"
+SWEEP_SESSIONS = (
+    "delete from sessions where token_digest in (select token_digest from sessions where expires_at <= ? limit 50)"
+)
+ERASURE = (
+    "select subject, state, begun_at, request, signature, call, shredded_at, key_epoch, domains, blocks, final_at,"
+    " certificate, certify_call from erasures"
+)
+BLOCKS = (
+    "select v.digest, v.tree from versions v join records r on r.record = v.record where r.subject = ?"
+    " union select digest, 0 from consents where subject = ?"
+    # An erasure's narrowing names no block.
+    " union select digest, 0 from narrowings where subject = ? and kind <> 4"
+    " union select digest, 0 from papers where subject = ?"
+)
