@@ -7,12 +7,14 @@
 """
 
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from anchoring.stores.columns import split_values
 from gateway.audit.rules import Witness, verify_entries
@@ -31,13 +33,13 @@ from tests.ports.notaries import lineage
 READERS = 8
 TARGETS = {"embedded": ("gateway", "notary", "chain"), "real": ("gateway", "notary", "postgres")}
 READS_A_KILL = 80
-DISK_OCTETS = 192 << 20
+DISK_OCTETS = 96 << 20
 TRIES = 100
 """Reads while the disk is full, after the first that was refused."""
 ANSWER_SECONDS = 5.0
 BACK_SECONDS = 10.0
 SLACK_SECONDS = 60.0
-"""A log that was longer once is overwritten from its start: so long at most until a full disk is met."""
+INDEX = "index.db"
 MOST_DELETED = 600
 DECIDED_SECONDS = 120.0
 
@@ -94,8 +96,11 @@ def disclose(asked: Asked) -> Report:
     kills = _kills(asked)
     with ExitStack() as stack:
         embedded = asked.servers == "embedded"
-        disk = stack.enter_context(small_disk(asked.folder / "data", octets=DISK_OCTETS)) if embedded else None
-        column = stack.enter_context(running_column(asked.folder, asked.servers, {"ANSWER_SECONDS": "4.5"}))
+        settings = {"ANSWER_SECONDS": "4.5"}
+        disk = stack.enter_context(small_disk(asked.folder / "log", octets=DISK_OCTETS)) if embedded else None
+        if disk is not None:
+            settings["DATABASE_URL"] = f"sqlite:///{disk.folder / INDEX}"
+        column = stack.enter_context(running_column(asked.folder, asked.servers, settings))
         scene = _scene(column)
         scene.figures += kill_while_reading(scene, asked, kills)
         if disk is not None:
@@ -186,9 +191,11 @@ def kill_while_reading(scene: Scene, asked: Asked, kills: Sequence[tuple[str, in
 
 
 def fill_the_disk(scene: Scene, disk: Disk) -> list[Figure]:
-    """Every file of the gateway lies on this disk. A log may have room left in its own file: what is answered from
-    that has its entry, as each look shows; then nothing is answered."""
+    """Only the log's database lies on this disk, so nothing else is a reason to refuse, and nothing else gives space
+    back. Its write-ahead log is emptied first, or there would be room in the file itself: what is answered from that
+    has its entry, as each look shows."""
     before = scene.released
+    _empty(disk.folder / INDEX)
     disk.fill()
     deadline = time.monotonic() + SLACK_SECONDS
     while not all(scene.once()) and time.monotonic() < deadline:
@@ -206,6 +213,15 @@ def fill_the_disk(scene: Scene, disk: Disk) -> list[Figure]:
         none_of("reads without an answer while the disk was full", [code for code in codes if code == "NONE"]),
         at_most("seconds until all read again once there is space", round(back, 1), BACK_SECONDS),
     ]
+
+
+def _empty(path: Path) -> None:
+    """Moves the write-ahead log into its database and cuts it to nothing, as soon as nobody reads from it."""
+    connection = sqlite3.connect(path)
+    deadline = time.monotonic() + SLACK_SECONDS
+    while connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    connection.close()
 
 
 def hang_the_log(scene: Scene, servers: str) -> list[Figure]:
