@@ -55,7 +55,9 @@ static int strikes(int fd) {
     ssize_t length = readlink(name, path, sizeof path - 1);
     if (length < 0) return 0;
     path[length] = 0;
-    if (strncmp(path, below, below_length) || !strstr(path + below_length, control->part)) return 0;
+    if (strncmp(path, below, below_length)) return 0;
+    int others = control->part[0] == '!'; /* all but the files of this part */
+    if (others == (strstr(path + below_length, control->part + others) != NULL)) return 0;
     uint64_t number = atomic_fetch_add(&control->calls, 1) + 1;
     int struck = (control->nth && number - control->nth < control->row) ||
                  mixed(control->seed ^ number) % 1000000 < control->per_million;

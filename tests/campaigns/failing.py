@@ -33,9 +33,9 @@ class Failing:
         `row` in a row."""
         self._arm(nth=number, row=row, part=part, error=error)
 
-    def share(self, per_million: int, *, seed: int, part: str = "") -> None:
-        """Of a million calls from now on, so many fail."""
-        self._arm(per_million=per_million, seed=seed, part=part)
+    def share(self, per_million: int, *, seed: int, but: str) -> None:
+        """Of a million calls from now on, so many fail, of all files but those whose path has `but` in it."""
+        self._arm(per_million=per_million, seed=seed, part=f"!{but}")
 
     def stop(self) -> None:
         """Nothing fails any more. What was counted stays."""
