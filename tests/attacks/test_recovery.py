@@ -3,7 +3,7 @@ less, and no signature says anything but what it is under."""
 
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -32,18 +32,9 @@ from tests.journeys.recovering import (
     wait_until_over,
 )
 from tests.journeys.resources import observation
-from tests.journeys.sites import Site, running_site
+from tests.journeys.sites import Site
 from tests.journeys.wallets import account_of, send
 from tests.ports.databases import query
-
-LONG = {"RECOVERY_DAYS": "1"}
-
-
-@pytest.fixture(scope="module")
-def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A gateway whose recoveries take a day: nothing that is pending ends meanwhile."""
-    with running_site(tmp_path_factory.mktemp("slow"), settings=LONG) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -360,24 +351,34 @@ def guardians_hash(patient: Patient) -> str:
 # ---- time
 
 
-def test_a_recovery_that_is_finished_too_early_is_refused_and_finished_in_its_time(quick: Site) -> None:
+def finish_call(patient: Patient) -> bytes:
+    """ConsentRegistry.finishRecovery of the first attempt."""
+    selector = keccak(text="finishRecovery(bytes32,uint64)")[:4]
+    return selector + encode(["bytes32", "uint64"], [bytes.fromhex(patient.subject[2:]), 0])
+
+
+def test_a_recovery_is_not_finished_too_early(slow: Site, guardians: tuple[Person, ...], stolen: Patient) -> None:
+    propose(guardians[:2], stolen, Wallet.new()).must()
+    early = guardians[0].ask(recovering.FINISH, {"patientId": stolen.id})
+    assert (early.code, early.field, early.message.partition(" ")[0]) == ("CONFLICT", ("patientId",), "ready")
+    # Anybody may try at the registry itself.
+    receipt = send(slow.gateway.rpc, Account.create(), to=registry(slow), data=finish_call(stolen))
+    assert int(receipt["status"], 16) == 0
+    assert shown(guardians[0], stolen).value["pending"] is not None
+    calls = f"select count(*) from calls where data = x'{finish_call(stolen).hex()}'"
+    assert query(slow.gateway.index_url, calls)[0][0] == 0
+
+
+def test_a_recovery_is_finished_in_its_time_once_and_by_nobody(quick: Site) -> None:
     guardians = tuple(quick.crowd.clinician(f"Guardian {number}") for number in range(2))
     patient, key = quick.crowd.patient(), Wallet.new()
     set_guardians(patient, guardians).must()
     propose(guardians, patient, key).must()
-    early = guardians[0].ask(recovering.FINISH, {"patientId": patient.id})
-    assert (early.code, early.field) == ("CONFLICT", ("patientId",))
-    # Anybody may try at the registry itself.
-    anybody = Account.create()
-    selector = keccak(text="finishRecovery(bytes32,uint64)")[:4]
-    data = selector + encode(["bytes32", "uint64"], [bytes.fromhex(patient.subject[2:]), 0])
-    assert int(send(quick.gateway.rpc, anybody, to=registry(quick), data=data)["status"], 16) == 0
-    assert shown(guardians[0], patient).value["pending"] is not None
     wait_until_over(guardians[0], patient)
     again = successor(quick.crowd, patient, key)
     assert again.own() == []
     assert not owns(patient.person, again)
-    calls = query(quick.gateway.index_url, "select state from calls where data = x'" + data.hex() + "'")
+    calls = query(quick.gateway.index_url, f"select state from calls where data = x'{finish_call(patient).hex()}'")
     assert [state for (state,) in calls] == ["LANDED"]
 
 

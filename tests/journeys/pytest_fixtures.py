@@ -44,6 +44,14 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """As `quick`, and a recovery takes a day: what is pending stays so, however slow the machine is."""
+    settings = {**SETTINGS, "RECOVERY_DAYS": "1"}
+    with running_site(tmp_path_factory.mktemp("slow"), settings=settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def clinician(site: Site) -> Person:
     """A clinician of the column, whom each test's own patient may name."""
     return site.crowd.clinician()
