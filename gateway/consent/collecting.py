@@ -79,7 +79,7 @@ class Collecting:
         new = [one for one in fresh if not _is_among(one, kept)]
         _require_few(proposed.attempt, (*kept, *new))
         await self._keep(caller, standing.subject.id, opened, new, action=SIGN)
-        return await self._go_on(caller, standing, opened, proposed, (*kept, *new))
+        return await self._go_on(caller, standing, opened, proposed)
 
     async def attest(self, caller: Caller, *, typed_data: Mapping[str, Any], signature: bytes) -> ProposalView:
         """A registrar's who saw the patient in person, once the patient has objected (or may yet): for a controller
@@ -103,8 +103,12 @@ class Collecting:
         witness = Collected(said=attested, signer=caller.actor.key, signature=signature, registrar=caller.actor.id)
         new = [] if _is_among(witness, kept) else [witness]
         await self._keep(caller, standing.subject.id, opened, new, action=ATTEST)
-        views = [await self._go_on(caller, standing, opened, one, (*kept, *new)) for one in named[:1]]
-        return views[0]
+        views = []
+        for proposed in named:
+            views.append(await self._go_on(caller, standing, opened, proposed))
+            if views[-1].lacking is None:
+                break
+        return views[-1]
 
     async def require_registrar(self, caller: Caller, action: str) -> None:
         if not caller.registrar:
@@ -167,13 +171,10 @@ class Collecting:
         await self._relaying.record(caller, None, action=action, rows=rows)
 
     async def _go_on(
-        self,
-        caller: Caller,
-        standing: Standing,
-        opened: Guardianship,
-        proposed: Proposed,
-        collected: Sequence[Collected],
+        self, caller: Caller, standing: Standing, opened: Guardianship, proposed: Proposed
     ) -> ProposalView:
+        # Read once more: of two who sign at the same moment the later finds both.
+        collected = await self._papers.collected(standing.subject.id, salt=opened.salt)
         whole = proposals.assemble(proposed, opened, collected, objected=standing.control.objected)
         if isinstance(whole, Whole) and standing.control.recovery is None:
             call = self._call(proposed, opened, whole)

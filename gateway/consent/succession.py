@@ -82,6 +82,7 @@ class Succession:
         """For ever. What fails is tried again; `trouble` says what is in the way."""
         begun = False
         while True:
+            self.trouble = ""
             try:
                 if not begun:
                     recovering = await self._index.recovering()
@@ -89,7 +90,6 @@ class Succession:
                     self._objected |= set(recovering)
                     begun = True
                 await self.catch_up()
-                self.trouble = ""
             except ConsentryError as error:
                 self.trouble = type(error).__name__
             with contextlib.suppress(TimeoutError):
@@ -98,17 +98,15 @@ class Succession:
             self._waking.clear()
 
     async def catch_up(self) -> None:
-        """All that is due now. Raises what is in the way of the first that fails; what was done is done."""
-        for subject in tuple(self._changed):
-            await self._end_sessions(SubjectId(subject))
-            self._changed.discard(subject)
-        for subject in tuple(self._recovering):
-            await self.advance(SubjectId(subject))
-        for subject in tuple(self._objected):
-            standing = await self._standings.current(SubjectId(subject))
-            if standing is not None and standing.control.objected:
-                await self._collecting.propose_whole(standing)
-            self._objected.discard(subject)
+        """All that is due now. What is in one patient's way is in no other's, and is tried again."""
+        steps = ((self._changed, self._end_sessions), (self._recovering, self.advance), (self._objected, self._repeat))
+        for waiting, step in steps:
+            for subject in tuple(waiting):
+                try:
+                    if await step(SubjectId(subject)):
+                        waiting.discard(subject)
+                except ConsentryError as error:
+                    self.trouble = type(error).__name__
 
     def due(self, recovery: Recovery) -> Due:
         head = self._chain.head()
@@ -120,18 +118,26 @@ class Succession:
             confirmations=self._chain.facts.confirmations,
         )
 
-    async def advance(self, subject: SubjectId) -> None:
-        """One step of a pending recovery, if one is due."""
+    async def advance(self, subject: SubjectId) -> bool:
+        """One step of a pending recovery, if one is due; whether none is pending."""
         standing = await self._standings.current(subject)
         recovery = None if standing is None else standing.control.recovery
         if standing is None or recovery is None:
-            self._recovering.discard(subject)
-            return
+            return True
+        # On events that the chain has: a call that it refuses, because somebody wrote others in, is never sent again.
+        self._standings.require_current(standing)
         match self.due(recovery):
             case Due.BLOCK:
                 await self._ask_for_block(subject, recovery)
             case Due.FINISH:
                 await self._finish(standing)
+        return False
+
+    async def _repeat(self, subject: SubjectId) -> bool:
+        standing = await self._standings.current(subject)
+        if standing is not None and standing.control.objected:
+            await self._collecting.propose_whole(standing)
+        return True
 
     async def _finish(self, standing: Standing) -> None:
         subject = standing.subject.id
@@ -174,7 +180,7 @@ class Succession:
             self._intended.add(call.call)
             self._chain.wake()
 
-    async def _end_sessions(self, subject: SubjectId) -> None:
+    async def _end_sessions(self, subject: SubjectId) -> bool:
         """Of whoever signs in by a key that controlled the subject and does so no longer."""
         events = await self._index.events(subject, contract=CONTRACT)
         now = fold_subject(subject, events, lambda event: True)
@@ -187,3 +193,4 @@ class Succession:
             self._identity.forget(ActorId(actor))
         self._standings.forget(subject)
         await self._bus.publish(topic(subject), b"consent:")
+        return True

@@ -4,6 +4,7 @@ less, and no signature says anything but what it is under."""
 import sqlite3
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -195,6 +196,19 @@ def test_a_guardian_who_signs_twice_counts_once(guardians: tuple[Person, ...], s
     assert (twice["signed"], twice["guardiansNeeded"]) == (1, 1)
     assert sign(guardians[1], typed, guardians[0].wallet).value["guardiansNeeded"] == 1
     assert shown(guardians[0], stolen).value["pending"] is None
+
+
+def test_of_guardians_who_sign_at_the_same_moment_one_finds_them_all(slow: Site, guardians: tuple[Person, ...]) -> None:
+    for _ in range(3):
+        patient, key = slow.crowd.patient(), Wallet.new()
+        set_guardians(patient, guardians, 3).must()
+        typed = draft(guardians[0], patient, key)
+        sign(guardians[0], typed, guardians[0].wallet, key).must()
+        with ThreadPoolExecutor(2) as pool:
+            waiting = [pool.submit(sign, one, typed, one.wallet) for one in guardians[1:]]
+            answers = [one.result() for one in waiting]
+        assert any(not one.code and one.value["guardiansNeeded"] == 0 for one in answers), answers
+        assert shown(guardians[0], patient).value["pending"]["controller"] == key.signer
 
 
 def test_a_guardian_is_named_once_and_the_patients_own_key_is_none(
