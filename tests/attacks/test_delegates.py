@@ -459,6 +459,47 @@ async def test_no_read_that_starts_after_a_removal_is_released_and_no_grant_slip
     assert not await delegated.reads()
 
 
+async def test_a_grant_that_a_removal_overtakes_is_not_taken(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the decision and the write: nothing of it is durable, no call is sent."""
+    delegated = await family.delegated()
+    typed = await delegated.terms()
+    documents = family.at.gateway.consents._documents
+    put = documents.put_signed
+
+    async def overtaken(*given: Any) -> bytes:
+        digest = await put(*given)
+        await delegated.removed()
+        return digest
+
+    monkeypatch.setattr(documents, "put_signed", overtaken)
+    with pytest.raises(StaleError):
+        await delegated.grant(typed)
+    assert family.rows("select 1 from consents where subject = ?", family.subject) == []
+
+
+async def test_a_delegates_revocation_that_the_patients_word_overtakes_is_not_taken(
+    family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The patient signs the very terms meanwhile: the delegate has no hand on them any more."""
+    delegated = await family.delegated()
+    typed = await delegated.terms()
+    consent = await delegated.grant(typed)
+    caller = await family.caller(family.parent)
+    revoke = messages.revocation_typed_data(family.subject, consent, family.domain)
+    documents = family.at.gateway.consents._documents
+    seal = documents.seal_signed
+
+    async def overtaken(*given: Any) -> Any:
+        sealed = await seal(*given)
+        await delegated.grant(typed, who=family.patient)
+        return sealed
+
+    monkeypatch.setattr(documents, "seal_signed", overtaken)
+    with pytest.raises(StaleError):
+        await family.at.gateway.consents.revoke(caller, typed_data=revoke, signature=signed(family.parent, revoke))
+    assert await delegated.reads()
+
+
 async def test_a_delegates_key_that_is_no_wallet_is_no_delegates(family: Family) -> None:
     """A key that signs in and signs texts without showing which would sign the one for the other."""
     registrar = await family.caller(family.at.registrar)

@@ -1,8 +1,7 @@
 """A parent consents for a child, within what the child's own key signed, until that ends."""
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 
 import pytest
 from eth_abi.abi import encode
@@ -11,9 +10,8 @@ from eth_utils.crypto import keccak
 from tests.journeys import documents
 from tests.journeys.delegates import carer, delegate_to, draft_delegate, end_delegate, hand_of, shown, submit_delegate
 from tests.journeys.people import Patient, Person
-from tests.journeys.pytest_fixtures import SIGNING_URL
 from tests.journeys.resources import observation
-from tests.journeys.sites import Site, running_site
+from tests.journeys.sites import Site
 from tests.journeys.sockets import subscribed
 from tests.servers.http import rpc
 
@@ -31,8 +29,17 @@ def in_force(site: Site, patient: Patient, consent: str) -> bool:
     return int(rpc(site.gateway.rpc, "eth_call", {"to": to, "data": "0x" + call.hex()}, "latest"), 16) == 1
 
 
-def whole_way(site: Site, patient: Patient, parent: Person, clinician: Person) -> None:
-    """A parent grants within limits, the clinician reads, and the removal ends it; the registry says the same."""
+def wait_until(done: Callable[[], bool], *, seconds: float = 15.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_parent_consents_for_a_child_until_they_are_removed(
+    site: Site, patient: Patient, parent: Person, clinician: Person
+) -> None:
+    """The registry says the same at each step."""
     record = patient.store(observation())
     number = delegate_to(patient, parent)
     child = hand_of(patient, parent)
@@ -45,33 +52,6 @@ def whole_way(site: Site, patient: Patient, parent: Person, clinician: Person) -
     assert clinician.once(documents.READ, {"id": record}).code == "NOT_PERMITTED"
     wait_until(lambda: not in_force(site, patient, consent))
     assert child.draft(clinician.id, resourceTypes=["Observation"]).code == "NOT_PERMITTED"
-
-
-def wait_until(done: Callable[[], bool], *, seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
-def test_a_parent_consents_for_a_child_until_they_are_removed(
-    site: Site, patient: Patient, parent: Person, clinician: Person
-) -> None:
-    whole_way(site, patient, parent, clinician)
-
-
-@pytest.fixture(scope="module")
-def geth_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The real column with geth in anvil's place."""
-    servers = replace(request.getfixturevalue("servers"), chain=request.getfixturevalue("geth"))
-    with running_site(tmp_path_factory.mktemp("geth"), servers, {"SIGNING_URL": SIGNING_URL}) as running:
-        yield running
-
-
-@pytest.mark.services
-def test_a_parent_consents_for_a_child_on_geth(geth_site: Site) -> None:
-    crowd = geth_site.crowd
-    whole_way(geth_site, crowd.patient(), carer(geth_site), crowd.clinician())
 
 
 def test_the_draft_says_in_words_what_is_let_and_shows_what_is_hashed(patient: Patient, parent: Person) -> None:

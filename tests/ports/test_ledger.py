@@ -23,6 +23,7 @@ from gateway.ports.rows import (
     CallRow,
     ChallengeRow,
     ConsentRow,
+    ConsentTakenOver,
     Guard,
     IdempotencyRow,
     NarrowingKind,
@@ -116,6 +117,20 @@ async def test_every_row_is_found_after_the_append(ledger: NotaryLedger, index: 
     head = await index.head(mine.record)
     assert head is not None
     assert head.digest == mine.digest
+
+
+async def test_a_consent_taken_over_has_another_block_and_call_and_is_its_subjects(
+    ledger: NotaryLedger, index: SqlIndex
+) -> None:
+    consent = ConsentRow(consent=some(), subject=some(), digest=some(), call=some(16))
+    await appended(ledger, rows=[consent])
+    own = ConsentTakenOver(consent=consent.consent, subject=consent.subject, digest=some(), call=some(16))
+    for wrong in (replace(own, subject=some()), replace(own, consent=some())):
+        assert await ledger.append(entry(), guards=[], rows=[wrong]) == Taken(table="consents")
+    assert await index.consent(consent.consent) == consent
+    await appended(ledger, rows=[own])
+    found = await index.consent(consent.consent)
+    assert found == replace(consent, digest=own.digest, call=own.call)
 
 
 async def test_every_entry_has_its_leaf_on_the_way_to_the_chain(ledger: NotaryLedger, url: str) -> None:
