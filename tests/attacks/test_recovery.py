@@ -1,7 +1,6 @@
 """A thief of the patient's key cannot keep it, guardians fewer than their threshold have nothing, a registrar alone has
 less, and no signature says anything but what it is under."""
 
-import sqlite3
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -9,28 +8,24 @@ from typing import Any
 
 import pytest
 from eth_abi.abi import encode
-from eth_account import Account
 from eth_utils.crypto import keccak
 
 from gateway.consent import messages
 from gateway.demo.wallet import Wallet
 from tests.journeys import documents, recovering
 from tests.journeys.people import Answer, Patient, Person, unknown_id
-from tests.journeys.pytest_fixtures import RECOVERY_SECONDS
 from tests.journeys.recovering import (
     attest,
     change,
     draft,
     draft_guardians,
     objection,
-    owns,
     propose,
     set_guardians,
     shown,
     sign,
     signed_guardians,
     successor,
-    wait_until_over,
 )
 from tests.journeys.resources import observation
 from tests.journeys.sites import Site
@@ -49,9 +44,6 @@ def stolen(slow: Site, guardians: tuple[Person, ...]) -> Patient:
     patient = slow.crowd.patient()
     set_guardians(patient, guardians).must()
     return patient
-
-
-# ---- the thief of the patient's key
 
 
 def test_a_thief_objects_once_and_not_twice(guardians: tuple[Person, ...], stolen: Patient) -> None:
@@ -179,9 +171,6 @@ def test_a_thief_erases_nothing_while_a_recovery_is_pending(
     assert query(slow.gateway.index_url, "select count(*) from erasures")[0][0] == 0
 
 
-# ---- guardians, registrars, strangers
-
-
 def test_fewer_guardians_than_their_threshold_have_nothing(guardians: tuple[Person, ...], stolen: Patient) -> None:
     key = Wallet.new()
     typed = draft(guardians[0], stolen, key)
@@ -289,9 +278,6 @@ def test_a_stranger_fills_nothing_and_learns_nothing(
     assert query(slow.gateway.index_url, "select count(*) from papers")[0][0] == before
 
 
-# ---- signatures
-
-
 def test_a_signature_of_another_attempt_subject_or_chain_says_nothing(
     slow: Site, guardians: tuple[Person, ...], stolen: Patient
 ) -> None:
@@ -330,102 +316,3 @@ def test_an_expired_proposal_is_refused(guardians: tuple[Person, ...], stolen: P
     for moment in ("2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"):
         refusal = guardians[0].ask(recovering.DRAFT, {"input": {**asked, "notAfter": moment}})
         assert (refusal.code, refusal.field) == ("INVALID", ("notAfter",))
-
-
-def test_an_edited_paper_guards_nothing_and_is_not_believed(
-    slow: Site, guardians: tuple[Person, ...], stolen: Patient
-) -> None:
-    """Who writes into the database puts another patient's guardianship, or another of the same patient's, in place."""
-    friend = slow.crowd.clinician("The Operator's Friend")
-    other = slow.crowd.patient()
-    set_guardians(other, (friend,), 1).must()
-    drafted = draft_guardians(stolen, (friend,), 1).value
-    stolen.person.ask(recovering.SET_GUARDIANS, {"input": signed_guardians(stolen, drafted)}).must()
-    name = bytes.fromhex(stolen.subject[2:])
-    rows = query(slow.gateway.index_url, f"select name, digest from papers where subject = x'{name.hex()}'")
-    current = guardians_hash(stolen)
-    weaker = next(digest for paper, digest in rows if bytes(paper).hex() != current[2:])
-    theirs = query(slow.gateway.index_url, f"select digest from papers where subject = x'{other.subject[2:]}'")[0][0]
-    for digest in (weaker, theirs):
-        with sqlite3.connect(slow.gateway.data / "index.db") as database:
-            database.execute(
-                "update papers set digest = ? where subject = ? and name = ?",
-                (digest, name, bytes.fromhex(current[2:])),
-            )
-        answer = sign(friend, draft(friend, stolen, Wallet.new()), friend.wallet)
-        assert answer.code == "INTEGRITY", answer
-    assert shown(guardians[0], stolen).code == "INTEGRITY"
-
-
-def guardians_hash(patient: Patient) -> str:
-    found = patient.person.ask(recovering.GUARDIANS, {"id": patient.id}).value["guardians"]
-    return str(found["current"]["hash"])
-
-
-# ---- time
-
-
-def finish_call(patient: Patient) -> bytes:
-    """ConsentRegistry.finishRecovery of the first attempt."""
-    selector = keccak(text="finishRecovery(bytes32,uint64)")[:4]
-    return selector + encode(["bytes32", "uint64"], [bytes.fromhex(patient.subject[2:]), 0])
-
-
-def test_a_recovery_is_not_finished_too_early(slow: Site, guardians: tuple[Person, ...], stolen: Patient) -> None:
-    propose(guardians[:2], stolen, Wallet.new()).must()
-    early = guardians[0].ask(recovering.FINISH, {"patientId": stolen.id})
-    assert (early.code, early.field, early.message.partition(" ")[0]) == ("CONFLICT", ("patientId",), "ready")
-    # Anybody may try at the registry itself.
-    receipt = send(slow.gateway.rpc, Account.create(), to=registry(slow), data=finish_call(stolen))
-    assert int(receipt["status"], 16) == 0
-    assert shown(guardians[0], stolen).value["pending"] is not None
-    calls = f"select count(*) from calls where data = x'{finish_call(stolen).hex()}'"
-    assert query(slow.gateway.index_url, calls)[0][0] == 0
-
-
-def test_a_recovery_is_finished_in_its_time_once_and_by_nobody(quick: Site) -> None:
-    guardians = tuple(quick.crowd.clinician(f"Guardian {number}") for number in range(2))
-    patient, key = quick.crowd.patient(), Wallet.new()
-    set_guardians(patient, guardians).must()
-    propose(guardians, patient, key).must()
-    wait_until_over(guardians[0], patient)
-    again = successor(quick.crowd, patient, key)
-    assert again.own() == []
-    assert not owns(patient.person, again)
-    calls = query(quick.gateway.index_url, f"select state from calls where data = x'{finish_call(patient).hex()}'")
-    assert [state for (state,) in calls] == ["LANDED"]
-
-
-def test_an_objection_and_the_end_race_and_one_of_them_wins(quick: Site) -> None:
-    """Whatever the registry takes first: never both, and never neither."""
-    guardians = tuple(quick.crowd.clinician(f"Guardian {number}") for number in range(2))
-    patient, key = quick.crowd.patient(), Wallet.new()
-    set_guardians(patient, guardians).must()
-    propose(guardians, patient, key).must()
-    typed = patient.person.ask(recovering.DRAFT_OBJECTION, {"patientId": patient.id}).value["typedData"]
-    ready = shown(guardians[0], patient).value["pending"]["readyAt"]
-    moment = time.mktime(time.strptime(ready[:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone
-    time.sleep(max(0.0, moment - 0.2 - time.time()))
-    objected = patient.person.submit(recovering.OBJECT, typed)
-    deadline = time.monotonic() + recovering.PATIENCE_SECONDS
-    while (after := shown(guardians[0], patient).value)["pending"] is not None:
-        assert time.monotonic() < deadline, "neither came to pass"
-        time.sleep(0.2)
-    if objected.code:
-        assert not after["objected"]
-        assert successor(quick.crowd, patient, key).own() == []
-    else:
-        assert after["objected"]
-        assert owns(patient.person, patient)
-
-
-def test_a_gateway_that_was_killed_finishes_what_is_due_when_it_comes_back(quick: Site) -> None:
-    guardians = tuple(quick.crowd.clinician(f"Guardian {number}") for number in range(2))
-    patient, key = quick.crowd.patient(), Wallet.new()
-    set_guardians(patient, guardians).must()
-    propose(guardians, patient, key).must()
-    quick.gateway.kill()
-    time.sleep(RECOVERY_SECONDS)
-    quick.gateway.start()
-    wait_until_over(guardians[0], patient)
-    assert successor(quick.crowd, patient, key).own() == []

@@ -42,9 +42,8 @@ def guarded(slow: Site, guardians: tuple[Person, ...]) -> Patient:
     return patient
 
 
-@pytest.mark.parametrize("kind", ["wallet", "passkey"])
-def test_a_lost_key_is_replaced_by_two_of_three_guardians(site: Site, kind: str) -> None:
-    recovers(site, site.crowd.patient(), kind)
+def test_a_lost_key_is_replaced_by_two_of_three_guardians(site: Site) -> None:
+    recovers(site, site.crowd.patient(), "passkey")
 
 
 def test_a_lost_passkey_is_replaced_by_two_of_three_guardians(site: Site) -> None:
