@@ -2,7 +2,7 @@
 
 1. The n-th call of one write fails, for each n, part after part: EIO and ENOSPC in turn.
 2. Two of a hundred calls fail, on all files at once, while four clients write. The chain's are left out: a block takes
-   more than fifty calls, so at 2 % most blocks end its process, and whoever waits for one waits for minutes.
+   fifty calls, so at 2 % two blocks of three end its process, and whoever waits for one waits for minutes.
 Then the disk is whole again, and everything that a client was told is looked for. What ends is started again as a
 supervisor would, and counted; nothing else is done by hand.
 """
