@@ -20,7 +20,7 @@ from gateway.cli import app
 from gateway.emergency.model import EmergencyCode, NewEmergency
 from gateway.identity.model import Role
 from tests.attacks.inside import Inside, inside
-from tests.attacks.test_no_patient_data import _found
+from tests.campaigns.canaries import hits, written
 from tests.journeys.resources import observation
 
 CANARIES: Final = ("Canary-of-a-unit", "Canary-of-a-note", "Canary-of-a-reason")
@@ -102,6 +102,11 @@ def names(group: click.Command, before: str = "") -> Iterator[str]:
             yield before + name
 
 
+def told_in(octets: bytes) -> list[str]:
+    """The canaries that lie there, in any encoding, packed or not."""
+    return [one for one in CANARIES if hits(octets, {form: one for _, form in written(one)})]
+
+
 def test_every_command_is_run_here_or_said_why_not() -> None:
     every = set(names(typer.main.get_command(app)))
     run = {name for name in every if any(re.match(rf"{name}( [^a-z]|$)", line) for line in RUN)}
@@ -116,14 +121,14 @@ def test_no_command_prints_or_writes_what_patients_told(left: Left, monkeypatch:
         words = line.format(out=left.out, subject=left.subject).split()
         result = CliRunner().invoke(app, words)
         assert result.exit_code == 0, (line, result.output, result.exception)
-        assert _found(result.output.encode(), CANARIES) == [], line
-    written = [path for folder in (left.out, left.data) for path in folder.rglob("*") if path.is_file()]
-    assert {"verify.json", "blocks.car", "period.json", "keys.backup", "rebuild.json"} <= {one.name for one in written}
-    assert {path.name: _found(path.read_bytes(), CANARIES) for path in written} == {one.name: [] for one in written}
+        assert told_in(result.output.encode()) == [], line
+    files = [path for folder in (left.out, left.data) for path in folder.rglob("*") if path.is_file()]
+    assert {"verify.json", "blocks.car", "period.json", "keys.backup", "rebuild.json"} <= {one.name for one in files}
+    assert {path.name: told_in(path.read_bytes()) for path in files} == {one.name: [] for one in files}
 
 
 def test_the_canaries_were_told(left: Left) -> None:
-    assert _found(f"a reason: {CANARIES[2]}.".encode(), CANARIES) == [CANARIES[2]]
+    assert told_in(f"a reason: {CANARIES[2]}.".encode()) == [CANARIES[2]]
     assert len(list(left.data.rglob("*"))) > 8
 
 

@@ -232,6 +232,23 @@ async def test_limits_of_another_patient_or_actor_are_no_limits_here(family: Fam
         assert refused.value.field == ("limits",)
 
 
+async def test_a_delegates_consent_takes_their_own_signature(family: Family) -> None:
+    """Not a stranger's, nor that of another delegate of the same patient; and the patient does not submit theirs."""
+    delegated = await family.delegated()
+    other = await replace(family, parent=await family.at.person(Role.PATIENT)).delegated()
+    typed = await delegated.terms()
+    grant = family.at.gateway.consents.grant
+    for submits, signs in (
+        (family.parent, other.parent),
+        (family.parent, family.clinician),
+        (family.patient, family.parent),
+    ):
+        with pytest.raises(CallerError) as refused:
+            await grant(await family.caller(submits), typed_data=typed, signature=signed(signs, typed))
+        assert refused.value.field == ("signature",)
+    assert not await delegated.reads()
+
+
 async def test_a_delegate_consents_for_their_patient_alone(family: Family) -> None:
     """Of two children, one has made them a delegate."""
     await family.delegated()
