@@ -13,9 +13,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import httpx
 import structlog
@@ -35,9 +35,11 @@ from gateway.web.signing import SigningPage
 from gateway.wiring import chain as chain_wiring
 from gateway.wiring.gateway import Gateway, open_gateway, open_worker
 from gateway.wiring.parts import block_store
+from gateway.wiring.processes import keep_to_itself
 from gateway.wiring.secrets import address_of, secrets_of
 
 Say = Callable[[str], None]
+T = TypeVar("T")
 DRAIN_SECONDS = 10.0
 START_SECONDS = 240.0
 RECURSION = 1000
@@ -70,15 +72,18 @@ async def run_server(settings: Settings, *, announce: Say) -> None:
     """Serves until SIGINT or SIGTERM; then takes no new requests, lets those under way finish, and closes the parts."""
     configure_logging(settings.log_level)
     sys.setrecursionlimit(RECURSION)
-    os.umask(0o077)
+    keep_to_itself()
+    stopping = _told_to_stop()
     settings = settings.model_copy(update={"port": _free_port(settings.host, settings.port)})
-    gateway = await open_gateway(settings, waiting=lambda missing: _sealed(settings, missing, announce))
+    gateway = await _opened(
+        open_gateway(settings, waiting=lambda missing: _sealed(settings, missing, announce)), stopping
+    )
+    if gateway is None:
+        announce("Stopped before it was open.")
+        return
     try:
         page = _signing_page(settings)
         server = _listening(create_app(gateway), settings)
-        stopping = asyncio.Event()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(name, stopping.set)
         serving = asyncio.create_task(server.serve())
         await _until_listening(settings, serving)
         _greet(gateway, announce)
@@ -96,6 +101,27 @@ async def run_server(settings: Settings, *, announce: Say) -> None:
     finally:
         await gateway.close()
     announce("Stopped.")
+
+
+def _told_to_stop() -> asyncio.Event:
+    """Set by SIGINT or SIGTERM from now on: while it starts, too."""
+    stopping = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stopping.set)
+    return stopping
+
+
+async def _opened(opening: Coroutine[Any, Any, T], stopping: asyncio.Event) -> T | None:
+    """What opens, once it is open; None where it was told to stop before: what was open by then is closed."""
+    task, told = asyncio.create_task(opening), asyncio.create_task(stopping.wait())
+    await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if task.done():
+        return task.result()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    return None
 
 
 def _signing_page(settings: Settings) -> "tuple[Server, asyncio.Task[None]] | None":
@@ -146,11 +172,13 @@ async def run_worker(settings: Settings, *, announce: Say) -> None:
     sys.setrecursionlimit(RECURSION)
     if not settings.chain_url:
         raise SettingsError("CONSENTRY_CHAIN_URL: a worker of its own needs a chain that it shares with the server")
-    closing = await open_worker(settings)
+    keep_to_itself()
+    stopping = _told_to_stop()
+    closing = await _opened(open_worker(settings), stopping)
+    if closing is None:
+        announce("Stopped before it was open.")
+        return
     try:
-        stopping = asyncio.Event()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(name, stopping.set)
         announce("The worker runs: transactions are sent and batches anchored. Stop it with Ctrl-C.")
         await stopping.wait()
     finally:

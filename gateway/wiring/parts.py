@@ -116,7 +116,12 @@ async def block_store(settings: Settings) -> BlockStore:
 async def chain_client(settings: Settings, secrets: Secrets, closing: AsyncExitStack) -> tuple[ChainClient, str]:
     if settings.chain_url:
         return ChainClient(settings.chain_url), settings.chain_url
-    process = await asyncio.to_thread(chain_wiring.start_embedded, settings, secrets)
+    starting = asyncio.create_task(asyncio.to_thread(chain_wiring.start_embedded, settings, secrets))
+    try:
+        process = await asyncio.shield(starting)
+    except asyncio.CancelledError:  # told to stop meanwhile: a child that is not known yet is nobody's to end
+        await asyncio.to_thread((await starting).stop)
+        raise
 
     async def stop() -> None:
         await asyncio.to_thread(process.stop)

@@ -15,6 +15,7 @@ from gateway.adapters.keyfile import KeyFileVault
 from gateway.adapters.notary import keyfile as receipt_keyfile
 from gateway.errors import SettingsError
 from gateway.settings import Settings
+from gateway.wiring.processes import refuse_shared, refuse_shared_file
 
 ACCOUNT = "consentry.account-key/1"
 ROOT_FILES = ("root.key", "root.key.next", "root.split", "root.split.next")
@@ -38,6 +39,7 @@ class Secrets:
 def open_secrets(folder: Path, *, registrars: tuple[str, ...], instance: str, root: bool) -> Secrets:
     """Opens all but the root, and makes what is missing; the root too, where it lies in this folder (`root`).
     SettingsError for a folder or file that cannot be used."""
+    refuse_shared(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         probe = folder / ".write-test"
@@ -76,12 +78,19 @@ def open_secrets(folder: Path, *, registrars: tuple[str, ...], instance: str, ro
 
 def secrets_of(settings: Settings) -> Secrets:
     """`open_secrets` of these settings."""
+    for path, name in _named_secrets(settings):
+        refuse_shared_file(path, name)
     return open_secrets(
         settings.data_dir,
         registrars=settings.registrars,
         instance=settings.instance,
         root=settings.vault == "file",
     )
+
+
+def _named_secrets(settings: Settings) -> list[tuple[Path, str]]:
+    token = [(settings.vault_token_file, "CONSENTRY_VAULT_TOKEN_FILE")] if settings.vault_token_file else []
+    return [*token, *((path, "CONSENTRY_VAULT_SHARES") for path in settings.vault_shares)]
 
 
 def address_of(key: bytes) -> str:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ctypes
 import gc
 import json
 import os
+import resource
 import signal
 import socket
 import sys
@@ -33,6 +35,7 @@ from anchoring.chain.embedded.store import open_store
 EXIT_REFUSED: Final = 3
 EXIT_UNCERTAIN: Final = 4
 PARENT_CHECK_SECONDS: Final = 1.0
+PR_SET_DUMPABLE: Final = 4
 # For crash tests alone: die at the n-th commit of this process (genesis counts), on either side of the commit point.
 KILL_BEFORE_COMMIT: Final = "CONSENTRY_EMBEDDED_CHAIN_KILL_BEFORE_COMMIT"
 KILL_AFTER_COMMIT: Final = "CONSENTRY_EMBEDDED_CHAIN_KILL_AFTER_COMMIT"
@@ -53,11 +56,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the chain until told to stop; the exit status."""
     parent = os.getppid()
     options = _read(arguments)
+    _keep_to_itself()
     try:
         return asyncio.run(_run(options, parent))
     except ChainRefused as e:
         _say({"refused": str(e)})
         return EXIT_REFUSED
+
+
+def _keep_to_itself() -> None:
+    """No core dump and no debugger, and new files for the owner alone: a patient's transactions pass through here."""
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 async def _run(options: Options, parent: int) -> int:

@@ -26,6 +26,11 @@ START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 10.0
 MAX_LINE_BYTES: Final = 4_096
 
+NAMES: Final = frozenset({"PATH", "HOME", "LANG", "TZ", "TMPDIR"})
+PREFIXES: Final = ("LC_", "LD_", "PYTHON", "FAKETIME", "FAILING_", "CONSENTRY_EMBEDDED_CHAIN_KILL_")
+"""What the child is given of the environment: where things lie, and no secret of the parent's. A clock that is faked
+and a disk that fails under the parent are so for it; tests name the commit at which it ends."""
+
 OnDeath = Callable[[int], None]
 
 
@@ -103,7 +108,8 @@ def _environment() -> dict[str, str]:
     # The child finds this very package, installed or not, whatever the working directory.
     root = str(Path(anchoring.__path__[0]).parent)
     inherited = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([root, inherited] if inherited else [root])}
+    kept = {name: text for name, text in os.environ.items() if name in NAMES or name.startswith(PREFIXES)}
+    return {**kept, "PYTHONPATH": os.pathsep.join([root, inherited] if inherited else [root])}
 
 
 def _first_line(child: subprocess.Popen[bytes]) -> bytes:

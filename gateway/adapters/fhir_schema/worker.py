@@ -5,6 +5,7 @@ Out: an array of [index, path, message]; the first frame out is empty and says t
 Ends when its input ends, so it never outlives the gateway. Has no environment, no key, no file and no network.
 """
 
+import ctypes
 import struct
 import sys
 from typing import BinaryIO
@@ -17,6 +18,7 @@ from gateway.errors import CallerError
 from gateway.jsontext import json_pointer, loads
 
 LENGTH = struct.Struct(">I")
+_PR_SET_DUMPABLE = 4
 
 
 def check(raw: bytes, schema: R4Schema) -> Issue | None:
@@ -47,5 +49,12 @@ def _write(sink: BinaryIO, issues: list[tuple[int, str, str]]) -> None:
     sink.flush()
 
 
+def keep_to_itself() -> None:
+    """No debugger of the same user: patients' resources pass through here. That no core is left it inherits."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
 if __name__ == "__main__":
+    keep_to_itself()
     serve(sys.stdin.buffer, sys.stdout.buffer)

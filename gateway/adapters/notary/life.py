@@ -36,6 +36,10 @@ _SILENT_TICKS = 3
 """A child that owes an answer and says nothing for so many ticks is killed."""
 _START = 30.0
 """Seconds for the child to open its key and find its place."""
+_NAMES = frozenset({"PATH", "HOME", "LANG", "TZ", "TMPDIR"})
+_PREFIXES = ("LC_", "LD_", "PYTHON", "FAKETIME", "FAILING_", "PG")
+"""What the child is given of the environment: where things lie, what libpq reads, and no other secret. A clock that is
+faked and a disk that fails under the gateway (tests load libraries that do so) are so for it."""
 
 
 class Life(asyncio.Protocol):
@@ -206,11 +210,12 @@ def _spawn(descriptor: int) -> subprocess.Popen[bytes]:
     # The child must find this very package, wherever it was imported from, and nothing of the working directory.
     package = str(Path(gateway.__file__).resolve().parents[1])
     path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
+    kept = {name: text for name, text in os.environ.items() if name in _NAMES or name.startswith(_PREFIXES)}
     return subprocess.Popen(  # noqa: S603 - our own interpreter and module
         [sys.executable, "-P", "-m", "gateway.adapters.notary", str(descriptor)],
         pass_fds=[descriptor],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": path},
+        env={**kept, "PYTHONPATH": path},
         start_new_session=True,
     )

@@ -1,0 +1,47 @@
+"""What a process of the gateway keeps to itself: no core dump, no look into it by others of its user, files of its own.
+
+Keys are unwrapped in memory while it works. A core dump would write them to a disk, a debugger would read them, and a
+data folder that others may read would give them the files from which the rest follows.
+"""
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+
+from gateway.errors import SettingsError
+
+_PR_SET_DUMPABLE = 4
+_OTHERS = 0o077
+SECRET_FILES = ("passphrase", "root.*", "*.key", "gateway.salt", "keys.db*")
+"""Of the data folder."""
+
+
+def keep_to_itself() -> None:
+    """Not dumpable (prctl(2)), which each program says for itself, while the command says for all that no core is left;
+    new files are the owner's alone."""
+    os.umask(_OTHERS)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def refuse_shared(folder: Path) -> None:
+    """SettingsError where others than the owner may read the folder or one of its secrets. What is not there yet is
+    made private."""
+    if folder.exists():
+        _refuse(folder, "CONSENTRY_DATA_DIR", mode="700")
+    for pattern in SECRET_FILES:
+        for path in sorted(folder.glob(pattern)):
+            _refuse(path, f"the data folder's {path.name}", mode="600")
+
+
+def refuse_shared_file(path: Path, setting: str) -> None:
+    """As `refuse_shared`, for a secret that a setting names; one that is missing is told by who opens it."""
+    if path.exists():
+        _refuse(path, setting, mode="600")
+
+
+def _refuse(path: Path, name: str, *, mode: str) -> None:
+    found = path.stat().st_mode & 0o777
+    if found & _OTHERS:
+        raise SettingsError(f"{name}: others than its owner may use it (mode {found:o}): chmod {mode} {path}")
