@@ -13,9 +13,11 @@ from tests.campaigns import (
     reorgs,
     replays,
     revoking,
+    soak,
     stuck,
     tampering,
     tracing,
+    upgrades,
 )
 from tests.campaigns.model import Asked, Report
 
@@ -99,6 +101,20 @@ CATALOGUE: Mapping[str, Listed] = {
         short=20,
         release=80,
         columns=REAL,
+    ),
+    "B21": Listed(
+        "60 % of the load, and a fault each 30 s (rounds): killed, stopped or cut off",
+        soak.soak,
+        short=4,
+        release=120,
+        columns=BOTH,
+    ),
+    "B22": Listed(
+        "kill -9 at acts of each migration and first start (rounds: how many of each); an old index restored",
+        upgrades.upgrade,
+        short=4,
+        release=1_000_000,
+        columns=BOTH,
     ),
     "B20": Listed(
         "three times as many readers as are served best; rounds are seconds of each measurement",

@@ -53,6 +53,10 @@ class Column:
         if process is not None:
             process.start()
 
+    def process(self, target: str) -> ServerProcess | None:
+        """None for the gateway's own children."""
+        return self._processes().get(target)
+
     def await_well(self) -> float:
         """Seconds until every part says "ok" again, with no hand put to it. AssertionError past the bound."""
         started = time.monotonic()

@@ -11,6 +11,7 @@ from gateway.adapters.keystore import SqlKeyStore
 from gateway.errors import UpstreamError
 from gateway.ports.keys import Destroyed, EpochKey, Moved, Turn, WrappedKey
 from tests.ports.databases import DATABASES, empty_url, query
+from tests.ports.key_store_forms import of_the_first_form
 
 SUBJECT = b"s" * 32
 EPOCH = b"e" * 16
@@ -277,33 +278,8 @@ async def test_no_table_of_postgresql_holds_what_was_dropped(request: pytest.Fix
 # ---- forms
 
 
-def _of_the_first_form(url: str) -> None:
-    at = "consentry_keys." if url.startswith("postgresql") else ""
-    blob = "bytea" if at else "blob"
-    if at:
-        query(url, "create schema consentry_keys")
-    query(
-        url,
-        f"create table {at}epoch_keys (present integer not null, epoch {blob} not null, wrapped {blob} not null,"
-        " primary key (present), check (present = 1))",
-    )
-    query(
-        url,
-        f"create table {at}domain_keys (key_id {blob} not null, kind integer not null, name {blob} not null,"
-        f" version integer not null, epoch {blob} not null, wrapped {blob} not null, primary key (key_id),"
-        " unique (kind, name, version))",
-    )
-    octets = (lambda text: f"'\\x{text}'::bytea") if at else (lambda text: f"x'{text}'")
-    query(url, f"insert into {at}epoch_keys values (1, {octets('65' * 16)}, {octets('45' * 40)})")
-    query(
-        url,
-        f"insert into {at}domain_keys values"
-        f" ({octets('6b' * 16)}, 1, {octets('73' * 32)}, 1, {octets('65' * 16)}, {octets('77' * 40)})",
-    )
-
-
 async def test_a_store_of_the_first_form_is_migrated_with_all_its_keys(url: str) -> None:
-    _of_the_first_form(url)
+    of_the_first_form(url)
     store = await SqlKeyStore.open(url)
     assert await store.epoch() == EpochKey(epoch=EPOCH, wrapped=b"E" * 40, revision=0)
     assert list(await store.all()) == [key()]
@@ -312,7 +288,7 @@ async def test_a_store_of_the_first_form_is_migrated_with_all_its_keys(url: str)
 
 
 async def test_a_migrated_store_is_like_a_new_one(url: str, tmp_path: Path) -> None:
-    _of_the_first_form(url)
+    of_the_first_form(url)
     await (await SqlKeyStore.open(url)).close()
     again = await SqlKeyStore.open(url)
     assert isinstance(await again.add(key(name=b"t" * 32, key_id=b"t" * 16)), WrappedKey)
@@ -320,7 +296,7 @@ async def test_a_migrated_store_is_like_a_new_one(url: str, tmp_path: Path) -> N
 
 
 async def test_stores_that_are_opened_at_once_migrate_once(url: str) -> None:
-    _of_the_first_form(url)
+    of_the_first_form(url)
     stores = await asyncio.gather(*(SqlKeyStore.open(url) for _ in range(5)))
     assert [len(await store.all()) for store in stores] == [1] * 5
     for store in stores:

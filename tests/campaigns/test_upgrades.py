@@ -1,0 +1,20 @@
+"""B22 in the form that CI runs; `make release-B22` kills at every act, `--servers real` on PostgreSQL."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.campaigns.model import Asked
+from tests.campaigns.upgrades import upgrade
+from tests.campaigns.verdicts import accept
+
+SEED = 20_261_123
+ACTS = 1
+"""Of each step that the whole check kills at."""
+
+
+@pytest.mark.timeout(400)
+def test_a_kill_inside_a_migration_leaves_the_old_form_or_the_new_and_an_old_index_permits_nothing(
+    tmp_path: Path,
+) -> None:
+    accept(upgrade(Asked(rounds=ACTS, seed=SEED, servers="embedded", folder=tmp_path)))
