@@ -199,6 +199,7 @@ class Writing:
             standing = ground.standing
             if standing is None:
                 raise DeniedError("no such subject")
+            ground.require_current()  # the chain may have gone back since the caller was let in: wait, do not refuse
             # 1. One decision for each resource, on its facts and labels; one refusal refuses all.
             records = [target.record or RecordId(self._entropy.bytes(16)) for _ in valid]
             drafts = await asyncio.to_thread(self._draft, caller, valid, target, seen, standing)
