@@ -76,7 +76,7 @@ class Bench:
     @asynccontextmanager
     async def running(cls, folder: Path, **settings: Any) -> "AsyncIterator[Bench]":
         bench = cls(folder, settings)
-        bench.folder.mkdir(parents=True)
+        bench.folder.mkdir(mode=0o700, parents=True)
         try:
             await bench._open()
             bench.made = await make(bench.at)
