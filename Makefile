@@ -1,7 +1,7 @@
 # Python 3.11 or later, git and make are all that these need. ARGS goes to the command: make demo ARGS="--json out.json"
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench mutants branches campaign seeded-bugs release-B11 release-B17 contracts-release contracts-mutants lint types clean
+.PHONY: help run demo test bench mutants branches campaign seeded-bugs release-B11 release-B15 release-B17 contracts-release contracts-mutants lint types clean
 ARGS =
 
 help: ## What there is
@@ -41,6 +41,10 @@ branches: ## Every branch of the decision is taken by its table (bar B11)
 release-B11: ## Every field, every deed and every stream by every role in every state of consent
 	@.ci/environment --dev
 	@DOOR=release .venv/bin/python -m pytest tests/attacks/test_door.py tests/unit/gateway/consent -n 0 --timeout 3600 $(ARGS)
+
+release-B15: ## What is forbidden and what is absent by the clock, 3,000 probes of each kind by each way
+	@.ci/environment --dev
+	@ORACLE_PROBES=3000 .venv/bin/python -m pytest tests/attacks/release_existence.py -n 0 -s --timeout 7200 $(ARGS)
 
 release-B17: ## Burn a database of 10,000 records and rebuild it, in both columns (ARGS="-k embedded" for one)
 	@.ci/environment --dev

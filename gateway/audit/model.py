@@ -1,5 +1,6 @@
 """What the audit says of a decision, and the receipt that proves an answer."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -7,6 +8,8 @@ from enum import StrEnum
 from gateway.ids import ActorId, DecisionId, RecordId
 from gateway.ports.anchors import AnchorState
 from gateway.ports.rows import StoredEntry
+
+NO_RECEIPT = hashlib.sha256(b"").digest()
 
 
 class Outcome(StrEnum):
@@ -66,3 +69,8 @@ class SealedEntry:
     entry: StoredEntry
     actor: ActorId
     anchor: AnchorState
+
+    @property
+    def receipted(self) -> bool:
+        """Whether the decision was answered with a receipt; a refusal has none."""
+        return self.entry.receipt_digest != NO_RECEIPT

@@ -18,6 +18,8 @@ from gateway.ports.rows import Guard
 
 CEILING = 100
 TRIES = 5
+NOBODY = SubjectId(bytes(32))
+"""Whose log has what is in nobody's: it is looked for alike, and not found."""
 
 
 class AccessLog:
@@ -39,19 +41,18 @@ class AccessLog:
     async def event(self, caller: Caller, decision: DecisionId) -> AccessEvent | None:
         """One entry of a log that the caller may see."""
         subject = await self._audit.subject_of(decision)
-        if subject is None:
+        whose = NOBODY if subject is None else SubjectId(subject)
+        if not await self._owns(caller, whose) and not await self._let_see(caller, whose):
             return None
-        if not await self._owns(caller, SubjectId(subject)) and not await self._let_see(caller, SubjectId(subject)):
-            return None
-        return await self._audit.event(subject, decision)
+        return await self._audit.event(whose, decision)
 
     async def entry(self, caller: Caller, decision: DecisionId) -> SealedEntry | None:
-        """The sealed entry of a decision, for whom it answered and for the patient whom it was about."""
+        """The sealed entry of a decision, for whoever got its receipt and for the patient whom it was about. Not for
+        who was refused: that it lies in somebody's log would tell them that what they asked for is there."""
         found = await self._audit.sealed(decision)
         subject = await self._audit.subject_of(decision)
-        if found is None or (
-            found.actor != caller.actor.id and (subject is None or not await self._owns(caller, SubjectId(subject)))
-        ):
+        owner = await self._owns(caller, NOBODY if subject is None else SubjectId(subject))
+        if found is None or not (owner or (found.receipted and found.actor == caller.actor.id)):
             return None
         return found
 

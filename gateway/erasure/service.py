@@ -144,7 +144,7 @@ class Erasures:
 
     async def _own(self, caller: Caller, subject: SubjectId) -> Standing:
         """The standing of the caller's own subject, or of one in their custody; else the same refusal, audited."""
-        standing = await self._standings.of(subject)
+        standing = await self._standings.asked_for(subject)
         asking = requester(caller)
         if standing is None or not (policy.owns(asking, standing.epochs) or policy.keeps(asking, standing.epochs)):
             event = self._event(caller, None if standing is None else subject, Outcome.DENIED)

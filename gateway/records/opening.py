@@ -3,6 +3,7 @@
 Facts open for the decision; content opens for its Permit alone. Facts are kept by digest, content never is.
 """
 
+import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from gateway.consent.model import DecisionFacts, Permit
 from gateway.crypto import envelope
 from gateway.crypto.keys import DomainKey, KeyRing
 from gateway.crypto.model import RecordFacts, subject_domain
-from gateway.errors import ConsentryError, IntegrityError
+from gateway.errors import ConsentryError, IntegrityError, UpstreamError
 from gateway.ids import ActorId, RecordId, SubjectId
 from gateway.ports.anchors import Anchors
 from gateway.ports.rows import RecordRow
@@ -26,6 +27,8 @@ from gateway.storage.service import Blocks
 
 HELD = 20_000
 TOKENS = 4
+ALIKE_SECONDS = 1.0
+"""How long what is refused anyway may wait for a block."""
 TREE = DagLimits(content=envelope.LARGEST)
 
 
@@ -84,6 +87,15 @@ class Opening:
             opened=envelope.Opened(located=located, facts=known.facts, commitment=known.facts_commitment),
             key=key,
         )
+
+    async def glance(self, row: RecordRow | None) -> None:
+        """The work of `find`, whatever comes of it: nothing of it is used. What is refused anyway then costs what is
+        there costs, and waits for no block for longer than `ALIKE_SECONDS`."""
+        if row is None:
+            return
+        with contextlib.suppress(IntegrityError, UpstreamError, TimeoutError):
+            async with asyncio.timeout(ALIKE_SECONDS):
+                await self.find(row)
 
     def content(self, permit: Permit, found: Found, *, now: float) -> bytes:
         """JSON text, after the permit's obligations."""

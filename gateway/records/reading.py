@@ -5,7 +5,6 @@ between is gathered and decided again, so a revocation that has returned is neve
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -37,8 +36,6 @@ TRIES = 8
 PAGE_CEILING = 100
 PAGE_OCTETS = 32 * 1024 * 1024
 """Content past this ends a page early: a hundred records of the largest kind would not fit into memory."""
-ALIKE_SECONDS = 1.0
-"""How long what is refused anyway may wait for a block."""
 LOOK_SECONDS = 5.0
 """How often a subscription without arrivals asks whether its caller still is who it was."""
 _SCAN = 128
@@ -220,6 +217,7 @@ class Reading:
         arrivals = self._watching.listen(subject, [name for name, _ in caller.guards])
         try:
             if await self._standings.asked_for(subject) is None:
+                await self._grounds.emergency(caller, subject, purpose)  # costs what is there costs
                 return
             while (left := await self._concerned_for(caller, subject, purpose)) > 0.0:
                 try:
@@ -313,7 +311,7 @@ class Reading:
         standing = ground.standing
         concerns = ground.concerns(asking)
         if row is None or subject is None or standing is None or row.record != record or not concerns:
-            await self._look_alike(row)
+            await self._opening.glance(row)
             if row is None or standing is None or row.record != record:
                 return self._refusal(caller, record, purpose, None, "no such record", like=subject)
             return self._refusal(caller, record, purpose, standing, "no consent names the caller")
@@ -350,14 +348,6 @@ class Reading:
         if decided.obligations and not met_by(content, wanted):
             return None  # what is hidden answers no question either
         return self._release(caller, decided, found, content, row)
-
-    async def _look_alike(self, row: RecordRow | None) -> None:
-        """The work of a record that is there and not covered, whatever comes of it: nothing of it is used."""
-        if row is None:
-            return
-        with contextlib.suppress(IntegrityError, UpstreamError, TimeoutError):
-            async with asyncio.timeout(ALIKE_SECONDS):
-                await self._opening.find(row)
 
     def _refusal(
         self,

@@ -11,17 +11,16 @@ from dataclasses import replace
 from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
 from gateway.consent import policy
-from gateway.consent.model import AccessRequest, Action, Deny, Permit, Purpose
+from gateway.consent.model import Action, Deny, Permit
 from gateway.consent.names import requester, topic
 from gateway.consent.standing import Standing, Standings
 from gateway.crypto.keys import DomainKey, KeyRing
 from gateway.crypto.model import RecordFacts, subject_domain
-from gateway.emergency.grounds import Ground, Grounds, guards
+from gateway.emergency.grounds import Ground, guards
 from gateway.errors import (
     CallerError,
     ConflictError,
     DeniedError,
-    IntegrityError,
     LimitError,
     StaleError,
     UpstreamError,
@@ -37,6 +36,7 @@ from gateway.ports.index import Index
 from gateway.ports.ledger import Appended, Stale, Taken
 from gateway.ports.rows import IdempotencyRow, Row
 from gateway.records import fhir
+from gateway.records.admission import Admission, write_request
 from gateway.records.facts import ResourceFacts
 from gateway.records.incoming import (
     SealedVersion,
@@ -76,7 +76,7 @@ class Writing:
         *,
         identity: Identity,
         standings: Standings,
-        grounds: Grounds,
+        admission: Admission,
         audit: Audit,
         index: Index,
         opening: Opening,
@@ -92,9 +92,8 @@ class Writing:
     ) -> None:
         self._identity = identity
         self._standings = standings
-        self._grounds = grounds
+        self._admission = admission
         self._audit = audit
-        self._index = index
         self._opening = opening
         self._blocks = blocks
         self._keys = keys
@@ -110,7 +109,7 @@ class Writing:
     async def create(self, caller: Caller, new: NewRecord) -> StoredRecord:
         """One record, by the patient, an actor with a WRITE consent, a custodian, or a clinician in an emergency."""
         purpose = write_purpose(caller.actor.roles, new.purpose)
-        await self._require_concern(caller, new.subject, b"", purpose)
+        await self._admission.require_concern(caller, new.subject, b"", purpose)
         valid = await self._validate([(new.resource, ("resource",))])
         given = given_labels(new.labels)
         target = Target(subject=new.subject, previous=None, given=given, row=None, purpose=purpose)
@@ -119,7 +118,7 @@ class Writing:
     async def import_bundle(self, caller: Caller, new: NewBundle) -> tuple[StoredRecord, ...]:
         """Each resource of a collection, batch or transaction as a record of its own: all or nothing."""
         purpose = write_purpose(caller.actor.roles, new.purpose)
-        await self._require_concern(caller, new.subject, b"", purpose)
+        await self._admission.require_concern(caller, new.subject, b"", purpose)
         try:
             entries = fhir.bundle_resources(new.bundle)  # type: ignore[arg-type]  # a JSON value, checked there
         except CallerError as error:
@@ -135,16 +134,12 @@ class Writing:
 
     async def amend(self, caller: Caller, amendment: Amendment) -> StoredRecord:
         """The next version of a record. Type and the resource's own subject references stay as they are."""
-        row = await self._index.head(amendment.record)
-        subject = SubjectId(row.subject if row is not None else bytes(32))
         purpose = write_purpose(caller.actor.roles, amendment.purpose)
-        await self._require_concern(caller, subject, amendment.record, purpose)
-        if row is None:
-            raise DeniedError("no such record")
+        row, previous = await self._admission.present(caller, amendment.record, purpose)
         valid = await self._validate([(amendment.resource, ("resource",))])
         target = Target(
-            subject=subject,
-            previous=await self._opening.find(row),
+            subject=SubjectId(row.subject),
+            previous=previous,
             given=given_labels(amendment.labels),
             row=row,
             expected=amendment.expected_version,
@@ -158,25 +153,6 @@ class Writing:
         """What is acknowledged must reach the chain: while too much waits for it, nothing is added."""
         if await self._anchors.waiting() >= self._most_waiting:
             raise UpstreamError("too much waits for the chain; try again once it anchors")
-
-    async def _require_concern(self, caller: Caller, subject: SubjectId, record: bytes, purpose: Purpose) -> None:
-        """Before any work: whether some decision on this subject could permit. The refusal is audited."""
-        ground = await self._ground(caller, subject, record, purpose)
-        if not ground.concerns(requester(caller)):
-            raise await self._refused(caller, ground.standing, record, purpose, "no consent names the caller")
-        ground.require_current()
-
-    async def _ground(self, caller: Caller, subject: SubjectId, record: bytes, purpose: Purpose) -> Ground:
-        """What is decided on. A write that says it is of an emergency stands on one, and on nothing else."""
-        try:
-            ground = await self._grounds.of(caller, subject, purpose)
-        except IntegrityError:
-            standing = await self._standings.known(subject)
-            await self._refused(caller, standing, record, purpose, "verification failed")
-            raise
-        if purpose is Purpose.ETREAT and ground.emergency is None:
-            raise await self._refused(caller, ground.standing, record, purpose, "no open emergency")
-        return ground
 
     async def _validate(self, inputs: Sequence[tuple[object, tuple[str, ...]]]) -> list[ValidResource]:
         """R4 or a CallerError with the path of the field. Heavy work is off the event loop."""
@@ -195,7 +171,7 @@ class Writing:
         key = await self._keys.of(subject_domain(target.subject))
         seen = await self._repeats.seen(caller, target, valid, idempotency_key)
         for _ in range(TRIES):
-            ground = await self._ground(caller, target.subject, target.record or b"", target.purpose)
+            ground = await self._admission.ground(caller, target.subject, target.record or b"", target.purpose)
             standing = ground.standing
             if standing is None:
                 raise DeniedError("no such subject")
@@ -206,7 +182,9 @@ class Writing:
             permits = [self._decide(caller, draft, target, ground, standing) for draft in drafts]
             denied = next((answer for answer in permits if isinstance(answer, Deny)), None)
             if denied is not None:
-                raise await self._refused(caller, standing, target.record or b"", target.purpose, denied.reason)
+                raise await self._admission.refused(
+                    caller, standing, target.record or b"", target.purpose, denied.reason
+                )
             # 2. What was written before under the same key is answered alike; another version is a conflict.
             before = await self._repeats.answered(seen)
             if before is not None:
@@ -279,18 +257,11 @@ class Writing:
         self, caller: Caller, facts: RecordFacts, target: Target, ground: Ground, standing: Standing
     ) -> Permit | Deny:
         """WRITE is decided like READ. Of an amendment the present version must be covered too."""
-        asking = requester(caller)
         now = self._clock.now()
         judged = [decision_facts(facts, target.record)]
         if target.previous is not None:
             judged.append(target.previous.known.decision_facts)
-        request = AccessRequest(
-            requester=asking,
-            subject=target.subject,
-            record=target.record,
-            action=Action.WRITE,
-            purpose=target.purpose,
-        )
+        request = write_request(caller, target.subject, target.record, target.purpose)
         answers = [
             policy.decide(request, one, standing.grants, standing.epochs, ground.as_of, now, ground.emergency)
             for one in judged
@@ -353,24 +324,6 @@ class Writing:
     async def _announce(self, subject: SubjectId, stored: Sequence[StoredVersion]) -> None:
         for one in stored:
             await self._bus.publish(topic(subject), b"record:" + one.row.record)
-
-    async def _refused(
-        self, caller: Caller, standing: Standing | None, record: bytes, purpose: Purpose, reason: str
-    ) -> DeniedError:
-        """The refusal, audited."""
-        event = Event(
-            decision=self._audit.new_decision(),
-            at=self._clock.now(),
-            actor=caller.actor.id,
-            outcome=Outcome.DENIED,
-            action=Action.WRITE.value,
-            purpose=purpose.value,
-            subject=None if standing is None else standing.subject.id,
-            record=record,
-            reason=reason,
-        )
-        await self._audit.append(event)
-        return DeniedError(reason, decision_id=event.decision)
 
 
 def _permits(answers: Sequence[Permit | Deny]) -> list[Permit]:

@@ -15,6 +15,7 @@ from gateway.ports.documents import Documents
 from gateway.ports.fhir import FhirValidation
 from gateway.ports.index import Index
 from gateway.ports.sealing import SealingKeys
+from gateway.records.admission import Admission
 from gateway.records.opening import Opening
 from gateway.records.reading import Reading
 from gateway.records.service import Records
@@ -59,10 +60,11 @@ def make_corridors(
         clock=clock,
         deployment=chain.facts,
     )
+    admission = Admission(standings=standings, grounds=grounds, audit=audit, index=index, opening=opening, clock=clock)
     writing = Writing(
         identity=identity,
         standings=standings,
-        grounds=grounds,
+        admission=admission,
         audit=audit,
         index=index,
         opening=opening,

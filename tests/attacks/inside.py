@@ -7,7 +7,7 @@ For campaigns of thousands of reads: no HTTP between, and what the gateway keeps
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ from gateway.ids import ActorId, ConsentId, RecordId, SubjectId
 from gateway.records.model import NewRecord, RecordFilter, Released
 from gateway.settings import Settings
 from gateway.wiring.gateway import Gateway, open_gateway
+from schema.context import Services
+from schema.execution import Engine
+from schema.root import build_schema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +156,12 @@ async def inside(folder: Path, **settings: Any) -> AsyncIterator[Inside]:
         yield Inside(gateway=gateway, registrar=registrar, actors=[registrar.actor], subjects=[])
     finally:
         await gateway.close()
+
+
+def engine_of(gateway: Gateway) -> Engine:
+    """The schema over these very services, without a door before it."""
+    names = [one.name for one in fields(Services)]
+    return Engine(build_schema(), Services(**{name: getattr(gateway, name) for name in names}))
 
 
 async def settled(work: Any) -> Any:

@@ -6,7 +6,8 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,12 +16,11 @@ import pytest_asyncio
 from tests.attacks.door import fields
 from tests.attacks.door.asking import ONE_BY_ONE, SCHEMA, STREAMS, letters, query, variables, walked
 from tests.attacks.door.deeds import ORDER, deed_document, deeds_of, refused
-from tests.attacks.door.table import BY_DELEGATE, DONE, ROLES, STATES, released
+from tests.attacks.door.table import BY_DELEGATE, DONE, ROLES, STATES, UNSIGNED, released
 from tests.attacks.door.world import DELEGATED, House, standing_house
 
 PATIENCE_SECONDS = 20.0
-ROUND_SECONDS = 0.3
-"""How long a round waits for the patient's own items; the first may come before anybody listens."""
+ROUND_SECONDS = 0.5
 FRESH = tuple(state for state in STATES if state != "stale")
 DEED_STATES = FRESH if os.environ.get("DOOR") == "release" else ("permit", "broken_glass")
 """In which states every role tries every deed; the release form tries all."""
@@ -69,42 +69,62 @@ async def _asked(house: House, states: tuple[str, ...], *queries: str) -> dict[t
 
 
 async def _streamed(house: House, state: str) -> dict[str, set[str]]:
-    """Role -> the letters of the streams that had an item. Everybody listens to everything; then the subject has an
-    event of each kind, again and again, until everyone has what the table gives them, and twice more for the rest."""
+    """Role -> the letters of the streams that had an item. Everybody listens to everything; the subject has events
+    until everyone has what the table gives them, and one more record for those who should have none of it."""
     case, due = house.cases[state], released()
+    named = {"S": (b"record", case.record), "c": (b"consent", case.consent), "F": (b"emergency", case.emergency)}
     items: dict[str, Counter[str]] = {role: Counter() for role in ROLES}
     listening = [
         asyncio.create_task(_listen(house, state, role, letter, items[role])) for role in ROLES for letter in STREAMS
     ]
-    until, rounds = time.monotonic() + PATIENCE_SECONDS, 0
-    while rounds < 2 and time.monotonic() < until:
-        had, soon = items["patient"].total(), time.monotonic() + ROUND_SECONDS
-        await house.publish(case, b"record", case.record)
-        await house.publish(case, b"consent", case.consent)
-        await house.publish(case, b"emergency", case.emergency)
-        while items["patient"].total() < had + 2 and time.monotonic() < soon:
-            await asyncio.sleep(0.01)
-        rounds += all(due[state, role] & set(STREAMS) <= set(items[role]) for role in ROLES)
+
+    def missing() -> set[str]:
+        return {letter for role in ROLES for letter in due[state, role] & set(STREAMS) if not items[role][letter]}
+
+    until = time.monotonic() + PATIENCE_SECONDS
+    while (wanted := missing()) and time.monotonic() < until:
+        for letter in wanted:
+            await house.publish(case, *named[letter])
+        await _until(partial(_fewer, missing, wanted))
+    had = items["patient"]["S"]
+    await house.publish(case, *named["S"])
+    await _until(lambda: items["patient"]["S"] > had)
     for task in listening:
         task.cancel()
     await asyncio.gather(*listening, return_exceptions=True)
-    return {role: set(counted) for role, counted in items.items()}
+    return {role: {letter for letter in counted if counted[letter]} for role, counted in items.items()}
+
+
+def _fewer(missing: Callable[[], set[str]], wanted: set[str]) -> bool:
+    return missing() < wanted
+
+
+async def _until(happened: Callable[[], bool]) -> None:
+    """For a round at most: the first event may come before anybody listens."""
+    soon = time.monotonic() + ROUND_SECONDS
+    while not happened() and time.monotonic() < soon:
+        await asyncio.sleep(0.01)
 
 
 async def _listen(house: House, state: str, role: str, letter: str, seen: Counter[str]) -> None:
+    """Again where the stream failed: on a machine that others slow down the chain may be asked for too long."""
     token = house.people[role].token if role in house.people else None
     given = variables(house.cases[state], role)
-    stream = house.engine.stream(
-        STREAMS[letter],
-        variables={name: given[name] for name in ("patient", "purpose") if f"${name}" in STREAMS[letter]},
-        operation_name=None,
-        caller=await house.caller(role),
-        token=token,
-        correlation_id="door",
-    )
-    async for answer in stream:
-        if answer.payload.get("data"):
-            seen[letter] += 1
+    failed = True
+    while failed:
+        failed = False
+        stream = house.engine.stream(
+            STREAMS[letter],
+            variables={name: given[name] for name in ("patient", "purpose") if f"${name}" in STREAMS[letter]},
+            operation_name=None,
+            caller=await house.caller(role),
+            token=token,
+            correlation_id="door",
+        )
+        async for answer in stream:
+            seen[letter] += bool(answer.payload.get("data"))
+            failed = "errors" in answer.payload
+        await asyncio.sleep(0.1)
 
 
 def _table(states: tuple[str, ...]) -> dict[tuple[str, str], str]:
@@ -126,23 +146,12 @@ async def test_no_deed_is_done_but_by_whom_the_table_names(house: House, state: 
             (letter,) = fields.WAYS[f"Mutation.{name}"].split()
             mine = role in DONE[letter] and (letter != "X" or state == "broken_glass")
             said = refused(answer["data"][name])
-            expected = "" if mine else "UNAUTHENTICATED" if role == "anonymous" else "NOT_PERMITTED"
+            expected = UNSIGNED.get(name, "") if mine else "UNAUTHENTICATED" if role == "anonymous" else "NOT_PERMITTED"
             if role == "delegate" and state in DELEGATED:
                 expected = BY_DELEGATE.get(name, expected)
             if said != expected:
                 wrong.append((role, name, said))
     assert wrong == []
-
-
-async def test_what_nobody_else_could_do_the_patient_can(house: House) -> None:
-    """So none of those deeds was refused for its form; and none of them had been done."""
-    case = house.cases["permit"]
-    given = await deeds_of(house, case)
-    mine = [name for name in ORDER if fields.WAYS[f"Mutation.{name}"] in "WTMY"]
-    document = deed_document(dict.fromkeys(mine))
-    own = {name: value for name, value in given.items() if name.partition("_")[0] in mine}
-    answer = await house.ask("patient", document, own)
-    assert {name: value["__typename"] for name, value in answer["data"].items() if refused(value)} == {}
 
 
 async def test_a_stream_that_is_left_as_a_record_arrives_ends(house: House) -> None:
@@ -163,5 +172,16 @@ async def test_a_stream_that_is_left_as_a_record_arrives_ends(house: House) -> N
 
 
 async def test_a_stale_index_releases_no_record(house: House) -> None:
-    house.become_stale()
-    assert await _asked(house, ("stale",), *ONE_BY_ONE) == _table(("stale",))
+    with house.stale():
+        assert await _asked(house, ("stale",), *ONE_BY_ONE) == _table(("stale",))
+
+
+async def test_what_nobody_else_could_do_the_patient_can(house: House) -> None:
+    """So none of those deeds was refused for its form; and none of them had been done. It ends their session."""
+    mine = [name for name in ORDER if fields.WAYS[f"Mutation.{name}"] in "WTMY"]
+    last = ("draftErasure", "erasePatient")
+    for state, names in (("permit", [name for name in mine if name not in last]), ("deny", last)):
+        given = await deeds_of(house, house.cases[state])
+        own = {name: value for name, value in given.items() if name.partition("_")[0] in names}
+        answer = await house.ask("patient", deed_document(dict.fromkeys(names)), own)
+        assert {name: value for name, value in answer["data"].items() if refused(value)} == {}

@@ -10,7 +10,6 @@ from eth_abi.abi import encode
 from eth_account import Account
 from eth_utils.crypto import keccak
 
-from anchoring.stores.columns import encode_args
 from gateway.adapters.packs import PackStore
 from gateway.demo.wallet import Wallet
 from gateway.storage.model import Cid
@@ -75,23 +74,6 @@ def test_an_edited_paper_guards_nothing_and_is_not_believed(
         answer = sign(friend, draft(friend, stolen, Wallet.new()), friend.wallet)
         assert answer.code == "INTEGRITY", answer
     assert shown(guardians[0], stolen).code == "INTEGRITY"
-
-
-def test_a_recovery_that_was_written_into_the_index_is_not_finished(slow: Site, stolen: Patient) -> None:
-    """Not even asked for: what the registry refuses is never sent again, and the same call may be right one day."""
-    name = bytes.fromhex(stolen.subject[2:])
-    args = encode_args({"controller": b"\x11" * 20, "readyAt": 1_700_000_000, "unstoppable": 0, "seq": 2})
-    with sqlite3.connect(slow.gateway.data / "index.db") as database:
-        database.execute(
-            'insert into chain_events (block_hash, log_index, block_number, contract, name, key1, args, "transaction")'
-            " select block_hash, log_index + 90, block_number, contract, 'RecoveryProposed', key1, ?, \"transaction\""
-            " from chain_events where name = 'GuardiansSet' and key1 = ?",
-            (args, name),
-        )
-        database.execute("update epochs set version = version + 1 where name = ?", (name,))
-    assert stolen.person.once(recovering.FINISH, {"patientId": stolen.id}).code == "STALE"
-    calls = f"select count(*) from calls where data = x'{finish_call(stolen).hex()}'"
-    assert query(slow.gateway.index_url, calls)[0][0] == 0
 
 
 def test_an_erasure_leaves_nothing_of_guardians_nor_of_what_they_signed(

@@ -4,7 +4,6 @@ True here: the gateway logs at DEBUG, is killed in the middle and started again,
 same look finds canaries that are planted in each place, or its silence would mean nothing.
 """
 
-import resource
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -49,9 +48,6 @@ def left_behind(folder: Path, *, servers: Servers | None, notes: int) -> Iterato
     """A gateway of its own that was told everything, killed, started again and backed up; it still runs."""
     scratch = folder / "scratch"
     scratch.mkdir(parents=True)
-    # As on a host that lets every process leave a core: what is started here has this limit until it sets its own.
-    most = resource.getrlimit(resource.RLIMIT_CORE)[1]
-    resource.setrlimit(resource.RLIMIT_CORE, (most, most))
     canaries = Canaries.new()
     # Rates are counted, so that redis has something to say.
     settings = {"LOG_LEVEL": "debug", "REQUEST_RATE": "1000", "REQUEST_BURST": "5000"}

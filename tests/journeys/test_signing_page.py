@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway import eip712, erc7913, jsontext
-from gateway.consent import limits, messages
-from gateway.consent.model import NO_END, Action, Delegation, Effect, Limits, Purpose, Scope, Terms
+from gateway import eip712, erc7913
+from gateway.consent import messages
+from gateway.consent.model import NO_END, Effect, Scope, Terms
 from gateway.ids import ActorId, RecordId, SubjectId
 from tests.journeys.browser import Browser, Page, running_browser
 from tests.journeys.sites import running_site
@@ -117,31 +117,6 @@ def terms(chance: random.Random) -> Terms:
     )
 
 
-def delegation() -> tuple[dict[str, Any], Any]:
-    """What a patient signs, and the limits whose hash is in it."""
-    said = Limits(
-        subject=SubjectId(b"\x11" * 32),
-        actor=ActorId(b"\x13" * 32),
-        actions=(Action.READ,),
-        purposes=(Purpose.TREAT,),
-        resource_types=("Observation", 'naïve "👩‍⚕️"'),
-        labels=(),
-        denies=True,
-        permits_until=1_900_000_000,
-        lists=False,
-        salt=b"\x77" * 32,
-    )
-    octets = limits.written(said)
-    asked = Delegation(
-        subject=said.subject,
-        signer=b"\x14" * 20,
-        limits=limits.commitment(octets),
-        not_after=1_900_000_000,
-        nonce=2,
-    )
-    return messages.delegation_typed_data(asked, DOMAIN), jsontext.loads(octets)
-
-
 def consent(seed: int = 1) -> dict[str, Any]:
     return messages.consent_typed_data(terms(random.Random(seed)), DOMAIN)
 
@@ -167,8 +142,6 @@ def test_the_pages_digest_is_the_gateways_and_any_change_makes_another(desk: Des
         messages.revocation_typed_data(b"\x11" * 32, b"\x12" * 32, DOMAIN),
         messages.revoke_all_typed_data(b"\x11" * 32, 7, DOMAIN),
         messages.credential_typed_data(b"\x11" * 32, b"\x12" * 32, linked=True, nonce=3, domain=DOMAIN),
-        delegation()[0],
-        messages.delegation_end_typed_data(b"\x11" * 32, 7, DOMAIN),
     ]
     for path, value in (
         ("effect", 1 - consent()["message"]["effect"]),
@@ -189,23 +162,6 @@ def test_the_pages_digest_is_the_gateways_and_any_change_makes_another(desk: Des
     )
     assert digests == ["0x" + eip712.digest(text).hex() for text in texts]
     assert len(set(digests)) == len(texts)
-
-
-def test_a_delegation_is_signed_with_its_limits_shown_and_under_no_others(desk: Desk) -> None:
-    typed, said = delegation()
-    opener, page = desk.ask_from("app.localhost")
-    opener.until("window.ready")
-    made = desk.answer(opener, page, id="1", kind="consentry/enrol", verifier="0x" + "02" * 20, name="Pat")
-    for number, other in enumerate([None, {**said, "labels": ["HIV"]}, {**said, "more": 1}, {"salt": said["salt"]}]):
-        asked = {"kind": "consentry/sign", "typedData": typed, "limits": other, "press": False}
-        assert desk.answer(opener, page, id=f"no {number}", **asked)["error"] == "not understood"
-    asked = {"kind": "consentry/sign", "typedData": typed, "limits": said, "credential": made["credential"]}
-    signed = desk.answer(opener, page, id="yes", **asked)
-    shown = page.run("document.getElementById('text').innerText")
-    for words in ("0x" + "14" * 20, "limits: denies", "Observation", "2030-03-17T17:46:40.000Z"):
-        assert words in shown
-    digest, signature = eip712.digest(typed), bytes.fromhex(signed["signature"][2:])
-    assert erc7913.judge(bytes.fromhex(made["signer"][2:]), digest, signature, VERIFIERS) is True
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,11 @@
 // Signs one text at a time with a passkey of this page's own host. Who may ask is a list that the gateway wrote into the
 // page; what is shown is made here of the very object that is hashed.
-import { digestOf, hex, joined, limitsOf, octets, understood, word } from "./typed_data.js";
+import { digestOf, hex, joined, octets, understood, word } from "./typed_data.js";
 
 const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
 const TITLES = {
   Consent: "A consent", Revocation: "The end of a consent", RevokeAll: "The end of all that you permitted",
-  Credential: "By whom you sign in", Delegation: "Who may consent in your name",
-  DelegationEnd: "The end of consenting in your name",
+  Credential: "By whom you sign in",
 };
 const openers = document.querySelector('meta[name="openers"]').content.split(" ").filter(Boolean);
 const element = (id) => document.getElementById(id);
@@ -17,12 +16,6 @@ function words(text) {
   if (text.primaryType === "Consent") return message.scope.statement;
   if (text.primaryType === "Revocation") return `I end the consent ${message.consentId}.`;
   if (text.primaryType === "RevokeAll") return "I end everything that I permitted to anyone. What I forbade stays forbidden.";
-  if (text.primaryType === "Delegation") {
-    return `The key ${message.delegate} may consent in my name, within the limits below, until ${shown("notAfter", message.notAfter)}.`;
-  }
-  if (text.primaryType === "DelegationEnd") {
-    return `Delegate number ${message.number} may no longer consent in my name, and what they permitted ends.`;
-  }
   return message.linked ? `Whoever signs in as ${message.actor} is me: they see all my records.`
     : `Whoever signs in as ${message.actor} is no longer me.`;
 }
@@ -30,7 +23,7 @@ function words(text) {
 function shown(name, value) {
   const effects = { 0: "permit", 1: "deny" };
   if (name === "effect") return effects[value] ?? String(value);
-  if (["notBefore", "notAfter", "permitsUntil"].includes(name) && Number(value) < 253402300800) {
+  if ((name === "notBefore" || name === "notAfter") && Number(value) < 253402300800) {
     return `${new Date(Number(value) * 1000).toISOString()} (${value})`;
   }
   if (Array.isArray(value)) return value.length ? value.map((one) => JSON.stringify(one)).join(", ") : "none listed";
@@ -48,13 +41,12 @@ function list(into, value, prefix) {
   }
 }
 
-function show(text, digest, origin, limits) {
+function show(text, digest, origin) {
   element("asker").textContent = `${origin} asks you to sign this. Sign only if it says what you want.`;
   element("title").textContent = TITLES[text.primaryType];
   element("statement").textContent = words(text);
   element("terms").replaceChildren();
   list(element("terms"), text.message, "");
-  list(element("terms"), limits, "limits: ");
   list(element("terms"), text.domain, "for ");
   element("digest").textContent = hex(digest);
   element("text").hidden = false;
@@ -134,7 +126,7 @@ function offer(event, label, work) {
   };
 }
 
-addEventListener("message", async (event) => {
+addEventListener("message", (event) => {
   if (!openers.includes(event.origin) || event.source !== opener) return;
   const asked = event.data;
   if (asked === null || typeof asked !== "object" || busy) return;
@@ -142,8 +134,7 @@ addEventListener("message", async (event) => {
     if (asked.kind === "consentry/sign") {
       const text = understood(asked.typedData);
       const digest = digestOf(text);
-      busy = true;
-      show(text, digest, event.origin, await limitsOf(text, asked.limits));
+      show(text, digest, event.origin);
       offer(event, "Sign this with my passkey", () => sign(digest, asked.credential));
     } else if (asked.kind === "consentry/enrol") {
       octets(asked.verifier, 20);
@@ -152,7 +143,6 @@ addEventListener("message", async (event) => {
       offer(event, "Make a passkey", () => enrol(asked.verifier, String(asked.name ?? "Patient").slice(0, 64)));
     }
   } catch (error) {
-    busy = false;
     element("text").hidden = true;
     element("outcome").textContent = "What was asked for is no text that this page can show, so it is not signed.";
     event.source.postMessage({ kind: "consentry/answer", id: asked.id, error: "not understood" }, event.origin);

@@ -14,13 +14,7 @@ export const TEXTS = {
   Revocation: [["subject", "bytes32"], ["consentId", "bytes32"]],
   RevokeAll: [["subject", "bytes32"], ["epoch", "uint64"]],
   Credential: [["subject", "bytes32"], ["actor", "bytes32"], ["linked", "bool"], ["nonce", "uint64"]],
-  Delegation: [["subject", "bytes32"], ["delegate", "bytes"], ["limits", "bytes32"], ["notAfter", "uint64"],
-    ["nonce", "uint64"]],
-  DelegationEnd: [["subject", "bytes32"], ["number", "uint32"]],
 };
-// In the order of RFC 8785, which JSON.stringify follows for such members.
-const LIMITS = ["actions", "actor", "denies", "kind", "labels", "lists", "permitsUntil", "purposes", "resourceTypes",
-  "salt", "subject"];
 const STRUCTS = { ...TEXTS, Scope: SCOPE };
 const DOMAIN = [["name", "string"], ["version", "string"], ["chainId", "uint256"], ["verifyingContract", "address"]];
 const utf8 = new TextEncoder();
@@ -78,7 +72,6 @@ function encodeValue(kind, value) {
   }
   if (kind === "address") return joined(new Uint8Array(12), octets(value, 20));
   if (kind.startsWith("uint")) return integer(value, Number(kind.slice(4)));
-  if (kind === "bytes") return keccak_256(octets(value));
   if (kind.startsWith("bytes")) {
     const size = Number(kind.slice(5));
     return joined(octets(value, size), new Uint8Array(32 - size));
@@ -103,18 +96,6 @@ export function understood(asked) {
   if (!Object.hasOwn(TEXTS, text.primaryType)) throw new Error("this page does not know texts of this kind");
   if (text.domain?.name !== "Consentry" || text.domain?.version !== "1") throw new Error("not a text of Consentry");
   return { primaryType: text.primaryType, domain: text.domain, message: text.message };
-}
-
-// What a delegate may, which the text has by its hash alone: shown only where it is what is hashed.
-export async function limitsOf(text, asked) {
-  if (text.primaryType !== "Delegation") return {};
-  const limits = JSON.parse(JSON.stringify(asked ?? null));
-  if (limits === null || typeof limits !== "object" || Object.keys(limits).length !== LIMITS.length ||
-    !LIMITS.every((name) => Object.hasOwn(limits, name))) throw new Error("not a delegate's limits");
-  const said = JSON.stringify(Object.fromEntries(LIMITS.map((name) => [name, limits[name]])));
-  const hashed = await crypto.subtle.digest("SHA-256", joined(Uint8Array.of(5), utf8.encode(said)));
-  if (hex(new Uint8Array(hashed)) !== text.message.limits.toLowerCase()) throw new Error("other limits than are signed");
-  return limits;
 }
 
 export function digestOf(text) {

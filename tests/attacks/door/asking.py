@@ -20,6 +20,7 @@ LISTS: Final = {
     "L": f"accessLog(first: 2) {{ edges {{ cursor node {{ {_ALL['AccessEvent']} }} }} }}",
     "F": f"emergencies(first: 2) {{ edges {{ cursor node {{ {_ALL['Emergency']} }} }} }}",
     "K": "credentials { id name }",
+    "U": "guardians { current { hash opened { signers threshold salt guardians { name } } } nextFrom }",
     "Z": "delegates { number signer holds limits { lists labels purposes actor { name } } }",
 }
 FIELDS: Final = {
@@ -35,6 +36,7 @@ FIELDS: Final = {
     f" accesses {{ {_ALL['AccessEvent']} }} clinician {{ name }} patient {{ ...Lists }} }} }}",
     "E2": f"node(id: $emergency) {{ __typename ... on Emergency {{ {_ALL['Emergency']} }} }}",
     "Q": "emergencyReport { __typename }",
+    "I": "recovery(patientId: $patient) { __typename ... on Recovery { guardians threshold pending { readyAt } } }",
 }
 _VARIABLES: Final = {
     "purpose": "PurposeOfUse!",
@@ -59,7 +61,7 @@ ONE_BY_ONE: Final = (
 STREAMS: Final = {
     "S": f"subscription ($patient: ID!, $purpose: PurposeOfUse!) {{ recordAdded(patientId: $patient, purpose: $purpose)"
     f" {{ {_RECORD} }} }}",
-    "C": f"subscription ($patient: ID!) {{ consentChanged(patientId: $patient) {{ {_ALL['Consent']} }} }}",
+    "c": f"subscription ($patient: ID!) {{ consentChanged(patientId: $patient) {{ {_ALL['Consent']} }} }}",
     "F": f"subscription ($patient: ID!) {{ emergencyOpened(patientId: $patient) {{ {_ALL['Emergency']} }} }}",
 }
 _LISTED: Final = {"records": "P", "consents": "C", "accessLog": "L", "emergencies": "F"}
@@ -73,6 +75,7 @@ _TYPES: Final = {
     "E": "Emergency",
     "E2": "Emergency",
     "Q": "UnreviewedEmergencyConnection",
+    "I": "Recovery",
 }
 
 
@@ -114,7 +117,11 @@ def listed(patient: Mapping[str, Any] | None) -> set[str]:
     found = {letter for name, letter in _LISTED.items() if patient.get(name, _NOTHING)["edges"]}
     ends = patient.get("records", {}).get("pageInfo", {})
     assert "P" in found or not ends.get("hasNextPage"), "an empty page tells that more follow"
-    return found | {letter for name, letter in (("credentials", "K"), ("delegates", "Z")) if patient.get(name)}
+    return (
+        found
+        | {letter for name, letter in (("credentials", "K"), ("delegates", "Z")) if patient.get(name)}
+        | ({"U"} if (patient.get("guardians") or {}).get("current") else set())
+    )
 
 
 class _Fields(Visitor):

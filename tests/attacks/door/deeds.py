@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from gateway.consent import messages
+from gateway.consent import control, messages
 from gateway.consent.model import Action, ConsentInput, DelegateInput, Effect, Purpose
 from gateway.demo.wallet import Wallet
 from gateway.ids import to_global
@@ -50,9 +50,12 @@ ORDER: Final = (
     *("createRecord", "amendRecord", "importBundle"),
     *("draftConsent", "grantConsent", "draftRevocation", "revokeConsent"),
     *("draftCredential", "setCredential", "draftDelegate", "addDelegate", "draftDelegateRemoval", "removeDelegate"),
+    *("draftGuardians", "setGuardians", "draftObjection", "objectToRecovery"),
+    *("draftAttestation", "attestRecovery", "draftCustodyEnd", "endCustody"),
+    *("draftRecovery", "signRecovery", "finishRecovery"),
     *("draftRevocationOfAll", "revokeAllConsents"),
     *("openEmergency", "endEmergency", "reviewEmergency"),
-    *("draftErasure", "erasePatient"),
+    *("draftErasure", "erasePatient", "draftControllerChange", "changeController"),
 )
 assert {f"Mutation.{name}" for name in ORDER} == {way for way in WAYS if way.startswith("Mutation.")}
 
@@ -86,6 +89,17 @@ async def deeds_of(house: House, case: Case) -> dict[str, Any]:
     )
     delegate = await gateway.delegates.draft_delegate(caller, wanted)
     removal = messages.delegation_end_typed_data(case.subject, 1, domain)
+    guardians = [house.people[name].actor for name in ("payer", "auditor")]
+    guarded = await gateway.guardianships.draft_guardians(caller, subject=case.subject, actors=guardians, threshold=1)
+    assert guarded.opened is not None
+    fresh = Wallet.new()
+    key, mine = bytes.fromhex(fresh.signer[2:]), bytes.fromhex(owner.wallet.signer[2:])
+    change = control.change_typed_data(case.subject, key, control=0, domain=domain)
+    recovery = control.recovery_typed_data(
+        control.Proposed(subject=case.subject, controller=key, attempt=0, not_after=int(time.time()) + 3600), domain
+    )
+    attested = control.attestation_typed_data(control.Attested(subject=case.subject, controller=key, attempt=0), domain)
+    wards = [to_global("Actor", one) for one in guardians]
     member = await gateway.identity.draft_membership(
         houses, organization=organization.actor, member=house.people["payer"].actor, not_after=tomorrow
     )
@@ -136,6 +150,26 @@ async def deeds_of(house: House, case: Case) -> dict[str, Any]:
         "addDelegate": {"input": {**signed(delegate.typed_data), "limits": delegate.limits}},
         "draftDelegateRemoval": {"patientId": patient, "number": 1},
         "removeDelegate": {"input": signed(removal)},
+        "draftGuardians": {"input": {"patientId": patient, "guardianIds": wards, "threshold": 1}},
+        "setGuardians": {
+            "input": {
+                **signed(guarded.draft.typed_data),
+                "guardianIds": wards,
+                "threshold": 1,
+                "salt": "0x" + guarded.opened.salt.hex(),
+            }
+        },
+        "draftObjection": {"patientId": patient},
+        "objectToRecovery": {"input": signed(control.objection_typed_data(case.subject, 0, domain))},
+        "draftAttestation": {"input": {"patientId": patient, "controller": fresh.signer}},
+        "attestRecovery": {"input": signed(attested)},
+        "draftCustodyEnd": {"input": {"patientId": patient, "controller": owner.wallet.signer}},
+        "endCustody": {"input": signed(control.custody_typed_data(case.subject, mine, domain))},
+        "draftRecovery": {"input": {"patientId": patient, "controller": fresh.signer}},
+        "signRecovery": {"input": {"typedData": recovery, "signatures": [fresh.sign_typed_data(recovery)]}},
+        "finishRecovery": {"patientId": patient},
+        "draftControllerChange": {"input": {"patientId": patient, "controller": fresh.signer}},
+        "changeController": {"input": {**signed(change), "controllerSignature": fresh.sign_typed_data(change)}},
         "draftRevocationOfAll": {"patientId": patient},
         "revokeAllConsents": {"input": signed(everything.typed_data)},
         "openEmergency": {"input": {"patientId": patient, "kind": "OTHER", "reason": words}},

@@ -3,12 +3,14 @@
 Everybody here but the patient belongs to one house, which every consent names. Everyone asks for the purpose of their
 own work; in the state of broken glass for an emergency, which one clinician of the house has opened. In the other
 states a colleague opened one and ended it. In two states the patient signs in by another key, too; in one a delegate
-may consent in the patient's name and see the patient's lists, in another may consent alone.
+may consent in the patient's name and see the patient's lists, in another may consent alone. In one the researcher and
+the device are the patient's guardians.
 
     R a record   N the same by `node`, as treatment   P a page of records   S records as they come
-    C the patient's consents   G one consent by its name   L the access log   D a sealed entry of the log
-    F the patient's emergencies   E one emergency by its name   Q what waits for a review   K credentials
-    Z who consents in the patient's name   V that there is this patient
+    C the patient's consents   c the same as they change   G one consent by its name   L the access log
+    D a sealed entry of the log   F the patient's emergencies   E one emergency by its name
+    Q what waits for a review   K credentials   Z who consents in the patient's name   U the patient's guardians
+    I how a recovery stands   V that there is this patient
 """
 
 from typing import Final
@@ -43,20 +45,20 @@ PURPOSE: Final = {
 }
 """What each role's own work is called."""
 
-# state        registrar patient       other clinician organ. research. steward auditor device payer delegate none
+# state        registrar patient          other clinician organ. research. steward auditor device  payer delegate none
 TABLE: Final = """
-none           -         RNPSLDFEV     -     -         -      -         EQ      EQ      -      -     -        -
-permit         GVRPS     RNPSCGLDFEKVZ GV    GVRNPS    GVRNPS GVRPS     GVRPSEQ GVRPSEQ GVRNPS GVRPS GVCLZ    -
-deny           G         RNPSCGLDFEVZ  G     G         G      G         GEQ     GEQ     G      G     VZ       -
-both           GV        RNPSCGLDFEV   GV    GV        GV     GV        GVEQ    GVEQ    GV     GV    -        -
-expired        G         RNPSCGLDFEV   G     G         G      G         GEQ     GEQ     G      G     -        -
-not_yet        G         RNPSCGLDFEV   G     G         G      G         GEQ     GEQ     G      G     -        -
-revoked        G         RNPSCGLDFEV   G     G         G      G         GEQ     GEQ     G      G     -        -
-wrong_purpose  GV        RNPSCGLDFEV   GV    GV        GV     GV        GVEQ    GVEQ    GV     GV    -        -
-wrong_label    GV        RNPSCGLDFEV   GV    GV        GV     GV        GVEQ    GVEQ    GV     GV    -        -
-wrong_type     GV        RNPSCGLDFEV   GV    GV        GV     GV        GVEQ    GVEQ    GV     GV    -        -
-stale          V         CGLDFEKV      V     V         V      V         VEQ     VEQ     V      V     -        -
-broken_glass   -         RNPSLDFEV     -     RPSEV     -      -         EQ      EQ      -      -     -        -
+none           -         RNPSLDFEVI       -     -         -      -         EQ      EQ      -       -     -        -
+permit         GVRPS     RNPSCcGLDFEKVZIU GV    GVRNPS    GVRNPS GVRPSI    GVRPSEQ GVRPSEQ GVRNPSI GVRPS GVCLZ    -
+deny           G         RNPSCcGLDFEVZI   G     G         G      G         GEQ     GEQ     G       G     VZ       -
+both           GV        RNPSCcGLDFEVI    GV    GV        GV     GV        GVEQ    GVEQ    GV      GV    -        -
+expired        G         RNPSCcGLDFEVI    G     G         G      G         GEQ     GEQ     G       G     -        -
+not_yet        G         RNPSCcGLDFEVI    G     G         G      G         GEQ     GEQ     G       G     -        -
+revoked        G         RNPSCcGLDFEVI    G     G         G      G         GEQ     GEQ     G       G     -        -
+wrong_purpose  GV        RNPSCcGLDFEVI    GV    GV        GV     GV        GVEQ    GVEQ    GV      GV    -        -
+wrong_label    GV        RNPSCcGLDFEVI    GV    GV        GV     GV        GVEQ    GVEQ    GV      GV    -        -
+wrong_type     GV        RNPSCcGLDFEVI    GV    GV        GV     GV        GVEQ    GVEQ    GV      GV    -        -
+stale          V         CcGLDFEKVI       V     V         V      V         VEQ     VEQ     V       V     -        -
+broken_glass   -         RNPSLDFEVI       -     RPSEV     -      -         EQ      EQ      -       -     -        -
 """
 """Who was named may read what the patient said of them, whatever became of it. While the index is stale nobody reads a
 record; the patient still sees what is consented to, or nobody could revoke while the chain is away."""
@@ -71,9 +73,14 @@ DONE: Final = {
     "J": {"auditor", "data_steward"},
     "A": {"registrar"},
     "H": {"organization"},
+    "O": set(ROLES) - {"anonymous"},
 }
 """Who may do what, in every state: write (nobody was permitted to), what the patient signs (T alone, M or a delegate),
-end a delegation, break the glass, end what they opened, review it, enrol, make members."""
+end a delegation, break the glass, end what they opened, review it, enrol, make members, and what tells nothing that
+does not stand on chain."""
+
+UNSIGNED: Final = {"signRecovery": "INVALID", "attestRecovery": "INVALID"}
+"""What they hear who may do it: no guardian has signed."""
 
 BY_DELEGATE: Final = {
     "draftConsent": "",
