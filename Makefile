@@ -17,7 +17,7 @@ demo: ## Do the main job, start to end, with a gateway of its own
 
 test: ## Run the tests that need no server
 	@.ci/environment --dev
-	@.venv/bin/python -m pytest -m "not services" -n 2 --dist loadfile $(ARGS)
+	@.venv/bin/python -m pytest -m "not services" -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: ## Measure, as ratios within one run
 	@.ci/environment --dev
