@@ -49,6 +49,7 @@ def snapshot(data: Path, target: Path) -> Path:
         elif path.suffix == ".db":
             with closing(sqlite3.connect(path)) as now, closing(sqlite3.connect(copy)) as then:
                 now.backup(then)
+            copy.chmod(0o600)
         elif path.is_file() and not path.name.endswith(("-wal", "-shm")):
             copy.write_bytes(path.read_bytes())
             copy.chmod(0o600)

@@ -421,7 +421,7 @@ async def test_a_removal_counts_while_the_chain_is_dead(family: Family) -> None:
     (chain,) = [
         child
         for child in psutil.Process(os.getpid()).children(recursive=True)
-        if "anchoring.chain.embedded" in " ".join(child.cmdline())
+        if str(family.at.gateway.settings.data_dir / "chain.db") in child.cmdline()
     ]
     os.kill(chain.pid, signal.SIGSTOP)
     try:

@@ -259,6 +259,7 @@ def test_a_backup_restored_with_todays_keys_opens_nothing(world: World, tmp_path
     for name in ("keys.db", "chain.db"):
         with closing(sqlite3.connect(world.data / name)) as now, closing(sqlite3.connect(data / name)) as then:
             now.backup(then)
+        (data / name).chmod(0o600)
     code, said = run_command("restore", world.backup, settings={**world.settings, "DATA_DIR": str(data)})
     assert code == 0, said
     gateway = started_on(world, data, tmp_path / "restored")

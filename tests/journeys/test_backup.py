@@ -138,6 +138,7 @@ def test_a_restored_gateway_knows_what_was_revoked_since(kept: Kept, tmp_path: P
     for name in ("keys.db", "chain.db"):
         with closing(sqlite3.connect(kept.data / name)) as now, closing(sqlite3.connect(data / name)) as copy:
             now.backup(copy)
+        (data / name).chmod(0o600)
     code, said = run_command("restore", kept.backup, settings=settings)
     assert code == 0, said
     gateway = GatewayProcess(tmp_path / "restored", settings)

@@ -141,6 +141,7 @@ def test_a_lost_passphrase_is_named(tmp_path: Path) -> None:
     kept = (gateway.data / "passphrase").read_bytes()
     (gateway.data / "passphrase").unlink()
     assert "passphrase" in refused({"DATA_DIR": str(gateway.data)})
+    (gateway.data / "passphrase").touch(mode=0o600)
     (gateway.data / "passphrase").write_bytes(b"another passphrase\n")
     assert "passphrase" in refused({"DATA_DIR": str(gateway.data)})
     (gateway.data / "passphrase").write_bytes(kept)
