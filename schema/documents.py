@@ -38,6 +38,7 @@ RULES = cast(
     "tuple[type[ASTValidationRule], ...]",
     (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule),
 )
+UNTOLD = "not valid for the schema, which is not told here; it is published with the source"
 TOO_MANY_TOKENS = ("Document contains more than", "Document is nested too deeply")
 
 
@@ -111,6 +112,9 @@ class Documents:
     def _check(self, query: str, document: DocumentNode) -> Prepared:
         found = self._survey(document)
         errors = validate(self._schema, document, RULES, max_errors=VALIDATION_ERRORS, hide_suggestions=True)
+        if errors and not self._introspection:
+            # What a document lacks would be named otherwise: arguments, fields of inputs, types.
+            raise RefusedRequest.of("INVALID", UNTOLD)
         if errors:
             raise RefusedRequest([public_error(error, correlation_id="") for error in errors])
         prepared = Prepared(
