@@ -6,8 +6,10 @@ Ends when its input ends, so it never outlives the gateway. Has no environment, 
 """
 
 import ctypes
+import math
 import struct
 import sys
+from collections.abc import Iterable
 from typing import BinaryIO
 
 import msgspec
@@ -15,7 +17,7 @@ import msgspec
 from gateway.adapters.fhir_schema.models import COMMON_TYPES, check_model, load_models
 from gateway.adapters.fhir_schema.r4 import Issue, R4Schema
 from gateway.errors import CallerError
-from gateway.jsontext import json_pointer, loads
+from gateway.jsontext import JsonValue, Num, json_pointer, loads
 
 LENGTH = struct.Struct(">I")
 _PR_SET_DUMPABLE = 4
@@ -24,12 +26,28 @@ _PR_SET_DUMPABLE = 4
 def check(raw: bytes, schema: R4Schema) -> Issue | None:
     """The first issue of one resource, through both stages."""
     try:
-        loads(raw)
+        value = loads(raw)
     except CallerError as error:
         return Issue(path=json_pointer(error.field), message=error.message)
-    resource = msgspec.json.decode(raw)
+    try:
+        resource = msgspec.json.decode(raw)
+    except msgspec.DecodeError:
+        # All else that is no JSON was refused before: the one thing that only a lossless parser takes.
+        return Issue(path=json_pointer(_endless(value) or ()), message="is a number beyond the doubles")
     # What has "null" in a text costs the look for lone nulls in vain, and nothing else.
     return schema.check(resource, has_null=b"null" in raw) or check_model(resource)
+
+
+def _endless(value: JsonValue, at: tuple[str, ...] = ()) -> tuple[str, ...] | None:
+    """The keys down to the first number that is infinite as a double."""
+    if isinstance(value, Num):
+        return at if math.isinf(value) else None
+    members: Iterable[tuple[object, JsonValue]] = ()
+    if isinstance(value, dict):
+        members = value.items()
+    elif isinstance(value, list):
+        members = enumerate(value)
+    return next((found for key, one in members if (found := _endless(one, (*at, str(key)))) is not None), None)
 
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
