@@ -21,6 +21,8 @@ from gateway.ports.keys import Destroyed, EpochKey, KeyStore, Moved, Turn, Vault
 HELD = 20_000
 """Unwrapped domain keys kept in memory; the least used go first."""
 TRIES = 5
+TURN_TRIES = 20
+"""Of a turn, which each key that is added meanwhile begins anew."""
 _LOCKED = "the keys are locked: the key vault is away or sealed"
 _DESTROYED = "the keys of this domain were destroyed"
 
@@ -228,7 +230,7 @@ class KeyRing:
     async def turn(self, *, destroying: Sequence[Domain] = ()) -> bytes:
         """A new epoch key; every key is wrapped by it, but those of domains that are destroyed, which are gone with
         the old one. Gives the id of the epoch that ended. UpstreamError: in doubt, do it again."""
-        for _ in range(TRIES):
+        for _ in range(TURN_TRIES):
             await self.refresh()
             standing, epoch_key = self._unlocked()
             # The root may have been changed by another process: what an old one wraps would open for nobody.
