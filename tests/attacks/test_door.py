@@ -18,6 +18,7 @@ from tests.attacks.door.asking import ONE_BY_ONE, SCHEMA, STREAMS, letters, quer
 from tests.attacks.door.deeds import ORDER, deed_document, deeds_of, refused
 from tests.attacks.door.table import BY_DELEGATE, DONE, ROLES, STATES, UNSIGNED, released
 from tests.attacks.door.world import DELEGATED, House, standing_house
+from tests.attacks.inside import sign_in
 
 PATIENCE_SECONDS = 20.0
 ROUND_SECONDS = 0.5
@@ -181,6 +182,8 @@ async def test_what_nobody_else_could_do_the_patient_can(house: House) -> None:
     mine = [name for name in ORDER if fields.WAYS[f"Mutation.{name}"] in "WTMY"]
     last = ("draftErasure", "erasePatient")
     for state, names in (("permit", [name for name in mine if name not in last]), ("deny", last)):
+        # A change of controller ends the sessions of the former key, at some moment after it.
+        house.people["patient"] = await sign_in(house.inside.gateway, house.people["patient"].wallet)
         given = await deeds_of(house, house.cases[state])
         own = {name: value for name, value in given.items() if name.partition("_")[0] in names}
         answer = await house.ask("patient", deed_document(dict.fromkeys(names)), own)
