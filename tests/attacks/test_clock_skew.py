@@ -171,7 +171,7 @@ def test_the_faked_clock_is_the_gateways(host: Host) -> None:
 
 def test_a_start_with_a_wrong_clock_revives_no_consent(host: Host) -> None:
     patient, clinician, record = _with_record(host)
-    patient.consent(clinician.id, notAfter=instant(time.time() + 4))
+    patient.consent(clinician.id, notAfter=instant(time.time() + 8))
     assert host.code(clinician, record) == ""
     host.await_code(clinician, record, "NOT_PERMITTED")
     patient.consent(clinician.id, purposes=["HRESCH"])  # so that the chain has a block of after the end

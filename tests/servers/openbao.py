@@ -58,6 +58,7 @@ class OpenBao:
         self.call("POST", f"sys/policies/acl/{key}", {"policy": policy})
         made = self.call("POST", "auth/token/create", {"policies": [key], "no_parent": True})
         path = self.folder / f"{key}.token"
+        path.touch(mode=0o600)  # as the gateway demands
         path.write_text(made["auth"]["client_token"] + "\n")
         return TransitKey(name=f"transit/{key}", token_path=path)
 
