@@ -80,7 +80,16 @@ def host(embedded: Host) -> Iterator[Host]:
 @pytest.fixture(scope="module")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     """The embedded column: the chain has the host's clock."""
-    folder = tmp_path_factory.mktemp("host")
+    yield from _embedded(tmp_path_factory.mktemp("host"))
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Host]:
+    """One whose chain was never ahead."""
+    yield from _embedded(tmp_path)
+
+
+def _embedded(folder: Path) -> Iterator[Host]:
     gateway = _host(folder, {})
     try:
         gateway.start()
@@ -169,16 +178,16 @@ def test_the_faked_clock_is_the_gateways(host: Host) -> None:
     assert instant(time.time() - DAY)[:10] in asked.value["message"]
 
 
-def test_a_start_with_a_wrong_clock_revives_no_consent(host: Host) -> None:
-    patient, clinician, record = _with_record(host)
+def test_a_start_with_a_wrong_clock_revives_no_consent(fresh: Host) -> None:
+    patient, clinician, record = _with_record(fresh)
     patient.consent(clinician.id, notAfter=instant(time.time() + 8))
-    assert host.code(clinician, record) == ""
-    host.await_code(clinician, record, "NOT_PERMITTED")
+    assert fresh.code(clinician, record) == ""
+    fresh.await_code(clinician, record, "NOT_PERMITTED")
     patient.consent(clinician.id, purposes=["HRESCH"])  # so that the chain has a block of after the end
     for seconds in (-DAY, DAY):
-        host.gateway.stop()
-        host.set(seconds)
-        host.gateway.start()
-        host.stays_refused(clinician, record)
+        fresh.gateway.stop()
+        fresh.set(seconds)
+        fresh.gateway.start()
+        fresh.stays_refused(clinician, record)
         if seconds < 0:
             patient.revoke_all().must()
