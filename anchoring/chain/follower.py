@@ -291,8 +291,9 @@ class Follower:
         if fate.state is CallState.REVERTED:
             return Reverted(error=fate.error or "")
         if fate.state is CallState.LANDED and fate.indexed and fate.transaction and fate.block_number is not None:
+            # Never before this follower stands at its block: what is asked of the chain next is asked at that block.
             on_top = (self._at.number if self._at else 0) - fate.block_number
-            if not confirmed or on_top >= self._profile.confirmations:
+            if on_top >= (self._profile.confirmations if confirmed else 0):
                 return Landed(transaction=fate.transaction, block_number=fate.block_number)
         return Underway()
 

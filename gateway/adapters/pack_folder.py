@@ -35,6 +35,7 @@ from gateway.adapters.pack_format import (
     encode_record,
     scan,
 )
+from gateway.adapters.pack_places import Places
 from gateway.errors import IntegrityError, UpstreamError
 from gateway.storage.model import Cid
 
@@ -61,8 +62,7 @@ class PackFolder:
         self._mutex = threading.RLock()
         self._quick_read = QuickRead()
         self._packs: list[_Pack] = []
-        # A place is pack << 72 | offset << 32 | size: one int is a quarter of the memory of a tuple of three.
-        self._places: dict[str, int] = {}
+        self._places = Places()  # pack << 72 | offset << 32 | size
         self._older: dict[str, list[int]] = {}
         self._doomed: dict[str, list[int]] = {}
         self._damage: list[str] = []
@@ -130,7 +130,7 @@ class PackFolder:
         """On return no pack holds the bytes of these blocks; absent ones are success."""
         with self._mutex, _as_upstream("remove from the block store"), locked(self._folder):
             self._repair()
-            present = [cid for cid in dict.fromkeys(cids) if cid in self._places]
+            present = [cid for cid in dict.fromkeys(cids) if self._places.get(cid) is not None]
             if present:
                 # Commit point of the removal. A crash before: the blocks are whole and the caller was told nothing.
                 # A crash after: opening the folder, or the next writer, finds the order and completes it.
@@ -180,7 +180,8 @@ class PackFolder:
     def _forget(self) -> None:
         # Kept open until `close`: another thread may be reading from them at this instant.
         self._retired += [pack.fd for pack in self._packs]
-        for known in (self._packs, self._places, self._older, self._doomed, self._damage):
+        self._places.clear()
+        for known in (self._packs, self._older, self._doomed, self._damage):
             known.clear()
 
     def _open_pack(self, number: int, *, repairing: bool) -> bool:
@@ -227,10 +228,10 @@ class PackFolder:
         if record.kind is Kind.BLOCK:
             if known is not None:
                 self._older.setdefault(record.cid, []).append(known)
-            self._places[record.cid] = number << 72 | record.offset << 32 | record.size
+            self._places.put(record.cid, number << 72 | record.offset << 32 | record.size)
         elif record.kind is Kind.REMOVED:
             places = self._older.pop(record.cid, []) + ([] if known is None else [known])
-            self._places.pop(record.cid, None)
+            self._places.drop(record.cid)
             self._doomed.setdefault(record.cid, []).extend(places)
         else:
             self._doomed.pop(record.cid, None)

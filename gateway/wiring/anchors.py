@@ -9,7 +9,7 @@ from gateway.ports.anchors import AnchorState, Proof
 from gateway.ports.clock import Clock
 from gateway.wiring.chain import translated
 
-FINAL_HELD = 50_000
+FINAL_HELD = 20_000
 RECENT_HELD = 10_000
 RECENT_SECONDS = 0.25
 """As often as the anchoring worker looks."""

@@ -21,6 +21,8 @@ PLACES = PEAK_CLIENTS
 PAUSE_SECONDS = 0.02
 """What a client does after a refusal: it asks again soon, and far sooner than its Retry-After says."""
 GROWTH_MIB = 48.0
+TURNS = 6
+"""The peak and three times as much in turn, so that what else the machine does falls on both alike."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,7 +43,7 @@ class Tally:
 
 
 def overload(asked: Asked) -> Report:
-    """B20: `rounds` seconds at the peak, and as many at three times as much."""
+    """B20: `rounds` seconds at the peak, and as many at three times as much, each in `TURNS` parts."""
     began = time.monotonic()
     with running_column(asked.folder, asked.servers, {"MOST_UNDERWAY": str(PLACES)}) as column:
         patient = column.site.crowd.patient()
@@ -51,10 +53,12 @@ def overload(asked: Asked) -> Report:
         bodies = [jsontext.dumps({"query": documents.READ, "variables": {"id": record}}) for record in records]
         process = psutil.Process(column.gateway.process.pid)
         given = (column.gateway.base, reader.token, bodies)
-        asyncio.run(_load(*given, clients=PEAK_CLIENTS, seconds=3.0))
-        peak = asyncio.run(_load(*given, clients=PEAK_CLIENTS, seconds=asked.rounds))
+        asyncio.run(_load(*given, Tally(), clients=PEAK_CLIENTS, seconds=3.0))
         before = process.memory_info().rss
-        over = asyncio.run(_load(*given, clients=PEAK_CLIENTS * FACTOR, seconds=asked.rounds))
+        peak, over = Tally(), Tally()
+        for _ in range(TURNS):
+            asyncio.run(_load(*given, peak, clients=PEAK_CLIENTS, seconds=asked.rounds / TURNS))
+            asyncio.run(_load(*given, over, clients=PEAK_CLIENTS * FACTOR, seconds=asked.rounds / TURNS))
         grown = (process.memory_info().rss - before) / (1 << 20)
     refused = Figure(
         name="refusals, all LIMIT", value=str(over.refused), demand="> 0", met=over.refused > 0 and not over.other
@@ -76,16 +80,14 @@ def overload(asked: Asked) -> Report:
     )
 
 
-async def _load(base: str, token: str, bodies: list[bytes], *, clients: int, seconds: float) -> Tally:
-    tally = Tally()
+async def _load(base: str, token: str, bodies: list[bytes], tally: Tally, *, clients: int, seconds: float) -> None:
     host, _, port = base.removeprefix("http://").partition(":")
     requests = [_request(host, token, body) for body in bodies]
     began = time.monotonic()
     await asyncio.gather(
         *(_client(host, int(port), requests[at % len(requests)], began + seconds, tally) for at in range(clients))
     )
-    tally.seconds = time.monotonic() - began
-    return tally
+    tally.seconds += time.monotonic() - began
 
 
 def _request(host: str, token: str, body: bytes) -> bytes:

@@ -26,7 +26,7 @@ from tests.campaigns.verification import await_anchored, shown_to
 from tests.journeys import documents
 from tests.journeys.gateway_process import GatewayProcess, run_command
 from tests.journeys.people import Crowd, Door, Patient, Person
-from tests.journeys.resources import observation
+from tests.journeys.resources import bundle, observation
 from tests.journeys.sites import Servers, Site
 
 CLIENTS = 6
@@ -42,6 +42,10 @@ SLOPE_MIB = 1.0
 """In ten minutes; demanded of runs that are long enough to tell it from noise."""
 LONG_ROUNDS = 20
 FILES_MORE = 12
+HELD = 20_000
+"""Records whose facts and anchors are kept in memory (`gateway/records/opening.py`, `gateway/wiring/anchors.py`): a run
+that judges memory fills these first, so that what grows afterwards is no cache."""
+BUNDLE = 500
 
 
 @dataclass(slots=True)
@@ -147,6 +151,8 @@ def soak(asked: Asked) -> Report:
     strikes = draw(asked.seed, count=asked.rounds, servers=asked.servers)
     with soaked_column(asked) as (column, proxies):
         clients = _clients(column, asked)
+        if asked.rounds >= LONG_ROUNDS:
+            _fill(column, asked)
         peak = _peak(clients)
         asked.say(f"B21: at most {peak:.0f} operations a second")
         watch = Watch(column.gateway.process.pid)
@@ -232,6 +238,18 @@ def _clients(column: Column, asked: Asked) -> list[Client]:
             Client(number=number, patient=patient, reader=impatient(reader), records=records, seed=asked.seed, log=log)
         )
     return made
+
+
+def _fill(column: Column, asked: Asked) -> None:
+    """Stores as many records as are kept, and reads all of them once their anchors change no more."""
+    patient = column.site.crowd.patient("Filler")
+    person = impatient(patient.person)
+    for first in range(0, HELD, BUNDLE):
+        many = bundle(*(observation(value=str(first + at)) for at in range(BUNDLE)))
+        person.ask(documents.IMPORT, {"input": {"patientId": patient.id, "bundle": many}})
+        asked.say(f"B21: {first + BUNDLE} of {HELD} records to fill memory with")
+    await_anchored(column.gateway)
+    shown_to(person, patient.id)
 
 
 def _peak(clients: Sequence[Client]) -> float:
