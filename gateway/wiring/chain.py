@@ -38,6 +38,7 @@ from gateway.storage.segments import Segments
 from gateway.storage.service import Blocks
 from gateway.underway import aside
 from gateway.wiring.calls import CallPort
+from gateway.wiring.duties import ended
 from gateway.wiring.kept_chain import KeptChain
 from gateway.wiring.secrets import Secrets, address_of
 
@@ -244,9 +245,7 @@ class ChainParts:
         """What keeps a part from its work, for the operator's log."""
         named = {"follower": self.follower.trouble, "worker": self.worker.trouble}
         named |= {f"lane {lane.name}": lane.trouble for lane in self.lanes}
-        named |= {
-            task.get_name(): f"ended ({_ending(task)}): restart the gateway" for task in self._tasks if task.done()
-        }
+        named |= ended(self._tasks)
         if self.follower.halted is not None:  # it ended on purpose, and says why
             named["follower"] = f"halted: {self.follower.halted}"
         return {name: trouble for name, trouble in named.items() if trouble}
@@ -349,11 +348,6 @@ class SegmentsPort:
 def call_of(contract: str, data: bytes) -> bytes:
     """The name of a call, by contract and data."""
     return name_of(contract, data)
-
-
-def _ending(task: "asyncio.Task[None]") -> str:
-    error = None if task.cancelled() else task.exception()
-    return "cancelled" if task.cancelled() else type(error).__name__
 
 
 def bump(connection: Connection, names: Sequence[bytes]) -> None:

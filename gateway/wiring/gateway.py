@@ -24,7 +24,6 @@ from gateway.consent.standing import Standings
 from gateway.crypto.audit_keys import AuditKeys
 from gateway.crypto.keys import KeyRing
 from gateway.emergency.service import Emergencies
-from gateway.erasure.course import Course
 from gateway.erasure.service import Erasures
 from gateway.errors import ConsentryError
 from gateway.identity.service import Identity, SignInTerms
@@ -44,6 +43,7 @@ from gateway.wiring.anchors import AnchorsPort
 from gateway.wiring.consents import ConsentRooms, make_consents
 from gateway.wiring.control import Control, make_control
 from gateway.wiring.corridors import make_corridors
+from gateway.wiring.duties import Duties
 from gateway.wiring.erasing import make_erasures
 from gateway.wiring.keyring import Waiting, nobody_asks, open_keys, unlocked
 from gateway.wiring.parts import (
@@ -74,7 +74,6 @@ class Gateway:
         control: Control,
         records: Records,
         erasures: Erasures,
-        course: Course,
         emergencies: Emergencies,
         standings: Standings,
         keys: KeyRing,
@@ -84,7 +83,6 @@ class Gateway:
         chain_url: str,
         checks: Mapping[str, Callable[[], Awaitable[None]]],
         closing: AsyncExitStack,
-        pinning: Pinning,
     ) -> None:
         self.settings = settings
         self.secrets = secrets
@@ -97,16 +95,14 @@ class Gateway:
         self.guardianships = control.guardianships
         self.recoveries = control.recoveries
         self.handover = control.handover
-        self._succession = control.succession
         self.records = records
         self.erasures = erasures
-        self._course = course
         self.emergencies = emergencies
         self.blocks = blocks
         self.bus: Bus | None = bus
         self.chain = chain
         self.chain_url = chain_url
-        self.pinning = pinning
+        self.duties = Duties()
         self._standings = standings
         self._keys = keys
         self._checks = checks
@@ -192,13 +188,7 @@ class Gateway:
             await asyncio.sleep(1.0)
             with contextlib.suppress(ConsentryError):
                 await self._keys.refresh()
-            troubles = self.chain.troubles()
-            if self.pinning.trouble is not None:
-                troubles["pinning"] = self.pinning.trouble
-            if self._course.trouble:
-                troubles["erasures"] = self._course.trouble
-            if self._succession.trouble:
-                troubles["recoveries"] = self._succession.trouble
+            troubles = self.chain.troubles() | self.duties.troubles()
             if (stale := self._standings.trouble()) is not None:
                 troubles["decisions"] = stale
             if troubles != said:
@@ -417,7 +407,6 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         control=control,
         records=records,
         erasures=erasures,
-        course=course,
         emergencies=emergencies,
         standings=standings,
         keys=keys,
@@ -435,7 +424,6 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
             **({"witnesses": Agreed(chain)} if settings.witness_rpc_url else {}),
         },
         closing=closing,
-        pinning=Pinning(index=index, blocks=blocks),
     )
     # 6. Running: follow first, then send, then the registrars.
     parts.start_following()
@@ -447,10 +435,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
     await found_registrars(chain_wiring.ChainPort(parts), identity, secrets)
     watching = asyncio.create_task(gateway.watch(), name="watch")
     closing.callback(watching.cancel)
-    pinning = asyncio.create_task(gateway.pinning.run(), name="pinning")
-    closing.callback(pinning.cancel)
-    erasing = asyncio.create_task(course.run(), name="erasures")
-    closing.callback(erasing.cancel)
-    succeeding = asyncio.create_task(control.succession.run(), name="recoveries")
-    closing.callback(succeeding.cancel)
+    gateway.duties.begin("pinning", Pinning(index=index, blocks=blocks), closing)
+    gateway.duties.begin("erasures", course, closing)
+    gateway.duties.begin("recoveries", control.succession, closing)
     return gateway

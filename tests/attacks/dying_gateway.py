@@ -1,5 +1,7 @@
-"""`python -m tests.attacks.dying_gateway STEP before|after serve`: a gateway that ends itself with SIGKILL right before
-or right after the n-th durable act of an erasure (0 is the first). Everything else is the gateway as it is.
+"""`python -m tests.attacks.dying_gateway ACT before|after serve`: a gateway that ends itself with SIGKILL right before
+or right after a durable act of an erasure. ACT: `turn` (of the keys), `remove` (of the blocks), or the state that the
+erasure is noted to have reached. Acts have names because the request and the course may both be at it. Everything else
+is the gateway as it is.
 """
 
 import os
@@ -13,15 +15,13 @@ from gateway.adapters.sql.index import SqlIndex
 from gateway.cli import main
 from gateway.ports.rows import ErasureStep
 
-_count = 0
 
-
-def _dies(act: Any, *, only_steps: bool, at: int, after: bool) -> Any:
+def _dies(act: Any, *, named: str, at: str, after: bool) -> Any:
     async def dying(part: Any, *given: Any) -> Any:
-        global _count
-        if only_steps and not any(isinstance(row, ErasureStep) for row in given[0]):
-            return await act(part, *given)
-        mine, _count = _count == at, _count + 1
+        steps = (
+            [row.row.state.name for row in given[0] if isinstance(row, ErasureStep)] if named == "apply" else [named]
+        )
+        mine = at in steps
         if mine and not after:
             os.kill(os.getpid(), signal.SIGKILL)
         answer = await act(part, *given)
@@ -33,9 +33,8 @@ def _dies(act: Any, *, only_steps: bool, at: int, after: bool) -> Any:
 
 
 if __name__ == "__main__":
-    step, moment = int(sys.argv[1]), sys.argv[2]
+    chosen, moment = sys.argv[1:3]
     sys.argv = ["consentry", *sys.argv[3:]]
-    acts = ((SqlIndex, "apply", True), (PackStore, "remove", False), (SqlKeyStore, "turn", False))
-    for part, name, only_steps in acts:
-        setattr(part, name, _dies(getattr(part, name), only_steps=only_steps, at=step, after=moment == "after"))
+    for part, name in ((SqlIndex, "apply"), (PackStore, "remove"), (SqlKeyStore, "turn")):
+        setattr(part, name, _dies(getattr(part, name), named=name, at=chosen, after=moment == "after"))
     main()
