@@ -1,7 +1,7 @@
 # Python 3.11 or later, git and make are all that these need. ARGS goes to the command: make demo ARGS="--json out.json"
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench mutants branches campaign seeded-bugs release-B11 release-B15 release-B17 contracts-release contracts-mutants lint types clean
+.PHONY: help run demo test bench mutants branches campaign seeded-bugs release-B11 release-B12 release-B15 release-B17 contracts-release contracts-mutants lint types clean
 ARGS =
 
 help: ## What there is
@@ -41,6 +41,11 @@ branches: ## Every branch of the decision is taken by its table (bar B11)
 release-B11: ## Every field, every deed and every stream by every role in every state of consent
 	@.ci/environment --dev
 	@DOOR=release .venv/bin/python -m pytest tests/attacks/test_door.py tests/unit/gateway/consent -n 0 --timeout 3600 $(ARGS)
+
+release-B12: ## Signatures and proofs: 10,000 mutants of each kind, on which gateway, contract and verifier agree
+	@.ci/environment --dev
+	@VERDICT_MUTANTS=10000 .venv/bin/python -m pytest tests/attacks/test_signatures.py tests/attacks/test_passkey_signatures.py \
+		tests/attacks/test_proof_verdicts.py -n 0 --timeout 7200 --durations 5 $(ARGS)
 
 release-B15: ## What is forbidden and what is absent by the clock, 3,000 probes of each kind by each way
 	@.ci/environment --dev

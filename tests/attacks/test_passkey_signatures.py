@@ -21,6 +21,7 @@ from anchoring.chain.signer import Signer
 from anchoring.merkle import keccak256
 from gateway import erc7913
 from gateway.erc7913 import HALF_ORDER, ORDER, PRIME, Assertion, Verifiers, judge
+from tests.attacks.extent import VERDICTS
 from tests.journeys.keys import P256Key, SoftPasskey
 from tests.servers.chain import Chain
 from tests.servers.http import rpc
@@ -365,9 +366,9 @@ def test_gateway_and_contract_agree_on_every_encoding_of_an_assertion(chain: Jud
 
 def test_gateway_and_contract_agree_on_hundreds_of_mutants(chain: Judge) -> None:
     signer = chain.verifiers.webauthn + passkey().key
-    assert chain.apart(signer, mutants(passkey().sign_digest(DIGEST), 300, seed=2)) == []
+    assert chain.apart(signer, mutants(passkey().sign_digest(DIGEST), VERDICTS, seed=2)) == []
     signer = chain.verifiers.p256 + plain().key
-    assert chain.apart(signer, mutants(plain().sign_digest(DIGEST), 60, seed=3)) == []
+    assert chain.apart(signer, mutants(plain().sign_digest(DIGEST), max(60, VERDICTS // 5), seed=3)) == []
 
 
 def test_a_signer_of_one_kind_is_none_of_another(chain: Judge) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from anchoring.merkle import hash_leaf
 from anchoring.model import LogKind, LogName
 from anchoring.proof import leads_to, log_id
 from anchoring.verifier import verify as alone
+from tests.attacks.extent import VERDICTS
 from tests.ports.test_chain import deploy_to, embedded_url
 
 __all__ = ["embedded_url"]  # a fixture
@@ -59,6 +60,24 @@ def mutants(root: bytes, leaf: bytes, path: Nodes) -> Iterator[Case]:
         yield root, alone.parent(leaf, path[0]), path[1:]
 
 
+def drawn(given: Sequence[Case], count: int) -> Iterator[Case]:
+    """Some bits of a root, a leaf or a path changed, or nodes of it moved."""
+    for _ in range(count):
+        root, leaf, path = secrets.choice(given)
+        nodes = list(path)
+        match secrets.randbelow(4):
+            case 0:
+                root = flipped(root)
+            case 1:
+                leaf = flipped(leaf)
+            case 2:
+                at = secrets.randbelow(len(nodes))
+                nodes[at] = flipped(nodes[at])
+            case _:
+                nodes.insert(secrets.randbelow(len(nodes)), nodes.pop(secrets.randbelow(len(nodes))))
+        yield root, leaf, tuple(nodes)
+
+
 def flipped(node: bytes) -> bytes:
     at = secrets.randbelow(32)
     return node[:at] + bytes([node[at] ^ 1 << secrets.randbelow(8)]) + node[at + 1 :]
@@ -94,6 +113,7 @@ async def test_three_verdicts_are_one_on_all_vectors_and_mutants(embedded_url: t
         data = methods["anchor"].encode(log_id(name), root, bytes(32), len(vector["values"]))
         await _Sender(client, anchorer).send(deployment.anchor_registry, data)
         everything += cases(vector)
+    everything += drawn([one for one in everything if one[2]], VERDICTS)
     answers: list[bool] = []
     for root, leaf, path in everything:
         data = methods["verify"].encode(log_id(name), root, leaf, path)

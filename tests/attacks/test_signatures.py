@@ -27,6 +27,7 @@ from gateway.consent import messages
 from gateway.consent.model import NO_END, Effect, Scope, Terms
 from gateway.eip712 import HALF_ORDER, recover
 from gateway.ids import ActorId, RecordId, SubjectId
+from tests.attacks.extent import VERDICTS
 from tests.servers.http import rpc
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -225,10 +226,10 @@ def test_gateway_and_contract_agree_on_every_odd_form(registries: Registries, fo
     assert registries.valid(SIGNER, DIGEST, raw) is (recover(DIGEST, raw) == SIGNER)
 
 
-def test_gateway_and_contract_agree_on_three_hundred_mutants(registries: Registries) -> None:
+def test_gateway_and_contract_agree_on_hundreds_of_mutants(registries: Registries) -> None:
     apart = [
         raw.hex()
-        for raw in mutants(300)
+        for raw in mutants(VERDICTS)
         if registries.valid(SIGNER, DIGEST, raw) is not (recover(DIGEST, raw) == SIGNER)
     ]
     assert apart == []
