@@ -65,10 +65,12 @@ class AnchorsPort:
             self._final[leaf] = state
             self._recent.pop(leaf, None)
         else:
+            self._recent.pop(leaf, None)  # the oldest stay in front
             self._recent[leaf] = (now + RECENT_SECONDS, state)
-        for kept, most in ((self._final, FINAL_HELD), (self._recent, RECENT_HELD)):
-            while len(kept) > most:
-                kept.popitem(last=False)
+        while len(self._final) > FINAL_HELD:
+            self._final.popitem(last=False)
+        while self._recent and (len(self._recent) > RECENT_HELD or next(iter(self._recent.values()))[0] <= now):
+            self._recent.popitem(last=False)
 
 
 def _state(found: LeafState) -> AnchorState:

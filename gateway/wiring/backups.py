@@ -33,6 +33,8 @@ _COPIED = ("deployment.json", "gateway.salt", "root.split")
 """Files of the data folder that are no secret and that a restored gateway needs to be the same one."""
 _CHAIN = "chain.db"
 _MANIFEST = "manifest.json"
+_FILES = frozenset({"index.rows", "blocks.car", "settings.json", _CHAIN, *_COPIED})
+"""All that a backup has besides its manifest, which may name nothing else: a name from outside is never a path."""
 
 
 class _Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -231,9 +233,11 @@ def _checked(folder: Path) -> _Manifest:
         raise IntegrityError(f"{_MANIFEST} is damaged") from error
     if manifest.format != FORMAT:
         raise SettingsError(f"{folder} is a backup of another form")
+    if not manifest.files.keys() <= _FILES:
+        raise IntegrityError(f"{_MANIFEST} names a file that no backup has")
     for name, (size, digest) in manifest.files.items():
-        path = folder / Path(name).name
-        if not path.is_file() or path.stat().st_size != size or _digest(path) != digest:
+        path = folder / name
+        if path.is_symlink() or not path.is_file() or path.stat().st_size != size or _digest(path) != digest:
             raise IntegrityError(f"{name} is not as it was backed up")
     if not {"index.rows", "blocks.car"} <= manifest.files.keys():
         raise IntegrityError(f"{_MANIFEST} names no index or no blocks")

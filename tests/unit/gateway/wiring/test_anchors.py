@@ -93,3 +93,10 @@ async def test_full_memory_still_answers_what_was_just_asked(
 ) -> None:
     monkeypatch.setattr(anchors, "FINAL_HELD", 0)
     assert await _statuses(port, TWO) == ["FINAL"]
+
+
+async def test_what_was_under_way_is_forgotten_after_the_moment(port: AnchorsPort, clock: Clock) -> None:
+    for number in range(20):
+        await _statuses(port, bytes([number]) * 32)
+        clock.at += RECENT_SECONDS
+    assert len(port._recent) == 1
