@@ -24,6 +24,11 @@ class Places:
         return self._taken >= self._most
 
     @property
+    def crowded(self) -> bool:
+        """More are served than there are places for: some came back from `aside` when others had come."""
+        return self._taken > self._most
+
+    @property
     def taken(self) -> int:
         return self._taken
 
@@ -68,20 +73,39 @@ def prolong(seconds: float) -> None:
 
 
 @asynccontextmanager
-async def aside() -> AsyncIterator[None]:
-    """The request's time stands still, and its place is free, until the end of the block. Whoever uses it bounds it."""
-    deadline, move = _deadline.get(), _place.get()
-    when = None if deadline is None else deadline.when()
-    now = asyncio.get_running_loop().time
-    began = now()
-    if deadline is not None and when is not None:
-        deadline.reschedule(None)
-    if move is not None:
-        move(-1)
+async def aside(*, after: float = 0.0) -> AsyncIterator[None]:
+    """The request's time stands still, and its place is free, until the end of the block; from `after` seconds on, so
+    that what takes but a moment lets nobody else in. Whoever uses it bounds it."""
+    away = _Aside(_deadline.get(), _place.get())
+    leaving = asyncio.get_running_loop().call_later(after, away.leave) if after else None
+    if leaving is None:
+        away.leave()
     try:
         yield
     finally:
-        if move is not None:
-            move(1)
-        if deadline is not None and when is not None and not deadline.expired():
-            deadline.reschedule(when + now() - began)
+        if leaving is not None:
+            leaving.cancel()
+        away.come_back()
+
+
+class _Aside:
+    def __init__(self, deadline: asyncio.Timeout | None, move: Callable[[int], None] | None) -> None:
+        self._deadline, self._move = deadline, move
+        self._when: float | None = None
+        self._left: float | None = None
+
+    def leave(self) -> None:
+        self._left = asyncio.get_running_loop().time()
+        if self._deadline is not None and (when := self._deadline.when()) is not None:
+            self._when = when
+            self._deadline.reschedule(None)
+        if self._move is not None:
+            self._move(-1)
+
+    def come_back(self) -> None:
+        if self._left is None:
+            return
+        if self._move is not None:
+            self._move(1)
+        if self._deadline is not None and self._when is not None and not self._deadline.expired():
+            self._deadline.reschedule(self._when + asyncio.get_running_loop().time() - self._left)

@@ -60,9 +60,10 @@ class AccessLog:
         """Whether the caller is a delegate whom the patient lets see their lists; and it stands in the log."""
         for _ in range(TRIES):
             caller = await self._identity.current(caller)
-            standing = await self._standings.asked_for(subject)
+            standing = await self._standings.nearest(subject)
             mandates = () if standing is None else self._standings.mandates_of(requester(caller), standing)
-            if standing is None or not any(mandate.limits.lists for mandate in mandates):
+            shown = any(mandate.limits.lists for mandate in mandates)
+            if standing is None or standing.subject.id != subject or not shown:
                 return False
             self._standings.require_current(standing)
             event = Event(
@@ -80,5 +81,5 @@ class AccessLog:
 
     async def _owns(self, caller: Caller, subject: SubjectId) -> bool:
         caller = await self._identity.current(caller)
-        standing = await self._standings.asked_for(subject)
-        return standing is not None and policy.owns(requester(caller), standing.epochs)
+        near = await self._standings.nearest(subject)
+        return near is not None and policy.owns(requester(caller), near.epochs) and near.subject.id == subject

@@ -49,13 +49,14 @@ class Hands:
 
     async def acting(self, caller: Caller, subject: SubjectId, action: str) -> Hand:
         """The patient's own hand, or a delegate's. Raises StaleError to a delegate where the chain cannot be asked."""
-        standing = await self._standings.asked_for(subject)
-        if standing is not None and policy.owns(requester(caller), standing.epochs):
-            return Hand(standing=standing, mandates=())
-        mandates = () if standing is None else self._standings.mandates_of(requester(caller), standing)
-        if standing is None or not mandates:
+        near = await self._standings.nearest(subject)
+        standing = near if near is not None and near.subject.id == subject else None
+        owns = near is not None and policy.owns(requester(caller), near.epochs)
+        mandates = () if near is None or owns else self._standings.mandates_of(requester(caller), near)
+        if standing is None or not (owns or mandates):
             raise await self.refusal(caller, standing, action, "not the caller's own subject, nor a delegate's")
-        self._standings.require_current(standing)
+        if not owns:
+            self._standings.require_current(standing)
         return Hand(standing=standing, mandates=mandates)
 
     async def refusal(self, caller: Caller, standing: Standing | None, action: str, reason: str) -> DeniedError:

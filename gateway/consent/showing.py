@@ -121,12 +121,12 @@ class ShownConsents:
     async def visible_patient(self, caller: Caller | None, subject: SubjectId) -> Subject | None:
         """The subject, for those whom some decision on it could permit something, and for its delegates; for all others
         there is none."""
-        standing = None if caller is None else await self._standings.asked_for(subject)
-        if caller is None or standing is None:
+        near = None if caller is None else await self._standings.nearest(subject)
+        if caller is None or near is None:
             return None
         asking = requester(caller)
-        concerned = self._standings.may_concern(asking, standing) or self._standings.mandates_of(asking, standing)
-        return standing.subject if concerned else None
+        concerned = self._standings.may_concern(asking, near) or self._standings.mandates_of(asking, near)
+        return near.subject if concerned and near.subject.id == subject else None
 
     async def _may_watch(self, caller: Caller, subject: SubjectId) -> bool:
         standing = await self._standings.asked_for(subject)

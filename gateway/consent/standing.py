@@ -182,9 +182,14 @@ class Standings:
     async def asked_for(self, subject: SubjectId) -> Standing | None:
         """As `current`; where there is no such subject, another's is gathered and dropped, so that an answer's time
         does not tell the one from the other."""
+        near = await self.nearest(subject)
+        return near if near is not None and near.subject.id == subject else None
+
+    async def nearest(self, subject: SubjectId) -> Standing | None:
+        """As `current`, or, where there is no such subject, another's: what is then asked of it costs the same, and
+        nothing of its answer may be told. The caller compares the ids last."""
         near = await self._index.nearest_subject(subject)
-        found = None if near is None else await self.current(SubjectId(near))
-        return found if near == subject else None
+        return None if near is None else await self.current(SubjectId(near))
 
     def forget(self, subject: bytes) -> None:
         """Drops what is kept; what is being loaded at this moment is not kept either."""

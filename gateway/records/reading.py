@@ -216,8 +216,10 @@ class Reading:
         says so, or at the moment when the last permit ends."""
         arrivals = self._watching.listen(subject, [name for name, _ in caller.guards])
         try:
-            if await self._standings.asked_for(subject) is None:
-                await self._grounds.emergency(caller, subject, purpose)  # costs what is there costs
+            near = await self._standings.nearest(subject)
+            if near is None or near.subject.id != subject:
+                # Costs what is there costs, and is told to nobody.
+                await self._concerned_for(caller, subject if near is None else near.subject.id, purpose)
                 return
             while (left := await self._concerned_for(caller, subject, purpose)) > 0.0:
                 try:

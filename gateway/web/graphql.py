@@ -32,6 +32,8 @@ from gateway.web.replies import (
 
 Endpoint = Callable[[Scope, Receive, Send, Exchange], Awaitable[None]]
 
+PROMPT_SECONDS = 0.1
+"""A body that comes so soon keeps its place: given up for it, others would take it, and more be served than may be."""
 PREFLIGHT: HeaderList = [
     (b"access-control-allow-methods", b"POST"),
     (b"access-control-allow-headers", b"authorization, content-type"),
@@ -107,7 +109,7 @@ class _GraphQL:
         bodies.check_length(headers, ceiling=self.options.max_body_bytes)
         if self.places.full:
             # Before anything is read or asked: a refusal costs little, so that what was admitted keeps its pace.
-            raise RejectedError(429, "too many requests at once; try again shortly", code="LIMIT", headers=RETRY)
+            raise _too_many()
         try:
             with self.places.one():
                 async with bounded(self.options.answer_seconds):
@@ -117,10 +119,12 @@ class _GraphQL:
 
     async def _serve(self, scope: Scope, receive: Receive, token: str | None, exchange: Exchange) -> Answer:
         caller = await self._admit(scope, token)
-        async with aside():  # a slow client takes nobody's place
+        async with aside(after=PROMPT_SECONDS):  # a slow client takes nobody's place
             body = await bodies.read_body(
                 receive, ceiling=self.options.max_body_bytes, seconds=self.options.request_seconds
             )
+        if self.places.crowded:  # others came meanwhile
+            raise _too_many()
         request = bodies.to_request(bodies.parse_object(body))
         return await self.engine.execute(
             request.query,
@@ -139,6 +143,10 @@ class _GraphQL:
         except ConsentryError as error:
             raise RejectedError(503, "the gateway cannot tell who asks; try again", code="UNAVAILABLE") from error
         return caller
+
+
+def _too_many() -> RejectedError:
+    return RejectedError(429, "too many requests at once; try again shortly", code="LIMIT", headers=RETRY)
 
 
 def _cors(headers: dict[bytes, bytes], origins: frozenset[bytes]) -> HeaderList:

@@ -101,7 +101,7 @@ CONTROLS = [
     (Opening, "glance", _no_glance, ("record, narrowly", "amend, narrowly")),
     (SqlIndex, "nearest", _head, ("record", "node, a record", "record, narrowly", "amend, narrowly")),
     (SqlIndex, "nearest_subject", _itself, ("create", "import")),
-    (Standings, "asked_for", _of, ("patient", "a consent's draft", "an erasure's draft", "stream")),
+    (Standings, "nearest", _of, ("patient", "a consent's draft", "an erasure's draft", "stream")),
     (SealedEntry, "receipted", property(lambda self: True), ("node, an own refusal's entry",)),
 ]
 

@@ -60,3 +60,35 @@ async def test_outside_a_request_nothing_is_bounded() -> None:
     prolong(1)
     async with aside():
         await asyncio.sleep(0)
+
+
+async def test_what_takes_but_a_moment_keeps_its_place_and_what_takes_longer_does_not() -> None:
+    places = Places(1)
+    with places.one():
+        async with aside(after=0.02):
+            assert places.full
+            await asyncio.sleep(0.06)
+            assert not places.full
+            with places.one():
+                assert not places.crowded
+        assert places.full
+        async with aside(after=1.0):
+            await asyncio.sleep(0)
+            assert places.full
+
+
+async def test_who_comes_back_when_others_have_come_is_one_too_many() -> None:
+    places, coming = Places(1), asyncio.Event()
+
+    async def other() -> None:
+        with places.one():
+            await coming.wait()
+
+    with places.one():
+        async with aside():
+            beside = asyncio.create_task(other())
+            await asyncio.sleep(0)
+        assert places.crowded
+        coming.set()
+        await beside
+        assert not places.crowded

@@ -95,8 +95,10 @@ async def test_full_memory_still_answers_what_was_just_asked(
     assert await _statuses(port, TWO) == ["FINAL"]
 
 
-async def test_what_was_under_way_is_forgotten_after_the_moment(port: AnchorsPort, clock: Clock) -> None:
+async def test_what_was_under_way_is_forgotten_after_the_moment(port: AnchorsPort, log: Log, clock: Clock) -> None:
     for number in range(20):
-        await _statuses(port, bytes([number]) * 32)
+        leaf = bytes([100 + number]) * 32
+        log.states[leaf] = LeafStatus.PENDING
+        await _statuses(port, leaf)
         clock.at += RECENT_SECONDS
     assert len(port._recent) == 1
