@@ -1,7 +1,7 @@
 # Python 3.11 or later, git and make are all that these need. ARGS goes to the command: make demo ARGS="--json out.json"
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench mutants branches campaign seeded-bugs release-B11 release-B12 release-B15 release-B17 contracts-release contracts-mutants lint types clean
+.PHONY: help run demo test bench mutants branches campaign sbom audit seeded-bugs release-B11 release-B12 release-B15 release-B17 contracts-release contracts-mutants lint types clean
 ARGS =
 
 help: ## What there is
@@ -69,6 +69,12 @@ release-%:
 erasure: ## Erase 200 patients and try to open everything that is left, as a thief would (SUBJECTS=200)
 	@.ci/environment --dev
 	@ERASURE_SUBJECTS=$(or $(SUBJECTS),200) .venv/bin/python -m pytest tests/attacks/test_erasure.py --timeout 3600 $(ARGS)
+
+sbom: ## The bill of materials of what the gateway runs on, in sbom.cdx.json (CycloneDX)
+	@.ci/supply-chain
+
+audit: ## Ask PyPI's advisory service for known weaknesses of all locked packages
+	@.ci/supply-chain --audit
 
 lint: ## Format, lint, imports, dependencies
 	@.ci/environment --dev
