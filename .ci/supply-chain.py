@@ -5,7 +5,9 @@ import re
 import sys
 from pathlib import Path
 
-PACKAGE = re.compile(r"^(\S+)==(\S+?)(?: ;.*)? \\$(?P<hashes>(?:\n    --hash=sha256:[0-9a-f]{64}(?: \\)?$)+)", re.MULTILINE)
+PACKAGE = re.compile(
+    r"^(\S+)==(\S+?)(?: ;.*)? \\$(?P<hashes>(?:\n    --hash=sha256:[0-9a-f]{64}(?: \\)?$)+)", re.MULTILINE
+)
 
 
 def main(lock: Path, sbom: Path) -> int:
@@ -19,9 +21,9 @@ def main(lock: Path, sbom: Path) -> int:
         }
         for one in json.loads(sbom.read_text())["components"]
     }
-    for name in sorted(locked.keys() ^ listed.keys() | {name for name in locked if locked[name] != listed.get(name)}):
-        print(f"supply-chain: {'=='.join(name)} is not listed as it is locked")
-    print(f"supply-chain: {len(listed)} packages in {sbom}, {len(locked)} locked")
+    apart = sorted(locked.keys() ^ listed.keys() | {name for name in locked if locked[name] != listed.get(name)})
+    told = [f"supply-chain: {'=='.join(name)} is not listed as it is locked\n" for name in apart]
+    sys.stdout.write("".join(told) + f"supply-chain: {len(listed)} packages in {sbom}, {len(locked)} locked\n")
     return int(not locked or locked != listed)
 
 

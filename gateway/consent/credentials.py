@@ -9,10 +9,11 @@ from typing import Any
 
 from gateway import eip712
 from gateway.consent import messages, policy
+from gateway.consent.hands import Hands
 from gateway.consent.names import requester
 from gateway.consent.relaying import Relaying
 from gateway.consent.standing import Standing, Standings
-from gateway.errors import CallerError, ConflictError, DeniedError
+from gateway.errors import CallerError, ConflictError
 from gateway.identity.model import Caller, CredentialLink, Draft
 from gateway.identity.service import Identity
 from gateway.ids import ActorId, SubjectId
@@ -22,16 +23,19 @@ from gateway.ports.chain import Calls
 class Credentials:
     """See the module."""
 
-    def __init__(self, *, identity: Identity, standings: Standings, calls: Calls, relaying: Relaying) -> None:
+    def __init__(
+        self, *, identity: Identity, standings: Standings, hands: Hands, calls: Calls, relaying: Relaying
+    ) -> None:
         self._identity = identity
         self._standings = standings
+        self._hands = hands
         self._calls = calls
         self._relaying = relaying
 
     async def draft_credential(self, caller: Caller, *, subject: SubjectId, actor: ActorId, linked: bool) -> Draft:
         """For the patient, or for the actor that is to be linked or leaves. Both sign it."""
-        standing = await self._standings.current(subject)
-        self._require_concerned(caller, standing, actor)
+        standing = await self._standings.asked_for(subject)
+        await self._require_concerned(caller, standing, actor, linked)
         nonce = 0 if standing is None else standing.control.nonce
         full = messages.credential_typed_data(subject, actor, linked=linked, nonce=nonce, domain=self._standings.domain)
         return Draft(id=eip712.digest(full), typed_data=full)
@@ -43,12 +47,12 @@ class Credentials:
         unlinking. Raises CallerError for signatures that do not hold, ConflictError for an outdated draft."""
         domain = self._standings.domain
         subject, actor, linked, nonce = messages.read_credential(typed_data, domain)
-        standing = await self._standings.current(subject)
-        self._require_concerned(caller, standing, actor)
+        standing = await self._standings.asked_for(subject)
+        await self._require_concerned(caller, standing, actor, linked)
         full = messages.credential_typed_data(subject, actor, linked=linked, nonce=nonce, domain=domain)
         await self._require_signed(standing, actor, linked, eip712.digest(full), signature, actor_signature)
         if standing is None:
-            raise DeniedError("no such subject")
+            raise await self._hands.refusal(caller, None, _action(linked), "no such subject")
         if (actor in standing.epochs.credentials) is linked:
             return CredentialLink(subject=subject, actor=actor, linked=linked)  # what stands is success
         if nonce != standing.control.nonce:
@@ -56,8 +60,7 @@ class Credentials:
         call = self._calls.set_credential(
             subject=subject, actor=actor, linked=linked, signature=signature, actor_signature=actor_signature
         )
-        action = "LINK" if linked else "UNLINK"
-        await self._relaying.relay(caller, subject, call, action=action, confirmed=linked)
+        await self._relaying.relay(caller, subject, call, action=_action(linked), confirmed=linked)
         return CredentialLink(subject=subject, actor=actor, linked=linked)
 
     async def credentials(self, caller: Caller, subject: SubjectId) -> tuple[ActorId, ...]:
@@ -68,10 +71,10 @@ class Credentials:
             return ()
         return tuple(sorted(standing.epochs.credentials))
 
-    def _require_concerned(self, caller: Caller, standing: Standing | None, actor: ActorId) -> None:
+    async def _require_concerned(self, caller: Caller, standing: Standing | None, actor: ActorId, linked: bool) -> None:
         owner = standing is not None and policy.owns(requester(caller), standing.epochs)
         if not owner and caller.actor.id != actor:
-            raise DeniedError("neither the patient nor the actor")
+            raise await self._hands.refusal(caller, standing, _action(linked), "neither the patient nor the actor")
 
     async def _require_signed(
         self,
@@ -90,3 +93,7 @@ class Credentials:
             raise CallerError("not signed by the patient's key, or not this text", field=("signature",))
         if linked and not by_actor:
             raise CallerError("not signed by the actor's key, or not this text", field=("actorSignature",))
+
+
+def _action(linked: bool) -> str:
+    return "LINK" if linked else "UNLINK"

@@ -15,7 +15,7 @@ from gateway.consent.names import topic
 from gateway.consent.relaying import Ending, Relaying
 from gateway.consent.standing import Standing, Standings
 from gateway.consent.texts import Signed
-from gateway.errors import CallerError, ConflictError, DeniedError, IntegrityError, UpstreamError
+from gateway.errors import CallerError, ConflictError, IntegrityError, UpstreamError
 from gateway.identity.model import Caller, Draft
 from gateway.identity.service import Identity
 from gateway.ids import ConsentId, SubjectId
@@ -193,7 +193,7 @@ class Consents:
             number = hand.standing.folded.delegates.get(consent, 0)
             signer = next((mandate.signer for mandate in hand.mandates if mandate.number == number), b"")
         if row is None or row.subject != subject or (hand.mandates and not signer):
-            raise DeniedError("no such consent of this subject")
+            raise await self._hands.refusal(caller, hand.standing, "REVOKE", "no such consent of this subject")
         return hand, signer, row
 
     async def draft_revocation_of_all(self, caller: Caller, *, subject: SubjectId) -> Draft:

@@ -73,7 +73,7 @@ def make_consents(
     return ConsentRooms(
         consents=consents,
         shown=ShownConsents(identity=identity, standings=standings, audit=audit, index=index, bus=bus, clock=clock),
-        credentials=Credentials(identity=identity, standings=standings, calls=chain, relaying=relaying),
+        credentials=Credentials(identity=identity, standings=standings, hands=hands, calls=chain, relaying=relaying),
         delegates=delegates,
         access_log=AccessLog(identity=identity, audit=audit, standings=standings, clock=clock),
     )

@@ -226,6 +226,7 @@ def test_a_consent_of_another_patient_is_not_revoked(site: Site, patient: Patien
     consent = other.consent(clinician.id)
     asked = {"patientId": patient.id, "consentId": consent}
     assert patient.person.ask(documents.DRAFT_REVOCATION, asked).code == "NOT_PERMITTED"
+    assert ("REVOKE", "DENIED") in {(event["action"], event["outcome"]) for event in patient.access_log()}
 
 
 def test_a_revocation_is_in_force_once_however_often_it_is_sent(

@@ -60,6 +60,13 @@ def test_a_link_is_not_replayed_after_its_end(keyed: Patient) -> None:
     assert keyed.draft(keyed.person.id).code == "NOT_PERMITTED"
 
 
+def test_who_would_link_others_stands_in_the_patients_log(site: Site, patient: Patient, stranger: Person) -> None:
+    for linked in (True, False):
+        assert draft_link(stranger, patient.id, patient.person.id, linked=linked).code == "NOT_PERMITTED"
+    told = {(event["action"], event["outcome"], event["actor"]["id"]) for event in patient.access_log()}
+    assert {("LINK", "DENIED", stranger.id), ("UNLINK", "DENIED", stranger.id)} <= told
+
+
 def test_others_draft_no_link_and_a_patient_who_is_none_looks_like_any(keyed: Patient, stranger: Person) -> None:
     assert draft_link(stranger, keyed.id, keyed.person.id).code == "NOT_PERMITTED"
     nobody = unknown_id("Patient", 32)
