@@ -64,7 +64,9 @@ class GatewayProcess:
         self.log = folder / f"{words[0]}.log"
         self.data = Path(settings.get("DATA_DIR", str(folder / "data")))
         served = {"PORT": str(self.port)} if words[0] == "serve" else {}
-        self.settings = {"DATA_DIR": str(self.data), "REQUEST_RATE": "0", **served, **settings}
+        # Sessions of a day: a campaign goes on for hours.
+        lasting = {"REQUEST_RATE": "0", "SESSION_MINUTES": "1440"}
+        self.settings = {"DATA_DIR": str(self.data), **lasting, **served, **settings}
         self.process = ServerProcess(
             [*before, *COMMAND, *words],
             log=self.log,
