@@ -33,10 +33,12 @@ from gateway.web.loglines import LogLines, to_json
 from gateway.web.sealed import sealed_door
 from gateway.web.signing import SigningPage
 from gateway.wiring import chain as chain_wiring
-from gateway.wiring.gateway import Gateway, open_gateway, open_worker
+from gateway.wiring.gateway import Gateway
+from gateway.wiring.opening import open_gateway
 from gateway.wiring.parts import block_store
 from gateway.wiring.processes import keep_to_itself
 from gateway.wiring.secrets import address_of, secrets_of
+from gateway.wiring.worker import open_worker
 
 Say = Callable[[str], None]
 T = TypeVar("T")

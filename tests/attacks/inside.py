@@ -19,7 +19,8 @@ from gateway.identity.model import Caller, Role
 from gateway.ids import ActorId, ConsentId, RecordId, SubjectId
 from gateway.records.model import NewRecord, RecordFilter, Released
 from gateway.settings import Settings
-from gateway.wiring.gateway import Gateway, open_gateway
+from gateway.wiring.gateway import Gateway
+from gateway.wiring.opening import open_gateway
 from schema.context import Services
 from schema.execution import Engine
 from schema.root import build_schema

@@ -1,0 +1,54 @@
+"""The anchoring worker in a process of its own."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from gateway.adapters.sql.index import SqlIndex
+from gateway.adapters.sql.migrations import migrate
+from gateway.ports.clock import SystemClock, SystemEntropy
+from gateway.settings import Settings
+from gateway.storage.segments import Segments
+from gateway.storage.service import Blocks
+from gateway.wiring import chain as chain_wiring
+from gateway.wiring.keyring import open_keys
+from gateway.wiring.parts import (
+    block_store,
+    chain_client,
+)
+from gateway.wiring.secrets import secrets_of
+from gateway.wiring.upkeep import refuse_unfinished
+
+
+async def open_worker(settings: Settings) -> AsyncExitStack:
+    """What sends and anchors, without a server: shares data folder, database, chain and IPFS with one."""
+    closing = AsyncExitStack()
+    try:
+        clock, entropy = SystemClock(), SystemEntropy()
+        secrets = await asyncio.to_thread(secrets_of, settings)
+        await asyncio.to_thread(migrate, settings.index_url)
+        # The log key seals audit segments: a root in shares is waited for here, too.
+        _, keys = await open_keys(settings, closing)
+        index = SqlIndex.open(settings.index_url, clock=clock)
+        closing.push_async_callback(index.close)
+        await refuse_unfinished(index)
+        store = await block_store(settings)
+        closing.push_async_callback(store.close)
+        client, _ = await chain_client(settings, secrets, closing)
+        parts = chain_wiring.ChainParts(
+            settings=settings,
+            secrets=secrets,
+            client=client,
+            profile=await chain_wiring.profile_of(settings, client),
+            deployment=await chain_wiring.standing_deployment(settings, client),
+            blocks=Blocks(store),
+            clock=clock,
+            on_events=lambda events: None,
+            segments=Segments(blocks=Blocks(store), keys=keys, index=index, entropy=entropy),
+        )
+        closing.push_async_callback(parts.stop)
+        parts.start_following()
+        parts.start_sending()
+    except BaseException:
+        await closing.aclose()
+        raise
+    return closing
