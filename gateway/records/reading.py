@@ -5,7 +5,7 @@ between is gathered and decided again, so a revocation that has returned is neve
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from gateway import jsontext
@@ -15,7 +15,6 @@ from gateway.consent import policy
 from gateway.consent.model import AccessRequest, Action, Basis, Deny, Permit, Purpose
 from gateway.consent.names import requester
 from gateway.consent.standing import Standing, Standings
-from gateway.consent.watching import Watching
 from gateway.emergency.grounds import Ground, Grounds, guards
 from gateway.errors import ConflictError, DeniedError, IntegrityError, LimitError, StaleError, UpstreamError
 from gateway.identity.model import Caller
@@ -36,8 +35,6 @@ TRIES = 8
 PAGE_CEILING = 100
 PAGE_OCTETS = 32 * 1024 * 1024
 """Content past this ends a page early: a hundred records of the largest kind would not fit into memory."""
-LOOK_SECONDS = 5.0
-"""How often a subscription without arrivals asks whether its caller still is who it was."""
 _SCAN = 128
 """Rows looked at in one go."""
 _CURSOR = b"records"
@@ -58,7 +55,7 @@ class Answer:
 
 
 class Reading:
-    """Reads, pages and subscriptions go through `_answer`, and through nothing else."""
+    """Reads and pages go through `_answer`, and through nothing else; each item of a subscription is a read."""
 
     def __init__(
         self,
@@ -70,7 +67,6 @@ class Reading:
         index: Index,
         opening: Opening,
         anchors: Anchors,
-        watching: Watching,
         clock: Clock,
         deployment: ChainFacts,
     ) -> None:
@@ -81,7 +77,6 @@ class Reading:
         self._index = index
         self._opening = opening
         self._anchors = anchors
-        self._watching = watching
         self._clock = clock
         self._deployment = deployment
 
@@ -210,53 +205,6 @@ class Reading:
         if ground.emergency is not None:
             event = replace(event, basis=Basis.EMERGENCY.value, emergency=ground.emergency.emergency)
         await self._audit.append(event)
-
-    async def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]:
-        """Records as they arrive, each decided afresh. Ends when no decision could permit any more: at an event that
-        says so, or at the moment when the last permit ends."""
-        arrivals = self._watching.listen(subject, [name for name, _ in caller.guards])
-        try:
-            near = await self._standings.nearest(subject)
-            if near is None or near.subject.id != subject:
-                # Costs what is there costs, and is told to nobody.
-                await self._concerned_for(caller, subject if near is None else near.subject.id, purpose)
-                return
-            while (left := await self._concerned_for(caller, subject, purpose)) > 0.0:
-                try:
-                    # Not wait_for: on Python 3.11 it forgets that it was cancelled where an arrival comes with it.
-                    async with asyncio.timeout(min(left, LOOK_SECONDS)):
-                        payload = await anext(arrivals)
-                except TimeoutError:
-                    caller = await self._identity.current(caller)
-                    continue
-                except StopAsyncIteration:
-                    return
-                # Before the caller is looked at again, which may take the chain's word: an end waits for nobody.
-                if await self._concerned_for(caller, subject, purpose) <= 0.0:
-                    return
-                caller = await self._identity.refreshed(caller)
-                kind, _, raw = payload.partition(b":")
-                if kind != b"record" or len(raw) != 16:
-                    continue
-                row = await self._index.head(RecordId(raw))
-                if row is None or row.subject != subject:
-                    continue  # whoever can write into redis names another patient's
-                try:
-                    released = await self.read(caller, RecordId(raw), purpose=purpose)
-                except DeniedError:
-                    continue
-                yield released
-        finally:
-            await arrivals.aclose()
-
-    async def _concerned_for(self, caller: Caller, subject: SubjectId, purpose: Purpose) -> float:
-        """Seconds for which some decision on this subject could permit the caller something; 0 or less: none now.
-        Without a word to the chain: each item is decided by itself."""
-        emergency = await self._grounds.emergency(caller, subject, purpose)
-        standing = await self._standings.known(subject)
-        if standing is None:
-            return 0.0
-        return self._standings.concerned_until(requester(caller), standing, emergency) - self._clock.now()
 
     async def _ground(self, caller: Caller, subject: SubjectId | None, record: bytes, purpose: Purpose) -> Ground:
         """What is decided on. What was tampered with is in the patient's log, too; the error then says so."""

@@ -5,16 +5,18 @@ from collections.abc import AsyncIterator
 from gateway.consent.model import Purpose
 from gateway.identity.model import Caller
 from gateway.ids import RecordId, SubjectId
+from gateway.records.arrivals import Arrivals
 from gateway.records.model import Amendment, NewBundle, NewRecord, RecordFilter, RecordPage, Released, StoredRecord
 from gateway.records.reading import Reading
 from gateway.records.writing import Writing
 
 
 class Records:
-    """Thin: what is true of each call stands in `reading` and `writing`."""
+    """Thin: what is true of each call stands in `reading`, `arrivals` and `writing`."""
 
-    def __init__(self, *, reading: Reading, writing: Writing) -> None:
+    def __init__(self, *, reading: Reading, arrivals: Arrivals, writing: Writing) -> None:
         self._reading = reading
+        self._arrivals = arrivals
         self._writing = writing
 
     async def create(self, caller: Caller, new: NewRecord) -> StoredRecord:
@@ -42,4 +44,4 @@ class Records:
         return await self._reading.page(caller, subject, purpose=purpose, filter=filter, first=first, after=after)
 
     def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]:
-        return self._reading.added(caller, subject, purpose=purpose)
+        return self._arrivals.added(caller, subject, purpose=purpose)

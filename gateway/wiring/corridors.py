@@ -16,6 +16,7 @@ from gateway.ports.fhir import FhirValidation
 from gateway.ports.index import Index
 from gateway.ports.sealing import SealingKeys
 from gateway.records.admission import Admission
+from gateway.records.arrivals import Arrivals
 from gateway.records.opening import Opening
 from gateway.records.reading import Reading
 from gateway.records.service import Records
@@ -56,9 +57,17 @@ def make_corridors(
         index=index,
         opening=opening,
         anchors=anchors,
-        watching=Watching(bus=bus, index=index),
         clock=clock,
         deployment=chain.facts,
+    )
+    arrivals = Arrivals(
+        reading=reading,
+        identity=identity,
+        standings=standings,
+        grounds=grounds,
+        index=index,
+        watching=Watching(bus=bus, index=index),
+        clock=clock,
     )
     admission = Admission(standings=standings, grounds=grounds, audit=audit, index=index, opening=opening, clock=clock)
     writing = Writing(
@@ -92,4 +101,4 @@ def make_corridors(
         clock=clock,
         entropy=entropy,
     )
-    return Records(reading=reading, writing=writing), emergencies
+    return Records(reading=reading, arrivals=arrivals, writing=writing), emergencies
