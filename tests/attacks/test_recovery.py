@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import pytest
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
@@ -31,19 +30,6 @@ from tests.journeys.resources import observation
 from tests.journeys.sites import Site
 from tests.journeys.wallets import account_of, send
 from tests.ports.databases import query
-
-
-@pytest.fixture(scope="module")
-def guardians(slow: Site) -> tuple[Person, ...]:
-    return tuple(slow.crowd.clinician(f"Guardian {number}") for number in range(3))
-
-
-@pytest.fixture
-def stolen(slow: Site, guardians: tuple[Person, ...]) -> Patient:
-    """A patient of three guardians, two of whom propose; a thief has the patient's key, and signs in by it."""
-    patient = slow.crowd.patient()
-    set_guardians(patient, guardians).must()
-    return patient
 
 
 def test_a_thief_objects_once_and_not_twice(guardians: tuple[Person, ...], stolen: Patient) -> None:

@@ -5,7 +5,6 @@ import asyncio
 import sqlite3
 import time
 
-import pytest
 from eth_abi.abi import encode
 from eth_account import Account
 from eth_utils.crypto import keccak
@@ -32,19 +31,6 @@ from tests.journeys.recovering import (
 from tests.journeys.sites import Site
 from tests.journeys.wallets import send
 from tests.ports.databases import query
-
-
-@pytest.fixture(scope="module")
-def guardians(slow: Site) -> tuple[Person, ...]:
-    return tuple(slow.crowd.clinician(f"Guardian {number}") for number in range(3))
-
-
-@pytest.fixture
-def stolen(slow: Site, guardians: tuple[Person, ...]) -> Patient:
-    """A patient of three guardians, two of whom propose; a thief has the patient's key, and signs in by it."""
-    patient = slow.crowd.patient()
-    set_guardians(patient, guardians).must()
-    return patient
 
 
 def registry(site: Site) -> str:

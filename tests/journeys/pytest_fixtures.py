@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.journeys.people import Patient, Person
+from tests.journeys.recovering import set_guardians
 from tests.journeys.sites import Servers, Site, running_site
 
 SIGNING_URL = "http://signing.localhost"
@@ -49,6 +50,25 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     settings = {**SETTINGS, "RECOVERY_DAYS": "1"}
     with running_site(tmp_path_factory.mktemp("slow"), settings=settings) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def guardians(slow: Site) -> tuple[Person, ...]:
+    return tuple(slow.crowd.clinician(f"Guardian {number}") for number in range(3))
+
+
+@pytest.fixture
+def guarded(slow: Site, guardians: tuple[Person, ...]) -> Patient:
+    """A patient under a wallet whom two of three guardians can help."""
+    patient = slow.crowd.patient()
+    set_guardians(patient, guardians).must()
+    return patient
+
+
+@pytest.fixture
+def stolen(guarded: Patient) -> Patient:
+    """A thief has the patient's key, and signs in by it."""
+    return guarded
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,6 @@
 import time
 from typing import Any
 
-import pytest
-
 from gateway.demo.wallet import Wallet
 from tests.journeys import documents, recovering
 from tests.journeys.controllers import KINDS, enrolled, link
@@ -27,19 +25,6 @@ from tests.journeys.recovering import (
 from tests.journeys.resources import observation
 from tests.journeys.sites import Site
 from tests.journeys.sockets import subscribed
-
-
-@pytest.fixture(scope="module")
-def guardians(slow: Site) -> tuple[Person, ...]:
-    return tuple(slow.crowd.clinician(f"Guardian {number}") for number in range(3))
-
-
-@pytest.fixture
-def guarded(slow: Site, guardians: tuple[Person, ...]) -> Patient:
-    """A patient under a wallet whom two of three guardians can help."""
-    patient = slow.crowd.patient()
-    set_guardians(patient, guardians).must()
-    return patient
 
 
 def test_a_lost_key_is_replaced_by_two_of_three_guardians(site: Site) -> None:

@@ -7,7 +7,6 @@ import orjson
 import pytest
 
 from gateway import jsontext
-from schema.context import Services
 from schema.execution import Answer, Engine
 from schema.root import GatewaySchema, build_schema
 from tests.unit.schema.services import World
@@ -29,20 +28,7 @@ def world() -> World:
 def engine(schema: GatewaySchema, world: World) -> Engine:
     return Engine(
         schema,
-        Services(
-            identity=world,
-            consents=world,
-            shown_consents=world,
-            credentials=world,
-            delegates=world.delegated,
-            guardianships=world.controls,
-            recoveries=world.controls,
-            handover=world.controls,
-            records=world,
-            audit=world,
-            erasures=world,
-            emergencies=world.emergencies,
-        ),
+        world.services(),
     )
 
 

@@ -36,6 +36,7 @@ from gateway.records.model import (
     Released,
     StoredRecord,
 )
+from schema.context import Services
 from tests.unit.schema.controls import Controls
 from tests.unit.schema.delegates import Delegated
 from tests.unit.schema.emergencies import Emergencies
@@ -163,6 +164,22 @@ class World:
     received: list[Any] = field(default_factory=list)
     signed_out: set[str] = field(default_factory=set)
     events: "asyncio.Queue[Any]" = field(default_factory=asyncio.Queue)
+
+    def services(self) -> Services:
+        return Services(
+            identity=self,
+            consents=self,
+            shown_consents=self,
+            credentials=self,
+            delegates=self.delegated,
+            guardianships=self.controls,
+            recoveries=self.controls,
+            handover=self.controls,
+            records=self,
+            audit=self,
+            erasures=self,
+            emergencies=self.emergencies,
+        )
 
     @property
     def emergencies(self) -> Emergencies:

@@ -12,7 +12,7 @@ from strawberry.execution import optimized_is_awaitable
 from gateway import jsontext
 from gateway.consent.model import Purpose
 from gateway.ids import to_global
-from schema.context import RequestContext, Services
+from schema.context import RequestContext
 from schema.execution import Engine
 from schema.plain import Selections, executor_for
 from schema.root import GatewaySchema
@@ -39,20 +39,7 @@ def run(schema: GatewaySchema, world: World) -> Run:
     """Executes with an executor class of one's choice; gives the whole answer in the order of its members."""
 
     async def of(query: str, *, executor: Any, **more: Any) -> str:
-        services = Services(
-            identity=world,
-            consents=world,
-            shown_consents=world,
-            credentials=world,
-            delegates=world.delegated,
-            guardianships=world.controls,
-            recoveries=world.controls,
-            handover=world.controls,
-            records=world,
-            audit=world,
-            erasures=world,
-            emergencies=world.emergencies,
-        )
+        services = world.services()
         context = RequestContext(
             services=services, caller=await world.caller("clinician"), token="clinician", correlation_id="c0ffee"
         )

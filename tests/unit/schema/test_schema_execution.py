@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from gateway.consent.model import Purpose
 from gateway.ids import to_global
-from schema.context import RequestContext, Services
+from schema.context import RequestContext
 from schema.documents import KNOWN_DOCUMENTS
 from schema.execution import Engine
 from schema.root import GatewaySchema
@@ -105,20 +105,7 @@ async def test_strawberrys_own_execution_logs_no_query_either(
 ) -> None:
     world.fail = RuntimeError(CANARY)
     context = RequestContext(
-        services=Services(
-            identity=world,
-            consents=world,
-            shown_consents=world,
-            credentials=world,
-            delegates=world.delegated,
-            guardianships=world.controls,
-            recoveries=world.controls,
-            handover=world.controls,
-            records=world,
-            audit=world,
-            erasures=world,
-            emergencies=world.emergencies,
-        ),
+        services=world.services(),
         caller=await world.caller("clinician"),
         token=None,
         correlation_id="x",
@@ -147,20 +134,7 @@ async def test_time_budget_ends_a_request(schema: GatewaySchema, world: World) -
         await asyncio.sleep(60)
 
     world.read = never  # type: ignore[method-assign, assignment]
-    services = Services(
-        identity=world,
-        consents=world,
-        shown_consents=world,
-        credentials=world,
-        delegates=world.delegated,
-        guardianships=world.controls,
-        recoveries=world.controls,
-        handover=world.controls,
-        records=world,
-        audit=world,
-        erasures=world,
-        emergencies=world.emergencies,
-    )
+    services = world.services()
     engine = Engine(schema, services, seconds=0.05)
     answer = await engine.execute(
         QUERY,

@@ -9,7 +9,6 @@ from gateway.consent.model import Action, Effect, Purpose
 from gateway.errors import ConflictError, UpstreamError
 from gateway.identity.model import Role
 from gateway.ids import to_global
-from schema.context import Services
 from schema.execution import Engine
 from schema.root import GatewaySchema
 from tests.unit.schema.conftest import Ask
@@ -406,18 +405,5 @@ async def test_empty_controller_is_not_taken_for_custody(ask: Ask, world: World)
 
 
 def test_services_are_what_the_context_asks_for(schema: GatewaySchema, world: World) -> None:
-    services = Services(
-        identity=world,
-        consents=world,
-        shown_consents=world,
-        credentials=world,
-        delegates=world.delegated,
-        guardianships=world.controls,
-        recoveries=world.controls,
-        handover=world.controls,
-        records=world,
-        audit=world,
-        erasures=world,
-        emergencies=world.emergencies,
-    )
+    services = world.services()
     assert services.records is world
