@@ -96,8 +96,8 @@ class _Aside:
 
     def leave(self) -> None:
         self._left = asyncio.get_running_loop().time()
-        if self._deadline is not None and (when := self._deadline.when()) is not None:
-            self._when = when
+        if self._deadline is not None and not self._deadline.expired():
+            self._when = self._deadline.when()
             self._deadline.reschedule(None)
         if self._move is not None:
             self._move(-1)

@@ -1,6 +1,7 @@
 """A request's time and place: bounded, prolonged, and given up while it waits for the chain."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -92,3 +93,18 @@ async def test_who_comes_back_when_others_have_come_is_one_too_many() -> None:
         coming.set()
         await beside
         assert not places.crowded
+
+
+async def test_a_place_comes_back_though_the_time_is_over_in_the_moment_of_leaving() -> None:
+    places = Places(1)
+
+    async def late() -> None:
+        async with bounded(0.01), aside(after=0.011):
+            time.sleep(0.05)  # both are due at once
+            await asyncio.sleep(1)
+
+    with places.one():
+        with pytest.raises(TimeoutError):
+            await late()
+        assert places.taken == 1
+    assert places.taken == 0
