@@ -26,7 +26,7 @@ audit: writer, sequence number, entry hash."""
 
 class CallState(StrEnum):
     """INTENDED: durable, no nonce yet. SENT: signed under a nonce, perhaps in the mempool. LANDED: in a canonical
-    block. REVERTED: the contract refuses it, and always will."""
+    block. REVERTED: the contract refused it; it is not sent again unless somebody asks for it again."""
 
     INTENDED = "INTENDED"
     SENT = "SENT"
@@ -214,7 +214,7 @@ class Landed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reverted:
-    """The contract refuses it, and always will. `error`: the custom error's name."""
+    """The contract refused it. `error`: the custom error's name."""
 
     error: str
 

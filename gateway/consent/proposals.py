@@ -102,8 +102,8 @@ class Due(Enum):
 
 
 def due(*, ready_at: int, block_time: int, now: float, period: float, confirmations: int) -> Due:
-    """What reverted is never sent again, so a finish is sent only where no block that could take it is too early:
-    another block of the same height, after a reorg, neither. On demand (`period` 0) no block comes by itself."""
+    """What reverted is not sent again by itself, so a finish is sent only where no block that could take it is too
+    early: another block of the same height, after a reorg, neither. On demand (`period` 0) no block comes by itself."""
     if block_time >= ready_at + period * confirmations:
         return Due.FINISH
     return Due.BLOCK if not period and now >= ready_at else Due.WAIT

@@ -124,7 +124,7 @@ class Succession:
         recovery = None if standing is None else standing.control.recovery
         if standing is None or recovery is None:
             return True
-        # On events that the chain has: a call that it refuses, because somebody wrote others in, is never sent again.
+        # On events that the chain has: a call that it refuses, because somebody wrote others in, is not sent again.
         self._standings.require_current(standing)
         match self.due(recovery):
             case Due.BLOCK:

@@ -149,7 +149,7 @@ class Landed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reverted:
-    """The contract refuses it, and always will. `error`: the custom error's name."""
+    """The contract refused it. `error`: the custom error's name."""
 
     error: str
 

@@ -68,6 +68,18 @@ async def index(url: str) -> AsyncIterator[SqlIndex]:
     await index.close()
 
 
+async def test_a_call_that_was_refused_is_intended_anew_where_it_is_asked_for_anew(
+    ledger: NotaryLedger, url: str
+) -> None:
+    call = CallRow(call=some(16), lane="relay", priority=0, contract="0x" + "11" * 20, data=b"")
+    assert isinstance(await ledger.append(entry(), guards=[], rows=[call]), Appended)
+    assert await ledger.append(entry(), guards=[], rows=[call]) == Taken(table="calls")
+    query(url, "update calls set state = 'REVERTED', error = 'RecoveryPending'")
+    assert isinstance(await ledger.append(entry(), guards=[], rows=[call]), Appended)
+    assert query(url, "select state, error from calls") == [("INTENDED", None)]
+    assert await ledger.append(entry(), guards=[], rows=[call]) == Taken(table="calls")
+
+
 async def test_the_receipt_is_completed_and_signed_with_the_published_key(ledger: NotaryLedger) -> None:
     answer = await ledger.append(entry(receipt=b'{"a":1}'), guards=[])
     assert isinstance(answer, Appended)

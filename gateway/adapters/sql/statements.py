@@ -85,7 +85,10 @@ STATEMENTS: tuple[Statement, ...] = (
     ),
     Statement(
         table="calls",
-        sql="insert into calls (call, lane, priority, contract, data, created_at) values (?, ?, ?, ?, ?, ?)",
+        # What the contract refused is tried anew where it is asked for anew: what stood in its way may be over.
+        sql="insert into calls (call, lane, priority, contract, data, created_at) values (?, ?, ?, ?, ?, ?)"
+        " on conflict (call) do update set state = 'INTENDED', error = null where calls.state = 'REVERTED'",
+        exact=True,
     ),
     Statement(table="challenges", sql="insert into challenges (nonce, message_digest, expires_at) values (?, ?, ?)"),
     Statement(table="sessions", sql="insert into sessions (token_digest, actor, expires_at) values (?, ?, ?)"),
