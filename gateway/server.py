@@ -36,7 +36,7 @@ from gateway.wiring import chain as chain_wiring
 from gateway.wiring.gateway import Gateway
 from gateway.wiring.opening import open_gateway
 from gateway.wiring.parts import block_store
-from gateway.wiring.processes import keep_to_itself
+from gateway.wiring.processes import keep_to_itself, share_heaps
 from gateway.wiring.secrets import address_of, secrets_of
 from gateway.wiring.worker import open_worker
 
@@ -74,6 +74,7 @@ async def run_server(settings: Settings, *, announce: Say) -> None:
     """Serves until SIGINT or SIGTERM; then takes no new requests, lets those under way finish, and closes the parts."""
     configure_logging(settings.log_level)
     sys.setrecursionlimit(RECURSION)
+    share_heaps()
     keep_to_itself()
     stopping = _told_to_stop()
     settings = settings.model_copy(update={"port": _free_port(settings.host, settings.port)})
