@@ -18,29 +18,19 @@ class Places:
         self._tables = [b""] * TABLES
 
     def get(self, cid: str) -> int | None:
-        key = cid.encode()
-        table = self._tables[zlib.crc32(key) % TABLES]
-        at = _position(table, key)
-        if table[at : at + CID_TEXT_SIZE] != key:
-            return None
-        return int.from_bytes(table[at + CID_TEXT_SIZE : at + ENTRY_SIZE], "big")
+        _, table, at, there = self._find(cid)
+        return int.from_bytes(table[at + CID_TEXT_SIZE : at + ENTRY_SIZE], "big") if there else None
 
     def put(self, cid: str, place: int) -> None:
         """Adds or replaces. `cid` is the text of a lawful CID."""
-        key = cid.encode()
-        table = self._tables[zlib.crc32(key) % TABLES]
-        at = _position(table, key)
-        following = at + ENTRY_SIZE if table[at : at + CID_TEXT_SIZE] == key else at
-        entry = key + place.to_bytes(PLACE_SIZE, "big")
-        self._tables[zlib.crc32(key) % TABLES] = table[:at] + entry + table[following:]
+        number, table, at, there = self._find(cid)
+        entry = cid.encode() + place.to_bytes(PLACE_SIZE, "big")
+        self._tables[number] = table[:at] + entry + table[at + ENTRY_SIZE * there :]
 
     def drop(self, cid: str) -> None:
         """What is not here is dropped already."""
-        key = cid.encode()
-        table = self._tables[zlib.crc32(key) % TABLES]
-        at = _position(table, key)
-        if table[at : at + CID_TEXT_SIZE] == key:
-            self._tables[zlib.crc32(key) % TABLES] = table[:at] + table[at + ENTRY_SIZE :]
+        number, table, at, there = self._find(cid)
+        self._tables[number] = table[:at] + table[at + ENTRY_SIZE * there :]
 
     def clear(self) -> None:
         self._tables[:] = [b""] * TABLES
@@ -49,6 +39,14 @@ class Places:
         for table in self._tables:
             for at in range(0, len(table), ENTRY_SIZE):
                 yield table[at : at + CID_TEXT_SIZE].decode()
+
+    def _find(self, cid: str) -> tuple[int, bytes, int, bool]:
+        """(number of its table, the table, where in it the entry stands or would stand, whether it does)."""
+        key = cid.encode()
+        number = zlib.crc32(key) % TABLES
+        table = self._tables[number]
+        at = _position(table, key)
+        return number, table, at, table[at : at + CID_TEXT_SIZE] == key
 
 
 def _position(table: bytes, key: bytes) -> int:

@@ -11,10 +11,7 @@ from gateway.storage.segments import Segments
 from gateway.storage.service import Blocks
 from gateway.wiring import chain as chain_wiring
 from gateway.wiring.keyring import open_keys
-from gateway.wiring.parts import (
-    block_store,
-    chain_client,
-)
+from gateway.wiring.parts import block_store, chain_client
 from gateway.wiring.secrets import secrets_of
 from gateway.wiring.upkeep import refuse_unfinished
 
