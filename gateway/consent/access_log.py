@@ -5,7 +5,6 @@ What a delegate is shown of it stands in it.
 
 from gateway.audit.model import AccessEvent, AccessLogPage, Outcome, SealedEntry
 from gateway.audit.service import Audit, Event
-from gateway.consent import policy
 from gateway.consent.names import guards_of, requester
 from gateway.consent.standing import Standings
 from gateway.errors import LimitError, UpstreamError
@@ -81,5 +80,4 @@ class AccessLog:
 
     async def _owns(self, caller: Caller, subject: SubjectId) -> bool:
         caller = await self._identity.current(caller)
-        near = await self._standings.nearest(subject)
-        return near is not None and policy.owns(requester(caller), near.epochs) and near.subject.id == subject
+        return await self._standings.owns(requester(caller), subject)

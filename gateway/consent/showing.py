@@ -129,8 +129,7 @@ class ShownConsents:
         return near.subject if concerned and near.subject.id == subject else None
 
     async def _may_watch(self, caller: Caller, subject: SubjectId) -> bool:
-        standing = await self._standings.asked_for(subject)
-        return standing is not None and policy.owns(requester(caller), standing.epochs)
+        return await self._standings.owns(requester(caller), subject)
 
     async def _view(self, standing: Standing, row: ConsentRow) -> ConsentView:
         return self._standings.view(standing, ConsentId(row.consent), await self._standings.signed(row))

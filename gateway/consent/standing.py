@@ -191,6 +191,11 @@ class Standings:
         near = await self._index.nearest_subject(subject)
         return None if near is None else await self.current(SubjectId(near))
 
+    async def owns(self, requester: Requester, subject: SubjectId) -> bool:
+        """Whether the subject is the requester's own; for the same work where there is no such subject."""
+        near = await self.nearest(subject)
+        return near is not None and policy.owns(requester, near.epochs) and near.subject.id == subject
+
     def forget(self, subject: bytes) -> None:
         """Drops what is kept; what is being loaded at this moment is not kept either."""
         self._held.pop(subject, None)
