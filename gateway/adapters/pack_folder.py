@@ -56,13 +56,13 @@ class _Pack:
 class PackFolder:
     """The packs of one folder, by number, and the place of every block in them."""
 
-    def __init__(self, folder: Path, *, pack_size_max: int) -> None:
+    def __init__(self, folder: Path, *, pack_size_max: int, places: Places) -> None:
         self._folder = folder
         self._pack_size_max = pack_size_max
         self._mutex = threading.RLock()
         self._quick_read = QuickRead()
         self._packs: list[_Pack] = []
-        self._places = Places()  # pack << 72 | offset << 32 | size
+        self._places = places  # pack << 72 | offset << 32 | size
         self._older: dict[str, list[int]] = {}
         self._doomed: dict[str, list[int]] = {}
         self._damage: list[str] = []
@@ -74,27 +74,38 @@ class PackFolder:
     @classmethod
     def open(cls, folder: Path, *, pack_size_max: int) -> Self:
         """Reads all headers and repairs what a crash left. UpstreamError."""
-        opened = cls(folder, pack_size_max=pack_size_max)
         with _as_upstream("open the block store"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             sync_folder(folder.parent)
-            with locked(folder):
+            opened = cls(folder, pack_size_max=pack_size_max, places=Places(folder))
+            with opened._closed_on_error(), locked(folder):
                 opened._repair()
         return opened
 
+    @classmethod
+    def look(cls, folder: Path, *, pack_size_max: int) -> Self:
+        """Reads all headers and changes nothing. UpstreamError."""
+        with _as_upstream("make a table of blocks on the temporary disk"):
+            opened = cls(folder, pack_size_max=pack_size_max, places=Places())
+        with opened._closed_on_error():
+            opened.refresh()
+        return opened
+
     def size_of(self, cid: str) -> int | None:
-        """Octets of a block that this process has seen."""
-        place = self._places.get(cid)
+        """Octets of a block that this process has seen. UpstreamError."""
+        with _as_upstream("look for a block"):
+            place = self._places.get(cid)
         return None if place is None else place & 0xFFFFFFFF
 
-    def read(self, cid: str) -> bytes | None:
-        """The bytes stored for a CID, unverified; None if it is not here, or was removed by another process."""
-        place = self._places.get(cid)
-        if place is None:
-            return None
-        size = place & 0xFFFFFFFF
-        read = self._quick_read if size <= QUICK_SIZE_MAX else os.pread
+    def read(self, cid: str, *, most: int) -> bytes | None:
+        """The bytes stored for a CID, unverified; None if it is not here, has more than `most` octets, or was removed
+        by another process. UpstreamError.
+        """
         try:
+            place = self._places.get(cid)
+            if place is None or (size := place & 0xFFFFFFFF) > most:
+                return None
+            read = self._quick_read if size <= QUICK_SIZE_MAX else os.pread
             data = read(self._packs[place >> 72].fd, size, place >> 32 & 0xFFFFFFFFFF)
         except IndexError:
             return None  # the packs are just being read anew
@@ -107,7 +118,7 @@ class PackFolder:
 
     def cids(self) -> list[str]:
         """Every block that this process has seen."""
-        with self._mutex:
+        with self._mutex, _as_upstream("list the blocks"):
             return list(self._places)
 
     def refresh(self) -> None:
@@ -152,9 +163,18 @@ class PackFolder:
     def close(self) -> None:
         with self._mutex:
             self._forget()
+            self._places.close()
             for fd in self._retired:
                 os.close(fd)
             self._retired.clear()
+
+    @contextmanager
+    def _closed_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:08d}.pack"
@@ -230,8 +250,8 @@ class PackFolder:
                 self._older.setdefault(record.cid, []).append(known)
             self._places.put(record.cid, number << 72 | record.offset << 32 | record.size)
         elif record.kind is Kind.REMOVED:
-            places = self._older.pop(record.cid, []) + ([] if known is None else [known])
             self._places.drop(record.cid)
+            places = self._older.pop(record.cid, []) + ([] if known is None else [known])
             self._doomed.setdefault(record.cid, []).extend(places)
         else:
             self._doomed.pop(record.cid, None)

@@ -47,9 +47,7 @@ class PackStore:
     @classmethod
     def look(cls, folder: Path) -> "PackStore":
         """To be read alone, beside whoever writes: nothing is made, cut off or repaired. UpstreamError."""
-        opened = PackFolder(folder, pack_size_max=PACK_SIZE_MAX)
-        opened.refresh()
-        return cls(opened)
+        return cls(PackFolder.look(folder, pack_size_max=PACK_SIZE_MAX))
 
     async def put_many(self, blocks: _Blocks) -> None:
         """Durable and pinned on return. Calls that come while the disk is busy share its next sync."""
@@ -82,10 +80,7 @@ class PackStore:
 
     def get_now(self, cid: str) -> bytes | None:
         """The bytes stored for this CID if this process has seen it and it is not large, else None. UpstreamError."""
-        size = self._folder.size_of(cid)
-        if size is None or size > QUICK_SIZE_MAX:
-            return None
-        return self._folder.read(cid)
+        return self._folder.read(cid, most=QUICK_SIZE_MAX)
 
     async def has(self, cid: str) -> bool:
         self._require_open()
@@ -141,8 +136,8 @@ class PackStore:
         if size > limit:
             raise IntegrityError(f"{cid} has more than {limit} octets")
         if size <= QUICK_SIZE_MAX:
-            return self._folder.read(cid)
-        return await self._in_thread(self._readers, partial(self._folder.read, cid))
+            return self._folder.read(cid, most=size)
+        return await self._in_thread(self._readers, partial(self._folder.read, cid, most=size))
 
     async def _in_thread(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(pool, work)

@@ -18,7 +18,7 @@ from anchoring.merkle import MerkleTree, keccak256
 from anchoring.model import LEAF_ENCODING, LogKind
 from anchoring.stores.columns import split_values
 from gateway.adapters.pack_folder import PackFolder
-from gateway.adapters.packs import PACK_SIZE_MAX
+from gateway.adapters.packs import BLOCK_SIZE_MAX, PACK_SIZE_MAX
 from gateway.demo.rpc import ANCHORED
 from gateway.storage.model import Cid, Codec
 from tests.journeys.gateway_process import GatewayProcess
@@ -124,7 +124,7 @@ def fetching(gateway: GatewayProcess) -> Iterator[Fetch]:
     def fetch(cid: str) -> bytes | None:
         if packs.size_of(cid) is None:
             packs.refresh()
-        return packs.read(cid)
+        return packs.read(cid, most=BLOCK_SIZE_MAX)
 
     try:
         yield fetch
