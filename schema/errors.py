@@ -119,8 +119,9 @@ def report(cause: BaseException, *, correlation_id: str) -> None:
     """Type names and frames only: an exception's message may quote a resource, and a query may hold one."""
     frames = [f"{PurePath(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(cause.__traceback__)]
     below = cause.__cause__ or cause.__context__
-    _log.error(
-        "unexpected failure",
+    foreseen = isinstance(cause, ConsentryError)
+    (_log.warning if foreseen else _log.error)(
+        "a part failed" if foreseen else "unexpected failure",
         correlation_id=correlation_id,
         type=type(cause).__name__,
         cause=type(below).__name__ if below is not None else None,

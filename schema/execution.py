@@ -32,6 +32,8 @@ class Answer:
     executed: bool
     well_formed: bool = True
     """False where the request names no operation that can run here."""
+    needs_post: bool = False
+    """True where GET asked for what only POST may."""
 
 
 class Engine:
@@ -61,8 +63,9 @@ class Engine:
         caller: Caller | None,
         token: str | None,
         correlation_id: str,
+        by_get: bool = False,
     ) -> Answer:
-        """A query's or mutation's answer. A subscription is refused: it needs a socket."""
+        """A query's or mutation's answer. A subscription is refused: it needs a socket; and so is a mutation by GET."""
         try:
             prepared = await self.documents.prepare(query)
             operation = self.documents.choose(prepared, operation_name, variables)
@@ -72,6 +75,8 @@ class Engine:
                 )
         except RefusedRequest as refused:
             return _refusal(refused)
+        if by_get and operation.kind is Kind.MUTATION:
+            return Answer(payload={}, executed=False, needs_post=True)
         context = self._context(caller, token, correlation_id)
         try:
             async with bounded(self._seconds):

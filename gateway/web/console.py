@@ -67,7 +67,7 @@ async def _send(scope: Scope, send: Send, exchange: Exchange, body: bytes, media
 
 
 def wants_page(scope: Scope, headers: dict[bytes, bytes]) -> bool:
-    """A browser that navigates here; a query in the URL is never served, nor read."""
+    """A browser that navigates here; a query in the URL is a request of its own."""
     return (
         scope["method"] in ("GET", "HEAD")
         and not scope.get("query_string")

@@ -25,6 +25,11 @@ class Answer(Protocol):
         """False where the request itself names no operation to run: 400 in every media type."""
         ...
 
+    @property
+    def needs_post(self) -> bool:
+        """True where GET asked for what only POST may: 405."""
+        ...
+
 
 class Engine(Protocol):
     async def execute(
@@ -36,6 +41,7 @@ class Engine(Protocol):
         caller: Caller | None,
         token: str | None,
         correlation_id: str,
+        by_get: bool,
     ) -> Answer: ...
 
     def stream(

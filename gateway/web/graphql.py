@@ -1,8 +1,8 @@
-"""POST /graphql: one ASGI function from the body's octets to the answer's, with no object in between that it could do
+"""/graphql: one ASGI function from the body's octets to the answer's, with no object in between that it could do
 without (a stock view costs a sixth of a read's throughput).
 
 True here: nothing is executed before the body is bounded, of the right type and well formed, the caller is known and
-within the rate; only so many requests are served at once, and each is answered in time. Queries never travel in a URL.
+within the rate; only so many requests are served at once, and each is answered in time.
 Source: GraphQL over HTTP (media types and status codes, section 6.4).
 """
 
@@ -15,7 +15,8 @@ from gateway.identity.model import Caller
 from gateway.underway import Places, aside, bounded
 from gateway.web import bodies
 from gateway.web.access import RETRY, check_rate, rate_key, token_of
-from gateway.web.bodies import DisconnectedError
+from gateway.web.addresses import ALLOW, ALLOW_POST, check_anonymous, read_address
+from gateway.web.bodies import DisconnectedError, GraphQLRequest
 from gateway.web.engine import Allow, Answer, Authenticate, Engine
 from gateway.web.options import WebOptions
 from gateway.web.replies import (
@@ -35,7 +36,7 @@ Endpoint = Callable[[Scope, Receive, Send, Exchange], Awaitable[None]]
 PROMPT_SECONDS = 0.1
 """A body that comes so soon keeps its place: given up for it, others would take it, and more be served than may be."""
 PREFLIGHT: HeaderList = [
-    (b"access-control-allow-methods", b"POST"),
+    (b"access-control-allow-methods", b"GET, POST"),
     (b"access-control-allow-headers", b"authorization, content-type"),
     (b"access-control-max-age", b"600"),
 ]
@@ -90,11 +91,13 @@ class _GraphQL:
             if scope["method"] == "OPTIONS":
                 await reply(send, exchange, status=204, body=b"", headers=[*SECURITY_HEADERS, *extra, *PREFLIGHT])
                 return
-            if scope["method"] != "POST":
-                raise RejectedError(405, "send operations with POST", headers=[(b"allow", b"POST")])
+            if scope["method"] not in ("GET", "POST"):
+                raise RejectedError(405, "send operations with POST, or queries with GET", headers=ALLOW)
             if media is None:
                 raise RejectedError(406, "accept application/graphql-response+json or application/json")
             answer = await self._execute(scope, receive, headers, exchange)
+            if answer.needs_post:
+                raise RejectedError(405, "send mutations with POST", headers=ALLOW_POST)
             failed = not answer.well_formed or (media is GRAPHQL_TYPE and not answer.executed)
             status, payload, added = (400 if failed else 200), answer.payload, extra
         except DisconnectedError:
@@ -105,8 +108,11 @@ class _GraphQL:
         await reply_json(send, exchange, status=status, payload=payload, headers=added, media=media or JSON_TYPE)
 
     async def _execute(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes], exchange: Exchange) -> Answer:
-        bodies.check_type(headers)
-        bodies.check_length(headers, ceiling=self.options.max_body_bytes)
+        if scope["method"] == "GET":
+            check_anonymous(headers)
+        else:
+            bodies.check_type(headers)
+            bodies.check_length(headers, ceiling=self.options.max_body_bytes)
         if self.places.full:
             # Before anything is read or asked: a refusal costs little, so that what was admitted keeps its pace.
             raise _too_many()
@@ -119,13 +125,8 @@ class _GraphQL:
 
     async def _serve(self, scope: Scope, receive: Receive, token: str | None, exchange: Exchange) -> Answer:
         caller = await self._admit(scope, token)
-        async with aside(after=PROMPT_SECONDS):  # a slow client takes nobody's place
-            body = await bodies.read_body(
-                receive, ceiling=self.options.max_body_bytes, seconds=self.options.request_seconds
-            )
-        if self.places.crowded:  # others came meanwhile
-            raise _too_many()
-        request = bodies.to_request(bodies.parse_object(body))
+        by_get = scope["method"] == "GET"
+        request = read_address(scope["query_string"]) if by_get else await self._receive(receive)
         return await self.engine.execute(
             request.query,
             variables=request.variables,
@@ -133,7 +134,17 @@ class _GraphQL:
             caller=caller,
             token=token,
             correlation_id=exchange.correlation_id,
+            by_get=by_get,
         )
+
+    async def _receive(self, receive: Receive) -> GraphQLRequest:
+        async with aside(after=PROMPT_SECONDS):  # a slow client takes nobody's place
+            body = await bodies.read_body(
+                receive, ceiling=self.options.max_body_bytes, seconds=self.options.request_seconds
+            )
+        if self.places.crowded:  # others came meanwhile
+            raise _too_many()
+        return bodies.to_request(bodies.parse_object(body))
 
     async def _admit(self, scope: Scope, token: str | None) -> Caller | None:
         """Who asks; RejectedError for one who asks too often. Before the body is read: headers are enough for it."""

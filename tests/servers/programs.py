@@ -40,6 +40,14 @@ def program(name: str) -> Path:
     raise MissingProgram(name)
 
 
+def script_packages() -> Path:
+    """Absolute path of the `node_modules` with foreign clients of the API. Raises `MissingProgram` without them."""
+    folder = services_dir() / "clients"
+    if not (folder / "stamp").is_file():
+        raise MissingProgram("clients/stamp")
+    return folder / "node_modules"
+
+
 def library(name: str) -> Path:
     """Absolute path of a shared library that Debian keeps in a folder of its own (`faketime/libfaketimeMT.so.1`).
 

@@ -17,7 +17,7 @@ from tests.servers.geth import running_geth
 from tests.servers.kubo import Kubo, running_kubo
 from tests.servers.openbao import OpenBao, running_openbao
 from tests.servers.postgres import Postgres, running_postgres
-from tests.servers.programs import MissingProgram, library, program
+from tests.servers.programs import MissingProgram, library, program, script_packages
 from tests.servers.redis import Redis, running_redis
 
 _Server = TypeVar("_Server")
@@ -32,6 +32,11 @@ def require_program(name: str) -> Path:
 def require_library(name: str) -> Path:
     """As `require_program`, of a library to be loaded before a program's own."""
     return _required(library, name)
+
+
+def require_script_packages() -> Path:
+    """As `require_program`, of the `node_modules` with foreign clients of the API."""
+    return _required(lambda _: script_packages(), "clients")
 
 
 def _required(find: Callable[[str], Path], name: str) -> Path:

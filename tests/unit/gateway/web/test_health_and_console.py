@@ -55,14 +55,14 @@ async def test_console_serves_its_two_files_alone(client: httpx.AsyncClient) -> 
         assert (await client.get(path)).status_code == 404
 
 
-async def test_page_with_a_query_in_the_url_is_refused(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/graphql?query={viewer{id}}", headers=HTML)).status_code == 405
+async def test_a_query_in_the_url_opens_no_page(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/graphql?query={viewer{id}}", headers=HTML)).status_code == 406
 
 
 async def test_console_can_be_switched_off(build: Callable[..., FrontDoor]) -> None:
     door = build(console=False)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://gateway") as client:
-        assert (await client.get("/graphql", headers=HTML)).status_code == 405
+        assert (await client.get("/graphql", headers=HTML)).status_code == 406
         assert (await client.get("/console/console.js")).status_code == 404
 
 
