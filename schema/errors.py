@@ -6,6 +6,7 @@ name and the frames. Not done here: deciding which of the two a field answers wi
 
 import traceback
 from collections.abc import Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePath
@@ -26,6 +27,9 @@ TYPES_OF_SYSTEM = {
     "UNAVAILABLE": "a part of the gateway is not available; try again shortly",
 }
 INTERNAL = "internal error"
+
+CORRELATION: ContextVar[str] = ContextVar("correlation", default="none")
+"""Of the operation that this task executes."""
 
 _log = structlog.get_logger("schema")
 
@@ -48,6 +52,9 @@ class Refusal:
     message: str
     field: list[str] | None = None
     decision_id: strawberry.ID | None = None
+    correlation_id: str | None = strawberry.field(
+        default=None, description="Where a part of the gateway failed: what the operator's log calls this."
+    )
 
 
 def refuse(error: ConsentryError) -> Refusal:
@@ -55,12 +62,13 @@ def refuse(error: ConsentryError) -> Refusal:
     blamed_on_caller = isinstance(error, CallerError | DeniedError)
     decision = error.decision_id if isinstance(error, DeniedError) else None
     if not blamed_on_caller:
-        report(error, correlation_id="refusal")  # the caller is told its kind; the operator needs its place
+        report(error, correlation_id=CORRELATION.get())  # the caller is told its kind; the operator needs its place
     return Refusal(
         code=RefusalCode(error.code),
         message=error.message if blamed_on_caller else TYPES_OF_SYSTEM.get(error.code, INTERNAL),
         field=list(error.field) or None,
         decision_id=strawberry.ID(to_global("Decision", decision)) if decision is not None else None,
+        correlation_id=None if blamed_on_caller else CORRELATION.get(),
     )
 
 

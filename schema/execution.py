@@ -18,7 +18,7 @@ from gateway.identity.model import Caller
 from gateway.underway import bounded
 from schema.context import RequestContext, Services
 from schema.documents import Documents, Prepared, RefusedRequest
-from schema.errors import INTERNAL, public_error
+from schema.errors import CORRELATION, INTERNAL, public_error
 from schema.limits import Limits
 from schema.plain import executor_for
 from schema.root import GatewaySchema
@@ -161,6 +161,7 @@ class Engine:
             await opened.aclose()
 
     def _context(self, caller: Caller | None, token: str | None, correlation_id: str) -> RequestContext:
+        CORRELATION.set(correlation_id)
         return RequestContext(services=self._services, caller=caller, token=token, correlation_id=correlation_id)
 
 

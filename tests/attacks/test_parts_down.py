@@ -1,8 +1,11 @@
 """Kubo, chain, database or redis down or mute in mid-request: a typed refusal soon, never content without a decision,
 and all is well again by itself when the part is back."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import httpx
 import pytest
@@ -120,6 +123,27 @@ def test_a_part_that_is_gone_gives_a_typed_refusal_and_is_recovered_from(
     assert until_well(lambda: reader.once(documents.READ, {"id": record})).value["id"] == record
     asked = {"patientId": patient.id, "resource": observation(value="2")}
     assert until_well(lambda: patient.person.once(documents.CREATE, {"input": asked})).value["version"] == 1
+
+
+@pytest.mark.timeout(300)
+def test_each_refusal_for_a_part_that_is_gone_is_found_in_the_log_by_its_id(
+    own: Site, servers: Servers, patient: Patient, reader: Person
+) -> None:
+    records = [patient.store(observation(value=str(number))) for number in range(8)]
+    patient.consent(reader.id)
+    servers.kubo.process.stop()
+    try:
+        asking = partial(reader.once, "query($id: ID!) { record(id: $id) { ... on Refusal { code correlationId } } }")
+        with ThreadPoolExecutor(len(records)) as pool:
+            answers = list(pool.map(lambda record: asking({"id": record}), records))
+    finally:
+        servers.kubo.process.start()
+    found = {answer.found["correlationId"] for answer in answers if answer.found}
+    assert len(found) == len(records), [str(answer) for answer in answers]
+    said = [json.loads(line) for line in own.gateway.text.splitlines() if line.startswith("{")]
+    for name in found:
+        assert [line["type"] for line in said if line["correlation_id"] == name and line["event"] == "a part failed"]
+        assert [line["status"] for line in said if line.get("correlation_id") == name and line["event"] == "request"]
 
 
 @pytest.mark.timeout(300)

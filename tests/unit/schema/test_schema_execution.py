@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.consent.model import Purpose
+from gateway.errors import StaleError
 from gateway.ids import to_global
 from schema.context import RequestContext
 from schema.documents import KNOWN_DOCUMENTS
@@ -58,6 +59,34 @@ async def test_unexpected_failure_is_masked_and_logged_without_its_message(ask: 
     assert logs[0]["type"] == "RuntimeError"
     assert logs[0]["correlation_id"] == "c0ffee"
     assert any(frame.startswith("services.py:") for frame in logs[0]["frames"])
+
+
+async def test_a_part_that_failed_is_told_by_the_id_that_the_log_has(engine: Engine, world: World) -> None:
+    world.fail = StaleError("behind")
+    query = "query($id: ID!) { record(id: $id) { ... on Refusal { code message correlationId } } }"
+    caller = await world.caller("clinician")
+
+    async def asked(name: str) -> Any:
+        given: dict[str, Any] = {
+            "operation_name": None,
+            "caller": caller,
+            "token": "clinician",
+            "variables": {"id": ID},
+        }
+        return (await engine.execute(query, **given, correlation_id=name)).payload["data"]["record"]
+
+    names = [f"{number:016x}" for number in range(50)]
+    with capture_logs() as logs:
+        answers = await asyncio.gather(*map(asked, names))
+    assert [answer["correlationId"] for answer in answers] == names
+    assert {answer["code"] for answer in answers} == {"STALE"}
+    assert [(line["event"], line["correlation_id"]) for line in logs] == [("a part failed", name) for name in names]
+
+
+async def test_a_refusal_on_the_merits_has_no_id(ask: Ask) -> None:
+    query = "query($id: ID!) { record(id: $id) { ... on Refusal { code correlationId } } }"
+    answer = await ask(query, token=None, id=ID)
+    assert answer["data"]["record"] == {"code": "UNAUTHENTICATED", "correlationId": None}
 
 
 async def test_value_that_does_not_fit_its_field_is_masked(
