@@ -67,7 +67,7 @@ OPEN: Final = {
     "AnchorProof": "log leafEncoding leafValues path root chainId contract transactionHash blockNumber",
     "PageInfo": "hasNextPage endCursor",
     "Patient": "id subject",
-    "Refusal": "code message field decisionId",
+    "Refusal": "code message field decisionId correlationId",
     "Session": "accessToken expiresAt actor",
     "SignInChallenge": "message expiresAt",
     "Query": "viewer",
