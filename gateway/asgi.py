@@ -124,7 +124,14 @@ class FrontDoor:
             emergencies=wired.emergencies,
             erasures=wired.erasures,
         )
-        engine = Engine(build_schema(), services, introspection=options.introspection, seconds=options.answer_seconds)
+        engine = Engine(
+            build_schema(),
+            services,
+            introspection=options.introspection,
+            seconds=options.answer_seconds,
+            trusted=options.trusted_documents,
+            trusted_only=options.trusted_only,
+        )
         allow = _limiter(wired.bus, options)
         authenticate = wired.identity.caller
         self._wired = wired

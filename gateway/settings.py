@@ -142,6 +142,11 @@ class Settings(BaseSettings):
     )
     console: bool = Field(True, description="Serve GraphiQL to browsers.")
     introspection: bool = Field(True, description="Answer questions about the schema.")
+    trusted_documents: Path | None = Field(
+        None,
+        description="A JSON file of documents that clients may name by identifier instead of sending them.",
+    )
+    trusted_documents_only: bool = Field(False, description="Take no other document than those of TRUSTED_DOCUMENTS.")
     cors_origins: tuple[str, ...] = Field((), description='Origins of front ends, as JSON: ["https://clinic.example"].')
     max_body_mib: int = Field(16, ge=1, le=256, description="The largest request body, in MiB.")
     request_rate: float = Field(50.0, ge=0, description="Requests a second for each actor or address; 0: no limit.")

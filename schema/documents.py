@@ -1,12 +1,15 @@
 """Documents: parsed, surveyed and validated once while they stay known.
 
 True here: what is known holds no text of a client's own (no strings, no objects, so no resource), and no more than so
-many of them are; a long document waits its turn, so that a heap of them cannot hold the loop. Nothing is executed here.
+many of them are; a long document waits its turn, so that a heap of them cannot hold the loop. Trusted documents are an
+operator's own, always known, and nobody adds to them. Nothing is executed here.
 """
 
 import asyncio
+import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -26,6 +29,7 @@ from graphql import OperationType as Kind
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from gateway.errors import SettingsError
 from schema.errors import Fault, LimitFault, public_error
 from schema.limits import Limits, Survey, check_variables, multipliers, survey
 from schema.plain import Selections
@@ -39,6 +43,8 @@ RULES = cast(
     (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule),
 )
 UNTOLD = "not valid for the schema, which is not told here; it is published with the source"
+UNKNOWN_IDENTIFIER = "PersistedQueryNotFound"
+"""The word by which clients with automatic persisted queries know that they must send the document."""
 TOO_MANY_TOKENS = ("Document contains more than", "Document is nested too deeply")
 
 
@@ -76,17 +82,57 @@ class RefusedRequest(Exception):
 class Documents:
     """Prepares documents for one schema and keeps those that may be kept."""
 
-    def __init__(self, schema: GraphQLSchema, *, limits: Limits, introspection: bool) -> None:
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        *,
+        limits: Limits,
+        introspection: bool,
+        trusted: Mapping[str, str],
+        trusted_only: bool,
+    ) -> None:
         self._schema = schema
         self._limits = limits
         self._introspection = introspection
         self._lists = multipliers(schema)
         self._known: OrderedDict[str, Prepared] = OrderedDict()
         self._turn = asyncio.Lock()
+        self._trusted = trusted
+        self._trusted_only = trusted_only
+        self._prepared = {text: self._trust(name, text) for name, text in trusted.items()}
 
     def known(self) -> tuple[str, ...]:
         """The texts that are kept, the oldest use first."""
         return tuple(self._known)
+
+    async def find(self, query: str | None, identifier: str | None) -> Prepared:
+        """The document that a request sends, or names by a trusted one's identifier, or both. Raises RefusedRequest."""
+        text = query if identifier is None else self._named(identifier, query)
+        if text is None:
+            raise RefusedRequest.of("INVALID", UNKNOWN_IDENTIFIER)
+        trusted = self._prepared.get(text)
+        if trusted is not None:
+            return trusted
+        if self._trusted_only:
+            raise RefusedRequest.of("INVALID", "only documents of the gateway's own list are taken: send documentId")
+        return await self.prepare(text)
+
+    def _named(self, identifier: str, query: str | None) -> str | None:
+        text = self._trusted.get(identifier)
+        if query is None:
+            return text
+        sha256 = hashlib.sha256(query.encode(errors="surrogatepass")).hexdigest()
+        if text not in (None, query) or (identifier.startswith("sha256:") and identifier != f"sha256:{sha256}"):
+            raise RefusedRequest.of("INVALID", "query is not the document that documentId names")
+        return query
+
+    def _trust(self, name: str, text: str) -> Prepared:
+        try:
+            with _refusing():
+                return self._check(text, parse(text, **self._limits.parse_options))
+        except RefusedRequest as refused:
+            said = "; ".join(str(error["message"]) for error in refused.errors)
+            raise SettingsError(f"trusted document {name}: {said}") from refused
 
     async def prepare(self, query: str) -> Prepared:
         """The document of this text, known or made now. Raises RefusedRequest."""
@@ -94,20 +140,16 @@ class Documents:
         if known is not None:
             self._known.move_to_end(query)
             return known
-        try:
+        with _refusing():
             if len(query) <= SHORT_CHARACTERS:
-                return self._check(query, parse(query, **self._limits.parse_options))
+                return self._keep(query, self._check(query, parse(query, **self._limits.parse_options)))
             # One long document at a time, with the loop free between its steps: a heap of them delays the others in
             # the heap, and nobody who sends what is known or short.
             async with self._turn:
                 await asyncio.sleep(0)
                 document = parse(query, **self._limits.parse_options)
                 await asyncio.sleep(0)
-                return self._check(query, document)
-        except LimitFault as fault:
-            raise RefusedRequest.of("LIMIT", str(fault)) from fault
-        except GraphQLError as error:
-            raise RefusedRequest([_syntax_error(error)]) from error
+                return self._keep(query, self._check(query, document))
 
     def _check(self, query: str, document: DocumentNode) -> Prepared:
         found = self._survey(document)
@@ -117,13 +159,15 @@ class Documents:
             raise RefusedRequest.of("INVALID", UNTOLD)
         if errors:
             raise RefusedRequest([public_error(error, correlation_id="") for error in errors])
-        prepared = Prepared(
+        return Prepared(
             document=document,
             survey=found,
             operations=self._operations(document),
             selections=None if "@" in query else Selections(),
         )
-        if not found.holds_literals and len(query) <= KNOWN_CHARACTERS:
+
+    def _keep(self, query: str, prepared: Prepared) -> Prepared:
+        if not prepared.survey.holds_literals and len(query) <= KNOWN_CHARACTERS:
             self._known[query] = prepared
             if len(self._known) > KNOWN_DOCUMENTS:
                 self._known.popitem(last=False)
@@ -168,6 +212,16 @@ class Documents:
         except LimitFault as fault:
             raise RefusedRequest.of("LIMIT", str(fault)) from fault
         return operation
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except LimitFault as fault:
+        raise RefusedRequest.of("LIMIT", str(fault)) from fault
+    except GraphQLError as error:
+        raise RefusedRequest([_syntax_error(error)]) from error
 
 
 def _syntax_error(error: GraphQLError) -> dict[str, Any]:

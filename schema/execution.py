@@ -5,9 +5,10 @@ graphql-core is called straight: Strawberry's wrapper around it only adds extens
 here: reading documents (schema.documents), HTTP, sockets, authentication.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
+from types import MappingProxyType
 from typing import Any, cast
 
 from graphql import ExecutionResult, GraphQLError, execute, subscribe
@@ -47,17 +48,27 @@ class Engine:
         limits: Limits | None = None,
         introspection: bool = True,
         seconds: float = 30.0,
+        trusted: Mapping[str, str] = MappingProxyType({}),
+        trusted_only: bool = False,
     ) -> None:
+        """`trusted`: documents by identifier; one that is not valid here is a SettingsError."""
         self._schema = schema._schema
         self._executor = executor_for(self._schema)
         self._services = services
         self._seconds = seconds
-        self.documents = Documents(self._schema, limits=limits or Limits(), introspection=introspection)
+        self.documents = Documents(
+            self._schema,
+            limits=limits or Limits(),
+            introspection=introspection,
+            trusted=trusted,
+            trusted_only=trusted_only,
+        )
 
     async def execute(
         self,
-        query: str,
+        query: str | None,
         *,
+        document_id: str | None = None,
         variables: dict[str, Any],
         operation_name: str | None,
         caller: Caller | None,
@@ -67,7 +78,7 @@ class Engine:
     ) -> Answer:
         """A query's or mutation's answer. A subscription is refused: it needs a socket; and so is a mutation by GET."""
         try:
-            prepared = await self.documents.prepare(query)
+            prepared = await self.documents.find(query, document_id)
             operation = self.documents.choose(prepared, operation_name, variables)
             if operation.kind is Kind.SUBSCRIPTION:
                 raise RefusedRequest.of(
@@ -99,8 +110,9 @@ class Engine:
 
     async def stream(
         self,
-        query: str,
+        query: str | None,
         *,
+        document_id: str | None = None,
         variables: dict[str, Any],
         operation_name: str | None,
         caller: Caller | None,
@@ -109,7 +121,7 @@ class Engine:
     ) -> AsyncGenerator[Answer, None]:
         """Any operation over a socket: a subscription's answers as they come, of others the one answer."""
         try:
-            prepared = await self.documents.prepare(query)
+            prepared = await self.documents.find(query, document_id)
             operation = self.documents.choose(prepared, operation_name, variables)
         except RefusedRequest as refused:
             yield _refusal(refused)
@@ -117,6 +129,7 @@ class Engine:
         if operation.kind is not Kind.SUBSCRIPTION:
             yield await self.execute(
                 query,
+                document_id=document_id,
                 variables=variables,
                 operation_name=operation_name,
                 caller=caller,

@@ -5,6 +5,7 @@ Every refusal is a RejectedError. Source: GraphQL over HTTP, sections 5.2 and 6.
 """
 
 import asyncio
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,11 +19,16 @@ CLOSE = [(b"connection", b"close")]
 VALUES_CEILING = 1_000_000
 """JSON values in one body, counted by their separators before anything is built of them."""
 COUNTED_FROM = 1024 * 1024
+DOCUMENT_ID_CHARACTERS = 256
+SHA256_HEX = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphQLRequest:
-    query: str = field(repr=False)
+    """`query` may be missing where `document_id` names it; with both, the one must be the other's."""
+
+    query: str | None = field(repr=False)
+    document_id: str | None
     variables: dict[str, Any] = field(repr=False)
     operation_name: str | None
 
@@ -113,7 +119,10 @@ def to_request(value: dict[str, Any]) -> GraphQLRequest:
     """The parameters of GraphQL over HTTP; null stands for absent, unknown members are ignored."""
     query, variables = value.get("query"), value.get("variables")
     operation_name, extensions = value.get("operationName"), value.get("extensions")
-    if not isinstance(query, str) or not query.strip():
+    document_id = _document_id(value.get("documentId"), extensions)
+    if query is None and document_id is None:
+        raise RejectedError(400, "query must be a string that holds a document")
+    if query is not None and (not isinstance(query, str) or not query.strip()):
         raise RejectedError(400, "query must be a string that holds a document")
     if variables is not None and not isinstance(variables, dict):
         raise RejectedError(400, "variables must be an object")
@@ -121,4 +130,21 @@ def to_request(value: dict[str, Any]) -> GraphQLRequest:
         raise RejectedError(400, "operationName must be a string")
     if extensions is not None and not isinstance(extensions, dict):
         raise RejectedError(400, "extensions must be an object")
-    return GraphQLRequest(query=query, variables=variables or {}, operation_name=operation_name or None)
+    return GraphQLRequest(
+        query=query, document_id=document_id, variables=variables or {}, operation_name=operation_name or None
+    )
+
+
+def _document_id(given: object, extensions: object) -> str | None:
+    """`documentId` (appendix A), or Apollo's `persistedQuery.sha256Hash` among the extensions."""
+    if given is not None:
+        if not isinstance(given, str) or not 0 < len(given) <= DOCUMENT_ID_CHARACTERS:
+            raise RejectedError(400, f"documentId must be a string of at most {DOCUMENT_ID_CHARACTERS} characters")
+        return given
+    persisted = extensions.get("persistedQuery") if isinstance(extensions, dict) else None
+    if persisted is None:
+        return None
+    digest = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
+    if not isinstance(digest, str) or not SHA256_HEX.fullmatch(digest):
+        raise RejectedError(400, "extensions.persistedQuery.sha256Hash must be 64 hexadecimal digits, in lower case")
+    return f"sha256:{digest}"

@@ -34,8 +34,9 @@ class Answer(Protocol):
 class Engine(Protocol):
     async def execute(
         self,
-        query: str,
+        query: str | None,
         *,
+        document_id: str | None,
         variables: dict[str, Any],
         operation_name: str | None,
         caller: Caller | None,
@@ -46,8 +47,9 @@ class Engine(Protocol):
 
     def stream(
         self,
-        query: str,
+        query: str | None,
         *,
+        document_id: str | None,
         variables: dict[str, Any],
         operation_name: str | None,
         caller: Caller | None,

@@ -129,6 +129,7 @@ class _GraphQL:
         request = read_address(scope["query_string"]) if by_get else await self._receive(receive)
         return await self.engine.execute(
             request.query,
+            document_id=request.document_id,
             variables=request.variables,
             operation_name=request.operation_name,
             caller=caller,

@@ -1,6 +1,7 @@
 """What an operator may choose about the front door."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -9,7 +10,8 @@ class WebOptions:
     gateway's own origin always may. `rate`: requests a second for each actor, or for each address of those not signed
     in; None: no limit. `request_seconds` bounds reading a body, `answer_seconds` all else that an answer takes (imports
     and waiting for a block of the chain aside). `most_underway` requests are served at once, `sockets_each` sockets of
-    one peer; more are refused with LIMIT."""
+    one peer; more are refused with LIMIT. `trusted_documents`: identifier -> document; with `trusted_only` no other is
+    taken."""
 
     max_body_bytes: int = 16 * 1024 * 1024
     max_message_bytes: int = 1024 * 1024
@@ -27,3 +29,5 @@ class WebOptions:
     rate: float | None = 50.0
     burst: int = 200
     access_log: bool = True
+    trusted_documents: Mapping[str, str] = field(default_factory=dict, repr=False)
+    trusted_only: bool = False

@@ -237,6 +237,7 @@ class _Connection:
             return
         answers = self.door.engine.stream(
             request.query,
+            document_id=request.document_id,
             variables=request.variables,
             operation_name=request.operation_name,
             caller=caller,

@@ -19,6 +19,7 @@ from gateway.records.service import Records
 from gateway.settings import Settings
 from gateway.storage.service import Blocks
 from gateway.web.options import WebOptions
+from gateway.web.trusted import read_trusted
 from gateway.wiring import chain as chain_wiring
 from gateway.wiring.consents import ConsentRooms
 from gateway.wiring.control import Control
@@ -81,6 +82,8 @@ class Gateway:
             max_body_bytes=settings.max_body_mib * 1024 * 1024,
             console=settings.console,
             introspection=settings.introspection,
+            trusted_documents=read_trusted(settings.trusted_documents),
+            trusted_only=settings.trusted_documents_only,
             cors_origins=settings.cors_origins,
             socket_origins=settings.cors_origins,
             rate=settings.request_rate or None,

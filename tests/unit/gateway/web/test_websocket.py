@@ -310,3 +310,17 @@ async def test_one_peer_has_so_many_sockets_and_no_more(build: Callable[..., Fro
         await socket.leave()
     again = await Socket(door).open()
     await again.leave()
+
+
+async def test_a_strict_door_takes_trusted_documents_alone_over_a_socket(build: Callable[..., FrontDoor]) -> None:
+    door = build(trusted_documents={"added": ADDED}, trusted_only=True)
+    socket = await Socket(door, authorization="Bearer patient").open()
+    variables = {"id": to_global("Patient", PATIENT)}
+    socket.say({"id": "1", "type": "subscribe", "payload": {"query": "{ viewer { id } }"}})
+    refused = await socket.message()
+    assert (refused["type"], refused["payload"][0]["extensions"]["code"]) == ("error", "INVALID")
+    socket.say({"id": "2", "type": "subscribe", "payload": {"documentId": "added", "variables": variables}})
+    socket.say({"id": "2", "type": "complete"})
+    socket.say({"type": "ping"})
+    assert await socket.message() == {"type": "pong"}
+    await socket.leave()
