@@ -94,18 +94,24 @@ class AnchorWorker:
                     await asyncio.wait_for(self._work.wait(), TICK_SECONDS)
 
     async def step(self, *, drain: bool = False) -> bool:
-        """One round; True if a batch was cut. `drain` closes batches whatever their age. Raises AnchoringError."""
+        """One round; True if a batch was cut. `drain` closes batches whatever their age. Raises AnchoringError, the
+        first one: a log that cannot be served keeps no other waiting."""
         await self._settle()
         waiting = await self._store.waiting(limit=self._policy.size)
         by_log: dict[bytes, list[Ticket]] = {}
         for ticket in waiting:
             by_log.setdefault(ticket.log, []).append(ticket)
-        moved = False
+        moved, failures = False, list[AnchoringError]()
         for log, tickets in by_log.items():
             if is_due(self._policy, waiting=len(tickets), oldest_age=self._age(tickets, drain=drain)):
-                moved = await self._close(log, tickets) or moved
+                try:
+                    moved = await self._close(log, tickets) or moved
+                except AnchoringError as error:
+                    failures.append(error)
         self._first_seen = {log: seen for log, seen in self._first_seen.items() if log in by_log}
         self._started = True
+        if failures:
+            raise failures[0]
         return moved
 
     def _age(self, tickets: Sequence[Ticket], *, drain: bool) -> float:

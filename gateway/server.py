@@ -177,15 +177,20 @@ async def run_worker(settings: Settings, *, announce: Say) -> None:
         raise SettingsError("CONSENTRY_CHAIN_URL: a worker of its own needs a chain that it shares with the server")
     keep_to_itself()
     stopping = _told_to_stop()
-    closing = await _opened(open_worker(settings), stopping)
-    if closing is None:
+    worker = await _opened(open_worker(settings), stopping)
+    if worker is None:
         announce("Stopped before it was open.")
         return
+    watching, told = asyncio.create_task(worker.watch()), asyncio.create_task(stopping.wait())
     try:
         announce("The worker runs: transactions are sent and batches anchored. Stop it with Ctrl-C.")
-        await stopping.wait()
+        await asyncio.wait({watching, told}, return_when=asyncio.FIRST_COMPLETED)
+        if watching.done():
+            await watching
     finally:
-        await closing.aclose()
+        for task in (watching, told):
+            task.cancel()
+        await worker.close()
     announce("Stopped.")
 
 

@@ -241,11 +241,15 @@ class ChainParts:
         for lane in self.lanes:
             lane.wake()
 
+    def ended(self) -> dict[str, str]:
+        """Parts that should go on and do not; a follower that halted is none of these."""
+        return ended([task for task in self._tasks if self.follower.halted is None or task.get_name() != "follower"])
+
     def troubles(self) -> dict[str, str]:
         """What keeps a part from its work, for the operator's log."""
         named = {"follower": self.follower.trouble, "worker": self.worker.trouble}
         named |= {f"lane {lane.name}": lane.trouble for lane in self.lanes}
-        named |= ended(self._tasks)
+        named |= self.ended()
         if self.follower.halted is not None:  # it ended on purpose, and says why
             named["follower"] = f"halted: {self.follower.halted}"
         return {name: trouble for name, trouble in named.items() if trouble}

@@ -4,6 +4,8 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import Protocol
 
+import structlog
+
 
 class Duty(Protocol):
     """`run` goes on for ever; `trouble` says why it comes no further, if it does not."""
@@ -30,9 +32,22 @@ class Duties:
         return found | ended([task for _, task in self._running.values()])
 
 
+class Troubles:
+    """Logs what is in the way, whenever that changes."""
+
+    def __init__(self) -> None:
+        self._log = structlog.get_logger("gateway")
+        self._said: dict[str, str] = {}
+
+    def tell(self, found: dict[str, str]) -> None:
+        if found != self._said:
+            self._said = found
+            self._log.warning("chain", **{name.replace(" ", "_"): text for name, text in found.items()})
+
+
 def ended(tasks: list[asyncio.Task[None]]) -> dict[str, str]:
     """Tasks that should go on and do not, by name."""
-    return {task.get_name(): f"ended ({_ending(task)}): restart the gateway" for task in tasks if task.done()}
+    return {task.get_name(): f"ended ({_ending(task)}): start this process anew" for task in tasks if task.done()}
 
 
 def _ending(task: asyncio.Task[None]) -> str:

@@ -23,7 +23,7 @@ from gateway.web.trusted import read_trusted
 from gateway.wiring import chain as chain_wiring
 from gateway.wiring.consents import ConsentRooms
 from gateway.wiring.control import Control
-from gateway.wiring.duties import Duties
+from gateway.wiring.duties import Duties, Troubles
 from gateway.wiring.secrets import Secrets
 
 
@@ -151,7 +151,7 @@ class Gateway:
         """Once a second: drops keys that were changed or destroyed elsewhere; where there are new blocks, compares what
         is kept with the chain; logs what is in the way."""
         seen = -1
-        said: dict[str, str] = {}
+        said = Troubles()
         while True:
             await asyncio.sleep(1.0)
             with contextlib.suppress(ConsentryError):
@@ -159,9 +159,7 @@ class Gateway:
             troubles = self.chain.troubles() | self.duties.troubles()
             if (stale := self._standings.trouble()) is not None:
                 troubles["decisions"] = stale
-            if troubles != said:
-                said = troubles
-                self._log.warning("chain", **{name.replace(" ", "_"): text for name, text in troubles.items()})
+            said.tell(troubles)
             number = self.chain.follower.head().number
             if number != seen:
                 with contextlib.suppress(ConsentryError):

@@ -1,23 +1,55 @@
-"""The anchoring worker in a process of its own."""
+"""The anchoring worker in a process of its own: what is in its way is logged, and a part that ended ends it all."""
 
 import asyncio
 from contextlib import AsyncExitStack
+from typing import Final, Protocol
 
 from gateway.adapters.sql.index import SqlIndex
 from gateway.adapters.sql.migrations import migrate
+from gateway.errors import UpstreamError
 from gateway.ports.clock import SystemClock, SystemEntropy
 from gateway.settings import Settings
 from gateway.storage.segments import Segments
 from gateway.storage.service import Blocks
 from gateway.wiring import chain as chain_wiring
+from gateway.wiring.duties import Troubles
 from gateway.wiring.keyring import open_keys
 from gateway.wiring.parts import block_store, chain_client
 from gateway.wiring.secrets import secrets_of
 from gateway.wiring.upkeep import refuse_unfinished
 
+WATCH_SECONDS: Final = 1.0
 
-async def open_worker(settings: Settings) -> AsyncExitStack:
+
+class Parts(Protocol):
+    """What of `ChainParts` is watched."""
+
+    def troubles(self) -> dict[str, str]: ...
+    def ended(self) -> dict[str, str]: ...
+
+
+class Worker:
     """What sends and anchors, without a server: shares data folder, database, chain and IPFS with one."""
+
+    def __init__(self, parts: Parts, closing: AsyncExitStack) -> None:
+        self._parts = parts
+        self._closing = closing
+
+    async def watch(self) -> None:
+        """Looks once a second; raises UpstreamError where a part has ended, so that a supervisor starts it anew."""
+        said = Troubles()
+        while True:
+            said.tell(self._parts.troubles())
+            if ended := self._parts.ended():
+                raise UpstreamError("; ".join(f"{name} {text}" for name, text in ended.items()))
+            await asyncio.sleep(WATCH_SECONDS)
+
+    async def close(self) -> None:
+        await self._closing.aclose()
+
+
+async def open_worker(settings: Settings) -> Worker:
+    """Everything runs on return. Errors as for a gateway."""
     closing = AsyncExitStack()
     try:
         clock, entropy = SystemClock(), SystemEntropy()
@@ -48,4 +80,4 @@ async def open_worker(settings: Settings) -> AsyncExitStack:
     except BaseException:
         await closing.aclose()
         raise
-    return closing
+    return Worker(parts, closing)

@@ -74,7 +74,19 @@ def verify(gateway: GatewayProcess, clients: Sequence[Client]) -> tuple[Figure, 
         none_of("consents not as acknowledged", [one for client in clients for one in _consents(client)]),
         *agreement(gateway, {(one.record, one.version) for one in toldof}),
         told("seconds until all was anchored", round(waited, 1)),
+        told("what waits for the chain then", waiting(gateway)),
     )
+
+
+def waiting(gateway: GatewayProcess) -> str:
+    """Leaves without a batch, batches that are not anchored and calls that have not landed, each with the oldest."""
+    counted = {
+        "leaves": "select count(*), min(seq) from tickets where batch is null",
+        "batches": "select count(*), min(id) from batches where state not in ('ANCHORED', 'FINAL')",
+        "calls": "select count(*), min(seq) from calls where state <> 'LANDED'",
+    }
+    found = {name: query(gateway.index_url, sql)[0] for name, sql in counted.items()}
+    return ", ".join(f"{name} {count}" + (f" from {first}" if count else "") for name, (count, first) in found.items())
 
 
 def _told(client: Client) -> list[Told]:

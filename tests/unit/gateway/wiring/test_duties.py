@@ -29,5 +29,5 @@ async def test_what_is_in_the_way_is_told_and_an_end_too() -> None:
         await asyncio.sleep(0)
         assert duties.troubles() == {
             "erasures": "the vault is away",
-            "pinning": "ended (TypeError): restart the gateway",
+            "pinning": "ended (TypeError): start this process anew",
         }
