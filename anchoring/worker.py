@@ -64,6 +64,7 @@ class AnchorWorker:
         self._logs: dict[bytes, LogName] = {}
         self._first_seen: dict[bytes, tuple[int, float]] = {}
         self._open_until: dict[bytes, float] = {}
+        self._retried: dict[int, tuple[int, float]] = {}
         self._started = False
         self._work = asyncio.Event()
         self._stopping = False
@@ -194,15 +195,24 @@ class AnchorWorker:
 
     async def _settle(self) -> None:
         await self._store.settle(head=self._head.head().number, finality=self._finality)
+        now = self._clock.monotonic()
+        self._retried = {
+            one: (tries, due) for one, (tries, due) in self._retried.items() if now < due + RECHECK_SECONDS
+        }
         for batch, error in await self._store.refused():
             if error not in ("NotAnchorer", "AlreadyAnchored"):
                 self.trouble = f"the chain refuses root 0x{batch.root.hex()}: {error}"
                 continue
             # NotAnchorer: a reorganization closed the log, and its opening is on its way again. AlreadyAnchored: the
-            # event was not readable yet. Both pass; the same bytes go out.
+            # event was not readable yet. Both pass; the same bytes go out, later each time: a lane looks at its oldest
+            # calls alone, and those that are refused again and again would keep all others away.
             self._open_until.pop(batch.log, None)
-            if error == "AlreadyAnchored" or await self._reopen(batch):
+            tries, due = self._retried.get(batch.id, (0, now))
+            if tries:
+                self.trouble = f"the chain refuses root 0x{batch.root.hex()} again: {error}"
+            if now >= due and (error == "AlreadyAnchored" or await self._reopen(batch)):
                 await self._store.retry(batch)
+                self._retried[batch.id] = tries + 1, now + min(RECHECK_SECONDS, TICK_SECONDS * 2**tries)
                 self._on_calls()
 
     async def _reopen(self, batch: Batch) -> bool:

@@ -120,6 +120,21 @@ def test_anvil_keeps_what_is_older_than_its_interval_when_killed(tmp_path: Path)
         assert (_balance(anvil), _height(anvil)) == (_ETHER, height)
 
 
+def test_anvil_starts_from_the_file_before_where_accounts_are_not_those_of_the_last_block(tmp_path: Path) -> None:
+    require_program("anvil")
+    with running_anvil(tmp_path) as anvil:
+        anvil.fund(_ACCOUNT, _ETHER)
+        height = _height(anvil)
+        time.sleep(3 * STATE_INTERVAL_SECONDS)
+        anvil.process.kill()
+        state = tmp_path / "state.json"
+        found = json.loads(state.read_text())
+        found["accounts"][_ACCOUNT.lower()]["balance"] = hex(7 * _ETHER)
+        state.write_text(json.dumps(found))
+        anvil.process.start()
+        assert (_balance(anvil), _height(anvil)) == (_ETHER, height)
+
+
 def test_anvil_is_the_same_chain_however_often_it_is_killed(tmp_path: Path) -> None:
     require_program("anvil")
     with running_anvil(tmp_path) as anvil:

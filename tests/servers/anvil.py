@@ -1,35 +1,42 @@
-"""anvil with its state in a file, written each second: a killed anvil forgets up to the last second, and no more.
+"""anvil with its state in a file, written each second: a killed anvil forgets up to the last second, and little more.
 
-anvil alone would forget more. It writes its file in place, so a kill may tear it; and whenever it starts it makes a
-genesis block of its own, writes it beside the one that it loaded, and takes either at the start after. `AnvilProcess`
-sees to both before a start, as whoever runs a node that must last would. Blocks are made on demand, one for each
-transaction.
+anvil alone would forget more, or wrong things. It writes its file in place, so a kill may tear it; it writes accounts
+later than blocks, so that a file may hold what a transaction did and not the transaction, a chain that cannot be; and
+whenever it starts it makes a genesis block of its own, writes it beside the one that it loaded, and takes either at the
+start after. `AnvilProcess` sees to all three, as whoever runs a node that must last would: it keeps the last few files,
+and starts from the newest that is whole. Blocks are made on demand, one for each transaction.
 """
 
+import contextlib
 import json
+import shutil
 import tempfile
-import time
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from anchoring.merkle import keccak256
 from tests.servers.chain import Chain, chain_answers
 from tests.servers.http import rpc
-from tests.servers.process import ServerProcess, free_port
+from tests.servers.process import ServerFailed, ServerProcess, free_port
 from tests.servers.programs import program
 
 CHAIN_ID = 31_337
 STATE_INTERVAL_SECONDS = 1
-_WHOLE_WITHIN_SECONDS = 5.0
+KEPT = 4
+"""Copies: a file is torn now and then, and two in a row seldom."""
 
 
 class AnvilProcess(ServerProcess):
-    """Keeps one whole state file beside the one that anvil writes; `start` takes it where that one is torn."""
+    """Copies each state file that anvil writes; `start` takes the newest that is whole."""
 
     def __init__(self, argv: Sequence[str | Path], *, state: Path, log: Path, url: str) -> None:
         self._state = state
-        self._whole = state.with_suffix(".whole")
+        self._kept: list[Path] = []
+        self._log = log
+        self._ending = threading.Event()
         super().__init__(
             argv,
             log=log,
@@ -38,24 +45,62 @@ class AnvilProcess(ServerProcess):
         )
 
     def kill(self) -> None:
-        """SIGKILL, after a copy: anvil may be writing at that very moment."""
-        self._copy()
+        self._ending.set()
         super().kill()
 
-    def start(self) -> None:
-        found = _read_state(self._state) or _read_state(self._whole)
-        if found is not None:
-            self._state.write_text(json.dumps(with_one_genesis(found)))
-        super().start()
+    def stop(self) -> None:
+        self._ending.set()
+        super().stop()
 
-    def _copy(self) -> None:
-        deadline = time.monotonic() + _WHOLE_WITHIN_SECONDS
-        while self._state.exists() and time.monotonic() < deadline:
-            found = _read_state(self._state)
-            if found is not None:
-                self._whole.write_text(json.dumps(found))
-                return
-            time.sleep(0.01)
+    def start(self) -> None:
+        files = [self._state, *reversed(self._kept)]
+        whole = next((found for file in files if (found := _whole_state(file)) is not None), None)
+        if whole is not None:
+            self._state.write_text(json.dumps(whole))
+        elif any(file.exists() for file in files):
+            raise ServerFailed("anvil left no state that is whole")
+        super().start()
+        self._ending = threading.Event()
+        threading.Thread(target=self._keep, args=(self._ending,), daemon=True).start()
+
+    def _keep(self, ending: threading.Event) -> None:
+        """A copy may be torn, too: then the one before it counts."""
+        seen, number = 0, 0
+        while not ending.wait(STATE_INTERVAL_SECONDS / 4):
+            with contextlib.suppress(FileNotFoundError):
+                written = self._state.stat().st_mtime_ns
+                if written != seen:
+                    seen, number = written, (number + 1) % KEPT
+                    copy = self._state.with_suffix(f".{number}")
+                    shutil.copyfile(self._state, copy)
+                    self._kept = [*(one for one in self._kept if one != copy), copy]
+
+
+def _whole_state(path: Path) -> dict[str, Any] | None:
+    """The state, with one genesis; None: there is none, it is torn, or its accounts are not those of its last block."""
+    found = _read_state(path)
+    if found is None:
+        return None
+    state = with_one_genesis(found)
+    with tempfile.TemporaryDirectory(prefix="consentry-anvil-") as scratch:
+        file = Path(scratch) / "state.json"
+        file.write_text(json.dumps(state))
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        looking = ServerProcess(
+            (program("anvil"), "--host", "127.0.0.1", "--port", str(port), "--load-state", str(file)),
+            log=Path(scratch) / "anvil.log",
+            env={"HOME": scratch, "NO_COLOR": "1"},
+            answers=lambda: chain_answers(url),
+        )
+        looking.start()
+        try:
+            # EIP-1186: the first node of any account's proof is the root of all accounts.
+            proof = rpc(url, "eth_getProof", "0x" + "00" * 20, [], "latest")["accountProof"]
+            root = rpc(url, "eth_getBlockByNumber", "latest", False)["stateRoot"]
+        finally:
+            looking.kill()
+    return state if keccak256(bytes.fromhex(proof[0][2:])).hex() == root[2:] else None
 
 
 def _read_state(path: Path) -> dict[str, Any] | None:

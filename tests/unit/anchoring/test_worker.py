@@ -1,6 +1,7 @@
 """The worker with two logs, one of which cannot be served."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from anchoring.errors import StoreUnavailable
 from anchoring.model import LogKind, LogName, Ticket
 from anchoring.proof import log_id
-from anchoring.worker import AnchorWorker
+from anchoring.worker import RECHECK_SECONDS, AnchorWorker
 from gateway.ports.clock import SystemClock
 
 GATEWAY, WRITER, ANCHORER = b"\1" * 32, b"\2" * 32, "0x" + "ab" * 20
@@ -33,6 +34,8 @@ class Tickets:
     def __init__(self, waiting: Sequence[Ticket]) -> None:
         self._waiting = tuple(waiting)
         self.cut: list[bytes] = []
+        self.retried: list[int] = []
+        self.refusing: tuple[tuple[Any, str], ...] = ()
 
     async def settle(self, **_: object) -> int:
         return 0
@@ -40,8 +43,11 @@ class Tickets:
     async def waiting(self, *, limit: int) -> tuple[Ticket, ...]:
         return self._waiting[:limit]
 
-    async def refused(self) -> tuple[()]:
-        return ()
+    async def refused(self) -> tuple[tuple[Any, str], ...]:
+        return self.refusing
+
+    async def retry(self, batch: Any) -> None:
+        self.retried.append(batch.id)
 
     async def write_cut(self, batch: Any, **_: object) -> bool:
         self.cut.append(batch.log)
@@ -68,7 +74,16 @@ class Calls:
         return SimpleNamespace()
 
 
-def working(store: Any) -> AnchorWorker:
+class Clock(SystemClock):
+    """Stands still until it is moved."""
+
+    at = 100.0
+
+    def monotonic(self) -> float:
+        return self.at
+
+
+def working(store: Any, clock: Clock | None = None) -> AnchorWorker:
     calls: Any = Calls()
     head: Any = SimpleNamespace(head=lambda: SimpleNamespace(number=7))
     return AnchorWorker(
@@ -76,7 +91,7 @@ def working(store: Any) -> AnchorWorker:
         calls=calls,
         manifests=Manifests(),
         head=head,
-        clock=SystemClock(),
+        clock=clock or Clock(),
         gateway=GATEWAY,
         writer=WRITER,
         anchorer=ANCHORER,
@@ -91,3 +106,34 @@ async def test_a_log_that_cannot_be_served_keeps_no_other_waiting(waiting: list[
     with pytest.raises(StoreUnavailable, match="audit segment"):
         await working(store).step(drain=True)
     assert store.cut == [RECORDS]
+
+
+async def test_what_the_chain_refuses_again_and_again_is_sent_later_each_time() -> None:
+    store, clock = Tickets([]), Clock()
+    refused: Any = SimpleNamespace(id=7, root=bytes(32), log=RECORDS)
+    store.refusing = ((refused, "AlreadyAnchored"),)
+    worker, times = working(store, clock), []
+    for _ in range(4_000):  # a hundred seconds
+        await worker.step()
+        times += [round(clock.at - 100.0, 3)] * (len(store.retried) - len(times))
+        clock.at += 0.025
+    assert times[:3] == [0.0, 0.25, 0.75]
+    gaps = [after - before for before, after in pairwise(times)]
+    assert gaps == sorted(gaps)
+    assert gaps[-1] == pytest.approx(RECHECK_SECONDS, abs=0.1)
+    assert len(times) < 12
+    assert worker.trouble == f"the chain refuses root 0x{'00' * 32} again: AlreadyAnchored"
+
+
+async def test_another_refusal_waits_for_no_batch_that_was_refused_before() -> None:
+    store, clock = Tickets([]), Clock()
+    first, second = (SimpleNamespace(id=one, root=bytes(32), log=RECORDS) for one in (1, 2))
+    store.refusing = ((first, "AlreadyAnchored"),)
+    worker = working(store, clock)
+    for _ in range(100):
+        await worker.step()
+        clock.at += 1.0
+    store.retried.clear()
+    store.refusing = ((first, "AlreadyAnchored"), (second, "AlreadyAnchored"))
+    await worker.step()
+    assert 2 in store.retried
