@@ -11,7 +11,7 @@ from gateway.ids import ActorId, SubjectId, to_global
 from schema.anchors import Anchor, to_anchor
 from schema.context import Info, RequestContext
 from schema.fields import resolved
-from schema.gates import cursor, or_empty, page_size
+from schema.gates import actor_of, cursor, given, or_empty, page_size, record_of
 from schema.identity import Actor, to_actor
 from schema.relay import Node, PageInfo
 from schema.scalars import Hex
@@ -96,15 +96,52 @@ def to_entry(found: model.SealedEntry) -> AuditEntry:
     )
 
 
+@strawberry.input(
+    name="AccessFilter",
+    description="Of the access log; what is not given is not asked for. from and to bound the time, both included. "
+    "Entries are sealed and opened one by one: a page may have a next one and hold fewer than asked for, or none.",
+)
+class AccessFilterInput:
+    outcome: Outcome | None = strawberry.UNSET
+    actor_id: strawberry.ID | None = strawberry.UNSET
+    record_id: strawberry.ID | None = strawberry.UNSET
+    actions: list[str] | None = strawberry.UNSET
+    purpose: Purpose | None = strawberry.UNSET
+    start: datetime | None = strawberry.field(name="from", default=strawberry.UNSET)
+    end: datetime | None = strawberry.field(name="to", default=strawberry.UNSET)
+
+
+def _to_filter(filter: AccessFilterInput | None) -> model.AccessFilter:
+    if filter is None:
+        return model.EVERYTHING
+    return model.AccessFilter(
+        outcome=filter.outcome or None,
+        actor=actor_of(filter.actor_id, field="actorId") if filter.actor_id else None,
+        record=record_of(filter.record_id, field="recordId") if filter.record_id else None,
+        actions=frozenset(filter.actions or ()),
+        purpose=filter.purpose.value if filter.purpose else None,
+        start=filter.start or None,
+        end=filter.end or None,
+    )
+
+
 async def access_log_of(
-    context: RequestContext, subject: SubjectId, *, first: int, after: str | None
+    context: RequestContext,
+    subject: SubjectId,
+    *,
+    filter: AccessFilterInput | None,
+    first: int,
+    after: str | None,
 ) -> AccessEventConnection:
     async def steps() -> AccessEventConnection:
         page = await context.services.audit.access_log(
-            context.signed_in(), subject, first=page_size(first), after=cursor(after)
+            context.signed_in(),
+            subject,
+            first=page_size(first),
+            after=cursor(after),
+            wanted=_to_filter(given(filter)),
         )
         edges = [AccessEventEdge(cursor=event.cursor, node=to_event(event)) for event in page.events]
-        end = edges[-1].cursor if edges else None
-        return AccessEventConnection(edges=edges, page_info=PageInfo(has_next_page=page.has_next, end_cursor=end))
+        return AccessEventConnection(edges=edges, page_info=PageInfo(has_next_page=page.has_next, end_cursor=page.end))
 
     return await or_empty(steps(), AccessEventConnection(edges=[], page_info=PageInfo(has_next_page=False)))

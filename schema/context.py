@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeAlias
 
 import strawberry
 
-from gateway.audit.model import AccessEvent, AccessLogPage, SealedEntry
+from gateway.audit.model import AccessEvent, AccessFilter, AccessLogPage, SealedEntry
 from gateway.consent.guardianship import GuardiansDraft, GuardiansView
 from gateway.consent.model import (
     ConsentInput,
@@ -164,7 +164,13 @@ class RecordService(Protocol):
 
 class AuditService(Protocol):
     async def access_log(
-        self, caller: Caller, subject: SubjectId, *, first: int, after: str | None
+        self,
+        caller: Caller,
+        subject: SubjectId,
+        *,
+        first: int,
+        after: str | None,
+        wanted: AccessFilter,
     ) -> AccessLogPage: ...
     async def event(self, caller: Caller, decision: DecisionId) -> AccessEvent | None: ...
 

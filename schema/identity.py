@@ -20,7 +20,7 @@ from schema.relay import Node
 from schema.scalars import Address, Hex
 
 if TYPE_CHECKING:
-    from schema.audit import AccessEventConnection
+    from schema.audit import AccessEventConnection, AccessFilterInput
     from schema.consent import ConsentConnection
     from schema.delegates import Delegate
     from schema.emergency import EmergencyConnection
@@ -130,11 +130,15 @@ class Patient(Node):
 
     @resolved("Who asked for what, and what they were told; refusals too.")
     async def access_log(
-        self, info: Info, first: int = 50, after: str | None = strawberry.UNSET
+        self,
+        info: Info,
+        filter: Annotated["AccessFilterInput", strawberry.lazy("schema.audit")] | None = strawberry.UNSET,
+        first: int = 50,
+        after: str | None = strawberry.UNSET,
     ) -> Annotated["AccessEventConnection", strawberry.lazy("schema.audit")]:
         from schema.audit import access_log_of
 
-        return await access_log_of(info.context, self.name_on_chain, first=first, after=after)
+        return await access_log_of(info.context, self.name_on_chain, filter=filter, first=first, after=after)
 
     @resolved("Emergency accesses, newest first: who broke the glass, why, and who reviewed it. The patient's alone.")
     async def emergencies(

@@ -57,9 +57,30 @@ class AccessEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccessFilter:
+    """Which entries of an access log are wanted; None and empty: all. `start` and `end` bound the time, both included;
+    `purpose` is a code of HL7 PurposeOfUse."""
+
+    outcome: Outcome | None = None
+    actor: ActorId | None = None
+    record: RecordId | None = None
+    actions: frozenset[str] = frozenset()
+    purpose: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+EVERYTHING = AccessFilter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccessLogPage:
+    """`end`: where to go on, behind the last entry that was looked at; a filtered page may have a next one and no
+    event."""
+
     events: tuple[AccessEvent, ...]
     has_next: bool
+    end: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

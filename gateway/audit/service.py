@@ -7,12 +7,12 @@ refusal of what does not exist does the same work as one of what is forbidden.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from gateway import jsontext
-from gateway.audit.model import AccessEvent, AccessLogPage, Outcome, Receipt, SealedEntry
+from gateway.audit.model import AccessEvent, AccessFilter, AccessLogPage, Outcome, Receipt, SealedEntry
 from gateway.errors import IntegrityError
 from gateway.ids import ActorId, DecisionId, RecordId
 from gateway.ports.anchors import Anchors, AnchorState
@@ -29,6 +29,9 @@ _CURSOR = b"access-log"
 MOST_UNDER = 500
 """Entries that are shown of one emergency."""
 _SCAN = 200
+MOST_LOOKED_AT = 1_000
+"""Entries that are opened for one page of a search."""
+CLOCKS_APART = timedelta(days=1)
 
 
 class _Public(msgspec.Struct, frozen=True, array_like=True):
@@ -148,11 +151,43 @@ class Audit:
             return AccessLogPage(events=(), has_next=False)
         rows = await self._index.entries(token, before=before, limit=first + 1)
         shown = rows[:first]
+        before = shown[-1][0] if shown else before
+        return await self._page(subject, shown, before=before, has_next=len(rows) > first)
+
+    async def search(self, subject: bytes, wanted: AccessFilter, *, first: int, after: str | None) -> AccessLogPage:
+        """As `log`, of the entries that are wanted. They are sealed, so they are opened one by one: after
+        `MOST_LOOKED_AT` of them the page ends, whatever it holds."""
+        token = await self._keys.subject_token(subject)
+        before = _NEWEST if after is None else self._keys.reveal(after, context=_CURSOR + subject)
+        if token is None:
+            return AccessLogPage(events=(), has_next=False)
+        found: list[tuple[int, StoredEntry]] = []
+        more, looked_at = True, 0
+        while more and looked_at < MOST_LOOKED_AT:
+            rows = await self._index.entries(token, before=before, limit=_SCAN)
+            looked_at += len(rows)
+            more = len(rows) == _SCAN
+            for row, stored in rows:
+                public, private = await self._opened(subject, stored)
+                if _is_past(wanted, public):
+                    more = False
+                    break
+                if _is_wanted(wanted, public, private):
+                    if len(found) == first:
+                        return await self._page(subject, found, before=before, has_next=True)
+                    found.append((row, stored))
+                before = row
+        return await self._page(subject, found, before=before, has_next=more)
+
+    async def _page(
+        self, subject: bytes, shown: Sequence[tuple[int, StoredEntry]], *, before: int, has_next: bool
+    ) -> AccessLogPage:
         states = await self._anchors.states([self._leaf(stored) for _, stored in shown])
         events = [
             await self._event(subject, row, stored, state) for (row, stored), state in zip(shown, states, strict=True)
         ]
-        return AccessLogPage(events=tuple(events), has_next=len(rows) > first)
+        end = self._keys.hide(before, context=_CURSOR + subject) if has_next or events else None
+        return AccessLogPage(events=tuple(events), has_next=has_next, end=end)
 
     async def subject_of(self, decision: DecisionId) -> bytes | None:
         """The patient that a decision was about."""
@@ -214,10 +249,7 @@ class Audit:
         )
 
     async def _event(self, subject: bytes, row: int, stored: StoredEntry, state: AnchorState) -> AccessEvent:
-        public = _unpack_public(self._keys.open_public(stored.public))
-        private = _unpack_private(await self._keys.open_private(subject, stored.private, context=stored.decision))
-        if private.subject != subject:
-            raise IntegrityError("an audit entry lies in another patient's log")
+        public, private = await self._opened(subject, stored)
         return AccessEvent(
             decision=DecisionId(stored.decision),
             at=moment(public.at),
@@ -232,8 +264,33 @@ class Audit:
             emergency=private.emergency or None,
         )
 
+    async def _opened(self, subject: bytes, stored: StoredEntry) -> tuple[_Public, _Private]:
+        public = _unpack_public(self._keys.open_public(stored.public))
+        private = _unpack_private(await self._keys.open_private(subject, stored.private, context=stored.decision))
+        if private.subject != subject:
+            raise IntegrityError("an audit entry lies in another patient's log")
+        return public, private
+
     def _leaf(self, stored: StoredEntry) -> bytes:
         return self._anchors.leaf((stored.writer, stored.seq.to_bytes(8, "big"), stored.hash), kind="audit")
+
+
+def _is_wanted(wanted: AccessFilter, public: _Public, private: _Private) -> bool:
+    at = moment(public.at)
+    return (
+        wanted.outcome in (None, public.outcome)
+        and wanted.actor in (None, public.actor)
+        and wanted.record in (None, private.record)
+        and wanted.purpose in (None, private.purpose)
+        and (not wanted.actions or private.action in wanted.actions)
+        and (wanted.start is None or at >= wanted.start)
+        and (wanted.end is None or at <= wanted.end)
+    )
+
+
+def _is_past(wanted: AccessFilter, public: _Public) -> bool:
+    """Whether nothing older can be wanted. Entries lie in the order of writing, by the clocks of several writers."""
+    return wanted.start is not None and moment(public.at) < wanted.start - CLOCKS_APART
 
 
 def read_note(public: bytes, private: bytes) -> tuple[str, bool, bytes]:

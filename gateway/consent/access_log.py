@@ -3,7 +3,7 @@
 What a delegate is shown of it stands in it.
 """
 
-from gateway.audit.model import AccessEvent, AccessLogPage, Outcome, SealedEntry
+from gateway.audit.model import EVERYTHING, AccessEvent, AccessFilter, AccessLogPage, Outcome, SealedEntry
 from gateway.audit.service import Audit, Event
 from gateway.consent.names import guards_of, requester
 from gateway.consent.standing import Standings
@@ -30,12 +30,22 @@ class AccessLog:
         self._standings = standings
         self._clock = clock
 
-    async def access_log(self, caller: Caller, subject: SubjectId, *, first: int, after: str | None) -> AccessLogPage:
+    async def access_log(
+        self,
+        caller: Caller,
+        subject: SubjectId,
+        *,
+        first: int,
+        after: str | None,
+        wanted: AccessFilter = EVERYTHING,
+    ) -> AccessLogPage:
         if not 1 <= first <= CEILING:
             raise LimitError(f"first must be 1 to {CEILING}", field=("first",))
         if not await self._owns(caller, subject) and not await self._let_see(caller, subject):
             return AccessLogPage(events=(), has_next=False)
-        return await self._audit.log(subject, first=first, after=after)
+        if wanted == EVERYTHING:
+            return await self._audit.log(subject, first=first, after=after)
+        return await self._audit.search(subject, wanted, first=first, after=after)
 
     async def event(self, caller: Caller, decision: DecisionId) -> AccessEvent | None:
         """One entry of a log that the caller may see."""

@@ -77,6 +77,8 @@ ACCESS_LOG = f"""query ($id: ID!, $first: Int! = 100, $after: String) {{ patient
   accessLog(first: $first, after: $after) {{
   edges {{ node {{ at action purpose outcome recordId decisionId actor {{ id name }} anchor {{ status }} }} }}
   {PAGE} }} }} }}"""
+SEARCH_LOG = """query ($id: ID!, $filter: AccessFilter!) { patient(id: $id) { accessLog(filter: $filter) {
+  edges { node { recordId outcome actor { id } } } } } }"""
 RECORD_ADDED = """subscription ($id: ID!, $purpose: PurposeOfUse! = TREAT) {
   recordAdded(patientId: $id, purpose: $purpose) { id version content } }"""
 CONSENT_CHANGED = """subscription ($id: ID!) { consentChanged(patientId: $id) { consentId status } }"""

@@ -191,3 +191,21 @@ def test_an_idempotency_key_is_its_actors_own(patient: Patient, clinician: Perso
     mine = patient.person.store(patient.id, observation(value="1"), key="same").value["id"]
     theirs = clinician.store(patient.id, observation(value="2"), key="same").value["id"]
     assert mine != theirs
+
+
+def test_the_access_log_is_searched(patient: Patient, clinician: Person, stranger: Person) -> None:
+    first, second = (patient.store(observation(value=value)) for value in ("1", "2"))
+    patient.consent(clinician.id)
+    for record in (first, second):
+        clinician.read(record).must()
+        stranger.read(record)
+
+    def search(**wanted: object) -> list[tuple[str, str, str]]:
+        answer = patient.person.ask(documents.SEARCH_LOG, {"id": patient.id, "filter": wanted})
+        nodes = [edge["node"] for edge in answer.value["accessLog"]["edges"]]
+        return [(node["actor"]["id"], node["recordId"], node["outcome"]) for node in nodes]
+
+    refused = [(stranger.id, second, "DENIED"), (stranger.id, first, "DENIED")]
+    assert search(outcome="DENIED", actions=["READ"]) == refused
+    assert search(actorId=clinician.id, recordId=first) == [(clinician.id, first, "PERMITTED")]
+    assert search(actorId=clinician.id, to="2020-01-01T00:00:00Z") == []

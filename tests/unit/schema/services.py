@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.audit.model import AccessEvent, AccessLogPage, Outcome, Receipt, SealedEntry
+from gateway.audit.model import EVERYTHING, AccessEvent, AccessFilter, AccessLogPage, Outcome, Receipt, SealedEntry
 from gateway.consent.model import (
     ConsentInput,
     ConsentStatus,
@@ -164,6 +164,7 @@ class World:
     received: list[Any] = field(default_factory=list)
     signed_out: set[str] = field(default_factory=set)
     events: "asyncio.Queue[Any]" = field(default_factory=asyncio.Queue)
+    wanted_log: AccessFilter = EVERYTHING
 
     def services(self) -> Services:
         return Services(
@@ -382,11 +383,14 @@ class World:
         while isinstance(released := await self.events.get(), Released):
             yield released
 
-    async def access_log(self, caller: Caller, subject: SubjectId, *, first: int, after: str | None) -> AccessLogPage:
+    async def access_log(
+        self, caller: Caller, subject: SubjectId, *, first: int, after: str | None, wanted: AccessFilter
+    ) -> AccessLogPage:
         self._called("access_log", caller)
+        self.wanted_log = wanted
         if caller.actor.id != PATIENT_ACTOR or subject != PATIENT:
             raise DeniedError("not theirs")
-        return AccessLogPage(events=(make_event(),), has_next=False)
+        return AccessLogPage(events=(make_event(),), has_next=False, end=make_event().cursor)
 
     async def entry(self, caller: Caller, decision: DecisionId) -> SealedEntry | None:
         self._called("entry", caller)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway import jsontext
+from gateway.audit.model import EVERYTHING, AccessFilter, Outcome
 from gateway.consent.model import Action, Effect, Purpose
 from gateway.errors import ConflictError, UpstreamError
 from gateway.identity.model import Role
@@ -407,3 +408,45 @@ async def test_empty_controller_is_not_taken_for_custody(ask: Ask, world: World)
 def test_services_are_what_the_context_asks_for(schema: GatewaySchema, world: World) -> None:
     services = world.services()
     assert services.records is world
+
+
+SEARCHED = """query($id: ID!, $filter: AccessFilter) { patient(id: $id) {
+  accessLog(filter: $filter, first: 5) { edges { node { action } } pageInfo { hasNextPage endCursor } } } }"""
+
+
+async def test_a_search_of_the_access_log_reaches_the_service_whole(ask: Ask, world: World) -> None:
+    given = {
+        "outcome": "DENIED",
+        "actorId": to_global("Actor", CLINICIAN),
+        "recordId": to_global("Record", RECORD),
+        "actions": ["READ"],
+        "purpose": "TREAT",
+        "from": "2026-01-01T00:00:00Z",
+        "to": "2026-02-01T00:00:00Z",
+    }
+    payload = await ask(SEARCHED, token="patient", id=to_global("Patient", PATIENT), filter=given)
+    assert len(payload["data"]["patient"]["accessLog"]["edges"]) == 1
+    assert world.wanted_log == AccessFilter(
+        outcome=Outcome.DENIED,
+        actor=CLINICIAN,
+        record=RECORD,
+        actions=frozenset({"READ"}),
+        purpose="TREAT",
+        start=datetime(2026, 1, 1, tzinfo=UTC),
+        end=datetime(2026, 2, 1, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize("given", [None, {}, {"outcome": None, "actions": [], "from": None}])
+async def test_a_search_for_nothing_is_for_everything(ask: Ask, world: World, given: object) -> None:
+    await ask(SEARCHED, token="patient", id=to_global("Patient", PATIENT), filter=given)
+    assert world.wanted_log == EVERYTHING
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [({"actorId": to_global("Patient", PATIENT)}, "actorId"), ({"recordId": "x"}, "recordId")],
+)
+async def test_a_search_with_a_wrong_id_is_refused_by_its_field(ask: Ask, given: object, field: str) -> None:
+    payload = await ask(SEARCHED, token="patient", id=to_global("Patient", PATIENT), filter=given)
+    assert payload["errors"][0]["extensions"] == {"code": "INVALID", "field": [field]}
