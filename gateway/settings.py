@@ -225,11 +225,15 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _separate(self) -> "Settings":
         if self.keystore_url and self.keystore_url == self.database_url and self.keystore_url.startswith("sqlite"):
-            raise ValueError("keystore_url must be another file than database_url")
+            raise ValueError(f"{PREFIX}KEYSTORE_URL must be another file than {PREFIX}DATABASE_URL")
         signing, own = host_of(self.signing_url), host_of(self.base_url)
         if signing and (own == signing or own.endswith("." + signing)):
             # A page of the gateway's origin could ask for what is meant for the signing page alone (WebAuthn 5.1.4.1).
-            raise ValueError("signing_url must have another host than public_url, and none that this lies under")
+            raise ValueError(
+                f"{PREFIX}SIGNING_URL must have another host than {PREFIX}PUBLIC_URL, and none that this lies under"
+            )
+        if self.trusted_documents_only and self.trusted_documents is None:
+            raise ValueError(f"{PREFIX}TRUSTED_DOCUMENTS_ONLY needs {PREFIX}TRUSTED_DOCUMENTS: nothing could be asked")
         return self
 
     @property
@@ -270,10 +274,15 @@ def load(**overrides: object) -> Settings:
     try:
         return Settings(**given)  # type: ignore[arg-type]  # checked by pydantic
     except ValidationError as error:
-        faults = [f"{PREFIX}{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
-        raise SettingsError("; ".join(faults)) from None
+        raise SettingsError("; ".join(_told(fault["loc"], fault["msg"]) for fault in error.errors())) from None
     except (OSError, ValueError) as error:
         # pydantic-settings names the field of a list that is no JSON, and nothing of its value.
         named = re.search(r'field "([a-z_]+)"', str(error))
         what = f"{PREFIX}{named[1].upper()}: not JSON" if named else f"{PREFIX}CONFIG: not TOML"
         raise SettingsError(f"{what} ({type(error).__name__})") from None
+
+
+def _told(place: tuple[int | str, ...], message: str) -> str:
+    """One fault by the name of its setting; one that is of several settings names them itself."""
+    said = message.removeprefix("Value error, ")
+    return f"{PREFIX}{'_'.join(map(str, place)).upper()}: {said}" if place else said

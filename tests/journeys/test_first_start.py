@@ -98,6 +98,8 @@ def test_named_registrars_are_registrars_and_no_key_is_made(tmp_path: Path) -> N
         ("SESSION_MINUTES", "forever"),
         ("CHAIN_ID", "-1"),
         ("LOG_LEVEL", "loud"),
+        ("TRUSTED_DOCUMENTS", "/nowhere/documents.json"),
+        ("TRUSTED_DOCUMENTS_ONLY", "true"),
         ("INSTANCE", "a b"),
         ("CHAIN_PROFILE", "dogecoin"),
         ("DATABASE_URL", "mysql://127.0.0.1/x"),
@@ -119,6 +121,13 @@ def test_a_wrong_setting_in_a_file_is_refused_by_name(tmp_path: Path) -> None:
     settings = {"DATA_DIR": str(tmp_path / "data")}
     assert "BATCH_SIZE" in refused(settings, "serve", "--config", str(tmp_path / "consentry.toml"))
     assert "consentry" in refused(settings, "serve", "--config", str(tmp_path / "none.toml"))
+
+
+def test_a_trusted_document_that_is_not_valid_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "documents.json").write_text('{"nothing-1": "{ nothing }"}')
+    said = refused({"DATA_DIR": str(tmp_path / "data"), "TRUSTED_DOCUMENTS": str(tmp_path / "documents.json")})
+    assert "trusted document nothing-1" in said
+    assert "Traceback" not in said
 
 
 def test_a_data_folder_that_cannot_be_made_is_refused_by_name(tmp_path: Path) -> None:
