@@ -16,12 +16,14 @@ from dataclasses import replace
 from typing import Final
 
 from anchoring.batcher import BatchPolicy, Cut, cut, is_due
-from anchoring.errors import AnchoringError
+from anchoring.errors import AnchoringError, StoreUnavailable
 from anchoring.model import LEAF_ENCODING, Batch, LogKind, LogName, Ticket
 from anchoring.ports import AnchorCalls, Clock, IndexedHead, ManifestSink, SegmentSink, TicketStore
 from anchoring.proof import log_id
 
 TICK_SECONDS: Final = 0.25
+SMALLEST: Final = 32
+"""Tickets of a batch that is tried after larger ones failed; each that is written doubles it."""
 RECHECK_SECONDS: Final = 30.0
 """How often an open log is asked for again: a reorganization may have closed it."""
 
@@ -64,6 +66,7 @@ class AnchorWorker:
         self._logs: dict[bytes, LogName] = {}
         self._first_seen: dict[bytes, tuple[int, float]] = {}
         self._open_until: dict[bytes, float] = {}
+        self._sizes: dict[bytes, int] = {}
         self._retried: dict[int, tuple[int, float]] = {}
         self._started = False
         self._work = asyncio.Event()
@@ -105,10 +108,16 @@ class AnchorWorker:
         moved, failures = False, list[AnchoringError]()
         for log, tickets in by_log.items():
             if is_due(self._policy, waiting=len(tickets), oldest_age=self._age(tickets, drain=drain)):
+                size = self._sizes.get(log, self._policy.size)
+                part = tickets[:size]
                 try:
-                    moved = await self._close(log, tickets) or moved
+                    moved = await self._close(log, part) or moved
+                    self._sizes[log] = min(2 * size, self._policy.size)
                 except AnchoringError as error:
                     failures.append(error)
+                    if isinstance(error, StoreUnavailable):
+                        # A slow block store may have time for a small segment where it has none for a large one.
+                        self._sizes[log] = min(max(len(part) // 2, SMALLEST), self._policy.size)
         self._first_seen = {log: seen for log, seen in self._first_seen.items() if log in by_log}
         self._started = True
         if failures:

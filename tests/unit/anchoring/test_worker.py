@@ -1,6 +1,7 @@
 """The worker with two logs, one of which cannot be served."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from anchoring.errors import StoreUnavailable
 from anchoring.model import LogKind, LogName, Ticket
 from anchoring.proof import log_id
-from anchoring.worker import RECHECK_SECONDS, AnchorWorker
+from anchoring.worker import RECHECK_SECONDS, SMALLEST, AnchorWorker
 from gateway.ports.clock import SystemClock
 
 GATEWAY, WRITER, ANCHORER = b"\1" * 32, b"\2" * 32, "0x" + "ab" * 20
@@ -20,7 +21,7 @@ RECORDS = log_id(LogName(gateway=GATEWAY, writer=WRITER, kind=LogKind.RECORDS))
 
 def audit(seq: int) -> Ticket:
     values = (WRITER, seq.to_bytes(32, "big"), bytes(32))
-    return Ticket(seq=seq, log=AUDIT, leaf=bytes([seq]) * 32, values=values, cid_digest=b"", locator=b"")
+    return Ticket(seq=seq, log=AUDIT, leaf=seq.to_bytes(32, "big"), values=values, cid_digest=b"", locator=b"")
 
 
 def record(seq: int) -> Ticket:
@@ -34,8 +35,12 @@ class Tickets:
     def __init__(self, waiting: Sequence[Ticket]) -> None:
         self._waiting = tuple(waiting)
         self.cut: list[bytes] = []
+        self.sizes: list[int] = []
         self.retried: list[int] = []
         self.refusing: tuple[tuple[Any, str], ...] = ()
+
+    def come(self, tickets: Sequence[Ticket]) -> None:
+        self._waiting += tuple(tickets)
 
     async def settle(self, **_: object) -> int:
         return 0
@@ -51,14 +56,21 @@ class Tickets:
 
     async def write_cut(self, batch: Any, **_: object) -> bool:
         self.cut.append(batch.log)
+        self.sizes.append(len(batch.tickets))
+        self._waiting = tuple(one for one in self._waiting if one.seq not in {cut.seq for cut in batch.tickets})
         return True
 
 
-class Lost:
-    """Segments that are never written."""
+class Segments:
+    """Are written of so many tickets at most."""
+
+    def __init__(self, most: int = 0) -> None:
+        self._most = most
 
     async def put(self, tickets: Sequence[Ticket]) -> tuple[bytes, bytes]:
-        raise StoreUnavailable("an audit segment cannot be written")
+        if len(tickets) > self._most:
+            raise StoreUnavailable("an audit segment cannot be written")
+        return bytes(32), b""
 
 
 class Manifests:
@@ -83,7 +95,7 @@ class Clock(SystemClock):
         return self.at
 
 
-def working(store: Any, clock: Clock | None = None) -> AnchorWorker:
+def working(store: Any, clock: Clock | None = None, *, most: int = 0) -> AnchorWorker:
     calls: Any = Calls()
     head: Any = SimpleNamespace(head=lambda: SimpleNamespace(number=7))
     return AnchorWorker(
@@ -96,7 +108,7 @@ def working(store: Any, clock: Clock | None = None) -> AnchorWorker:
         writer=WRITER,
         anchorer=ANCHORER,
         finality=1,
-        segments=Lost(),
+        segments=Segments(most),
     )
 
 
@@ -137,3 +149,34 @@ async def test_another_refusal_waits_for_no_batch_that_was_refused_before() -> N
     store.refusing = ((first, "AlreadyAnchored"), (second, "AlreadyAnchored"))
     await worker.step()
     assert 2 in store.retried
+
+
+async def test_a_batch_that_is_too_large_to_be_written_is_tried_smaller() -> None:
+    store = Tickets([audit(seq) for seq in range(3_000)])
+    worker, failed = working(store, most=300), 0
+    for _ in range(100):
+        try:
+            await worker.step(drain=True)
+        except StoreUnavailable:
+            failed += 1
+    assert sum(store.sizes) == 3_000
+    assert max(store.sizes) <= 300
+    assert failed < len(store.sizes) + 2
+
+
+async def test_what_cannot_be_written_at_all_is_tried_at_the_smallest() -> None:
+    store = Tickets([audit(seq) for seq in range(SMALLEST + 1)])
+    worker = working(store, most=SMALLEST)
+    for _ in range(3):
+        with suppress(StoreUnavailable):
+            await worker.step(drain=True)
+    assert store.sizes == [SMALLEST, 1]
+
+
+async def test_small_batches_make_no_later_one_small() -> None:
+    store = Tickets([audit(1)])
+    worker = working(store, most=1_024)
+    await worker.step(drain=True)
+    store.come([audit(seq) for seq in range(2, 1_002)])
+    await worker.step(drain=True)
+    assert store.sizes == [1, 1_000]
