@@ -103,6 +103,14 @@ async def run_server(settings: Settings, *, announce: Say) -> None:
             await _drained(*page)
     finally:
         await gateway.close()
+    _say_last(announce)
+
+
+def _say_last(announce: Say) -> None:
+    """After every line of the log: some are held for a moment."""
+    lines = structlog.get_config()["logger_factory"]
+    if isinstance(lines, LogLines):
+        lines.flush()
     announce("Stopped.")
 
 
@@ -191,7 +199,7 @@ async def run_worker(settings: Settings, *, announce: Say) -> None:
         for task in (watching, told):
             task.cancel()
         await worker.close()
-    announce("Stopped.")
+    _say_last(announce)
 
 
 async def run_deploy(settings: Settings, *, fund: bool, announce: Say) -> None:

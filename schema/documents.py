@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, cast
 
 from graphql import (
@@ -88,8 +89,8 @@ class Documents:
         *,
         limits: Limits,
         introspection: bool,
-        trusted: Mapping[str, str],
-        trusted_only: bool,
+        trusted: Mapping[str, str] = MappingProxyType({}),
+        trusted_only: bool = False,
     ) -> None:
         self._schema = schema
         self._limits = limits
