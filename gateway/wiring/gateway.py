@@ -5,8 +5,6 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 
-import structlog
-
 from anchoring.chain.abi import ANCHOR, CONSENT, EMERGENCY, IDENTITY
 from gateway.consent.standing import Standings
 from gateway.crypto.keys import KeyRing
@@ -73,7 +71,6 @@ class Gateway:
         self._keys = keys
         self._checks = checks
         self._closing = closing
-        self._log = structlog.get_logger("gateway")
 
     @property
     def options(self) -> WebOptions:

@@ -35,7 +35,6 @@ class AnvilProcess(ServerProcess):
     def __init__(self, argv: Sequence[str | Path], *, state: Path, log: Path, url: str) -> None:
         self._state = state
         self._kept: list[Path] = []
-        self._log = log
         self._ending = threading.Event()
         super().__init__(
             argv,
