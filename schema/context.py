@@ -33,10 +33,12 @@ from gateway.records.model import (
     NewBundle,
     NewRecord,
     RecordFilter,
+    RecordOrder,
     RecordPage,
     Released,
     StoredRecord,
 )
+from gateway.slices import Slice
 from schema.loaders import Loader
 
 TypedData: TypeAlias = Mapping[str, Any]
@@ -156,8 +158,8 @@ class RecordService(Protocol):
         *,
         purpose: Purpose,
         filter: RecordFilter,
-        first: int,
-        after: str | None,
+        order: RecordOrder,
+        part: Slice,
     ) -> RecordPage: ...
     def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]: ...
 

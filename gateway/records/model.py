@@ -3,6 +3,7 @@ decided, verified, opened, redacted and audited."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 
 from gateway.audit.model import Receipt
 from gateway.consent.model import Purpose
@@ -49,12 +50,22 @@ class StoredRecord:
     anchor: AnchorState
 
 
+class RecordOrder(Enum):
+    """ARRIVAL: by first version, oldest first. CLINICAL: by the beginning of the clinical period, newest first, what
+    has no date last. LATEST: as CLINICAL, and of each kind (type and codes) the first alone."""
+
+    ARRIVAL = 1
+    CLINICAL = 2
+    LATEST = 3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordFilter:
-    """Empty `resource_types`: all. `code`: `system|code`. Times bound the clinical period."""
+    """Empty types, labels: all; of several, any. `code`: `system|code`. Times bound the clinical period."""
 
     resource_types: tuple[str, ...] = ()
     code: str | None = None
+    labels: frozenset[str] = frozenset()
     start: datetime | None = None
     end: datetime | None = None
 
@@ -79,10 +90,9 @@ class Released:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordPage:
-    """`cursors`: one for each item. `end_cursor` may stand past the last item: what was refused is skipped without a
-    trace."""
+    """`cursors`: one for each item; what was refused is skipped without a trace."""
 
     items: tuple[Released, ...]
     cursors: tuple[str, ...]
     has_next: bool
-    end_cursor: str | None
+    has_previous: bool

@@ -18,6 +18,7 @@ from gateway.ports.sealing import SealingKeys
 from gateway.records.admission import Admission
 from gateway.records.arrivals import Arrivals
 from gateway.records.opening import Opening
+from gateway.records.pages import Pages
 from gateway.records.reading import Reading
 from gateway.records.service import Records
 from gateway.records.writing import Writing
@@ -60,6 +61,7 @@ def make_corridors(
         clock=clock,
         deployment=chain.facts,
     )
+    pages = Pages(reading=reading, audit=audit, index=index, opening=opening, anchors=anchors)
     arrivals = Arrivals(
         reading=reading,
         identity=identity,
@@ -101,4 +103,4 @@ def make_corridors(
         clock=clock,
         entropy=entropy,
     )
-    return Records(reading=reading, arrivals=arrivals, writing=writing), emergencies
+    return Records(reading=reading, pages=pages, arrivals=arrivals, writing=writing), emergencies

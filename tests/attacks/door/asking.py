@@ -16,6 +16,10 @@ _RECORD: Final = f"{_ALL['Record']} receipt {{ {leaves(SCHEMA, 'DecisionReceipt'
 LISTS: Final = {
     "P": f"records(purpose: $purpose, first: 2)"
     f" {{ edges {{ cursor node {{ {_RECORD} }} }} pageInfo {{ hasNextPage }} }}",
+    "P2": f"timeline(purpose: $purpose, last: 2)"
+    f" {{ edges {{ cursor node {{ {_RECORD} }} }} pageInfo {{ hasPreviousPage }} }}",
+    "P3": f"latest(purpose: $purpose, first: 2)"
+    f" {{ edges {{ cursor node {{ {_RECORD} }} }} pageInfo {{ hasNextPage }} }}",
     "C": f"consents(first: 2) {{ edges {{ cursor node {{ {_ALL['Consent']} grantee {{ name }} }} }} }}",
     "L": f"accessLog(first: 2) {{ edges {{ cursor node {{ {_ALL['AccessEvent']} }} }} }}",
     "F": f"emergencies(first: 2) {{ edges {{ cursor node {{ {_ALL['Emergency']} }} }} }}",
@@ -64,7 +68,7 @@ STREAMS: Final = {
     "c": f"subscription ($patient: ID!) {{ consentChanged(patientId: $patient) {{ {_ALL['Consent']} }} }}",
     "F": f"subscription ($patient: ID!) {{ emergencyOpened(patientId: $patient) {{ {_ALL['Emergency']} }} }}",
 }
-_LISTED: Final = {"records": "P", "consents": "C", "accessLog": "L", "emergencies": "F"}
+_LISTED: Final = {"records": "P", "timeline": "P", "latest": "P", "consents": "C", "accessLog": "L", "emergencies": "F"}
 _NOTHING: Final[Mapping[str, Any]] = {"edges": []}
 _TYPES: Final = {
     "R": "Record",
@@ -115,8 +119,10 @@ def listed(patient: Mapping[str, Any] | None) -> set[str]:
     if patient is None:
         return set()
     found = {letter for name, letter in _LISTED.items() if patient.get(name, _NOTHING)["edges"]}
-    ends = patient.get("records", {}).get("pageInfo", {})
-    assert "P" in found or not ends.get("hasNextPage"), "an empty page tells that more follow"
+    orders = [patient[name] for name in ("records", "timeline", "latest") if name in patient]
+    assert len({bool(page["edges"]) for page in orders}) < 2, "one order releases what another does not"
+    for page in orders:
+        assert page["edges"] or not any(page["pageInfo"].values()), "an empty page tells that more follow"
     return (
         found
         | {letter for name, letter in (("credentials", "K"), ("delegates", "Z")) if patient.get(name)}

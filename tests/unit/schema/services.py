@@ -32,10 +32,12 @@ from gateway.records.model import (
     NewBundle,
     NewRecord,
     RecordFilter,
+    RecordOrder,
     RecordPage,
     Released,
     StoredRecord,
 )
+from gateway.slices import Slice
 from schema.context import Services
 from tests.unit.schema.controls import Controls
 from tests.unit.schema.delegates import Delegated
@@ -366,16 +368,15 @@ class World:
         *,
         purpose: Purpose,
         filter: RecordFilter,
-        first: int,
-        after: str | None,
+        order: RecordOrder,
+        part: Slice,
     ) -> RecordPage:
         self._called("page", caller)
-        self.received.append((filter, first, after))
+        self.received.append((filter, order, part))
         self._of_patient(caller, subject)
-        size = min(first, 3)
-        return RecordPage(
-            items=(make_released(purpose),) * size, cursors=("c1",) * size, has_next=True, end_cursor="c9"
-        )
+        cursors = tuple(f"c{number}" for number in range(min(part.size, 3)))
+        items = (make_released(purpose),) * len(cursors)
+        return RecordPage(items=items, cursors=cursors, has_next=True, has_previous=part.backwards)
 
     async def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]:
         self._called("added", caller)
