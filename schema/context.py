@@ -30,8 +30,11 @@ from gateway.identity.model import Actor, Caller, Challenge, CredentialLink, Dra
 from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SubjectId
 from gateway.records.model import (
     Amendment,
+    Explanation,
     NewBundle,
     NewRecord,
+    Outlook,
+    Preview,
     RecordFilter,
     RecordOrder,
     RecordPage,
@@ -164,6 +167,12 @@ class RecordService(Protocol):
     def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]: ...
 
 
+class ExplainingService(Protocol):
+    async def explain(self, caller: Caller, record: RecordId, /) -> Explanation: ...
+    async def who_can_see(self, caller: Caller, subject: SubjectId, /, *, filter: RecordFilter) -> Outlook: ...
+    async def preview(self, caller: Caller, consent: ConsentInput, /) -> Preview: ...
+
+
 class AuditService(Protocol):
     async def access_log(
         self,
@@ -215,6 +224,7 @@ class Services:
     recoveries: RecoveryService
     handover: HandoverService
     records: RecordService
+    explaining: ExplainingService
     audit: AuditService
     emergencies: EmergencyService
     erasures: ErasureService

@@ -174,7 +174,7 @@ async def records_of(
             context.signed_in(),
             subject,
             purpose=purpose,
-            filter=_to_filter(filter),
+            filter=to_filter(filter),
             order=order,
             part=slice_of(first, after, last, before),
         )
@@ -192,7 +192,7 @@ async def records_of(
     return await or_empty(steps(), RecordConnection(edges=[], page_info=PageInfo(has_next_page=False)))
 
 
-def _to_filter(filter: RecordFilterInput | None) -> model.RecordFilter:
+def to_filter(filter: RecordFilterInput | None) -> model.RecordFilter:
     if filter is None:
         return model.RecordFilter()
     return model.RecordFilter(

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from graphql import DocumentNode, FieldNode, TypeInfo, TypeInfoVisitor, Visitor, parse, visit
 
+from gateway.consent.model import ANYONE
 from gateway.ids import to_global
 from tests.attacks.door.fields import WAYS, leaves, printed
 from tests.attacks.door.table import PURPOSE
@@ -40,11 +41,16 @@ FIELDS: Final = {
     f" accesses {{ {_ALL['AccessEvent']} }} clinician {{ name }} patient {{ ...Lists }} }} }}",
     "E2": f"node(id: $emergency) {{ __typename ... on Emergency {{ {_ALL['Emergency']} }} }}",
     "Q": "emergencyReport { __typename }",
+    "x": "explainAccess(recordId: $record)"
+    " { __typename ... on AccessExplanation { permitted { purpose grantee { name } } barred { consentId } } }",
+    "x2": "whoCanSee(patientId: $patient) { __typename ... on Outlook { records reaches { records } } }",
+    "x3": "previewConsent(input: {patientId: $patient, granteeId: $grantee, purposes: [TREAT], effect: DENY})"
+    " { __typename ... on ConsentPreview { statement effects { before } } }",
     "I": "recovery(patientId: $patient) { __typename ... on Recovery { guardians threshold pending { readyAt } } }",
 }
 _VARIABLES: Final = {
     "purpose": "PurposeOfUse!",
-    **dict.fromkeys(("record", "patient", "consent", "event", "decision", "emergency"), "ID!"),
+    **dict.fromkeys(("record", "patient", "consent", "event", "decision", "emergency", "grantee"), "ID!"),
 }
 
 
@@ -80,6 +86,9 @@ _TYPES: Final = {
     "E2": "Emergency",
     "Q": "UnreviewedEmergencyConnection",
     "I": "Recovery",
+    "x": "AccessExplanation",
+    "x2": "Outlook",
+    "x3": "ConsentPreview",
 }
 
 
@@ -94,6 +103,7 @@ def variables(case: Case, role: str) -> dict[str, Any]:
         "event": to_global("AccessEvent", case.decision),
         "decision": to_global("Decision", case.decision),
         "emergency": to_global("Emergency", case.emergency),
+        "grantee": to_global("Actor", ANYONE),
     }
 
 

@@ -59,6 +59,13 @@ HELD: Final = {
     "ControlChange": "patient controller",
     "Credential": "patient actor linked",
     "RevokedAll": "patient epoch",
+    "AccessExplanation": "recordId permitted barred complete",
+    "PermittedAccess": "grantee action purpose consentId hidden until",
+    "BarredAccess": "grantee actions purposes consentId",
+    "Outlook": "records reaches complete",
+    "Reach": "grantee purpose records redacted consentIds",
+    "ConsentPreview": "statement records effects opened closed complete",
+    "ConsentEffectOnReading": "grantee purpose before after",
     "Erasure": "subject status begunAt destroyedAt finalAt certificate",
 }
 OPEN: Final = {
@@ -87,6 +94,7 @@ WAYS: Final = {
     "Patient.delegates": "Z",
     "Patient.guardians": "U",
     "Query.recovery": "I",
+    **{f"Query.{name}": "x" for name in ("explainAccess", "whoCanSee", "previewConsent")},
     "Subscription.recordAdded": "S",
     "Subscription.consentChanged": "c",
     "Subscription.emergencyOpened": "F",

@@ -42,6 +42,7 @@ from schema.context import Services
 from tests.unit.schema.controls import Controls
 from tests.unit.schema.delegates import Delegated
 from tests.unit.schema.emergencies import Emergencies
+from tests.unit.schema.outlooks import Outlooks
 
 CLINIC = ActorId(b"\x03" * 32)
 CLINICIAN = ActorId(b"\x01" * 32)
@@ -167,6 +168,12 @@ class World:
     signed_out: set[str] = field(default_factory=set)
     events: "asyncio.Queue[Any]" = field(default_factory=asyncio.Queue)
     wanted_log: AccessFilter = EVERYTHING
+    outlooks: Outlooks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.outlooks = Outlooks(
+            calls=self.calls, patient=PATIENT_ACTOR, grantee=CLINICIAN, consent=CONSENT, record=RECORD
+        )
 
     def services(self) -> Services:
         return Services(
@@ -179,6 +186,7 @@ class World:
             recoveries=self.controls,
             handover=self.controls,
             records=self,
+            explaining=self.outlooks,
             audit=self,
             erasures=self,
             emergencies=self.emergencies,
