@@ -1,6 +1,7 @@
 """What a patient may be told of who sees what, as a service of the schema's tests would tell it."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from gateway.consent.model import ANYONE, Action, ConsentInput, Purpose
 from gateway.errors import DeniedError
@@ -19,7 +20,7 @@ class Outlooks:
     consent: ConsentId
     record: RecordId
     most: int = 2
-    asked: list[object] = field(default_factory=list)
+    asked: list[Any] = field(default_factory=list)
 
     async def explain(self, caller: Caller, record: RecordId, /) -> Explanation:
         self._told("explain", caller, record)

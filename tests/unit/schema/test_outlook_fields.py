@@ -58,8 +58,8 @@ async def test_others_are_refused_alike(ask: Ask) -> None:
 
 async def test_a_filter_reaches_the_service_and_a_wrong_one_is_named(ask: Ask, world: World) -> None:
     await ask(QUERY, token="patient", filter={"labels": ["HIV"], "resourceTypes": ["Condition"]}, **GIVEN)
-    _, found = world.outlooks.asked[1]  # type: ignore[misc]  # (subject, filter)
-    assert (found.labels, found.resource_types) == ({"HIV"}, ("Condition",))  # type: ignore[has-type]
+    _, found = world.outlooks.asked[1]
+    assert (found.labels, found.resource_types) == ({"HIV"}, ("Condition",))
     data = (await ask(QUERY, token="patient", filter={"labels": []}, **GIVEN))["data"]
     assert data["whoCanSee"]["code"] == "INVALID"
 
