@@ -13,6 +13,7 @@ import strawberry
 
 from gateway.audit.model import AccessEvent, AccessFilter, AccessLogPage, SealedEntry
 from gateway.consent.guardianship import GuardiansDraft, GuardiansView
+from gateway.consent.languages import Language
 from gateway.consent.model import (
     ConsentInput,
     ConsentView,
@@ -21,6 +22,7 @@ from gateway.consent.model import (
     DelegateView,
     Purpose,
     RevokedAll,
+    Terms,
 )
 from gateway.consent.proposals import ProposalView, RecoveryView
 from gateway.emergency.model import EmergencyView, NewEmergency, Summary, Verdict
@@ -87,6 +89,7 @@ class ShownConsentService(Protocol):
         self, caller: Caller, *, subject: SubjectId, first: int, after: str | None
     ) -> ConsentsPage: ...
     async def get(self, caller: Caller, consent: ConsentId) -> ConsentView | None: ...
+    async def statement(self, terms: Terms, language: Language) -> str: ...
     def changes(self, caller: Caller, *, subject: SubjectId) -> AsyncIterator[ConsentView]: ...
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.audit.model import EVERYTHING, AccessEvent, AccessFilter, AccessLogPage, Outcome, Receipt, SealedEntry
+from gateway.consent.languages import Language
 from gateway.consent.model import (
     ConsentInput,
     ConsentStatus,
@@ -336,6 +337,9 @@ class World:
     async def get(self, caller: Caller, consent: ConsentId) -> ConsentView | None:
         self._called("get", caller)
         return make_view() if consent == CONSENT and caller.actor.id == PATIENT_ACTOR else None
+
+    async def statement(self, terms: Terms, language: Language) -> str:
+        return f"{language}: {terms.scope.statement}"
 
     async def changes(self, caller: Caller, *, subject: SubjectId) -> AsyncIterator[ConsentView]:
         self._called("changes", caller)
