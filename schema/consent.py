@@ -18,7 +18,8 @@ from schema.fields import resolved
 from schema.gates import actor_of, cursor, given, or_empty, outcome, page_size, record_of, subject_of
 from schema.identity import Actor, Patient, known_actor, nameless_actor, to_patient
 from schema.relay import Node, PageInfo
-from schema.scalars import Hex, parse_instant
+from schema.renderings import consent_as_fhir
+from schema.scalars import Hex, Json, parse_instant
 
 OF_STATEMENT = "Of the statement that is signed."
 LAST_MOMENT = 253_402_300_799
@@ -64,7 +65,7 @@ class RevokedAll:
 @strawberry.type(description="A consent, as its patient signed it.")
 class Consent(Node):
     granted_to: strawberry.Private[ActorId]
-    terms: strawberry.Private[model.Terms]
+    view: strawberry.Private[model.ConsentView]
     consent_id: Hex
     status: ConsentStatus
     effect: Effect
@@ -85,7 +86,13 @@ class Consent(Node):
 
     @resolved("The same in another language, by the grantee's present name. What counts is what was signed.")
     async def statement_in(self, info: Info, language: Language) -> str:
-        return await info.context.services.shown_consents.statement(self.terms, language)
+        return await info.context.services.shown_consents.statement(self.view.terms, language)
+
+    @resolved("As a FHIR R4 Consent. What counts is what was signed.")
+    async def as_fhir(self, info: Info) -> Json:
+        anyone = self.granted_to == ANYONE
+        name = None if anyone else (await known_actor(info.context, self.granted_to)).name
+        return Json(consent_as_fhir(self.view, name))
 
     @strawberry.field
     async def grantee(self, info: Info) -> Actor:
@@ -115,7 +122,7 @@ def to_consent(view: model.ConsentView) -> Consent:
     return Consent(
         id=strawberry.ID(to_global("Consent", view.consent)),
         granted_to=scope.grantee,
-        terms=terms,
+        view=view,
         consent_id=Hex(view.consent),
         status=view.status,
         effect=terms.effect,

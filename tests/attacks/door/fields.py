@@ -25,8 +25,8 @@ HELD: Final = {
     "DecisionReceipt": "decisionId consentId purpose asOfBlock decidedAt obligations payload signer signature anchor"
     " basis emergencyId stale",
     "Consent": "id consentId status effect actions purposes resourceTypes codes labels dataFrom dataTo dataUse"
-    " notBefore notAfter termsHash statement statementIn signer transactionHash grantee",
-    "AccessEvent": "id at action purpose outcome recordId decisionId anchor basis emergencyId actor",
+    " notBefore notAfter termsHash statement statementIn signer transactionHash grantee asFhir",
+    "AccessEvent": "id at action purpose outcome recordId decisionId anchor basis emergencyId actor asFhir",
     "AuditEntry": "id writer seq decision previous public private subjectToken receiptDigest anchor",
     "Emergency": "id kind reason state openedAt expiresAt endedAt review commitment salt statement transactionHash"
     " patient clinician accesses",
