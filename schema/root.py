@@ -5,6 +5,7 @@ reaches it through a service call that takes the caller. Not done here: limits, 
 """
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 
 import strawberry
@@ -300,15 +301,22 @@ class Mutation(ControlMutations):
 class Subscription:
     @subscription(
         "Records of a patient as they arrive, decided afresh for each; what is refused, unknown or ended "
-        "completes without an item."
+        "completes without an item. since: first what was recorded then or later. After a broken connection give the "
+        "recordedAt of the last item: nothing is missing then, and what was there already may come once more."
     )
     async def record_added(
-        self, info: Info, patient_id: strawberry.ID, purpose: Purpose = Purpose.TREAT
+        self,
+        info: Info,
+        patient_id: strawberry.ID,
+        purpose: Purpose = Purpose.TREAT,
+        since: datetime | None = strawberry.UNSET,
     ) -> AsyncIterator[Record]:
         context = info.context
         try:
             subject = subject_of(patient_id)
-            async for released in context.services.records.added(context.signed_in(), subject, purpose=purpose):
+            async for released in context.services.records.added(
+                context.signed_in(), subject, purpose=purpose, since=since or None
+            ):
                 if not await context.still_signed_in():
                     return
                 yield to_record(released)
