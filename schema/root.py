@@ -6,7 +6,7 @@ reaches it through a service call that takes the caller. Not done here: limits, 
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 from graphql import GraphQLError
@@ -70,6 +70,11 @@ from schema.records import (
 from schema.recovery import RecoveryResult
 from schema.relay import Node
 from schema.scalars import SCALARS, Address, Hex
+
+SINCE = (
+    "First what was recorded then or later. After a broken connection give the recordedAt of the last item: nothing is "
+    "missing then, and what was there already may come once more."
+)
 
 
 @strawberry.type
@@ -301,15 +306,14 @@ class Mutation(ControlMutations):
 class Subscription:
     @subscription(
         "Records of a patient as they arrive, decided afresh for each; what is refused, unknown or ended "
-        "completes without an item. since: first what was recorded then or later. After a broken connection give the "
-        "recordedAt of the last item: nothing is missing then, and what was there already may come once more."
+        "completes without an item."
     )
     async def record_added(
         self,
         info: Info,
         patient_id: strawberry.ID,
         purpose: Purpose = Purpose.TREAT,
-        since: datetime | None = strawberry.UNSET,
+        since: Annotated[datetime | None, strawberry.argument(description=SINCE)] = strawberry.UNSET,
     ) -> AsyncIterator[Record]:
         context = info.context
         try:
