@@ -8,6 +8,7 @@ from tests.campaigns import (
     io_errors,
     kills,
     links,
+    nonsense,
     overload,
     personal,
     reorgs,
@@ -80,6 +81,12 @@ CATALOGUE: Mapping[str, Listed] = {
         tampering.tamper,
         short=5_000,
         release=100_000,
+    ),
+    "B9": Listed(
+        "hostile documents, variables, octets and signed texts; rounds are cases",
+        nonsense.send_nonsense,
+        short=2_000,
+        release=50_000,
     ),
     "B13": Listed(
         "no answer without its durable audit entry: killed, full, hung; rounds are reads",
