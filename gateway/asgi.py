@@ -34,6 +34,7 @@ from schema.context import (
     RecordService,
     RecoveryService,
     Services,
+    SessionService,
     ShownConsentService,
 )
 from schema.errors import INTERNAL, report
@@ -48,6 +49,8 @@ class Wired(Protocol):
 
     @property
     def identity(self) -> IdentityService: ...
+    @property
+    def sessions(self) -> SessionService: ...
     @property
     def consents(self) -> ConsentService: ...
     @property
@@ -112,6 +115,7 @@ class FrontDoor:
         options = wired.options
         services = Services(
             identity=wired.identity,
+            sessions=wired.sessions,
             consents=wired.consents,
             shown_consents=wired.shown_consents,
             credentials=wired.credentials,
@@ -140,7 +144,13 @@ class FrontDoor:
         self._ready = make_ready(wired.readiness, wired.counts)
         self._deployment = make_deployment(wired.deployment_facts)
         self._socket = SocketDoor(
-            engine=engine, authenticate=authenticate, allow=allow, options=options, new_id=new_correlation_id
+            engine=engine,
+            authenticate=authenticate,
+            still=wired.identity.still,
+            ended=wired.identity.ended,
+            allow=allow,
+            options=options,
+            new_id=new_correlation_id,
         )
         self._log = structlog.get_logger("access")
 

@@ -111,6 +111,13 @@ class Settings(BaseSettings):
         "main", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="This replica's name; no two that run may share one."
     )
     session_minutes: int = Field(60, ge=1, le=1440, description="How long a sign-in lasts.")
+    token_minutes: int = Field(
+        0,
+        ge=0,
+        le=1440,
+        description="How long an access token lasts before `refreshSession` must give another; 0: as long as its"
+        " sign-in.",
+    )
     emergency_minutes: int = Field(
         240, ge=1, le=1440, description="The longest emergency access that a clinician may open, in minutes."
     )

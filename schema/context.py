@@ -26,8 +26,19 @@ from gateway.consent.proposals import ProposalView, RecoveryView
 from gateway.emergency.model import EmergencyView, NewEmergency, Summary, Verdict
 from gateway.erasure.model import ErasureView
 from gateway.errors import UnauthenticatedError
-from gateway.identity.model import Actor, Caller, Challenge, CredentialLink, Draft, Handed, Role, Session, Subject
-from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SubjectId
+from gateway.identity.model import (
+    Actor,
+    Caller,
+    Challenge,
+    CredentialLink,
+    Draft,
+    Handed,
+    Role,
+    Session,
+    SessionView,
+    Subject,
+)
+from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SessionId, SubjectId
 from gateway.records.model import (
     Amendment,
     NewBundle,
@@ -46,8 +57,11 @@ ConsentsPage: TypeAlias = tuple[tuple[ConsentView, ...], bool, str | None]
 
 class IdentityService(Protocol):
     async def challenge(self, *, address: str) -> Challenge: ...
-    async def sign_in(self, *, message: str, signature: bytes, signer: bytes | None) -> Session: ...
+    async def sign_in(self, *, message: str, signature: bytes, signer: bytes | None, device: str | None) -> Session: ...
     async def caller(self, token: str | None) -> Caller | None: ...
+    async def still(self, token: str | None) -> Caller | None: ...
+    async def ended(self, token: str) -> None: ...
+    async def current(self, caller: Caller) -> Caller: ...
     async def actor(self, actor: ActorId) -> Actor | None: ...
     async def organizations(self, actor: ActorId) -> tuple[Actor, ...]: ...
     async def register_actor(
@@ -65,6 +79,14 @@ class IdentityService(Protocol):
         self, caller: Caller, *, organization: ActorId, member: ActorId, not_after: datetime
     ) -> Draft: ...
     async def add_member(self, caller: Caller, *, typed_data: TypedData, signature: bytes) -> Actor: ...
+
+
+class SessionService(Protocol):
+    async def refresh(self, caller: Caller | None, token: str | None) -> Session: ...
+    async def page(self, caller: Caller, *, first: int, after: str | None) -> tuple[tuple[SessionView, ...], bool]: ...
+    async def end(self, caller: Caller, session: SessionId) -> datetime: ...
+    async def end_others(self, caller: Caller) -> datetime: ...
+    async def sign_out(self, caller: Caller) -> datetime: ...
 
 
 class ConsentService(Protocol):
@@ -205,6 +227,7 @@ class Services:
     """All that the schema calls."""
 
     identity: IdentityService
+    sessions: SessionService
     consents: ConsentService
     shown_consents: ShownConsentService
     credentials: CredentialService
@@ -241,7 +264,7 @@ class RequestContext:
 
     async def still_signed_in(self) -> bool:
         """Whether the session of a living subscription holds at this moment."""
-        return await self.services.identity.caller(self.token) is not None
+        return await self.services.identity.still(self.token) is not None
 
 
 Info: TypeAlias = strawberry.Info[RequestContext, None]

@@ -67,6 +67,7 @@ from schema.records import (
 from schema.recovery import RecoveryResult
 from schema.relay import Node
 from schema.scalars import SCALARS, Address, Hex
+from schema.sessions import DeviceSessionConnection, SessionMutations, sessions_of
 
 
 @strawberry.type
@@ -76,9 +77,15 @@ class Query:
         return await or_none(_node(info.context, id))
 
     @resolved("Null when the request carries no valid token.")
-    def viewer(self, info: Info) -> Actor | None:
-        caller = info.context.caller
+    async def viewer(self, info: Info) -> Actor | None:
+        caller = await or_none(_present(info.context))
         return None if caller is None else to_actor(caller.actor)
+
+    @resolved("Your own, newest first; empty when the request carries no valid token.")
+    async def sessions(
+        self, info: Info, first: int = 50, after: str | None = strawberry.UNSET
+    ) -> DeviceSessionConnection:
+        return await sessions_of(info.context, first=first, after=after)
 
     @resolved("Null alike for a patient who is not visible to the asker and for none.")
     async def patient(self, info: Info, id: strawberry.ID) -> Patient | None:
@@ -111,6 +118,11 @@ class Query:
         return await recovery.show(info.context, patient_id)
 
 
+async def _present(context: RequestContext) -> Caller | None:
+    """Who asks, as of this very moment: no guard of the ledger stands behind these answers."""
+    return None if context.caller is None else await context.services.identity.current(context.caller)
+
+
 async def _node(context: RequestContext, id: strawberry.ID) -> Node | None:
     kind, raw = parse_global(id)
     if kind == "Patient":
@@ -121,6 +133,7 @@ async def _node(context: RequestContext, id: strawberry.ID) -> Node | None:
             return await _record_node(context, caller, RecordId(raw))
         case "Actor":
             actor = await context.actors.get(ActorId(raw))
+            await context.services.identity.current(caller)
             return None if actor is None else _listed(actor, caller)
         case "Consent":
             view = await context.services.shown_consents.get(caller, ConsentId(raw))
@@ -165,7 +178,7 @@ async def _record_node(context: RequestContext, caller: Caller, record: RecordId
 
 
 @strawberry.type
-class Mutation(ControlMutations):
+class Mutation(ControlMutations, SessionMutations):
     @mutation("EIP-4361 sign-in: sign `message` with the actor's key.")
     async def sign_in_challenge(self, info: Info, address: Address) -> SignInChallengeResult:
         return await identity.challenge(info.context, address)

@@ -24,7 +24,7 @@ from gateway.crypto.model import Domain, actor_domain, domains_of
 from gateway.erasure.model import Places
 from gateway.erasure.rules import certificate
 from gateway.errors import ConflictError, ConsentryError, UpstreamError
-from gateway.identity.model import Actor, Role
+from gateway.identity.model import ENDINGS, Actor, Role, moved
 from gateway.identity.service import Identity
 from gateway.ids import ActorId, SubjectId
 from gateway.ports.bus import Bus
@@ -184,14 +184,15 @@ class Course:
         actor = await self._patient_of(row.subject)
         cids = await self._cids(row.subject, actor)
         await self._blocks.remove(cids)
-        ended: tuple[Row, ...] = () if actor is None else (SessionsEnded(actor=actor.id), Bump(name=actor.id))
+        ended: tuple[Row, ...] = () if actor is None else (SessionsEnded(actor=actor.id),)
+        moving = moved(row.subject, *(() if actor is None else (actor.id, ENDINGS)))
         emptied = replace(row, state=ErasureState.EMPTIED, blocks=len(cids))
         # Commit point: before it the rows still name blocks that are gone, and are found again; after it none does.
         await self._index.apply(
             (
                 ErasureStep(before=row.state, row=emptied),
                 SubjectForgotten(subject=row.subject),
-                Bump(name=row.subject),
+                *moving,
                 *ended,
             )
         )

@@ -9,17 +9,18 @@ import asyncio
 import hashlib
 import hmac
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from gateway.errors import BlockMissingError, IntegrityError, UnauthenticatedError, UpstreamError
 from gateway.identity import state
 from gateway.identity.model import Actor, Caller, Membership, Role, to_bits
-from gateway.ids import ActorId
+from gateway.ids import ActorId, SessionId
 from gateway.ports.chain import Chain
 from gateway.ports.clock import Clock, Steady
 from gateway.ports.documents import Documents
 from gateway.ports.index import Index
-from gateway.ports.rows import EventRow
+from gateway.ports.rows import EventRow, SessionRow
 
 CONTRACT = "IdentityRegistry"
 SUBJECTS = "ConsentRegistry"
@@ -63,23 +64,27 @@ class Callers:
         if token is None or len(token) > LONGEST_TOKEN:
             return None
         digest = digest_of(token)
-        now = self._now()
+        now = self.now()
         held = self._callers.get(digest)
         if held is not None and held[1] > now and (held[2] == 0 or held[2] > now):
             return held[0]
+        forgotten = self._forgotten
         session = await self._index.session(digest, now=now)
         if session is None:
             return None
-        forgotten = self._forgotten
         found = await self._load_caller(ActorId(session.actor), now)
-        if found is None or not self._is_marked(token, found[0].actor, session.expires_at):
+        if found is None or not self._is_marked(token, found[0].actor, session):
             return None
+        # Asked again once the versions are read: a session that ends from here on makes its caller's guards fail.
+        if await self._index.session(digest, now=now) != session:
+            return None
+        caller = replace(found[0], session=SessionId(session.session), credential=digest)
         if forgotten != self._forgotten:
-            return found[0]  # something moved while this was loaded: good for its guards, not to be kept
-        self._callers[digest] = (found[0], session.expires_at, found[1])
+            return caller  # something moved while this was loaded: good for its guards, not to be kept
+        self._callers[digest] = (caller, session.expires_at, found[1])
         if len(self._callers) > HELD:
             self._callers.popitem(last=False)
-        return found[0]
+        return caller
 
     async def _load_caller(self, actor_id: ActorId, now: int) -> tuple[Caller, int] | None:
         """The caller, and when one of its memberships ends (0: never)."""
@@ -118,22 +123,32 @@ class Callers:
             and all(one.not_after <= found.memberships[one.organization] for one in memberships)
         )
 
-    def new_token(self, actor: Actor, secret: bytes, *, expires: int) -> str:
-        """An access token: 32 random bytes, and a mark that binds them to the actor, its present key and the session's
-        end. It is worth nothing once the key is another, nor to who writes another actor or end into the session's row.
-        What is kept of a token covers both."""
-        return secret.hex() + self._mark_of(secret, actor, expires)
+    def new_token(self, actor: Actor, secret: bytes, *, session: bytes, expires: int) -> str:
+        """An access token: 32 random bytes, and a mark that binds them to the session, its actor, the actor's present
+        key and the token's end. It is worth nothing once the key is another, nor to who writes another actor, session
+        or end into the session's row. What is kept of a token covers both."""
+        return secret.hex() + self._mark_of(secret, actor, session, expires)
 
-    def _is_marked(self, token: str, actor: Actor, expires: int) -> bool:
+    def _is_marked(self, token: str, actor: Actor, row: SessionRow) -> bool:
         try:
             secret = bytes.fromhex(token[:64])
         except ValueError:
             return False
-        expected = secret.hex() + self._mark_of(secret, actor, expires)
+        expected = secret.hex() + self._mark_of(secret, actor, row.session, row.expires_at)
         return hmac.compare_digest(expected.encode(), token.encode("utf-8", "replace"))
 
-    def _mark_of(self, secret: bytes, actor: Actor, expires: int) -> str:
-        return self._mark(secret + actor.id + expires.to_bytes(8, "big") + actor.key).hex()
+    def _mark_of(self, secret: bytes, actor: Actor, session: bytes, expires: int) -> str:
+        return self._mark(secret + actor.id + session + expires.to_bytes(8, "big") + actor.key).hex()
+
+    def kept_tokens(self) -> tuple[bytes, ...]:
+        """Digests of the tokens whose callers are kept."""
+        return tuple(self._callers)
+
+    def forget_tokens(self, digests: Iterable[bytes]) -> None:
+        """Drops the callers behind tokens that hold no longer."""
+        self._forgotten += 1
+        for digest in digests:
+            self._callers.pop(digest, None)
 
     def forget(self, name: bytes) -> None:
         """Drops what is cached of an actor. An organization's change bumps its members' names too."""
@@ -154,14 +169,17 @@ class Callers:
         return await self.refreshed(caller)
 
     async def refreshed(self, caller: Caller) -> Caller:
-        """The same caller as it stands now, after a guard was found stale. UnauthenticatedError when it is gone, or
-        its key is another: a session ends with the key that opened it."""
+        """The same caller as it stands now, after a guard was found stale. UnauthenticatedError when it is gone, its
+        session has ended, or its key is another: a session ends with the key that opened it."""
         for name in (caller.actor.id, *caller.organizations):
             self.forget(name)
-        found = await self._load_caller(caller.actor.id, self._now())
+        found = await self._load_caller(caller.actor.id, self.now())
         if found is None or found[0].actor.key != caller.actor.key:
             raise UnauthenticatedError("this actor is no longer registered under this key")
-        return found[0]
+        # After the versions, as in `caller`.
+        if caller.credential and await self._index.session(caller.credential, now=self.now()) is None:
+            raise UnauthenticatedError("this session has ended")
+        return replace(found[0], session=caller.session, credential=caller.credential)
 
     async def actor(self, actor: ActorId) -> Actor | None:
         held = self._actors.get(actor)
@@ -212,7 +230,7 @@ class Callers:
     async def organizations(self, actor: ActorId) -> tuple[Actor, ...]:
         """Those that the actor is a member of now."""
         events = await self._index.events(actor, contract=CONTRACT)
-        now = self._now()
+        now = self.now()
         found = [
             await self.actor(membership.organization)
             for membership in state.fold_memberships(actor, events, self.confirmed)
@@ -220,7 +238,7 @@ class Callers:
         ]
         return tuple(organization for organization in found if organization is not None)
 
-    def _now(self) -> int:
+    def now(self) -> int:
         """The latest of the host's clock, the chain's time and a clock that nobody sets: what has ended by any has
         ended."""
         return max(int(self._clock.now()), int(self._steady.now()), self._chain.head().timestamp)

@@ -1,13 +1,24 @@
 """People and institutions, as a decision sees them: random names, keys, roles, epochs. A name for display is sealed
 at rest and shown only through the API."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Any
 
-from gateway.ids import ActorId, SubjectId
+from gateway.ids import ActorId, SessionId, SubjectId
+from gateway.ports.rows import Bump
+
+NO_SESSION = SessionId(b"")
+ENDINGS = hashlib.sha256(b"consentry/sessions/ended").digest()
+"""The name whose version moves whenever a session ends, anybody's: by it each replica hears of it."""
+
+
+def moved(*names: bytes) -> tuple[Bump, ...]:
+    """Moves these names' versions, in the one order in which no two writers wait for each other."""
+    return tuple(Bump(name=name) for name in sorted(set(names)))
 
 
 class Role(Enum):
@@ -61,7 +72,8 @@ class Caller:
 
     `guards`: (name, version) of the actor and of its organizations, for the ledger to compare. `proven`: the chain
     itself said that key, roles and memberships are no better than it has them; else no ordinary decision stands on
-    them. `disproven`: it said that they are better.
+    them. `disproven`: it said that they are better. `session`: what the caller signed in to, and `credential` the
+    digest of the token that says so (empty: none, at start-up).
     """
 
     actor: Actor
@@ -70,6 +82,8 @@ class Caller:
     guards: tuple[tuple[bytes, int], ...]
     proven: bool = True
     disproven: bool = False
+    session: SessionId = NO_SESSION
+    credential: bytes = field(default=b"", repr=False)
 
 
 class Custody(StrEnum):
@@ -116,11 +130,27 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """`access_token` is shown once; we keep its SHA-256."""
+    """`access_token` is shown once; we keep its SHA-256. Others may follow it until `ends_at`."""
 
+    id: SessionId
     access_token: str = field(repr=False)
     expires_at: datetime
+    ends_at: datetime
     actor: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionView:
+    """A session as its owner sees it. `device`: as they named it, None where they did not; `current`: the one that
+    asks; `cursor`: its place in the list."""
+
+    id: SessionId
+    device: str | None = field(repr=False)
+    opened_at: datetime
+    expires_at: datetime
+    ends_at: datetime
+    current: bool
+    cursor: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ _SIGN_IN = re.compile(
     re.ASCII,
 )
 LONGEST_MESSAGE = 2048
+LONGEST_DEVICE = 64
 
 
 def sign_in_message(
@@ -55,6 +56,23 @@ def read_sign_in(message: str) -> tuple[bytes, str, datetime]:
     except ValueError as error:  # no such day
         raise CallerError("not a sign-in message of this gateway", field=("message",)) from error
     return bytes.fromhex(found["address"][2:]), found["nonce"], ends
+
+
+def check_device(device: str) -> None:
+    """Raises CallerError for what is no name of a device."""
+    if not device.strip() or len(device) > LONGEST_DEVICE or not device.isprintable():
+        raise CallerError(f"1 to {LONGEST_DEVICE} printable characters", field=("device",))
+
+
+def pad_device(device: str) -> bytes:
+    """All names of devices are as long as each other, once sealed."""
+    octets = device.encode()
+    return len(octets).to_bytes(2, "big") + octets.ljust(4 * LONGEST_DEVICE, b"\x00")
+
+
+def unpad_device(padded: bytes) -> str:
+    size = int.from_bytes(padded[:2], "big")
+    return padded[2 : 2 + size].decode()
 
 
 def membership_typed_data(

@@ -16,6 +16,7 @@ from gateway.ports.rows import (
     RecordRow,
     Row,
     SessionRow,
+    SpentToken,
     StoredEntry,
     UnpinnedRow,
 )
@@ -115,7 +116,25 @@ class Index(Protocol):
         """True once, for a known, unexpired challenge with this digest; durable on return."""
         ...
 
-    async def session(self, token_digest: bytes, *, now: int) -> SessionRow | None: ...
+    async def session(self, token_digest: bytes, *, now: int) -> SessionRow | None:
+        """The session whose present token this is, while the token is good."""
+        ...
+
+    async def session_named(self, session: bytes, *, now: int) -> SessionRow | None:
+        """As `session`, by the session's own name."""
+        ...
+
+    async def sessions(self, actor: bytes, *, before: int, limit: int, now: int) -> tuple[SessionRow, ...]:
+        """Those of an actor whose tokens are good, newest first, seq < `before`, at most `limit`."""
+        ...
+
+    async def standing_tokens(self, token_digests: Sequence[bytes]) -> frozenset[bytes]:
+        """Those of these that are the present token of a session."""
+        ...
+
+    async def spent_token(self, token_digest: bytes) -> SpentToken | None:
+        """None where it is not spent, or its session has ended."""
+        ...
 
     async def entries_of(self, writer: bytes, *, first: int, last: int) -> tuple[tuple[int, StoredEntry], ...]:
         """(row id, entry) of one writer, numbers `first` to `last`, ascending."""

@@ -151,6 +151,35 @@ class NarrowingLifted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRotated:
+    """Another token in place of `before`, which is kept as spent until `ends_at`. A conflict where `before` is not the
+    session's."""
+
+    session: bytes
+    before: bytes
+    token_digest: bytes
+    expires_at: int
+    spent_at: int
+    ends_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnded:
+    """One session, if it is the actor's. Nothing happens where there is none."""
+
+    session: bytes
+    actor: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherSessionsEnded:
+    """Every session of an actor but one (empty: of no exception)."""
+
+    actor: bytes
+    session: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionsEnded:
     """Every session of an actor."""
 
@@ -246,12 +275,31 @@ class ChallengeRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionRow:
-    """A session: SHA-256 of its access token, never the token."""
+class SpentToken:
+    """A token that gave way to another, and the session that it was of: one that stands."""
 
+    session: bytes
+    actor: bytes
+    spent_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRow:
+    """A session: SHA-256 of its present access token, never the token. Times are seconds since 1970: the token is good
+    until `expires_at`, others may follow it until `ends_at`. `label`: the device's name, sealed under the actor's key,
+    or empty. `mark`: keyed, over what must not be edited. `seq` orders an actor's sessions; the index assigns it (0:
+    not yet stored)."""
+
+    session: bytes
     token_digest: bytes
     actor: bytes
+    opened_at: int
     expires_at: int
+    ends_at: int
+    label: bytes = b""
+    mark: bytes = b""
+    rotations: int = 0
+    seq: int = 0
 
 
 Row = (
@@ -269,6 +317,9 @@ Row = (
     | CallRow
     | ChallengeRow
     | SessionRow
+    | SessionRotated
+    | SessionEnded
+    | OtherSessionsEnded
     | ErasureRow
     | ErasureStep
     | SubjectForgotten

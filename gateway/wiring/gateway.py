@@ -51,6 +51,7 @@ class Gateway:
         self.settings = settings
         self.secrets = secrets
         self.identity = identity
+        self.sessions = identity.sessions
         self.consents = rooms.consents
         self.shown_consents = rooms.shown
         self.credentials = rooms.credentials

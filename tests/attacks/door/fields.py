@@ -68,10 +68,15 @@ OPEN: Final = {
     "PageInfo": "hasNextPage endCursor",
     "Patient": "id subject",
     "Refusal": "code message field decisionId correlationId",
-    "Session": "accessToken expiresAt actor",
+    "Session": "sessionId accessToken expiresAt endsAt actor",
+    # The asker's own alone: see tests/attacks/test_sessions.py.
+    "DeviceSession": "id device createdAt expiresAt endsAt current",
+    "DeviceSessionEdge": "cursor node",
+    "DeviceSessionConnection": "edges pageInfo",
+    "EndedSessions": "endedAt",
     "SignInChallenge": "message expiresAt",
-    "Query": "viewer",
-    "Mutation": "signInChallenge signIn",
+    "Query": "viewer sessions",
+    "Mutation": "signInChallenge signIn refreshSession endSession endOtherSessions signOut",
 }
 WAYS: Final = {
     "Query.record": "R",

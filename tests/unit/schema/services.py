@@ -40,6 +40,7 @@ from schema.context import Services
 from tests.unit.schema.controls import Controls
 from tests.unit.schema.delegates import Delegated
 from tests.unit.schema.emergencies import Emergencies
+from tests.unit.schema.signins import SignedIn, session
 
 CLINIC = ActorId(b"\x03" * 32)
 CLINICIAN = ActorId(b"\x01" * 32)
@@ -165,10 +166,12 @@ class World:
     signed_out: set[str] = field(default_factory=set)
     events: "asyncio.Queue[Any]" = field(default_factory=asyncio.Queue)
     wanted_log: AccessFilter = EVERYTHING
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def services(self) -> Services:
         return Services(
             identity=self,
+            sessions=self.signed_in,
             consents=self,
             shown_consents=self,
             credentials=self,
@@ -195,6 +198,10 @@ class World:
         )
 
     @property
+    def signed_in(self) -> SignedIn:
+        return SignedIn(calls=self.calls)
+
+    @property
     def delegated(self) -> Delegated:
         return Delegated(calls=self.calls, patient=PATIENT, delegate=CLINICIAN, owner=PATIENT_ACTOR)
 
@@ -217,15 +224,24 @@ class World:
         self._called("challenge", None)
         return Challenge(message=f"sign in as {address}", expires_at=MOMENT)
 
-    async def sign_in(self, *, message: str, signature: bytes, signer: bytes | None) -> Session:
+    async def sign_in(self, *, message: str, signature: bytes, signer: bytes | None, device: str | None) -> Session:
         self._called("sign_in", None)
+        self.received.append(device)
         if len(signature) != 65:
             raise UnauthenticatedError("the signature is not of this message")
-        return Session(access_token="clinician", expires_at=MOMENT, actor=ACTORS[CLINICIAN])
+        return session(ACTORS[CLINICIAN])
 
     async def caller(self, token: str | None) -> Caller | None:
         actor = TOKENS.get(token or "")
         return None if actor is None or token in self.signed_out else make_caller(actor)
+
+    still = caller
+
+    async def ended(self, token: str) -> None:
+        await self.over.wait()
+
+    async def current(self, caller: Caller) -> Caller:
+        return caller
 
     async def actor(self, actor: ActorId) -> Actor | None:
         self.calls.append(("actor", None))

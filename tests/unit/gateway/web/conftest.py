@@ -12,6 +12,7 @@ from gateway.web.options import WebOptions
 from tests.unit.schema.controls import Controls
 from tests.unit.schema.emergencies import Emergencies
 from tests.unit.schema.services import World
+from tests.unit.schema.signins import SignedIn
 
 
 @dataclass
@@ -28,6 +29,10 @@ class Parts:
     @property
     def identity(self) -> World:
         return self.world
+
+    @property
+    def sessions(self) -> SignedIn:
+        return self.world.signed_in
 
     consents = shown_consents = credentials = delegates = records = audit = erasures = identity
 
