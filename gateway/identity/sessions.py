@@ -99,14 +99,19 @@ class Sessions:
     async def refresh(self, caller: Caller | None, token: str | None) -> Session:
         """Another token for the caller's session in place of this one, which ends. UnauthenticatedError where it does
         not hold; one that gave way already ends its session."""
-        if caller is None or token is None:
+        try:
+            if caller is None or token is None:
+                raise UnauthenticatedError("sign in first")
+            return await self._rotate(await self._callers.refreshed(caller))
+        except UnauthenticatedError:
             await self._look_for_reuse(token, grace=0)
-            raise UnauthenticatedError("sign in first")
-        caller = await self._callers.refreshed(caller)
+            raise
+
+    async def _rotate(self, caller: Caller) -> Session:
         now = self._callers.now()
         row = await self._index.session(caller.credential, now=now) if caller.session else None
         if row is None:
-            raise CallerError("only a session of a sign-in here is carried on")
+            raise UnauthenticatedError("only a session of a sign-in here is carried on")
         marked = self._mark(row.session, row.actor, opened=row.opened_at, ends=row.ends_at)
         if row.actor != caller.actor.id or not hmac.compare_digest(marked, row.mark):
             raise IntegrityError("a session's row is none that this gateway wrote")
@@ -126,7 +131,6 @@ class Sessions:
             # Commit point: before it the old token holds, after it the new one alone, here and everywhere.
             await self._index.apply((step, *moved(caller.actor.id, ENDINGS)))
         except ConflictError as error:  # another took its place meanwhile, by the same token
-            await self._look_for_reuse(token, grace=0)
             raise UnauthenticatedError("this token gave way to another already") from error
         await self._tell(caller.actor.id)
         return self._shown(row, fresh, caller.actor, expires=expires)
