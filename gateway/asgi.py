@@ -30,6 +30,7 @@ from schema.context import (
     ErasureService,
     GuardianshipService,
     HandoverService,
+    IdentitiesService,
     IdentityService,
     RecordService,
     RecoveryService,
@@ -51,6 +52,8 @@ class Wired(Protocol):
     def identity(self) -> IdentityService: ...
     @property
     def sessions(self) -> SessionService: ...
+    @property
+    def identities(self) -> IdentitiesService: ...
     @property
     def consents(self) -> ConsentService: ...
     @property
@@ -116,6 +119,7 @@ class FrontDoor:
         services = Services(
             identity=wired.identity,
             sessions=wired.sessions,
+            identities=wired.identities,
             consents=wired.consents,
             shown_consents=wired.shown_consents,
             credentials=wired.credentials,

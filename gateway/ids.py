@@ -36,6 +36,7 @@ SIZES = {
     "AccessEvent": 16,
     "Decision": 16,
     "Session": 16,
+    "Identity": 16,
 }
 
 

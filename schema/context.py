@@ -25,7 +25,7 @@ from gateway.consent.model import (
 from gateway.consent.proposals import ProposalView, RecoveryView
 from gateway.emergency.model import EmergencyView, NewEmergency, Summary, Verdict
 from gateway.erasure.model import ErasureView
-from gateway.errors import UnauthenticatedError
+from gateway.errors import DeniedError, UnauthenticatedError
 from gateway.identity.model import (
     Actor,
     Caller,
@@ -33,6 +33,7 @@ from gateway.identity.model import (
     CredentialLink,
     Draft,
     Handed,
+    LinkedIdentity,
     Role,
     Session,
     SessionView,
@@ -87,6 +88,13 @@ class SessionService(Protocol):
     async def end(self, caller: Caller, session: SessionId) -> datetime: ...
     async def end_others(self, caller: Caller) -> datetime: ...
     async def sign_out(self, caller: Caller) -> datetime: ...
+
+
+class IdentitiesService(Protocol):
+    async def draft_link(self, caller: Caller, *, token: str) -> Draft: ...
+    async def link(self, caller: Caller, *, typed_data: TypedData, signature: bytes, token: str) -> LinkedIdentity: ...
+    async def unlink(self, caller: Caller, name: bytes) -> LinkedIdentity: ...
+    async def linked(self, caller: Caller) -> tuple[LinkedIdentity, ...]: ...
 
 
 class ConsentService(Protocol):
@@ -228,6 +236,7 @@ class Services:
 
     identity: IdentityService
     sessions: SessionService
+    identities: IdentitiesService
     consents: ConsentService
     shown_consents: ShownConsentService
     credentials: CredentialService
@@ -257,7 +266,15 @@ class RequestContext:
         self.organizations = Loader(self.services.identity.organizations)
 
     def signed_in(self) -> Caller:
-        """The caller. Raises UnauthenticatedError where the request carries no valid token."""
+        """The caller of a session. Raises UnauthenticatedError where the request carries no valid token, DeniedError
+        where it carries an identity provider's: no scope lets one sign, list or end anything."""
+        caller = self.bearing()
+        if caller.bearer is not None:
+            raise DeniedError("an identity provider's token reads and writes records, and nothing else")
+        return caller
+
+    def bearing(self) -> Caller:
+        """The caller, with whatever token: for services whose decision looks at its scopes, and for no others."""
         if self.caller is None:
             raise UnauthenticatedError("sign in first")
         return self.caller

@@ -144,7 +144,7 @@ def to_stored(stored: model.StoredRecord) -> StoredRecord:
 
 async def read_record(context: RequestContext, record: RecordId, *, purpose: Purpose) -> Record:
     """Raises what the service raises."""
-    return to_record(await context.services.records.read(context.signed_in(), record, purpose=purpose))
+    return to_record(await context.services.records.read(context.bearing(), record, purpose=purpose))
 
 
 async def record_result(context: RequestContext, id: strawberry.ID, *, purpose: Purpose) -> Record | Refusal:
@@ -165,7 +165,7 @@ async def records_of(
 ) -> RecordConnection:
     async def steps() -> RecordConnection:
         page = await context.services.records.page(
-            context.signed_in(),
+            context.bearing(),
             subject,
             purpose=purpose,
             filter=_to_filter(filter),
@@ -201,7 +201,7 @@ async def create(context: RequestContext, input: CreateRecordInput) -> StoredRec
             idempotency_key=_idempotency_key(input.idempotency_key),
             purpose=given(input.purpose),
         )
-        return to_stored(await context.services.records.create(context.signed_in(), made))
+        return to_stored(await context.services.records.create(context.bearing(), made))
 
     return await outcome(steps())
 
@@ -216,7 +216,7 @@ async def amend(context: RequestContext, input: AmendRecordInput) -> StoredRecor
             idempotency_key=_idempotency_key(input.idempotency_key),
             purpose=given(input.purpose),
         )
-        return to_stored(await context.services.records.amend(context.signed_in(), made))
+        return to_stored(await context.services.records.amend(context.bearing(), made))
 
     return await outcome(steps())
 
@@ -229,7 +229,7 @@ async def import_bundle(context: RequestContext, input: ImportBundleInput) -> Im
             idempotency_key=_idempotency_key(input.idempotency_key),
             purpose=given(input.purpose),
         )
-        stored = await context.services.records.import_bundle(context.signed_in(), made)
+        stored = await context.services.records.import_bundle(context.bearing(), made)
         return ImportedBundle(records=[to_stored(one) for one in stored])
 
     return await outcome(steps())

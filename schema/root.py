@@ -38,6 +38,7 @@ from schema.erasure import ErasureResult
 from schema.errors import report_all
 from schema.fields import mutation, resolved, subscription
 from schema.gates import or_none, subject_of
+from schema.identities import IdentityMutations, LinkedIdentity, identities_of
 from schema.identity import (
     Actor,
     ActorResult,
@@ -117,6 +118,10 @@ class Query:
     async def recovery(self, info: Info, patient_id: strawberry.ID) -> RecoveryResult:
         return await recovery.show(info.context, patient_id)
 
+    @resolved("Your own: who at an identity provider stands for you. At most a handful.")
+    async def linked_identities(self, info: Info) -> list[LinkedIdentity]:
+        return await identities_of(info.context)
+
 
 async def _present(context: RequestContext) -> Caller | None:
     """Who asks, as of this very moment: no guard of the ledger stands behind these answers."""
@@ -127,10 +132,10 @@ async def _node(context: RequestContext, id: strawberry.ID) -> Node | None:
     kind, raw = parse_global(id)
     if kind == "Patient":
         return await _patient(context, SubjectId(raw))
+    if kind == "Record":
+        return await _record_node(context, context.bearing(), RecordId(raw))
     caller = context.signed_in()
     match kind:
-        case "Record":
-            return await _record_node(context, caller, RecordId(raw))
         case "Actor":
             actor = await context.actors.get(ActorId(raw))
             await context.services.identity.current(caller)
@@ -178,7 +183,7 @@ async def _record_node(context: RequestContext, caller: Caller, record: RecordId
 
 
 @strawberry.type
-class Mutation(ControlMutations, SessionMutations):
+class Mutation(ControlMutations, SessionMutations, IdentityMutations):
     @mutation("EIP-4361 sign-in: sign `message` with the actor's key.")
     async def sign_in_challenge(self, info: Info, address: Address) -> SignInChallengeResult:
         return await identity.challenge(info.context, address)
@@ -305,7 +310,7 @@ class Subscription:
         context = info.context
         try:
             subject = subject_of(patient_id)
-            async for released in context.services.records.added(context.signed_in(), subject, purpose=purpose):
+            async for released in context.services.records.added(context.bearing(), subject, purpose=purpose):
                 if not await context.still_signed_in():
                     return
                 yield to_record(released)

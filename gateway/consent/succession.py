@@ -27,7 +27,7 @@ from gateway.ports.chain import Calls, Chain, RecoveryProposal, Reverted
 from gateway.ports.clock import Clock
 from gateway.ports.index import Index
 from gateway.ports.ledger import Stale
-from gateway.ports.rows import SessionsEnded
+from gateway.ports.sign_ins import SessionsEnded
 
 EACH_SECONDS = 1.0
 FATE_SECONDS = 0.1

@@ -41,9 +41,9 @@ from gateway.ports.rows import (
     NarrowingLifted,
     NarrowingRow,
     Row,
-    SessionsEnded,
     SubjectForgotten,
 )
+from gateway.ports.sign_ins import IdentitiesForgotten, SessionsEnded
 from gateway.storage.dag import DagLimits
 from gateway.storage.model import Cid, Codec
 from gateway.storage.service import Blocks
@@ -184,7 +184,9 @@ class Course:
         actor = await self._patient_of(row.subject)
         cids = await self._cids(row.subject, actor)
         await self._blocks.remove(cids)
-        ended: tuple[Row, ...] = () if actor is None else (SessionsEnded(actor=actor.id),)
+        ended: tuple[Row, ...] = (
+            () if actor is None else (SessionsEnded(actor=actor.id), IdentitiesForgotten(actor=actor.id))
+        )
         moving = moved(row.subject, *(() if actor is None else (actor.id, ENDINGS)))
         emptied = replace(row, state=ErasureState.EMPTIED, blocks=len(cids))
         # Commit point: before it the rows still name blocks that are gone, and are found again; after it none does.

@@ -30,15 +30,8 @@ from gateway.ports.chain import Calls, Chain
 from gateway.ports.clock import Clock
 from gateway.ports.index import Index
 from gateway.ports.ledger import Stale
-from gateway.ports.rows import (
-    ErasureRow,
-    ErasureState,
-    ErasureStep,
-    NarrowingKind,
-    NarrowingRow,
-    Row,
-    SessionsEnded,
-)
+from gateway.ports.rows import ErasureRow, ErasureState, ErasureStep, NarrowingKind, NarrowingRow, Row
+from gateway.ports.sign_ins import SessionsEnded
 
 ACTION = "ERASE"
 ANSWER_SECONDS = 8.0

@@ -14,13 +14,14 @@ from dataclasses import replace
 
 from gateway.errors import BlockMissingError, IntegrityError, UnauthenticatedError, UpstreamError
 from gateway.identity import state
-from gateway.identity.model import Actor, Caller, Membership, Role, to_bits
+from gateway.identity.model import Actor, Bearer, Caller, Membership, Role, to_bits
 from gateway.ids import ActorId, SessionId
 from gateway.ports.chain import Chain
 from gateway.ports.clock import Clock, Steady
 from gateway.ports.documents import Documents
 from gateway.ports.index import Index
-from gateway.ports.rows import EventRow, SessionRow
+from gateway.ports.rows import EventRow
+from gateway.ports.sign_ins import SessionRow
 
 CONTRACT = "IdentityRegistry"
 SUBJECTS = "ConsentRegistry"
@@ -57,7 +58,7 @@ class Callers:
         self._mark = mark
         self._callers: OrderedDict[bytes, tuple[Caller, int, int]] = OrderedDict()
         self._actors: OrderedDict[bytes, Actor] = OrderedDict()
-        self._forgotten = 0
+        self.forgotten = 0
 
     async def caller(self, token: str | None) -> Caller | None:
         """The caller behind an access token; None when there is none, or it is unknown or expired."""
@@ -65,28 +66,36 @@ class Callers:
             return None
         digest = digest_of(token)
         now = self.now()
-        held = self._callers.get(digest)
-        if held is not None and held[1] > now and (held[2] == 0 or held[2] > now):
-            return held[0]
-        forgotten = self._forgotten
+        held = self.kept(digest, now)
+        if held is not None:
+            return held
+        forgotten = self.forgotten
         session = await self._index.session(digest, now=now)
         if session is None:
             return None
-        found = await self._load_caller(ActorId(session.actor), now)
+        found = await self.load(ActorId(session.actor), now)
         if found is None or not self._is_marked(token, found[0].actor, session):
             return None
         # Asked again once the versions are read: a session that ends from here on makes its caller's guards fail.
         if await self._index.session(digest, now=now) != session:
             return None
         caller = replace(found[0], session=SessionId(session.session), credential=digest)
-        if forgotten != self._forgotten:
-            return caller  # something moved while this was loaded: good for its guards, not to be kept
-        self._callers[digest] = (caller, session.expires_at, found[1])
-        if len(self._callers) > HELD:
-            self._callers.popitem(last=False)
+        self.keep(digest, caller, ends=session.expires_at, settles=found[1], forgotten=forgotten)
         return caller
 
-    async def _load_caller(self, actor_id: ActorId, now: int) -> tuple[Caller, int] | None:
+    def kept(self, digest: bytes, now: int) -> Caller | None:
+        held = self._callers.get(digest)
+        return held[0] if held is not None and held[1] > now and (held[2] == 0 or held[2] > now) else None
+
+    def keep(self, digest: bytes, caller: Caller, *, ends: int, settles: int, forgotten: int) -> None:
+        """Until its token ends, or the chain is to be asked again. Nothing is kept where something moved since
+        `forgotten` was read, while this was loaded: the caller is good for its guards and no more."""
+        if forgotten == self.forgotten:
+            self._callers[digest] = (caller, ends, settles)
+            if len(self._callers) > HELD:
+                self._callers.popitem(last=False)
+
+    async def load(self, actor_id: ActorId, now: int) -> tuple[Caller, int] | None:
         """The caller, and when one of its memberships ends (0: never)."""
         actor = await self._load_actor(actor_id, nameless=True)
         if actor is None or actor.key == state.NOBODY:
@@ -146,13 +155,13 @@ class Callers:
 
     def forget_tokens(self, digests: Iterable[bytes]) -> None:
         """Drops the callers behind tokens that hold no longer."""
-        self._forgotten += 1
+        self.forgotten += 1
         for digest in digests:
             self._callers.pop(digest, None)
 
     def forget(self, name: bytes) -> None:
         """Drops what is cached of an actor. An organization's change bumps its members' names too."""
-        self._forgotten += 1
+        self.forgotten += 1
         self._actors.pop(name, None)
         for digest in [
             digest
@@ -173,13 +182,25 @@ class Callers:
         session has ended, or its key is another: a session ends with the key that opened it."""
         for name in (caller.actor.id, *caller.organizations):
             self.forget(name)
-        found = await self._load_caller(caller.actor.id, self.now())
+        found = await self.load(caller.actor.id, self.now())
         if found is None or found[0].actor.key != caller.actor.key:
             raise UnauthenticatedError("this actor is no longer registered under this key")
         # After the versions, as in `caller`.
         if caller.credential and await self._index.session(caller.credential, now=self.now()) is None:
             raise UnauthenticatedError("this session has ended")
-        return replace(found[0], session=caller.session, credential=caller.credential)
+        if caller.bearer is not None and not await self.is_linked(caller.actor, caller.bearer):
+            raise UnauthenticatedError("this token is good no longer")
+        return replace(found[0], session=caller.session, credential=caller.credential, bearer=caller.bearer)
+
+    async def is_linked(self, actor: Actor, bearer: Bearer) -> bool:
+        """Whether the identity still stands for the actor, and its token was issued since the last end of all."""
+        row = await self._index.identity(bearer.link)
+        return (
+            row is not None
+            and row.actor == actor.id
+            and row.not_before < bearer.issued_at
+            and self.now() < bearer.good_until
+        )
 
     async def actor(self, actor: ActorId) -> Actor | None:
         held = self._actors.get(actor)
@@ -192,7 +213,7 @@ class Callers:
     async def _load_actor(self, actor: ActorId, *, nameless: bool = False) -> Actor | None:
         """`nameless`: who asks is told by their key, so that IPFS hinders nobody; without a name nothing is kept."""
         # The version is read before the events: a change in between makes the guard fail, never the reverse.
-        forgotten = self._forgotten
+        forgotten = self.forgotten
         version = (await self._index.versions_of((actor,)))[actor]
         events = await self._index.events(actor, contract=CONTRACT)
         found = state.fold_actor(actor, events, self.confirmed)
@@ -214,7 +235,7 @@ class Callers:
             epoch=found.epoch,
             version=version,
         )
-        if named and found.settled and forgotten == self._forgotten:
+        if named and found.settled and forgotten == self.forgotten:
             self._actors[actor] = loaded
             if len(self._actors) > HELD:
                 self._actors.popitem(last=False)

@@ -67,13 +67,40 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """What the scopes of a bearer token leave of its actor's rights: (action, purpose, resource type or `*`). It only
+    ever takes away."""
+
+    parts: frozenset[tuple[str, str, str]]
+
+    def covers(self, action: str, purpose: str, resource_type: str | None) -> bool:
+        """`resource_type` None: some type."""
+        return any(
+            one == action and why == purpose and (resource_type is None or of in (resource_type, "*"))
+            for one, why, of in self.parts
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bearer:
+    """A caller that an identity provider vouches for, by an identity that the actor linked. `link` names it; times are
+    seconds since 1970."""
+
+    link: bytes
+    issued_at: int
+    good_until: int
+    reach: Reach
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """An authenticated actor with what a decision needs of it.
 
     `guards`: (name, version) of the actor and of its organizations, for the ledger to compare. `proven`: the chain
     itself said that key, roles and memberships are no better than it has them; else no ordinary decision stands on
     them. `disproven`: it said that they are better. `session`: what the caller signed in to, and `credential` the
-    digest of the token that says so (empty: none, at start-up).
+    digest of the token that says so (empty: none). `bearer`: who comes with an identity provider's token instead, and
+    may read and write records within its scopes, and do nothing else.
     """
 
     actor: Actor
@@ -84,6 +111,7 @@ class Caller:
     disproven: bool = False
     session: SessionId = NO_SESSION
     credential: bytes = field(default=b"", repr=False)
+    bearer: Bearer | None = None
 
 
 class Custody(StrEnum):
@@ -151,6 +179,18 @@ class SessionView:
     ends_at: datetime
     current: bool
     cursor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedIdentity:
+    """Somebody at an identity provider who stands for the actor that sees this. `name`: 16 bytes, keyed. `not_after`
+    seconds since 1970. `holds`: it is signed by the actor's present key, and not over."""
+
+    name: bytes
+    issuer: str
+    subject: str = field(repr=False)
+    not_after: int
+    holds: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,9 @@ A registrar registers and enrols; it can make neither a membership nor a control
 chain; what this room holds in memory is a cache that the ledger's guards keep honest.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -15,10 +15,11 @@ from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event, moment
 from gateway.errors import CallerError, ConflictError, DeniedError, UnauthenticatedError, UpstreamError
 from gateway.identity import rules, state
+from gateway.identity.bearers import Bearers
 from gateway.identity.callers import CONTRACT, SUBJECTS, Callers
 from gateway.identity.model import Actor, Caller, Challenge, Draft, Role, Session, Subject, to_bits
-from gateway.identity.sessions import Sessions, SessionTerms
-from gateway.identity.verdicts import RelyingParties, Verdicts
+from gateway.identity.sessions import Sessions, SignInTerms
+from gateway.identity.verdicts import Verdicts
 from gateway.identity.vigil import Vigil
 from gateway.ids import ActorId, SubjectId
 from gateway.ports.bus import Bus
@@ -29,6 +30,7 @@ from gateway.ports.index import Index
 from gateway.ports.ledger import Appended, Stale
 from gateway.ports.rows import CallRow, ChallengeRow, Guard, Row
 from gateway.ports.sealing import ActorSealing, SealingKeys
+from gateway.ports.tokens import BearerTokens
 
 CHALLENGE_SECONDS = 300
 WALLET_OCTETS = 20
@@ -36,17 +38,6 @@ LONGEST_NAME = 200
 TRIES = 5
 LANDING_SECONDS = 30.0
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignInTerms:
-    """`domain` and `uri` as EIP-4361 has them; `sessions`: how long what comes of a sign-in lasts."""
-
-    domain: str
-    uri: str
-    sessions: SessionTerms
-    registrars: frozenset[bytes]
-    parties: RelyingParties
 
 
 class Identity:
@@ -66,6 +57,7 @@ class Identity:
         clock: Clock,
         entropy: Entropy,
         terms: SignInTerms,
+        tokens: BearerTokens | None = None,
     ) -> None:
         self._index = index
         self._audit = audit
@@ -86,6 +78,18 @@ class Identity:
             mark=terms.sessions.mark,
         )
         self.vigil = Vigil(index=index, callers=self._callers)
+        self.bearers = Bearers(
+            tokens=tokens,
+            index=index,
+            audit=audit,
+            callers=self._callers,
+            verdicts=self._verdicts,
+            domain=self._domain,
+            bus=bus,
+            keys=keys,
+            sealing=sealing,
+            clock=clock,
+        )
         self.sessions = Sessions(
             index=index,
             audit=audit,
@@ -155,18 +159,31 @@ class Identity:
     async def caller(self, token: str | None) -> Caller | None:
         """The caller behind an access token that a client shows; None when there is none, or it is unknown, expired or
         ended. One that gave way to another ends its session."""
-        found = await self._callers.caller(token)
-        if found is None and token is not None:
+        found = await self.still(token)
+        if found is None and token is not None and not self.bearers.takes(token):
             await self.sessions.shown(token)
         return found
 
     async def still(self, token: str | None) -> Caller | None:
         """As `caller`, where nobody shows the token anew: a socket that was opened with it lives on."""
+        if token is not None and self.bearers.takes(token):
+            return await self.bearers.caller(token)
         return await self._callers.caller(token)
 
     async def ended(self, token: str) -> None:
-        """Returns once the session of this token was ended, or another token took its place."""
-        await self.vigil.ended(token)
+        """Returns once the session of this token was ended, or another token took its place; of an identity provider's
+        token, once it is good no longer because the actor said so."""
+        if not self.bearers.takes(token):
+            return await self.vigil.ended(token)
+        while True:
+            moving = self.vigil.moving()
+            try:
+                with contextlib.suppress(UpstreamError):  # asked again when something moves
+                    if await self.bearers.caller(token) is None:
+                        return None
+                await moving.wait()
+            finally:
+                self.vigil.forget(moving)
 
     async def refreshed(self, caller: Caller) -> Caller:
         """The same caller as it stands now, after a guard was found stale. UnauthenticatedError when it is gone."""

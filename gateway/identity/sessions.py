@@ -25,14 +25,16 @@ from gateway.errors import (
 from gateway.identity import rules
 from gateway.identity.callers import Callers, Mark, digest_of
 from gateway.identity.model import ENDINGS, Actor, Caller, Session, SessionView, moved
+from gateway.identity.verdicts import RelyingParties
 from gateway.identity.vigil import TOPIC
 from gateway.ids import ActorId, SessionId
 from gateway.ports.bus import Bus
 from gateway.ports.clock import Clock, Entropy
 from gateway.ports.index import Index
 from gateway.ports.ledger import Appended
-from gateway.ports.rows import OtherSessionsEnded, Row, SessionEnded, SessionRotated, SessionRow
+from gateway.ports.rows import Row
 from gateway.ports.sealing import ActorSealing, SealingKeys
+from gateway.ports.sign_ins import OtherSessionsEnded, SessionEnded, SessionRotated, SessionRow
 
 GRACE_SECONDS = 10
 """A request that was under way when its token gave way is refused, and no more: it is no theft."""
@@ -49,6 +51,17 @@ class SessionTerms:
     session_seconds: int
     token_seconds: int
     mark: Mark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInTerms:
+    """`domain` and `uri` as EIP-4361 has them; `sessions`: how long what comes of a sign-in lasts."""
+
+    domain: str
+    uri: str
+    sessions: SessionTerms
+    registrars: frozenset[bytes]
+    parties: RelyingParties
 
 
 class Sessions:

@@ -25,6 +25,7 @@ class Vigil:
         self._index = index
         self._callers = callers
         self._waiting: dict[bytes, set[asyncio.Event]] = {}
+        self._moving: set[asyncio.Event] = set()
         self._woken = asyncio.Event()
         self._seen = -1
         self._asked = 0
@@ -51,6 +52,18 @@ class Vigil:
             if not waiting:
                 del self._waiting[digest]
 
+    def moving(self) -> asyncio.Event:
+        """Is set when some session, or something that stands for one, has ended: for whoever asks more than whether a
+        token is a session's. One use; what is dropped is forgotten with the next."""
+        self._asked += 1
+        self._seen = -1
+        event = asyncio.Event()
+        self._moving.add(event)
+        return event
+
+    def forget(self, event: asyncio.Event) -> None:
+        self._moving.discard(event)
+
     async def run(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
@@ -62,7 +75,7 @@ class Vigil:
 
     async def look(self) -> None:
         """Asks whether any session ended since the last look, and if so, which of those that are kept or waited for."""
-        if not self._waiting and not self._callers.kept_tokens():
+        if not self._waiting and not self._moving and not self._callers.kept_tokens():
             self._seen = -1
             return
         asked = self._asked
@@ -73,6 +86,9 @@ class Vigil:
         held = {*self._callers.kept_tokens(), *self._waiting}
         gone = held - await self._index.standing_tokens(sorted(held))
         self._callers.forget_tokens(gone)
+        for event in self._moving:
+            event.set()
+        self._moving.clear()
         for digest in gone:
             for over in self._waiting.get(digest, ()):
                 over.set()

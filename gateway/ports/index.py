@@ -15,11 +15,10 @@ from gateway.ports.rows import (
     PaperRow,
     RecordRow,
     Row,
-    SessionRow,
-    SpentToken,
     StoredEntry,
     UnpinnedRow,
 )
+from gateway.ports.sign_ins import IdentityRow, SessionRow, SpentToken
 
 
 class Index(Protocol):
@@ -134,6 +133,14 @@ class Index(Protocol):
 
     async def spent_token(self, token_digest: bytes) -> SpentToken | None:
         """None where it is not spent, or its session has ended."""
+        ...
+
+    async def identity(self, name: bytes) -> IdentityRow | None:
+        """Who stands for whom, by the keyed token of issuer and subject."""
+        ...
+
+    async def identities(self, actor: bytes) -> tuple[IdentityRow, ...]:
+        """Those of an actor, at most a hundred."""
         ...
 
     async def entries_of(self, writer: bytes, *, first: int, last: int) -> tuple[tuple[int, StoredEntry], ...]:

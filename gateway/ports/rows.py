@@ -5,6 +5,17 @@ whose record it is or what it says; all of it can be rebuilt from chain, IPFS an
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from gateway.ports.sign_ins import (
+    IdentitiesForgotten,
+    IdentityRow,
+    IdentityUnlinked,
+    OtherSessionsEnded,
+    SessionEnded,
+    SessionRotated,
+    SessionRow,
+    SessionsEnded,
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
@@ -151,42 +162,6 @@ class NarrowingLifted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionRotated:
-    """Another token in place of `before`, which is kept as spent until `ends_at`. A conflict where `before` is not the
-    session's."""
-
-    session: bytes
-    before: bytes
-    token_digest: bytes
-    expires_at: int
-    spent_at: int
-    ends_at: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionEnded:
-    """One session, if it is the actor's. Nothing happens where there is none."""
-
-    session: bytes
-    actor: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OtherSessionsEnded:
-    """Every session of an actor but one (empty: of no exception)."""
-
-    actor: bytes
-    session: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionsEnded:
-    """Every session of an actor."""
-
-    actor: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EmergencyRow:
     """An emergency access by its name on chain. `digest`: its sealed statement; `decision`: the entry that told the
     patient, written with it; `tokens`: keyed, by which its subject, clinician, both together and reviewers find it.
@@ -274,34 +249,6 @@ class ChallengeRow:
     expires_at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpentToken:
-    """A token that gave way to another, and the session that it was of: one that stands."""
-
-    session: bytes
-    actor: bytes
-    spent_at: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionRow:
-    """A session: SHA-256 of its present access token, never the token. Times are seconds since 1970: the token is good
-    until `expires_at`, others may follow it until `ends_at`. `label`: the device's name, sealed under the actor's key,
-    or empty. `mark`: keyed, over what must not be edited. `seq` orders an actor's sessions; the index assigns it (0:
-    not yet stored)."""
-
-    session: bytes
-    token_digest: bytes
-    actor: bytes
-    opened_at: int
-    expires_at: int
-    ends_at: int
-    label: bytes = b""
-    mark: bytes = b""
-    rotations: int = 0
-    seq: int = 0
-
-
 Row = (
     Bump
     | RecordRow
@@ -320,6 +267,9 @@ Row = (
     | SessionRotated
     | SessionEnded
     | OtherSessionsEnded
+    | IdentityRow
+    | IdentityUnlinked
+    | IdentitiesForgotten
     | ErasureRow
     | ErasureStep
     | SubjectForgotten

@@ -52,6 +52,7 @@ class Gateway:
         self.secrets = secrets
         self.identity = identity
         self.sessions = identity.sessions
+        self.identities = identity.bearers
         self.consents = rooms.consents
         self.shown_consents = rooms.shown
         self.credentials = rooms.credentials

@@ -19,8 +19,8 @@ from gateway.consent.freshness import Freshness
 from gateway.consent.standing import Standings
 from gateway.crypto.actor_keys import ActorKeys
 from gateway.crypto.audit_keys import AuditKeys
-from gateway.identity.service import Identity, SignInTerms
-from gateway.identity.sessions import SessionTerms
+from gateway.identity.service import Identity
+from gateway.identity.sessions import SessionTerms, SignInTerms
 from gateway.identity.verdicts import RelyingParties
 from gateway.ports.clock import SystemClock, SystemEntropy
 from gateway.records.opening import Opening
@@ -47,6 +47,7 @@ from gateway.wiring.parts import (
     found_registrars,
     open_bus,
 )
+from gateway.wiring.providers import open_providers
 from gateway.wiring.secrets import secrets_of
 from gateway.wiring.upkeep import refuse_unfinished
 from gateway.wiring.witnesses import Agreed, witnessed
@@ -135,6 +136,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         bus=bus,
         keys=sealing,
         sealing=ActorKeys(keys, entropy),
+        tokens=open_providers(settings, closing, clock=clock),
         clock=clock,
         entropy=entropy,
         terms=SignInTerms(

@@ -14,7 +14,7 @@ from gateway.errors import UnauthenticatedError
 from gateway.identity.model import ENDINGS, Role, moved
 from gateway.identity.sessions import GRACE_SECONDS
 from gateway.identity.vigil import LOOK_SECONDS
-from gateway.ports.rows import SessionEnded
+from gateway.ports.sign_ins import SessionEnded
 from gateway.records.model import Released
 from tests.attacks.inside import Inside, Somebody, inside, settled
 from tests.attacks.inside import sign_in as sign_in_inside

@@ -2,7 +2,7 @@
 
 import secrets
 
-from gateway.ports.rows import SessionRow
+from gateway.ports.sign_ins import SessionRow
 
 
 def session_row(*, actor: bytes | None = None, expires_at: int = 2_000, ends_at: int | None = None) -> SessionRow:

@@ -22,13 +22,10 @@ from gateway.ports.rows import (
     IdempotencyRow,
     NarrowingKind,
     NarrowingRow,
-    OtherSessionsEnded,
     RecordRow,
-    SessionEnded,
-    SessionRotated,
-    SpentToken,
     TicketRow,
 )
+from gateway.ports.sign_ins import OtherSessionsEnded, SessionEnded, SessionRotated, SpentToken
 from tests.ports.databases import DATABASES, migrated_url, query
 from tests.ports.notaries import INSTANCE, appended, opened
 from tests.ports.session_rows import session_row

@@ -10,6 +10,7 @@ from gateway.adapters.sql.mapping import (
     entry_of,
     erasure_of,
     event_of,
+    identity_of,
     narrowing_of,
     record_of,
     session_of,
@@ -34,12 +35,10 @@ from gateway.ports.rows import (
     PaperRow,
     RecordRow,
     Row,
-    SessionRotated,
-    SessionRow,
-    SpentToken,
     StoredEntry,
     UnpinnedRow,
 )
+from gateway.ports.sign_ins import IdentityRow, SessionRotated, SessionRow, SpentToken
 
 _MOST = 500
 """Names in one statement; more are asked for in turns."""
@@ -211,6 +210,14 @@ class SqlIndex:
             rows = await self._source.fetch(questions.STANDING + _marks(some) + ")", some)
             found.update(bytes(row[0]) for row in rows)
         return frozenset(found)
+
+    async def identity(self, name: bytes) -> IdentityRow | None:
+        rows = await self._source.fetch(f"{questions.IDENTITY} where name = ?", (name,))
+        return identity_of(*rows[0]) if rows else None
+
+    async def identities(self, actor: bytes) -> tuple[IdentityRow, ...]:
+        rows = await self._source.fetch(f"{questions.IDENTITY} where actor = ? order by name limit 100", (actor,))
+        return tuple(identity_of(*row) for row in rows)
 
     async def spent_token(self, token_digest: bytes) -> SpentToken | None:
         rows = await self._source.fetch(questions.SPENT, (token_digest,))

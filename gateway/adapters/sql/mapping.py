@@ -11,9 +11,9 @@ from gateway.ports.rows import (
     NarrowingKind,
     NarrowingRow,
     RecordRow,
-    SessionRow,
     StoredEntry,
 )
+from gateway.ports.sign_ins import IdentityRow, SessionRow
 
 
 def record_of(
@@ -128,6 +128,10 @@ def session_of(
         rotations=rotations,
         seq=seq,
     )
+
+
+def identity_of(name: bytes, actor: bytes, sealed: bytes, not_before: int) -> IdentityRow:
+    return IdentityRow(name=name, actor=actor, sealed=sealed, not_before=not_before)
 
 
 def narrowing_of(kind: int, subject: bytes, target: bytes, digest: bytes, call: bytes) -> NarrowingRow:

@@ -57,6 +57,7 @@ SESSION = (
     "select session, token_digest, actor, opened_at, expires_at, ends_at, label, mark, rotations, seq from sessions"
 )
 STANDING = "select token_digest from sessions where token_digest in ("
+IDENTITY = "select name, actor, sealed, not_before from identities"
 SPENT = (
     "select t.session, s.actor, t.spent_at from spent_tokens t join sessions s on s.session = t.session"
     " where t.token_digest = ?"

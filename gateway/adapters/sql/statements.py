@@ -22,18 +22,24 @@ from gateway.ports.rows import (
     NarrowingKind,
     NarrowingLifted,
     NarrowingRow,
-    OtherSessionsEnded,
     PaperRow,
     RecordRow,
     Row,
-    SessionEnded,
-    SessionRotated,
-    SessionRow,
-    SessionsEnded,
     SubjectForgotten,
     TicketRow,
     UnpinnedRow,
 )
+from gateway.ports.sign_ins import (
+    IdentitiesForgotten,
+    IdentityRow,
+    IdentityUnlinked,
+    OtherSessionsEnded,
+    SessionEnded,
+    SessionRotated,
+    SessionRow,
+    SessionsEnded,
+)
+from gateway.ports.tokens import WIDEST_SKEW_SECONDS
 
 Value = bytes | int | str
 Parameters = tuple[Value, ...]
@@ -58,6 +64,7 @@ ERASURE, ERASURE_STEP, FORGET_WAITING, FORGET_TOKENS, FORGET_VERSIONS, FORGET_RE
 FORGET_CONSENTS = 24
 FORGET_NARROWINGS, LIFT, END_SESSIONS, FORGET_PAPERS, TAKE_OVER = range(25, 30)
 ROTATE, SPEND_TOKEN, END_SESSION, END_OTHER_SESSIONS = range(30, 34)
+IDENTITY, UNLINK, FORGET_IDENTITIES, END_BEARERS = range(34, 38)
 
 STATEMENTS: tuple[Statement, ...] = (
     Statement(
@@ -155,6 +162,16 @@ STATEMENTS: tuple[Statement, ...] = (
     ),
     Statement(table="sessions", sql="delete from sessions where session = ? and actor = ?"),
     Statement(table="sessions", sql="delete from sessions where actor = ? and session <> ?"),
+    Statement(
+        table="identities",
+        # Linked anew by the same actor; another's stands, and is a conflict. What was refused stays refused.
+        sql="insert into identities (name, actor, sealed, not_before) values (?, ?, ?, ?)"
+        " on conflict (name) do update set sealed = excluded.sealed where identities.actor = excluded.actor",
+        exact=True,
+    ),
+    Statement(table="identities", sql="delete from identities where name = ? and actor = ?"),
+    Statement(table="identities", sql="delete from identities where actor = ?"),
+    Statement(table="identities", sql="update identities set not_before = ? where actor = ?"),
 )
 
 INSERT_ENTRY = (
@@ -221,7 +238,14 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
         case SessionEnded():
             return ((END_SESSION, (row.session, row.actor)),)
         case OtherSessionsEnded():
-            return ((END_OTHER_SESSIONS, (row.actor, row.session)),)
+            refused = (END_BEARERS, (now + WIDEST_SKEW_SECONDS, row.actor))
+            return ((END_OTHER_SESSIONS, (row.actor, row.session)), refused)
+        case IdentityRow():
+            return ((IDENTITY, (row.name, row.actor, row.sealed, row.not_before)),)
+        case IdentityUnlinked():
+            return ((UNLINK, (row.name, row.actor)),)
+        case IdentitiesForgotten():
+            return ((FORGET_IDENTITIES, (row.actor,)),)
         case ErasureRow():
             return ((ERASURE, _of_erasure(row)),)
         case ErasureStep():
@@ -234,7 +258,7 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
         case NarrowingLifted():
             return ((LIFT, (row.subject, int(NarrowingKind.ERASE))),)
         case SessionsEnded():
-            return ((END_SESSIONS, (row.actor,)),)
+            return ((END_SESSIONS, (row.actor,)), (END_BEARERS, (now + WIDEST_SKEW_SECONDS, row.actor)))
 
 
 def _of_erasure(row: ErasureRow) -> Parameters:

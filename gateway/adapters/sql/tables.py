@@ -237,6 +237,16 @@ spent_tokens = Table(
 )
 """Tokens that gave way to others, for as long as their session may last: one that is shown again ends it."""
 
+identities = Table(
+    "identities",
+    metadata,
+    Column("name", LargeBinary(16), primary_key=True),
+    Column("actor", LargeBinary(32), nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("not_before", BigInteger, nullable=False),
+)
+"""Who at an identity provider stands for which actor: keyed tokens, and what the actor signed, sealed."""
+
 meta = Table(
     "meta",
     metadata,

@@ -20,8 +20,8 @@ from gateway.crypto.keys import KeyRing
 from gateway.crypto.model import ProfileFacts, audit_domain, subject_domain
 from gateway.erasure.course import Course
 from gateway.erasure.model import Places
-from gateway.identity.service import Identity, SignInTerms
-from gateway.identity.sessions import SessionTerms
+from gateway.identity.service import Identity
+from gateway.identity.sessions import SessionTerms, SignInTerms
 from gateway.identity.verdicts import RelyingParties
 from gateway.ids import RecordId
 from gateway.ports.chain import ChainFacts, Head, Landed, Reverted, Underway

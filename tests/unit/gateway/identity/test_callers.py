@@ -13,7 +13,8 @@ from gateway.identity.callers import Callers
 from gateway.identity.model import Actor
 from gateway.ids import ActorId
 from gateway.ports.chain import ActorOnChain
-from gateway.ports.rows import EventRow, SessionRow
+from gateway.ports.rows import EventRow
+from gateway.ports.sign_ins import SessionRow
 from tests.unit.gateway.consent.events import event
 
 ACTOR, ORG, KEY = ActorId(b"a" * 32), ActorId(b"o" * 32), b"1" * 20

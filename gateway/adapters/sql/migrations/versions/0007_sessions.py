@@ -1,4 +1,5 @@
-"""Sessions that a person can list, name, rotate and end. Those of before end with the upgrade: sign in again."""
+"""Sessions that a person can list, name, rotate and end, and who at an identity provider stands for whom. Sessions of
+before end with the upgrade: sign in again."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -42,4 +43,13 @@ def upgrade() -> None:
         sa.Column("ends_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("token_digest", name="pk_spent_tokens"),
     )
+    op.create_table(
+        "identities",
+        sa.Column("name", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("actor", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("not_before", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_identities"),
+    )
+    op.create_index("ix_identities_actor", "identities", ["actor"], unique=False)
     op.create_index("ix_spent_tokens_ends_at", "spent_tokens", ["ends_at"], unique=False)
