@@ -69,14 +69,16 @@ OPEN: Final = {
     "Patient": "id subject",
     "Refusal": "code message field decisionId correlationId",
     "Session": "sessionId accessToken expiresAt endsAt actor",
-    # The asker's own alone: see tests/attacks/test_sessions.py.
+    # The asker's own alone: see tests/attacks/test_ended_sessions.py.
     "DeviceSession": "id device createdAt expiresAt endsAt current",
     "DeviceSessionEdge": "cursor node",
     "DeviceSessionConnection": "edges pageInfo",
     "EndedSessions": "endedAt",
+    "LinkedIdentity": "id issuer subject notAfter holds",
     "SignInChallenge": "message expiresAt",
-    "Query": "viewer sessions",
-    "Mutation": "signInChallenge signIn refreshSession endSession endOtherSessions signOut",
+    "Query": "viewer sessions linkedIdentities",
+    "Mutation": "signInChallenge signIn refreshSession endSession endOtherSessions signOut"
+    " draftIdentityLink linkIdentity unlinkIdentity",
 }
 WAYS: Final = {
     "Query.record": "R",

@@ -6,7 +6,7 @@ records), so that the schema's mapping, gates and refusals can be seen without a
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +23,18 @@ from gateway.consent.model import (
 )
 from gateway.erasure.model import ErasureStatus, ErasureView
 from gateway.errors import CallerError, ConsentryError, DeniedError, UnauthenticatedError
-from gateway.identity.model import Actor, Caller, Challenge, CredentialLink, Draft, Role, Session, Subject
+from gateway.identity.model import (
+    Actor,
+    Bearer,
+    Caller,
+    Challenge,
+    CredentialLink,
+    Draft,
+    Reach,
+    Role,
+    Session,
+    Subject,
+)
 from gateway.ids import ActorId, ConsentId, DecisionId, RecordId, SubjectId
 from gateway.ports.anchors import AnchorState, Proof
 from gateway.ports.rows import StoredEntry
@@ -40,6 +51,7 @@ from schema.context import Services
 from tests.unit.schema.controls import Controls
 from tests.unit.schema.delegates import Delegated
 from tests.unit.schema.emergencies import Emergencies
+from tests.unit.schema.linking import Linking
 from tests.unit.schema.signins import SignedIn, session
 
 CLINIC = ActorId(b"\x03" * 32)
@@ -93,6 +105,8 @@ ACTORS = {
     CLINIC: make_actor(CLINIC, Role.ORGANIZATION, "Clinic"),
 }
 TOKENS = {"clinician": CLINICIAN, "patient": PATIENT_ACTOR}
+BEARER = Bearer(link=b"\x91" * 16, issued_at=1, good_until=2**40, reach=Reach(parts=frozenset()))
+"""Of the token `bearer`, which stands for the patient."""
 
 
 def make_caller(actor: ActorId) -> Caller:
@@ -172,6 +186,7 @@ class World:
         return Services(
             identity=self,
             sessions=self.signed_in,
+            identities=self.linking,
             consents=self,
             shown_consents=self,
             credentials=self,
@@ -200,6 +215,10 @@ class World:
     @property
     def signed_in(self) -> SignedIn:
         return SignedIn(calls=self.calls)
+
+    @property
+    def linking(self) -> Linking:
+        return Linking(calls=self.calls)
 
     @property
     def delegated(self) -> Delegated:
@@ -232,6 +251,8 @@ class World:
         return session(ACTORS[CLINICIAN])
 
     async def caller(self, token: str | None) -> Caller | None:
+        if token == "bearer":
+            return replace(make_caller(PATIENT_ACTOR), bearer=BEARER)
         actor = TOKENS.get(token or "")
         return None if actor is None or token in self.signed_out else make_caller(actor)
 
