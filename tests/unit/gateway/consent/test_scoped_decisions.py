@@ -1,24 +1,19 @@
 """A bearer token's scopes only take away: with any of them nothing is permitted that is not permitted without."""
 
-from typing import Any
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gateway.consent.model import Action, Permit, Purpose, Requester
+from gateway.consent.model import Action, Purpose
 from gateway.consent.policy import reaches
-from gateway.identity.model import Reach, Role
-from gateway.ids import ActorId
+from gateway.identity.model import Reach
 from tests.unit.gateway.consent.cases import (
     NOW,
-    PATIENT_KEY,
     as_of,
     doctor,
     emergency,
     epochs,
     facts,
     outcome,
+    owner,
     permit,
     request,
     told,
@@ -31,11 +26,6 @@ REFUSED = "no: the token's scopes do not reach this"
 
 def only(*parts: tuple[str, str, str]) -> Reach:
     return Reach(parts=frozenset(parts))
-
-
-def owner(**changes: Any) -> Requester:
-    plain = {"actor": ActorId(b"\x77" * 32), "key": PATIENT_KEY, "roles": frozenset({Role.PATIENT})}
-    return Requester(**{**plain, "organizations": frozenset(), **changes})
 
 
 @pytest.mark.parametrize(
@@ -85,31 +75,3 @@ def test_whom_no_scope_lets_in_is_not_told_that_a_record_cannot_be_opened() -> N
     for reach, may in ((ALL, True), (only(("READ", "TREAT", "Condition")), True), (NONE, False)):
         asked = request(doctor(reach=reach))
         assert reaches(asked, [permit()], epochs(), as_of(), NOW) is may
-
-
-PARTS = st.tuples(
-    st.sampled_from([action.value for action in Action]),
-    st.sampled_from([purpose.value for purpose in Purpose]),
-    st.sampled_from(["*", "Observation", "Condition"]),
-)
-
-
-@given(
-    st.frozensets(PARTS, max_size=6),
-    st.sampled_from(list(Action)),
-    st.sampled_from(list(Purpose)),
-    st.booleans(),
-    st.booleans(),
-    st.booleans(),
-)
-def test_scopes_permit_nothing_that_is_not_permitted_without(
-    parts: frozenset[tuple[str, str, str]], action: Action, purpose: Purpose, own: bool, granted: bool, broken: bool
-) -> None:
-    def decided(reach: Reach | None) -> Any:
-        who = owner(reach=reach) if own else doctor(reach=reach)
-        asked = request(who, action=action, purpose=purpose)
-        return outcome([permit()] if granted else [], asked=asked, broken=emergency() if broken else None)
-
-    with_scopes, without = decided(Reach(parts=parts)), decided(None)
-    if isinstance(with_scopes, Permit):
-        assert with_scopes == without
