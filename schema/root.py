@@ -165,7 +165,7 @@ def _listed(actor: model.Actor, caller: Caller) -> Actor:
 
 async def _patient(context: RequestContext, subject: SubjectId) -> Patient | None:
     found = await context.services.shown_consents.visible_patient(context.caller, subject)
-    if found is None and context.caller is not None:
+    if found is None and context.caller is not None and context.caller.bearer is None:
         found = await context.services.emergencies.visible_patient(context.caller, subject)
     return None if found is None else to_patient(found.id)
 

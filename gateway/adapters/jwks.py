@@ -77,7 +77,7 @@ class IssuerKeys:
 
     async def key(self, kid: str) -> PublicKey | None:
         """None where the issuer has no such key. UpstreamError where its keys cannot be had."""
-        if self._wanted(kid):
+        if self._wanted(kid) or (self._keys is None and self._fetching.locked()):
             async with self._fetching:
                 if self._wanted(kid):  # nobody else has just asked
                     await self._fetch()

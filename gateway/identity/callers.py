@@ -27,7 +27,7 @@ CONTRACT = "IdentityRegistry"
 SUBJECTS = "ConsentRegistry"
 """Subjects stand with their consents."""
 HELD = 10_000
-LONGEST_TOKEN = 128
+TOKEN_CHARACTERS = 96
 PROVEN_SECONDS = 60
 """How long a caller is kept before the chain is asked about it again; an event that is seen drops it at once."""
 PROOF_SECONDS = 2.0
@@ -62,7 +62,7 @@ class Callers:
 
     async def caller(self, token: str | None) -> Caller | None:
         """The caller behind an access token; None when there is none, or it is unknown or expired."""
-        if token is None or len(token) > LONGEST_TOKEN:
+        if token is None or len(token) != TOKEN_CHARACTERS:
             return None
         digest = digest_of(token)
         now = self.now()

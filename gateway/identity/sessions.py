@@ -23,7 +23,7 @@ from gateway.errors import (
     UpstreamError,
 )
 from gateway.identity import rules
-from gateway.identity.callers import Callers, Mark, digest_of
+from gateway.identity.callers import TOKEN_CHARACTERS, Callers, Mark, digest_of
 from gateway.identity.model import ENDINGS, Actor, Caller, Session, SessionView, moved
 from gateway.identity.verdicts import RelyingParties
 from gateway.identity.vigil import TOPIC
@@ -184,7 +184,7 @@ class Sessions:
     # ---- steps
 
     async def _look_for_reuse(self, token: str | None, *, grace: int) -> None:
-        if token is None:
+        if token is None or len(token) != TOKEN_CHARACTERS:
             return
         spent = await self._index.spent_token(digest_of(token))
         if spent is None or self._callers.now() - spent.spent_at < grace:

@@ -17,12 +17,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from anchoring.stores.tables import metadata as anchoring_tables
-from gateway.adapters.sql.tables import challenges, sessions, spent_tokens
+from gateway.adapters.sql.tables import challenges, identities, sessions, spent_tokens
 from gateway.adapters.sql.tables import metadata as gateway_tables
 from gateway.adapters.sql.urls import postgres_engine_url, sqlite_path
 from gateway.errors import IntegrityError, SettingsError, UpstreamError
 
-LEFT_OUT = frozenset({challenges.name, sessions.name, spent_tokens.name})
+LEFT_OUT = frozenset({challenges.name, sessions.name, spent_tokens.name, identities.name})
 _ROWS = 500
 _FRAME_MOST = 64 << 20
 _pack, _unpack = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder().decode

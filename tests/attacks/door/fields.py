@@ -77,8 +77,7 @@ OPEN: Final = {
     "LinkedIdentity": "id issuer subject notAfter holds",
     "SignInChallenge": "message expiresAt",
     "Query": "viewer sessions linkedIdentities",
-    "Mutation": "signInChallenge signIn refreshSession endSession endOtherSessions signOut"
-    " draftIdentityLink linkIdentity unlinkIdentity",
+    "Mutation": "signInChallenge signIn refreshSession endSession endOtherSessions signOut linkIdentity unlinkIdentity",
 }
 WAYS: Final = {
     "Query.record": "R",
@@ -106,7 +105,7 @@ WAYS: Final = {
     **{f"Mutation.{name}": "T" for name in ("draftGuardians", "setGuardians", "draftObjection", "objectToRecovery")},
     **{f"Mutation.{name}": "T" for name in ("draftControllerChange", "changeController")},
     **{f"Mutation.{name}": "A" for name in ("draftAttestation", "attestRecovery", "draftCustodyEnd", "endCustody")},
-    **{f"Mutation.{name}": "O" for name in ("draftRecovery", "signRecovery", "finishRecovery")},
+    **{f"Mutation.{name}": "O" for name in ("draftRecovery", "signRecovery", "finishRecovery", "draftIdentityLink")},
     "Mutation.openEmergency": "B",
     "Mutation.endEmergency": "X",
     "Mutation.reviewEmergency": "J",
