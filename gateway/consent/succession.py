@@ -17,7 +17,7 @@ from gateway.consent.proposals import BLOCK_SECONDS, Due, due
 from gateway.consent.standing import CONTRACT, Standing, Standings
 from gateway.errors import ConflictError, ConsentryError, UpstreamError
 from gateway.identity.control import CONTROL, Recovery
-from gateway.identity.model import ENDINGS, moved
+from gateway.identity.model import all_ended
 from gateway.identity.service import Identity
 from gateway.identity.state import controllers, fold_subject
 from gateway.identity.vigil import TOPIC
@@ -191,7 +191,7 @@ class Succession:
             actor = await self._chain.actor_of_key(key)
             if actor is None:
                 continue
-            await self._index.apply((SessionsEnded(actor=actor), *moved(actor, ENDINGS)))
+            await self._index.apply((SessionsEnded(actor=actor), *all_ended(actor)))
             self._identity.forget(ActorId(actor))
         self._standings.forget(subject)
         await self._bus.publish(topic(subject), b"consent:")

@@ -24,7 +24,7 @@ from gateway.crypto.model import Domain, actor_domain, domains_of
 from gateway.erasure.model import Places
 from gateway.erasure.rules import certificate
 from gateway.errors import ConflictError, ConsentryError, UpstreamError
-from gateway.identity.model import ENDINGS, Actor, Role, moved
+from gateway.identity.model import Actor, Role, all_ended, moved
 from gateway.identity.service import Identity
 from gateway.ids import ActorId, SubjectId
 from gateway.ports.bus import Bus
@@ -187,7 +187,7 @@ class Course:
         ended: tuple[Row, ...] = (
             () if actor is None else (SessionsEnded(actor=actor.id), IdentitiesForgotten(actor=actor.id))
         )
-        moving = moved(row.subject, *(() if actor is None else (actor.id, ENDINGS)))
+        moving = moved(row.subject) if actor is None else all_ended(actor.id, row.subject)
         emptied = replace(row, state=ErasureState.EMPTIED, blocks=len(cids))
         # Commit point: before it the rows still name blocks that are gone, and are found again; after it none does.
         await self._index.apply(

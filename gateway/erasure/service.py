@@ -22,7 +22,7 @@ from gateway.erasure.course import ERASED, OVER, Course
 from gateway.erasure.model import ErasureView
 from gateway.erasure.rules import view
 from gateway.errors import CallerError, ConflictError, ConsentryError, DeniedError, UpstreamError
-from gateway.identity.model import ENDINGS, Caller, Draft, moved
+from gateway.identity.model import Caller, Draft, all_ended, moved
 from gateway.identity.service import Identity
 from gateway.ids import ActorId, SubjectId
 from gateway.ports.bus import Bus
@@ -106,7 +106,7 @@ class Erasures:
         )
         owner = policy.owns(requester(caller), standing.epochs)
         ended: tuple[Row, ...] = (SessionsEnded(actor=caller.actor.id),) if owner else ()
-        moving = moved(subject, *((caller.actor.id, ENDINGS) if owner else ()))
+        moving = all_ended(caller.actor.id, subject) if owner else moved(subject)
         begun: Row = row if refused is None else ErasureStep(before=ErasureState.REFUSED, row=row)
         event = self._event(caller, subject, Outcome.PERMITTED)
         # Commit point: before it nothing has changed; after it no decision of before can be acknowledged, and every

@@ -25,7 +25,7 @@ from gateway.errors import (
 )
 from gateway.identity import rules
 from gateway.identity.callers import Callers, digest_of
-from gateway.identity.model import ENDINGS, Actor, Bearer, Caller, Draft, LinkedIdentity, moved
+from gateway.identity.model import LINK_ENDINGS, Actor, Bearer, Caller, Draft, LinkedIdentity, moved
 from gateway.identity.scopes import reach_of
 from gateway.identity.verdicts import Verdicts
 from gateway.identity.vigil import TOPIC
@@ -227,7 +227,7 @@ class Bearers:
             action=action,
         )
         guards = [Guard(name=name, version=version) for name, version in caller.guards]
-        answer = await self._audit.append(event, guards=guards, rows=(row, *moved(caller.actor.id, ENDINGS)))
+        answer = await self._audit.append(event, guards=guards, rows=(row, *moved(caller.actor.id, LINK_ENDINGS)))
         if isinstance(answer, Taken):
             raise ConflictError("this identity stands for another actor already")
         if not isinstance(answer, Appended):

@@ -150,8 +150,18 @@ class Callers:
         return self._mark(secret + actor.id + session + expires.to_bytes(8, "big") + actor.key).hex()
 
     def kept_tokens(self) -> tuple[bytes, ...]:
-        """Digests of the tokens whose callers are kept."""
-        return tuple(self._callers)
+        """Digests of the sessions' tokens whose callers are kept."""
+        return tuple(digest for digest, (caller, _, _) in self._callers.items() if caller.bearer is None)
+
+    def forget_bearers(self) -> None:
+        """Drops the callers behind tokens of identity providers."""
+        self.forgotten += 1
+        for digest in [digest for digest, (caller, _, _) in self._callers.items() if caller.bearer is not None]:
+            del self._callers[digest]
+
+    @property
+    def empty(self) -> bool:
+        return not self._callers
 
     def forget_tokens(self, digests: Iterable[bytes]) -> None:
         """Drops the callers behind tokens that hold no longer."""

@@ -24,7 +24,7 @@ from gateway.errors import (
 )
 from gateway.identity import rules
 from gateway.identity.callers import TOKEN_CHARACTERS, Callers, Mark, digest_of
-from gateway.identity.model import ENDINGS, Actor, Caller, Session, SessionView, moved
+from gateway.identity.model import ENDINGS, Actor, Caller, Session, SessionView, all_ended, moved
 from gateway.identity.verdicts import RelyingParties
 from gateway.identity.vigil import TOPIC
 from gateway.ids import ActorId, SessionId
@@ -168,7 +168,7 @@ class Sessions:
         """Every other one of the caller's own."""
         caller = await self._callers.current(caller)
         rows = (OtherSessionsEnded(actor=caller.actor.id, session=caller.session),)
-        return await self._end(caller.actor.id, rows, "SESSIONS_END")
+        return await self._end(caller.actor.id, rows, "SESSIONS_END", all_of_them=True)
 
     async def sign_out(self, caller: Caller) -> datetime:
         """The caller's own present one."""
@@ -194,7 +194,13 @@ class Sessions:
         await self._end(actor, ended, "SESSION_REUSE", outcome=Outcome.DENIED)
 
     async def _end(
-        self, actor: ActorId, rows: Sequence[Row], action: str, *, outcome: Outcome = Outcome.PERMITTED
+        self,
+        actor: ActorId,
+        rows: Sequence[Row],
+        action: str,
+        *,
+        outcome: Outcome = Outcome.PERMITTED,
+        all_of_them: bool = False,
     ) -> datetime:
         """Gives the time from which it holds."""
         event = Event(
@@ -205,7 +211,8 @@ class Sessions:
             action=action,
         )
         # Commit point: after it no decision of what ended can be acknowledged, and no token of it is looked up.
-        if not isinstance(await self._audit.append(event, rows=(*rows, *moved(actor, ENDINGS))), Appended):
+        moving = all_ended(actor) if all_of_them else moved(actor, ENDINGS)
+        if not isinstance(await self._audit.append(event, rows=(*rows, *moving)), Appended):
             raise UpstreamError("the end of a session stands on nothing that could have moved")
         await self._tell(actor)
         return moment(int(event.at * 1000))

@@ -2,7 +2,8 @@
 
 What the ledger guards is refused at once in any case: ending a session moves its actor's version. This room is for the
 rest: answers that no guard stands behind, and sockets that wait. One name's version moves whenever a session ends
-(`ENDINGS`); it is looked at while anybody is kept here or waits. Not done here: ending sessions.
+(`ENDINGS`), another's whenever a linked identity does; both are looked at while anybody is kept here or waits. Not done
+here: ending them.
 """
 
 import asyncio
@@ -10,10 +11,11 @@ import contextlib
 
 from gateway.errors import ConsentryError
 from gateway.identity.callers import Callers, digest_of
-from gateway.identity.model import ENDINGS
+from gateway.identity.model import ENDINGS, LINK_ENDINGS
 from gateway.ports.index import Index
 
 LOOK_SECONDS = 0.25
+_NOTHING = -1
 TOPIC = "sessions"
 """Of the bus: some session ended. Nothing is said of whose."""
 
@@ -27,7 +29,8 @@ class Vigil:
         self._waiting: dict[bytes, set[asyncio.Event]] = {}
         self._moving: set[asyncio.Event] = set()
         self._woken = asyncio.Event()
-        self._seen = -1
+        self._seen = _NOTHING
+        self._seen_links = _NOTHING
         self._asked = 0
 
     @property
@@ -43,7 +46,7 @@ class Vigil:
         digest, over = digest_of(token), asyncio.Event()
         self._waiting.setdefault(digest, set()).add(over)
         self._asked += 1  # what ended before this began is found by the next look
-        self._seen = -1
+        self._seen = _NOTHING
         try:
             await over.wait()
         finally:
@@ -53,10 +56,7 @@ class Vigil:
                 del self._waiting[digest]
 
     def moving(self) -> asyncio.Event:
-        """Is set when some session, or something that stands for one, has ended: for whoever asks more than whether a
-        token is a session's. One use; what is dropped is forgotten with the next."""
-        self._asked += 1
-        self._seen = -1
+        """Is set once, when some linked identity has ended: whose, is for the waiting to find out."""
         event = asyncio.Event()
         self._moving.add(event)
         return event
@@ -74,23 +74,29 @@ class Vigil:
                 await self.look()
 
     async def look(self) -> None:
-        """Asks whether any session ended since the last look, and if so, which of those that are kept or waited for."""
-        if not self._waiting and not self._moving and not self._callers.kept_tokens():
-            self._seen = -1
+        """Asks whether any session ended since the last look, and if so, which of those that are kept or waited for;
+        and the same of linked identities, whose tokens are all looked at anew."""
+        if not self._waiting and not self._moving and self._callers.empty:
+            self._seen = self._seen_links = _NOTHING
             return
         asked = self._asked
-        version = (await self._index.versions_of((ENDINGS,)))[ENDINGS]
-        if version == self._seen:
-            return
+        versions = await self._index.versions_of((ENDINGS, LINK_ENDINGS))
+        if versions[LINK_ENDINGS] != self._seen_links:
+            self._callers.forget_bearers()
+            for event in self._moving:
+                event.set()
+            self._moving.clear()
+            self._seen_links = versions[LINK_ENDINGS]
+        if versions[ENDINGS] != self._seen:
+            await self._compare()
+            # Last: where the question failed, or somebody waits who was not asked about, it is asked again.
+            self._seen = versions[ENDINGS] if asked == self._asked else _NOTHING
+
+    async def _compare(self) -> None:
         self._callers.forget_tokens(())  # what is being loaded just now is not kept
         held = {*self._callers.kept_tokens(), *self._waiting}
         gone = held - await self._index.standing_tokens(sorted(held))
         self._callers.forget_tokens(gone)
-        for event in self._moving:
-            event.set()
-        self._moving.clear()
         for digest in gone:
             for over in self._waiting.get(digest, ()):
                 over.set()
-        # Last: where the question failed, or somebody waits who was not asked about, it is asked again.
-        self._seen = version if asked == self._asked else -1

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.errors import UpstreamError
 from gateway.identity.callers import digest_of
-from gateway.identity.model import ENDINGS
+from gateway.identity.model import ENDINGS, LINK_ENDINGS
 from gateway.identity.vigil import Vigil
 
 
@@ -18,12 +18,12 @@ class Index:
     def __init__(self, *tokens: str) -> None:
         self.standing = {digest_of(token) for token in tokens}
         self.version = 0
+        self.links = 0
         self.questions = 0
         self.away = False
 
     async def versions_of(self, names: Sequence[bytes]) -> dict[bytes, int]:
-        assert names == (ENDINGS,)
-        return {ENDINGS: self.version}
+        return {ENDINGS: self.version, LINK_ENDINGS: self.links}
 
     async def standing_tokens(self, digests: Sequence[bytes]) -> frozenset[bytes]:
         self.questions += 1
@@ -41,12 +41,20 @@ class Kept:
 
     def __init__(self, *tokens: str) -> None:
         self.tokens = {digest_of(token) for token in tokens}
+        self.bearers = 0
 
     def kept_tokens(self) -> tuple[bytes, ...]:
         return tuple(self.tokens)
 
     def forget_tokens(self, digests: Sequence[bytes]) -> None:
         self.tokens -= set(digests)
+
+    def forget_bearers(self) -> None:
+        self.bearers = 0
+
+    @property
+    def empty(self) -> bool:
+        return not self.tokens and not self.bearers
 
 
 def vigil(index: Index, kept: Kept) -> Vigil:
@@ -117,3 +125,28 @@ async def test_a_hint_is_looked_at_at_once() -> None:
     one.wake()
     await asyncio.wait_for(waiting, 0.2)
     running.cancel()
+
+
+async def test_the_end_of_a_linked_identity_drops_bearers_and_no_session() -> None:
+    index, kept = Index("a", "b"), Kept("a", "b")
+    one = vigil(index, kept)
+    await one.look()
+    kept.bearers, moving = 2, one.moving()
+    index.end("a")
+    await one.look()
+    assert (kept.bearers, moving.is_set(), kept.tokens) == (2, False, {digest_of("b")})
+    index.links += 1
+    await one.look()
+    assert (kept.bearers, moving.is_set(), kept.tokens) == (0, True, {digest_of("b")})
+
+
+async def test_a_socket_that_opens_has_no_bearer_looked_at_anew() -> None:
+    index, kept = Index("a"), Kept("a")
+    one = vigil(index, kept)
+    await one.look()
+    kept.bearers = 2
+    waiting = asyncio.create_task(one.ended("a"))
+    await asyncio.sleep(0)
+    await one.look()
+    assert kept.bearers == 2
+    waiting.cancel()
