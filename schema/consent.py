@@ -7,17 +7,21 @@ from typing import Annotated
 import strawberry
 
 from gateway.consent import model
+from gateway.consent.languages import Language
 from gateway.consent.model import ANYONE, NO_END, Action, ConsentStatus, Effect, Purpose
 from gateway.errors import CallerError
 from gateway.ids import ActorId, ConsentId, SubjectId, to_global
 from schema.context import Info, RequestContext
 from schema.drafts import Draft, SignedInput, to_draft, typed_data_of
 from schema.errors import Refusal
+from schema.fields import resolved
 from schema.gates import actor_of, cursor, given, or_empty, outcome, page_size, record_of, subject_of
 from schema.identity import Actor, Patient, known_actor, nameless_actor, to_patient
 from schema.relay import Node, PageInfo
-from schema.scalars import Hex, parse_instant
+from schema.renderings import consent_as_fhir
+from schema.scalars import Hex, Json, parse_instant
 
+OF_STATEMENT = "Of the statement that is signed."
 LAST_MOMENT = 253_402_300_799
 """Seconds of the last moment that RFC 3339 can write."""
 
@@ -49,6 +53,7 @@ class ConsentInput:
         default=strawberry.UNSET, description="Required for a PERMIT; a DENY without one has no end."
     )
     terms_hash: Hex | None = strawberry.UNSET
+    language: Language = strawberry.field(default=Language.EN, description=OF_STATEMENT)
 
 
 @strawberry.type
@@ -60,6 +65,7 @@ class RevokedAll:
 @strawberry.type(description="A consent, as its patient signed it.")
 class Consent(Node):
     granted_to: strawberry.Private[ActorId]
+    view: strawberry.Private[model.ConsentView]
     consent_id: Hex
     status: ConsentStatus
     effect: Effect
@@ -77,6 +83,16 @@ class Consent(Node):
     statement: str = strawberry.field(description="Plain words, as the patient signed them.")
     signer: Hex
     transaction_hash: Hex | None = strawberry.field(description="Null while in force here and not yet on chain.")
+
+    @resolved("The same in another language, by the grantee's present name. What counts is what was signed.")
+    async def statement_in(self, info: Info, language: Language) -> str:
+        return await info.context.services.shown_consents.statement(self.view.terms, language)
+
+    @resolved("As a FHIR R4 Consent. What counts is what was signed.")
+    async def as_fhir(self, info: Info) -> Json:
+        anyone = self.granted_to == ANYONE
+        name = None if anyone else (await known_actor(info.context, self.granted_to)).name
+        return Json(consent_as_fhir(self.view, name))
 
     @strawberry.field
     async def grantee(self, info: Info) -> Actor:
@@ -106,6 +122,7 @@ def to_consent(view: model.ConsentView) -> Consent:
     return Consent(
         id=strawberry.ID(to_global("Consent", view.consent)),
         granted_to=scope.grantee,
+        view=view,
         consent_id=Hex(view.consent),
         status=view.status,
         effect=terms.effect,
@@ -117,8 +134,8 @@ def to_consent(view: model.ConsentView) -> Consent:
         data_from=parse_instant(scope.data_from) if scope.data_from else None,
         data_to=parse_instant(scope.data_to) if scope.data_to else None,
         data_use=list(scope.data_use),
-        not_before=_moment(terms.not_before),
-        not_after=None if terms.not_after == NO_END else _moment(terms.not_after),
+        not_before=moment_of(terms.not_before),
+        not_after=None if terms.not_after == NO_END else moment_of(terms.not_after),
         terms_hash=Hex(scope.terms_hash) if any(scope.terms_hash) else None,
         statement=scope.statement,
         signer=Hex(view.signer),
@@ -126,33 +143,39 @@ def to_consent(view: model.ConsentView) -> Consent:
     )
 
 
-def _moment(seconds: int) -> datetime:
+def moment_of(seconds: int) -> datetime:
+    """Of seconds since 1970, as far as RFC 3339 goes."""
     return datetime.fromtimestamp(min(seconds, LAST_MOMENT), UTC)
 
 
 async def draft(context: RequestContext, input: ConsentInput) -> Draft | Refusal:
     async def steps() -> Draft:
-        asked = model.ConsentInput(
-            subject=subject_of(input.patient_id),
-            effect=input.effect,
-            grantee=actor_of(input.grantee_id, field="granteeId"),
-            actions=tuple(input.actions),
-            purposes=tuple(input.purposes),
-            resource_types=tuple(input.resource_types),
-            codes=tuple(input.codes),
-            authors=tuple(actor_of(one, field="authorIds") for one in input.author_ids),
-            records=tuple(record_of(one, field="recordIds") for one in input.record_ids),
-            labels=tuple(input.labels),
-            data_from=given(input.data_from),
-            data_to=given(input.data_to),
-            data_use=tuple(input.data_use),
-            not_before=given(input.not_before),
-            not_after=given(input.not_after),
-            terms_hash=given(input.terms_hash),
-        )
-        return to_draft(await context.services.consents.draft(context.signed_in(), asked))
+        return to_draft(await context.services.consents.draft(context.signed_in(), to_consent_input(input)))
 
     return await outcome(steps())
+
+
+def to_consent_input(input: ConsentInput) -> model.ConsentInput:
+    """Raises CallerError for an id of another kind."""
+    return model.ConsentInput(
+        subject=subject_of(input.patient_id),
+        effect=input.effect,
+        grantee=actor_of(input.grantee_id, field="granteeId"),
+        actions=tuple(input.actions),
+        purposes=tuple(input.purposes),
+        resource_types=tuple(input.resource_types),
+        codes=tuple(input.codes),
+        authors=tuple(actor_of(one, field="authorIds") for one in input.author_ids),
+        records=tuple(record_of(one, field="recordIds") for one in input.record_ids),
+        labels=tuple(input.labels),
+        data_from=given(input.data_from),
+        data_to=given(input.data_to),
+        data_use=tuple(input.data_use),
+        not_before=given(input.not_before),
+        not_after=given(input.not_after),
+        terms_hash=given(input.terms_hash),
+        language=input.language,
+    )
 
 
 async def grant(context: RequestContext, input: SignedInput) -> Consent | Refusal:

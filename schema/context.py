@@ -13,6 +13,7 @@ import strawberry
 
 from gateway.audit.model import AccessEvent, AccessFilter, AccessLogPage, SealedEntry
 from gateway.consent.guardianship import GuardiansDraft, GuardiansView
+from gateway.consent.languages import Language
 from gateway.consent.model import (
     ConsentInput,
     ConsentView,
@@ -21,6 +22,7 @@ from gateway.consent.model import (
     DelegateView,
     Purpose,
     RevokedAll,
+    Terms,
 )
 from gateway.consent.proposals import ProposalView, RecoveryView
 from gateway.emergency.model import EmergencyView, NewEmergency, Summary, Verdict
@@ -42,13 +44,18 @@ from gateway.identity.model import (
 from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SessionId, SubjectId
 from gateway.records.model import (
     Amendment,
+    Explanation,
     NewBundle,
     NewRecord,
+    Outlook,
+    Preview,
     RecordFilter,
+    RecordOrder,
     RecordPage,
     Released,
     StoredRecord,
 )
+from gateway.slices import Slice
 from schema.loaders import Loader
 
 TypedData: TypeAlias = Mapping[str, Any]
@@ -112,6 +119,7 @@ class ShownConsentService(Protocol):
         self, caller: Caller, *, subject: SubjectId, first: int, after: str | None
     ) -> ConsentsPage: ...
     async def get(self, caller: Caller, consent: ConsentId) -> ConsentView | None: ...
+    async def statement(self, terms: Terms, language: Language) -> str: ...
     def changes(self, caller: Caller, *, subject: SubjectId) -> AsyncIterator[ConsentView]: ...
 
 
@@ -186,10 +194,16 @@ class RecordService(Protocol):
         *,
         purpose: Purpose,
         filter: RecordFilter,
-        first: int,
-        after: str | None,
+        order: RecordOrder,
+        part: Slice,
     ) -> RecordPage: ...
     def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]: ...
+
+
+class ExplainingService(Protocol):
+    async def explain(self, caller: Caller, record: RecordId, /) -> Explanation: ...
+    async def who_can_see(self, caller: Caller, subject: SubjectId, /, *, filter: RecordFilter) -> Outlook: ...
+    async def preview(self, caller: Caller, consent: ConsentInput, /) -> Preview: ...
 
 
 class AuditService(Protocol):
@@ -245,6 +259,7 @@ class Services:
     recoveries: RecoveryService
     handover: HandoverService
     records: RecordService
+    explaining: ExplainingService
     audit: AuditService
     emergencies: EmergencyService
     erasures: ErasureService

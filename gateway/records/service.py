@@ -6,16 +6,28 @@ from gateway.consent.model import Purpose
 from gateway.identity.model import Caller
 from gateway.ids import RecordId, SubjectId
 from gateway.records.arrivals import Arrivals
-from gateway.records.model import Amendment, NewBundle, NewRecord, RecordFilter, RecordPage, Released, StoredRecord
+from gateway.records.model import (
+    Amendment,
+    NewBundle,
+    NewRecord,
+    RecordFilter,
+    RecordOrder,
+    RecordPage,
+    Released,
+    StoredRecord,
+)
+from gateway.records.pages import Pages
 from gateway.records.reading import Reading
 from gateway.records.writing import Writing
+from gateway.slices import Slice
 
 
 class Records:
-    """Thin: what is true of each call stands in `reading`, `arrivals` and `writing`."""
+    """Thin: what is true of each call stands in `reading`, `pages`, `arrivals` and `writing`."""
 
-    def __init__(self, *, reading: Reading, arrivals: Arrivals, writing: Writing) -> None:
+    def __init__(self, *, reading: Reading, pages: Pages, arrivals: Arrivals, writing: Writing) -> None:
         self._reading = reading
+        self._pages = pages
         self._arrivals = arrivals
         self._writing = writing
 
@@ -38,10 +50,10 @@ class Records:
         *,
         purpose: Purpose,
         filter: RecordFilter,
-        first: int,
-        after: str | None,
+        order: RecordOrder,
+        part: Slice,
     ) -> RecordPage:
-        return await self._reading.page(caller, subject, purpose=purpose, filter=filter, first=first, after=after)
+        return await self._pages.page(caller, subject, purpose=purpose, filter=filter, order=order, part=part)
 
     def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]:
         return self._arrivals.added(caller, subject, purpose=purpose)

@@ -25,8 +25,8 @@ HELD: Final = {
     "DecisionReceipt": "decisionId consentId purpose asOfBlock decidedAt obligations payload signer signature anchor"
     " basis emergencyId stale",
     "Consent": "id consentId status effect actions purposes resourceTypes codes labels dataFrom dataTo dataUse"
-    " notBefore notAfter termsHash statement signer transactionHash grantee",
-    "AccessEvent": "id at action purpose outcome recordId decisionId anchor basis emergencyId actor",
+    " notBefore notAfter termsHash statement statementIn signer transactionHash grantee asFhir",
+    "AccessEvent": "id at action purpose outcome recordId decisionId anchor basis emergencyId actor asFhir",
     "AuditEntry": "id writer seq decision previous public private subjectToken receiptDigest anchor",
     "Emergency": "id kind reason state openedAt expiresAt endedAt review commitment salt statement transactionHash"
     " patient clinician accesses",
@@ -59,13 +59,20 @@ HELD: Final = {
     "ControlChange": "patient controller",
     "Credential": "patient actor linked",
     "RevokedAll": "patient epoch",
+    "AccessExplanation": "recordId permitted barred complete",
+    "PermittedAccess": "grantee action purpose consentId hidden until",
+    "BarredAccess": "grantee actions purposes consentId",
+    "Outlook": "records reaches complete",
+    "Reach": "grantee purpose records redacted consentIds",
+    "ConsentPreview": "statement records effects opened closed complete",
+    "ConsentEffectOnReading": "grantee purpose before after",
     "Erasure": "subject status begunAt destroyedAt finalAt certificate",
 }
 OPEN: Final = {
     "Actor": "id actor roles name address organizations",
     "Anchor": "status proof",
     "AnchorProof": "log leafEncoding leafValues path root chainId contract transactionHash blockNumber",
-    "PageInfo": "hasNextPage endCursor",
+    "PageInfo": "hasNextPage endCursor hasPreviousPage startCursor",
     "Patient": "id subject",
     "Refusal": "code message field decisionId correlationId",
     "Session": "sessionId accessToken expiresAt endsAt actor",
@@ -85,7 +92,7 @@ WAYS: Final = {
     "Query.patient": "V",
     "Query.emergency": "E",
     "Query.emergencyReport": "Q",
-    "Patient.records": "P",
+    **{f"Patient.{name}": "P" for name in ("records", "timeline", "latest")},
     "Patient.consents": "C",
     "Patient.accessLog": "L",
     "Patient.emergencies": "F",
@@ -93,6 +100,7 @@ WAYS: Final = {
     "Patient.delegates": "Z",
     "Patient.guardians": "U",
     "Query.recovery": "I",
+    **{f"Query.{name}": "x" for name in ("explainAccess", "whoCanSee", "previewConsent")},
     "Subscription.recordAdded": "S",
     "Subscription.consentChanged": "c",
     "Subscription.emergencyOpened": "F",
@@ -154,7 +162,9 @@ def giving_away(schema: GraphQLSchema) -> set[str]:
 
 
 def leaves(schema: GraphQLSchema, type_: str) -> str:
-    """A selection of everything of a type that has no parts of its own."""
+    """A selection of everything of a type that has no parts of its own and needs no argument."""
     found = schema.type_map[type_]
     assert isinstance(found, GraphQLObjectType)
-    return " ".join(name for name, field in found.fields.items() if is_leaf_type(get_named_type(field.type)))
+    return " ".join(
+        name for name, field in found.fields.items() if not field.args and is_leaf_type(get_named_type(field.type))
+    )

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.audit.model import EVERYTHING, AccessEvent, AccessFilter, AccessLogPage, Outcome, Receipt, SealedEntry
+from gateway.consent.languages import Language
 from gateway.consent.model import (
     ConsentInput,
     ConsentStatus,
@@ -43,15 +44,18 @@ from gateway.records.model import (
     NewBundle,
     NewRecord,
     RecordFilter,
+    RecordOrder,
     RecordPage,
     Released,
     StoredRecord,
 )
+from gateway.slices import Slice
 from schema.context import Services
 from tests.unit.schema.controls import Controls
 from tests.unit.schema.delegates import Delegated
 from tests.unit.schema.emergencies import Emergencies
 from tests.unit.schema.linking import Linking
+from tests.unit.schema.outlooks import Outlooks
 from tests.unit.schema.signins import SignedIn, session
 
 CLINIC = ActorId(b"\x03" * 32)
@@ -181,6 +185,12 @@ class World:
     events: "asyncio.Queue[Any]" = field(default_factory=asyncio.Queue)
     wanted_log: AccessFilter = EVERYTHING
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    outlooks: Outlooks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.outlooks = Outlooks(
+            calls=self.calls, patient=PATIENT_ACTOR, grantee=CLINICIAN, consent=CONSENT, record=RECORD
+        )
 
     def services(self) -> Services:
         return Services(
@@ -195,6 +205,7 @@ class World:
             recoveries=self.controls,
             handover=self.controls,
             records=self,
+            explaining=self.outlooks,
             audit=self,
             erasures=self,
             emergencies=self.emergencies,
@@ -364,6 +375,9 @@ class World:
         self._called("get", caller)
         return make_view() if consent == CONSENT and caller.actor.id == PATIENT_ACTOR else None
 
+    async def statement(self, terms: Terms, language: Language) -> str:
+        return f"{language}: {terms.scope.statement}"
+
     async def changes(self, caller: Caller, *, subject: SubjectId) -> AsyncIterator[ConsentView]:
         self._called("changes", caller)
         if caller.actor.id != PATIENT_ACTOR:
@@ -403,16 +417,15 @@ class World:
         *,
         purpose: Purpose,
         filter: RecordFilter,
-        first: int,
-        after: str | None,
+        order: RecordOrder,
+        part: Slice,
     ) -> RecordPage:
         self._called("page", caller)
-        self.received.append((filter, first, after))
+        self.received.append((filter, order, part))
         self._of_patient(caller, subject)
-        size = min(first, 3)
-        return RecordPage(
-            items=(make_released(purpose),) * size, cursors=("c1",) * size, has_next=True, end_cursor="c9"
-        )
+        cursors = tuple(f"c{number}" for number in range(min(part.size, 3)))
+        items = (make_released(purpose),) * len(cursors)
+        return RecordPage(items=items, cursors=cursors, has_next=True, has_previous=part.backwards)
 
     async def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]:
         self._called("added", caller)

@@ -144,4 +144,7 @@ def test_each_object_type_is_looked_at_by_some_test(schema: GatewaySchema) -> No
     patient = schema._schema.type_map["Patient"]
     assert isinstance(patient, GraphQLObjectType)
     lists = {name for name, field in patient.fields.items() if not is_leaf_type(get_named_type(field.type))}
-    assert lists == {"records", "consents", "accessLog", "emergencies", "credentials", "delegates", "guardians"}
+    assert lists == {
+        *("records", "timeline", "latest"),
+        *("consents", "accessLog", "emergencies", "credentials", "delegates", "guardians"),
+    }
