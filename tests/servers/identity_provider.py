@@ -28,7 +28,7 @@ CLIENT, SECRET = "ward-app", "a secret of the ward's app"
 Key = RSAKey | ECKey | OKPKey
 
 
-class _Client(ClientMixin):  # type: ignore[misc]  # Authlib ships no types
+class _Client(ClientMixin):
     def get_client_id(self) -> str:
         return CLIENT
 
@@ -62,7 +62,7 @@ class _User:
         return self.name
 
 
-class _Passwords(grants.ResourceOwnerPasswordCredentialsGrant):  # type: ignore[misc]  # as above
+class _Passwords(grants.ResourceOwnerPasswordCredentialsGrant):
     def authenticate_user(self, username: str, password: str) -> _User | None:
         return _User(username) if password == username else None
 
@@ -135,7 +135,7 @@ class IdentityProvider:
         return {"keys": [key.as_dict(private=False) for key in self.keys]}
 
 
-class _Tokens(JWTBearerTokenGenerator):  # type: ignore[misc]  # as above
+class _Tokens(JWTBearerTokenGenerator):
     def __init__(self, provider: IdentityProvider) -> None:
         super().__init__(provider.issuer, expires_generator=lambda client, grant_type: provider.seconds)
         self.provider = provider
