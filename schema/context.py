@@ -197,7 +197,9 @@ class RecordService(Protocol):
         order: RecordOrder,
         part: Slice,
     ) -> RecordPage: ...
-    def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]: ...
+    def added(
+        self, caller: Caller, subject: SubjectId, *, purpose: Purpose, since: datetime | None
+    ) -> AsyncIterator[Released]: ...
 
 
 class ExplainingService(Protocol):

@@ -1,6 +1,7 @@
 """Records as a client meets them: the write corridor and the read corridor, side by side."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 
 from gateway.consent.model import Purpose
 from gateway.identity.model import Caller
@@ -55,5 +56,7 @@ class Records:
     ) -> RecordPage:
         return await self._pages.page(caller, subject, purpose=purpose, filter=filter, order=order, part=part)
 
-    def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]:
-        return self._arrivals.added(caller, subject, purpose=purpose)
+    def added(
+        self, caller: Caller, subject: SubjectId, *, purpose: Purpose, since: datetime | None
+    ) -> AsyncIterator[Released]:
+        return self._arrivals.added(caller, subject, purpose=purpose, since=since)

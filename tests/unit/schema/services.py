@@ -427,8 +427,11 @@ class World:
         items = (make_released(purpose),) * len(cursors)
         return RecordPage(items=items, cursors=cursors, has_next=True, has_previous=part.backwards)
 
-    async def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]:
+    async def added(
+        self, caller: Caller, subject: SubjectId, *, purpose: Purpose, since: datetime | None
+    ) -> AsyncIterator[Released]:
         self._called("added", caller)
+        self.received.append(since)
         self._of_patient(caller, subject)
         while isinstance(released := await self.events.get(), Released):
             yield released

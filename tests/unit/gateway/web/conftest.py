@@ -12,6 +12,7 @@ from gateway.web.options import WebOptions
 from tests.unit.schema.controls import Controls
 from tests.unit.schema.emergencies import Emergencies
 from tests.unit.schema.linking import Linking
+from tests.unit.schema.outlooks import Outlooks
 from tests.unit.schema.services import World
 from tests.unit.schema.signins import SignedIn
 
@@ -46,6 +47,10 @@ class Parts:
         return self.world.controls
 
     recoveries = handover = guardianships
+
+    @property
+    def explaining(self) -> Outlooks:
+        return self.world.outlooks
 
     @property
     def deployment_facts(self) -> Mapping[str, object]:
