@@ -1,8 +1,9 @@
 """The whole index as one stream of rows, and back: the same stream from SQLite and PostgreSQL, and into either.
 
 One snapshot of the newest commit, taken beside whoever writes. Sessions and challenges stay out: they are worth nothing
-on another day. Frames: 4 octets of length, then msgpack; first the schema's revision, then (table, columns), then lists
-of rows, ended by an empty one. Nothing here is a key: the key store is another database.
+on another day; so do linked identities, or one that was ended since would come back. Frames: 4 octets of length, then
+msgpack; first the schema's revision, then (table, columns), then lists of rows, ended by an empty one. Nothing here is
+a key: the key store is another database.
 """
 
 import sqlite3
