@@ -31,10 +31,12 @@ from schema.context import (
     ExplainingService,
     GuardianshipService,
     HandoverService,
+    IdentitiesService,
     IdentityService,
     RecordService,
     RecoveryService,
     Services,
+    SessionService,
     ShownConsentService,
 )
 from schema.errors import INTERNAL, report
@@ -49,6 +51,10 @@ class Wired(Protocol):
 
     @property
     def identity(self) -> IdentityService: ...
+    @property
+    def sessions(self) -> SessionService: ...
+    @property
+    def identities(self) -> IdentitiesService: ...
     @property
     def consents(self) -> ConsentService: ...
     @property
@@ -115,6 +121,8 @@ class FrontDoor:
         options = wired.options
         services = Services(
             identity=wired.identity,
+            sessions=wired.sessions,
+            identities=wired.identities,
             consents=wired.consents,
             shown_consents=wired.shown_consents,
             credentials=wired.credentials,
@@ -144,7 +152,13 @@ class FrontDoor:
         self._ready = make_ready(wired.readiness, wired.counts)
         self._deployment = make_deployment(wired.deployment_facts)
         self._socket = SocketDoor(
-            engine=engine, authenticate=authenticate, allow=allow, options=options, new_id=new_correlation_id
+            engine=engine,
+            authenticate=authenticate,
+            still=wired.identity.still,
+            ended=wired.identity.ended,
+            allow=allow,
+            options=options,
+            new_id=new_correlation_id,
         )
         self._log = structlog.get_logger("access")
 

@@ -20,12 +20,24 @@ ConsentId = NewType("ConsentId", bytes)
 """32 bytes: the EIP-712 digest of the signed consent."""
 EmergencyId = NewType("EmergencyId", bytes)
 """32 bytes: the salted commitment of an emergency access, as it stands on chain."""
+SessionId = NewType("SessionId", bytes)
+"""16 random bytes: names a session to its owner, and opens nothing."""
 DecisionId = NewType("DecisionId", bytes)
 """16 random bytes."""
 Digest = NewType("Digest", bytes)
 """32 bytes: a SHA-256 or keccak-256 value."""
 
-SIZES = {"Record": 16, "Patient": 32, "Actor": 32, "Consent": 32, "Emergency": 32, "AccessEvent": 16, "Decision": 16}
+SIZES = {
+    "Record": 16,
+    "Patient": 32,
+    "Actor": 32,
+    "Consent": 32,
+    "Emergency": 32,
+    "AccessEvent": 16,
+    "Decision": 16,
+    "Session": 16,
+    "Identity": 16,
+}
 
 
 def to_global(kind: str, raw: bytes) -> str:

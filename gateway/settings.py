@@ -10,7 +10,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from eth_utils.address import is_address, to_checksum_address
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from gateway.errors import SettingsError
@@ -18,6 +18,16 @@ from gateway.errors import SettingsError
 PREFIX = "CONSENTRY_"
 NOT_OURS = frozenset({"CONFIG", "REQUIRE_SERVICES", "SHARED_DATA", "SERVICES_DIR", "REGISTRAR_KEY", "FHIR_SAMPLE"})
 """Names of the shell, the tests and the demo, which no gateway reads."""
+
+
+class OidcIssuer(BaseModel):
+    """An identity provider, as its tokens name it and this gateway."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuer: str = Field(pattern=r"^https?://[^?#]+$")
+    audience: str = Field(min_length=1, max_length=255)
+    jwks_url: str = Field("", pattern=r"^(https?://.+)?$")
 
 
 class Settings(BaseSettings):
@@ -111,6 +121,27 @@ class Settings(BaseSettings):
         "main", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="This replica's name; no two that run may share one."
     )
     session_minutes: int = Field(60, ge=1, le=1440, description="How long a sign-in lasts.")
+    token_minutes: int = Field(
+        0,
+        ge=0,
+        le=1440,
+        description="How long an access token lasts before `refreshSession` must give another; 0: as long as its"
+        " sign-in.",
+    )
+    oidc_issuers: tuple[OidcIssuer, ...] = Field(
+        (),
+        description='Identity providers whose access tokens (RFC 9068) are taken, as JSON: [{"issuer": "https://…",'
+        ' "audience": "…"}], with "jwks_url" where there is no discovery. Empty: none, and no JWT is looked at.',
+    )
+    oidc_skew_seconds: int = Field(
+        30, ge=0, le=60, description="How far an identity provider's clock may be from this one's."
+    )
+    oidc_token_minutes: int = Field(
+        15, ge=1, le=60, description="The greatest lifetime of an identity provider's access token that is taken."
+    )
+    oidc_ca_file: Path | None = Field(
+        None, description="The authority that signed the identity providers' certificates, if not a public one."
+    )
     emergency_minutes: int = Field(
         240, ge=1, le=1440, description="The longest emergency access that a clinician may open, in minutes."
     )
@@ -232,6 +263,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"{PREFIX}SIGNING_URL must have another host than {PREFIX}PUBLIC_URL, and none that this lies under"
             )
+        if len({one.issuer for one in self.oidc_issuers}) < len(self.oidc_issuers):
+            raise ValueError(f"{PREFIX}OIDC_ISSUERS names one issuer twice")
         if self.trusted_documents_only and self.trusted_documents is None:
             raise ValueError(f"{PREFIX}TRUSTED_DOCUMENTS_ONLY needs {PREFIX}TRUSTED_DOCUMENTS: nothing could be asked")
         return self

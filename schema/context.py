@@ -27,9 +27,21 @@ from gateway.consent.model import (
 from gateway.consent.proposals import ProposalView, RecoveryView
 from gateway.emergency.model import EmergencyView, NewEmergency, Summary, Verdict
 from gateway.erasure.model import ErasureView
-from gateway.errors import UnauthenticatedError
-from gateway.identity.model import Actor, Caller, Challenge, CredentialLink, Draft, Handed, Role, Session, Subject
-from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SubjectId
+from gateway.errors import DeniedError, UnauthenticatedError
+from gateway.identity.model import (
+    Actor,
+    Caller,
+    Challenge,
+    CredentialLink,
+    Draft,
+    Handed,
+    LinkedIdentity,
+    Role,
+    Session,
+    SessionView,
+    Subject,
+)
+from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SessionId, SubjectId
 from gateway.records.model import (
     Amendment,
     Explanation,
@@ -53,8 +65,11 @@ ConsentsPage: TypeAlias = tuple[tuple[ConsentView, ...], bool, str | None]
 
 class IdentityService(Protocol):
     async def challenge(self, *, address: str) -> Challenge: ...
-    async def sign_in(self, *, message: str, signature: bytes, signer: bytes | None) -> Session: ...
+    async def sign_in(self, *, message: str, signature: bytes, signer: bytes | None, device: str | None) -> Session: ...
     async def caller(self, token: str | None) -> Caller | None: ...
+    async def still(self, token: str | None) -> Caller | None: ...
+    async def ended(self, token: str) -> None: ...
+    async def current(self, caller: Caller) -> Caller: ...
     async def actor(self, actor: ActorId) -> Actor | None: ...
     async def organizations(self, actor: ActorId) -> tuple[Actor, ...]: ...
     async def register_actor(
@@ -72,6 +87,21 @@ class IdentityService(Protocol):
         self, caller: Caller, *, organization: ActorId, member: ActorId, not_after: datetime
     ) -> Draft: ...
     async def add_member(self, caller: Caller, *, typed_data: TypedData, signature: bytes) -> Actor: ...
+
+
+class SessionService(Protocol):
+    async def refresh(self, caller: Caller | None, token: str | None) -> Session: ...
+    async def page(self, caller: Caller, *, first: int, after: str | None) -> tuple[tuple[SessionView, ...], bool]: ...
+    async def end(self, caller: Caller, session: SessionId) -> datetime: ...
+    async def end_others(self, caller: Caller) -> datetime: ...
+    async def sign_out(self, caller: Caller) -> datetime: ...
+
+
+class IdentitiesService(Protocol):
+    async def draft_link(self, caller: Caller, *, token: str) -> Draft: ...
+    async def link(self, caller: Caller, *, typed_data: TypedData, signature: bytes, token: str) -> LinkedIdentity: ...
+    async def unlink(self, caller: Caller, name: bytes) -> LinkedIdentity: ...
+    async def linked(self, caller: Caller) -> tuple[LinkedIdentity, ...]: ...
 
 
 class ConsentService(Protocol):
@@ -221,6 +251,8 @@ class Services:
     """All that the schema calls."""
 
     identity: IdentityService
+    sessions: SessionService
+    identities: IdentitiesService
     consents: ConsentService
     shown_consents: ShownConsentService
     credentials: CredentialService
@@ -251,14 +283,22 @@ class RequestContext:
         self.organizations = Loader(self.services.identity.organizations)
 
     def signed_in(self) -> Caller:
-        """The caller. Raises UnauthenticatedError where the request carries no valid token."""
+        """The caller of a session. Raises UnauthenticatedError where the request carries no valid token, DeniedError
+        where it carries an identity provider's: no scope lets one sign, list or end anything."""
+        caller = self.bearing()
+        if caller.bearer is not None:
+            raise DeniedError("an identity provider's token reads and writes records, and nothing else")
+        return caller
+
+    def bearing(self) -> Caller:
+        """The caller, with whatever token: for services whose decision looks at its scopes, and for no others."""
         if self.caller is None:
             raise UnauthenticatedError("sign in first")
         return self.caller
 
     async def still_signed_in(self) -> bool:
         """Whether the session of a living subscription holds at this moment."""
-        return await self.services.identity.caller(self.token) is not None
+        return await self.services.identity.still(self.token) is not None
 
 
 Info: TypeAlias = strawberry.Info[RequestContext, None]

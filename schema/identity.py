@@ -224,8 +224,10 @@ class SignInChallenge:
 
 @strawberry.type
 class Session:
+    session_id: strawberry.ID = strawberry.field(description="Its name in `sessions`. It opens nothing.")
     access_token: str = strawberry.field(description="Shown once: sent as Authorization: Bearer.")
-    expires_at: datetime
+    expires_at: datetime = strawberry.field(description="Of the token; `refreshSession` gives another before.")
+    ends_at: datetime = strawberry.field(description="Of the session: sign in again.")
     actor: Actor
 
 
@@ -236,6 +238,10 @@ class SignInInput:
     signer: Hex | None = strawberry.field(
         default=strawberry.UNSET,
         description="The ERC-7913 signer behind the address, where it is no wallet (P-256, passkey of this origin).",
+    )
+    device: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="What you call what you sign in with, 1 to 64 characters: shown in your own `sessions` alone.",
     )
 
 
@@ -271,6 +277,16 @@ ActorResult = Annotated[Actor | Refusal, strawberry.union("ActorResult")]
 EnrolPatientResult = Annotated[Patient | Refusal, strawberry.union("EnrolPatientResult")]
 
 
+def to_session(made: model.Session) -> Session:
+    return Session(
+        session_id=strawberry.ID(to_global("Session", made.id)),
+        access_token=made.access_token,
+        expires_at=made.expires_at,
+        ends_at=made.ends_at,
+        actor=to_actor(made.actor),
+    )
+
+
 async def challenge(context: RequestContext, address: str) -> SignInChallenge | Refusal:
     async def steps() -> SignInChallenge:
         made = await context.services.identity.challenge(address=address)
@@ -282,9 +298,12 @@ async def challenge(context: RequestContext, address: str) -> SignInChallenge | 
 async def sign_in(context: RequestContext, input: SignInInput) -> Session | Refusal:
     async def steps() -> Session:
         made = await context.services.identity.sign_in(
-            message=input.message, signature=input.signature, signer=given(input.signer)
+            message=input.message,
+            signature=input.signature,
+            signer=given(input.signer),
+            device=given(input.device),
         )
-        return Session(access_token=made.access_token, expires_at=made.expires_at, actor=to_actor(made.actor))
+        return to_session(made)
 
     return await outcome(steps())
 

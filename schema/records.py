@@ -147,7 +147,7 @@ def to_stored(stored: model.StoredRecord) -> StoredRecord:
 
 async def read_record(context: RequestContext, record: RecordId, *, purpose: Purpose) -> Record:
     """Raises what the service raises."""
-    return to_record(await context.services.records.read(context.signed_in(), record, purpose=purpose))
+    return to_record(await context.services.records.read(context.bearing(), record, purpose=purpose))
 
 
 async def record_result(context: RequestContext, id: strawberry.ID, *, purpose: Purpose) -> Record | Refusal:
@@ -171,7 +171,7 @@ async def records_of(
 ) -> RecordConnection:
     async def steps() -> RecordConnection:
         page = await context.services.records.page(
-            context.signed_in(),
+            context.bearing(),
             subject,
             purpose=purpose,
             filter=to_filter(filter),
@@ -221,7 +221,7 @@ async def create(context: RequestContext, input: CreateRecordInput) -> StoredRec
             idempotency_key=_idempotency_key(input.idempotency_key),
             purpose=given(input.purpose),
         )
-        return to_stored(await context.services.records.create(context.signed_in(), made))
+        return to_stored(await context.services.records.create(context.bearing(), made))
 
     return await outcome(steps())
 
@@ -236,7 +236,7 @@ async def amend(context: RequestContext, input: AmendRecordInput) -> StoredRecor
             idempotency_key=_idempotency_key(input.idempotency_key),
             purpose=given(input.purpose),
         )
-        return to_stored(await context.services.records.amend(context.signed_in(), made))
+        return to_stored(await context.services.records.amend(context.bearing(), made))
 
     return await outcome(steps())
 
@@ -249,7 +249,7 @@ async def import_bundle(context: RequestContext, input: ImportBundleInput) -> Im
             idempotency_key=_idempotency_key(input.idempotency_key),
             purpose=given(input.purpose),
         )
-        stored = await context.services.records.import_bundle(context.signed_in(), made)
+        stored = await context.services.records.import_bundle(context.bearing(), made)
         return ImportedBundle(records=[to_stored(one) for one in stored])
 
     return await outcome(steps())

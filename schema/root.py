@@ -40,6 +40,7 @@ from schema.errors import report_all
 from schema.explaining import AccessExplanationResult, ConsentPreviewResult, OutlookResult
 from schema.fields import mutation, resolved, subscription
 from schema.gates import or_none, subject_of
+from schema.identities import IdentityMutations, LinkedIdentity, identities_of
 from schema.identity import (
     Actor,
     ActorResult,
@@ -70,6 +71,7 @@ from schema.records import (
 from schema.recovery import RecoveryResult
 from schema.relay import Node
 from schema.scalars import SCALARS, Address, Hex
+from schema.sessions import DeviceSessionConnection, SessionMutations, sessions_of
 
 SINCE = (
     "First what was recorded then or later. After a broken connection give the recordedAt of the last item: nothing is "
@@ -84,9 +86,15 @@ class Query:
         return await or_none(_node(info.context, id))
 
     @resolved("Null when the request carries no valid token.")
-    def viewer(self, info: Info) -> Actor | None:
-        caller = info.context.caller
+    async def viewer(self, info: Info) -> Actor | None:
+        caller = await or_none(_present(info.context))
         return None if caller is None else to_actor(caller.actor)
+
+    @resolved("Your own, newest first; empty when the request carries no valid token.")
+    async def sessions(
+        self, info: Info, first: int = 50, after: str | None = strawberry.UNSET
+    ) -> DeviceSessionConnection:
+        return await sessions_of(info.context, first=first, after=after)
 
     @resolved("Null alike for a patient who is not visible to the asker and for none.")
     async def patient(self, info: Info, id: strawberry.ID) -> Patient | None:
@@ -132,17 +140,27 @@ class Query:
     async def recovery(self, info: Info, patient_id: strawberry.ID) -> RecoveryResult:
         return await recovery.show(info.context, patient_id)
 
+    @resolved("Your own: who at an identity provider stands for you. At most a handful.")
+    async def linked_identities(self, info: Info) -> list[LinkedIdentity]:
+        return await identities_of(info.context)
+
+
+async def _present(context: RequestContext) -> Caller | None:
+    """Who asks, as of this very moment: no guard of the ledger stands behind these answers."""
+    return None if context.caller is None else await context.services.identity.current(context.caller)
+
 
 async def _node(context: RequestContext, id: strawberry.ID) -> Node | None:
     kind, raw = parse_global(id)
     if kind == "Patient":
         return await _patient(context, SubjectId(raw))
+    if kind == "Record":
+        return await _record_node(context, context.bearing(), RecordId(raw))
     caller = context.signed_in()
     match kind:
-        case "Record":
-            return await _record_node(context, caller, RecordId(raw))
         case "Actor":
             actor = await context.actors.get(ActorId(raw))
+            await context.services.identity.current(caller)
             return None if actor is None else _listed(actor, caller)
         case "Consent":
             view = await context.services.shown_consents.get(caller, ConsentId(raw))
@@ -169,7 +187,7 @@ def _listed(actor: model.Actor, caller: Caller) -> Actor:
 
 async def _patient(context: RequestContext, subject: SubjectId) -> Patient | None:
     found = await context.services.shown_consents.visible_patient(context.caller, subject)
-    if found is None and context.caller is not None:
+    if found is None and context.caller is not None and context.caller.bearer is None:
         found = await context.services.emergencies.visible_patient(context.caller, subject)
     return None if found is None else to_patient(found.id)
 
@@ -187,7 +205,7 @@ async def _record_node(context: RequestContext, caller: Caller, record: RecordId
 
 
 @strawberry.type
-class Mutation(ControlMutations):
+class Mutation(ControlMutations, SessionMutations, IdentityMutations):
     @mutation("EIP-4361 sign-in: sign `message` with the actor's key.")
     async def sign_in_challenge(self, info: Info, address: Address) -> SignInChallengeResult:
         return await identity.challenge(info.context, address)
@@ -319,7 +337,7 @@ class Subscription:
         try:
             subject = subject_of(patient_id)
             async for released in context.services.records.added(
-                context.signed_in(), subject, purpose=purpose, since=since or None
+                context.bearing(), subject, purpose=purpose, since=since or None
             ):
                 if not await context.still_signed_in():
                     return

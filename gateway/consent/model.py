@@ -11,7 +11,7 @@ from enum import Enum, IntEnum, StrEnum
 from typing import Any
 
 from gateway.consent.languages import Language
-from gateway.identity.model import Role
+from gateway.identity.model import Reach, Role
 from gateway.ids import ActorId, ConsentId, EmergencyId, RecordId, SubjectId
 
 
@@ -184,12 +184,14 @@ class AsOf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requester:
-    """Who asks. `key` is the signer of the actor, compared with the subject's controller."""
+    """Who asks. `key` is the signer of the actor, compared with the subject's controller. `reach`: what a bearer
+    token's scopes leave of all that follows; None: everything."""
 
     actor: ActorId
     key: bytes
     roles: frozenset[Role]
     organizations: frozenset[ActorId]
+    reach: Reach | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ def requester(caller: Caller) -> Requester:
         key=caller.actor.key,
         roles=caller.actor.roles,
         organizations=caller.organizations,
+        reach=None if caller.bearer is None else caller.bearer.reach,
     )
 
 

@@ -137,6 +137,8 @@ def reaches(
     """Whether, for all that is known without the record's facts, a decision on it could permit. Who is told that a
     record cannot be opened is told that it exists: nobody is whom no fact could have let in."""
     asking = request.requester
+    if not within_scopes(request, epochs, (None,)):
+        return False
     if owns(asking, epochs) or keeps(asking, epochs):
         return True
     if emergency is not None and breaks_glass(asking, epochs.subject, emergency):
@@ -167,6 +169,8 @@ def decide(
     # 1. What is about something else, or stale, decides nothing. An emergency stands on what is known here.
     if not request.subject == facts.subject == epochs.subject or request.record != facts.record:
         return Deny(reason=_OTHER_RECORD)
+    if not within_scopes(request, epochs, (facts.resource_type, *facts.contained_types)):
+        return Deny(reason="the token's scopes do not reach this")
     if emergency is not None and _stands(emergency, request, as_of, now):
         return _in_emergency(request, facts, grants, epochs, as_of, now, emergency)
     if not as_of.fresh:
@@ -203,6 +207,17 @@ def decide(
     if best[2] and request.action is Action.WRITE:
         return Deny(reason=_PARTS)
     return _permit(request, epochs, as_of, now, basis=Basis.CONSENT, consents=(best[1],), obligations=sorted(best[2]))
+
+
+def within_scopes(request: AccessRequest, epochs: Epochs, types: Iterable[str | None]) -> bool:
+    """Whether a bearer token's scopes leave room for the request on all of these types (None: on some). They only take
+    away: every other rule follows. What patients do with their own is always their own request."""
+    reach = request.requester.reach
+    if reach is None:
+        return True
+    own = request.purpose is not Purpose.ETREAT and owns(request.requester, epochs)
+    purpose = Purpose.PATRQT if own else request.purpose
+    return all(reach.covers(request.action, purpose, one) for one in types)
 
 
 def _stands(emergency: OpenEmergency, request: AccessRequest, as_of: AsOf, now: float) -> bool:

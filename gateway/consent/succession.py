@@ -17,15 +17,17 @@ from gateway.consent.proposals import BLOCK_SECONDS, Due, due
 from gateway.consent.standing import CONTRACT, Standing, Standings
 from gateway.errors import ConflictError, ConsentryError, UpstreamError
 from gateway.identity.control import CONTROL, Recovery
+from gateway.identity.model import all_ended
 from gateway.identity.service import Identity
 from gateway.identity.state import controllers, fold_subject
+from gateway.identity.vigil import TOPIC
 from gateway.ids import ActorId, SubjectId
 from gateway.ports.bus import Bus
 from gateway.ports.chain import Calls, Chain, RecoveryProposal, Reverted
 from gateway.ports.clock import Clock
 from gateway.ports.index import Index
 from gateway.ports.ledger import Stale
-from gateway.ports.rows import Bump, SessionsEnded
+from gateway.ports.sign_ins import SessionsEnded
 
 EACH_SECONDS = 1.0
 FATE_SECONDS = 0.1
@@ -189,8 +191,9 @@ class Succession:
             actor = await self._chain.actor_of_key(key)
             if actor is None:
                 continue
-            await self._index.apply((SessionsEnded(actor=actor), Bump(name=actor)))
+            await self._index.apply((SessionsEnded(actor=actor), *all_ended(actor)))
             self._identity.forget(ActorId(actor))
         self._standings.forget(subject)
         await self._bus.publish(topic(subject), b"consent:")
+        await self._bus.publish(TOPIC, b"")
         return True

@@ -24,7 +24,7 @@ from gateway.crypto.model import Domain, actor_domain, domains_of
 from gateway.erasure.model import Places
 from gateway.erasure.rules import certificate
 from gateway.errors import ConflictError, ConsentryError, UpstreamError
-from gateway.identity.model import Actor, Role
+from gateway.identity.model import Actor, Role, all_ended, moved
 from gateway.identity.service import Identity
 from gateway.ids import ActorId, SubjectId
 from gateway.ports.bus import Bus
@@ -41,9 +41,9 @@ from gateway.ports.rows import (
     NarrowingLifted,
     NarrowingRow,
     Row,
-    SessionsEnded,
     SubjectForgotten,
 )
+from gateway.ports.sign_ins import IdentitiesForgotten, SessionsEnded
 from gateway.storage.dag import DagLimits
 from gateway.storage.model import Cid, Codec
 from gateway.storage.service import Blocks
@@ -184,14 +184,17 @@ class Course:
         actor = await self._patient_of(row.subject)
         cids = await self._cids(row.subject, actor)
         await self._blocks.remove(cids)
-        ended: tuple[Row, ...] = () if actor is None else (SessionsEnded(actor=actor.id), Bump(name=actor.id))
+        ended: tuple[Row, ...] = (
+            () if actor is None else (SessionsEnded(actor=actor.id), IdentitiesForgotten(actor=actor.id))
+        )
+        moving = moved(row.subject) if actor is None else all_ended(actor.id, row.subject)
         emptied = replace(row, state=ErasureState.EMPTIED, blocks=len(cids))
         # Commit point: before it the rows still name blocks that are gone, and are found again; after it none does.
         await self._index.apply(
             (
                 ErasureStep(before=row.state, row=emptied),
                 SubjectForgotten(subject=row.subject),
-                Bump(name=row.subject),
+                *moving,
                 *ended,
             )
         )

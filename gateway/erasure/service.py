@@ -22,7 +22,7 @@ from gateway.erasure.course import ERASED, OVER, Course
 from gateway.erasure.model import ErasureView
 from gateway.erasure.rules import view
 from gateway.errors import CallerError, ConflictError, ConsentryError, DeniedError, UpstreamError
-from gateway.identity.model import Caller, Draft
+from gateway.identity.model import Caller, Draft, all_ended, moved
 from gateway.identity.service import Identity
 from gateway.ids import ActorId, SubjectId
 from gateway.ports.bus import Bus
@@ -30,16 +30,8 @@ from gateway.ports.chain import Calls, Chain
 from gateway.ports.clock import Clock
 from gateway.ports.index import Index
 from gateway.ports.ledger import Stale
-from gateway.ports.rows import (
-    Bump,
-    ErasureRow,
-    ErasureState,
-    ErasureStep,
-    NarrowingKind,
-    NarrowingRow,
-    Row,
-    SessionsEnded,
-)
+from gateway.ports.rows import ErasureRow, ErasureState, ErasureStep, NarrowingKind, NarrowingRow, Row
+from gateway.ports.sign_ins import SessionsEnded
 
 ACTION = "ERASE"
 ANSWER_SECONDS = 8.0
@@ -114,11 +106,12 @@ class Erasures:
         )
         owner = policy.owns(requester(caller), standing.epochs)
         ended: tuple[Row, ...] = (SessionsEnded(actor=caller.actor.id),) if owner else ()
+        moving = all_ended(caller.actor.id, subject) if owner else moved(subject)
         begun: Row = row if refused is None else ErasureStep(before=ErasureState.REFUSED, row=row)
         event = self._event(caller, subject, Outcome.PERMITTED)
         # Commit point: before it nothing has changed; after it no decision of before can be acknowledged, and every
         # replica takes the erasure up.
-        rows = (begun, narrowing, call, Bump(name=subject), *ended)
+        rows = (begun, narrowing, call, *moving, *ended)
         if isinstance(await self._audit.append(event, rows=rows), Stale):
             raise UpstreamError("an erasure stands on no guard")
         self._standings.forget(subject)

@@ -9,23 +9,25 @@ import asyncio
 import hashlib
 import hmac
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from gateway.errors import BlockMissingError, IntegrityError, UnauthenticatedError, UpstreamError
 from gateway.identity import state
-from gateway.identity.model import Actor, Caller, Membership, Role, to_bits
-from gateway.ids import ActorId
+from gateway.identity.model import Actor, Bearer, Caller, Membership, Role, to_bits
+from gateway.ids import ActorId, SessionId
 from gateway.ports.chain import Chain
 from gateway.ports.clock import Clock, Steady
 from gateway.ports.documents import Documents
 from gateway.ports.index import Index
 from gateway.ports.rows import EventRow
+from gateway.ports.sign_ins import SessionRow
 
 CONTRACT = "IdentityRegistry"
 SUBJECTS = "ConsentRegistry"
 """Subjects stand with their consents."""
 HELD = 10_000
-LONGEST_TOKEN = 128
+TOKEN_CHARACTERS = 96
 PROVEN_SECONDS = 60
 """How long a caller is kept before the chain is asked about it again; an event that is seen drops it at once."""
 PROOF_SECONDS = 2.0
@@ -56,32 +58,44 @@ class Callers:
         self._mark = mark
         self._callers: OrderedDict[bytes, tuple[Caller, int, int]] = OrderedDict()
         self._actors: OrderedDict[bytes, Actor] = OrderedDict()
-        self._forgotten = 0
+        self.forgotten = 0
 
     async def caller(self, token: str | None) -> Caller | None:
         """The caller behind an access token; None when there is none, or it is unknown or expired."""
-        if token is None or len(token) > LONGEST_TOKEN:
+        if token is None or len(token) != TOKEN_CHARACTERS:
             return None
         digest = digest_of(token)
-        now = self._now()
-        held = self._callers.get(digest)
-        if held is not None and held[1] > now and (held[2] == 0 or held[2] > now):
-            return held[0]
+        now = self.now()
+        held = self.kept(digest, now)
+        if held is not None:
+            return held
+        forgotten = self.forgotten
         session = await self._index.session(digest, now=now)
         if session is None:
             return None
-        forgotten = self._forgotten
-        found = await self._load_caller(ActorId(session.actor), now)
-        if found is None or not self._is_marked(token, found[0].actor, session.expires_at):
+        found = await self.load(ActorId(session.actor), now)
+        if found is None or not self._is_marked(token, found[0].actor, session):
             return None
-        if forgotten != self._forgotten:
-            return found[0]  # something moved while this was loaded: good for its guards, not to be kept
-        self._callers[digest] = (found[0], session.expires_at, found[1])
-        if len(self._callers) > HELD:
-            self._callers.popitem(last=False)
-        return found[0]
+        # Asked again once the versions are read: a session that ends from here on makes its caller's guards fail.
+        if await self._index.session(digest, now=now) != session:
+            return None
+        caller = replace(found[0], session=SessionId(session.session), credential=digest)
+        self.keep(digest, caller, ends=session.expires_at, settles=found[1], forgotten=forgotten)
+        return caller
 
-    async def _load_caller(self, actor_id: ActorId, now: int) -> tuple[Caller, int] | None:
+    def kept(self, digest: bytes, now: int) -> Caller | None:
+        held = self._callers.get(digest)
+        return held[0] if held is not None and held[1] > now and (held[2] == 0 or held[2] > now) else None
+
+    def keep(self, digest: bytes, caller: Caller, *, ends: int, settles: int, forgotten: int) -> None:
+        """Until its token ends, or the chain is to be asked again. Nothing is kept where something moved since
+        `forgotten` was read, while this was loaded: the caller is good for its guards and no more."""
+        if forgotten == self.forgotten:
+            self._callers[digest] = (caller, ends, settles)
+            if len(self._callers) > HELD:
+                self._callers.popitem(last=False)
+
+    async def load(self, actor_id: ActorId, now: int) -> tuple[Caller, int] | None:
         """The caller, and when one of its memberships ends (0: never)."""
         actor = await self._load_actor(actor_id, nameless=True)
         if actor is None or actor.key == state.NOBODY:
@@ -118,26 +132,46 @@ class Callers:
             and all(one.not_after <= found.memberships[one.organization] for one in memberships)
         )
 
-    def new_token(self, actor: Actor, secret: bytes, *, expires: int) -> str:
-        """An access token: 32 random bytes, and a mark that binds them to the actor, its present key and the session's
-        end. It is worth nothing once the key is another, nor to who writes another actor or end into the session's row.
-        What is kept of a token covers both."""
-        return secret.hex() + self._mark_of(secret, actor, expires)
+    def new_token(self, actor: Actor, secret: bytes, *, session: bytes, expires: int) -> str:
+        """An access token: 32 random bytes, and a mark that binds them to the session, its actor, the actor's present
+        key and the token's end. It is worth nothing once the key is another, nor to who writes another actor, session
+        or end into the session's row. What is kept of a token covers both."""
+        return secret.hex() + self._mark_of(secret, actor, session, expires)
 
-    def _is_marked(self, token: str, actor: Actor, expires: int) -> bool:
+    def _is_marked(self, token: str, actor: Actor, row: SessionRow) -> bool:
         try:
             secret = bytes.fromhex(token[:64])
         except ValueError:
             return False
-        expected = secret.hex() + self._mark_of(secret, actor, expires)
+        expected = secret.hex() + self._mark_of(secret, actor, row.session, row.expires_at)
         return hmac.compare_digest(expected.encode(), token.encode("utf-8", "replace"))
 
-    def _mark_of(self, secret: bytes, actor: Actor, expires: int) -> str:
-        return self._mark(secret + actor.id + expires.to_bytes(8, "big") + actor.key).hex()
+    def _mark_of(self, secret: bytes, actor: Actor, session: bytes, expires: int) -> str:
+        return self._mark(secret + actor.id + session + expires.to_bytes(8, "big") + actor.key).hex()
+
+    def kept_tokens(self) -> tuple[bytes, ...]:
+        """Digests of the sessions' tokens whose callers are kept."""
+        return tuple(digest for digest, (caller, _, _) in self._callers.items() if caller.bearer is None)
+
+    def forget_bearers(self) -> None:
+        """Drops the callers behind tokens of identity providers."""
+        self.forgotten += 1
+        for digest in [digest for digest, (caller, _, _) in self._callers.items() if caller.bearer is not None]:
+            del self._callers[digest]
+
+    @property
+    def empty(self) -> bool:
+        return not self._callers
+
+    def forget_tokens(self, digests: Iterable[bytes]) -> None:
+        """Drops the callers behind tokens that hold no longer."""
+        self.forgotten += 1
+        for digest in digests:
+            self._callers.pop(digest, None)
 
     def forget(self, name: bytes) -> None:
         """Drops what is cached of an actor. An organization's change bumps its members' names too."""
-        self._forgotten += 1
+        self.forgotten += 1
         self._actors.pop(name, None)
         for digest in [
             digest
@@ -154,14 +188,29 @@ class Callers:
         return await self.refreshed(caller)
 
     async def refreshed(self, caller: Caller) -> Caller:
-        """The same caller as it stands now, after a guard was found stale. UnauthenticatedError when it is gone, or
-        its key is another: a session ends with the key that opened it."""
+        """The same caller as it stands now, after a guard was found stale. UnauthenticatedError when it is gone, its
+        session has ended, or its key is another: a session ends with the key that opened it."""
         for name in (caller.actor.id, *caller.organizations):
             self.forget(name)
-        found = await self._load_caller(caller.actor.id, self._now())
+        found = await self.load(caller.actor.id, self.now())
         if found is None or found[0].actor.key != caller.actor.key:
             raise UnauthenticatedError("this actor is no longer registered under this key")
-        return found[0]
+        # After the versions, as in `caller`.
+        if caller.credential and await self._index.session(caller.credential, now=self.now()) is None:
+            raise UnauthenticatedError("this session has ended")
+        if caller.bearer is not None and not await self.is_linked(caller.actor, caller.bearer):
+            raise UnauthenticatedError("this token is good no longer")
+        return replace(found[0], session=caller.session, credential=caller.credential, bearer=caller.bearer)
+
+    async def is_linked(self, actor: Actor, bearer: Bearer) -> bool:
+        """Whether the identity still stands for the actor, and its token was issued since the last end of all."""
+        row = await self._index.identity(bearer.link)
+        return (
+            row is not None
+            and row.actor == actor.id
+            and row.not_before < bearer.issued_at
+            and self.now() < bearer.good_until
+        )
 
     async def actor(self, actor: ActorId) -> Actor | None:
         held = self._actors.get(actor)
@@ -174,7 +223,7 @@ class Callers:
     async def _load_actor(self, actor: ActorId, *, nameless: bool = False) -> Actor | None:
         """`nameless`: who asks is told by their key, so that IPFS hinders nobody; without a name nothing is kept."""
         # The version is read before the events: a change in between makes the guard fail, never the reverse.
-        forgotten = self._forgotten
+        forgotten = self.forgotten
         version = (await self._index.versions_of((actor,)))[actor]
         events = await self._index.events(actor, contract=CONTRACT)
         found = state.fold_actor(actor, events, self.confirmed)
@@ -196,7 +245,7 @@ class Callers:
             epoch=found.epoch,
             version=version,
         )
-        if named and found.settled and forgotten == self._forgotten:
+        if named and found.settled and forgotten == self.forgotten:
             self._actors[actor] = loaded
             if len(self._actors) > HELD:
                 self._actors.popitem(last=False)
@@ -212,7 +261,7 @@ class Callers:
     async def organizations(self, actor: ActorId) -> tuple[Actor, ...]:
         """Those that the actor is a member of now."""
         events = await self._index.events(actor, contract=CONTRACT)
-        now = self._now()
+        now = self.now()
         found = [
             await self.actor(membership.organization)
             for membership in state.fold_memberships(actor, events, self.confirmed)
@@ -220,7 +269,7 @@ class Callers:
         ]
         return tuple(organization for organization in found if organization is not None)
 
-    def _now(self) -> int:
+    def now(self) -> int:
         """The latest of the host's clock, the chain's time and a clock that nobody sets: what has ended by any has
         ended."""
         return max(int(self._clock.now()), int(self._steady.now()), self._chain.head().timestamp)

@@ -1,13 +1,32 @@
 """People and institutions, as a decision sees them: random names, keys, roles, epochs. A name for display is sealed
 at rest and shown only through the API."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Any
 
-from gateway.ids import ActorId, SubjectId
+from gateway.ids import ActorId, SessionId, SubjectId
+from gateway.ports.rows import Bump
+
+NO_SESSION = SessionId(b"")
+ENDINGS = hashlib.sha256(b"consentry/sessions/ended").digest()
+"""The name whose version moves whenever a session ends, anybody's: by it each replica hears of it."""
+
+LINK_ENDINGS = hashlib.sha256(b"consentry/identities/ended").digest()
+"""As ENDINGS: moves whenever a linked identity, or what its tokens were good for, ends."""
+
+
+def moved(*names: bytes) -> tuple[Bump, ...]:
+    """Moves these names' versions, in the one order in which no two writers wait for each other."""
+    return tuple(Bump(name=name) for name in sorted(set(names)))
+
+
+def all_ended(actor: bytes, *others: bytes) -> tuple[Bump, ...]:
+    """What moves where every session of an actor ends, and with them every bearer token."""
+    return moved(actor, ENDINGS, LINK_ENDINGS, *others)
 
 
 class Role(Enum):
@@ -56,12 +75,40 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """What the scopes of a bearer token leave of its actor's rights: (action, purpose, resource type or `*`). It only
+    ever takes away."""
+
+    parts: frozenset[tuple[str, str, str]]
+
+    def covers(self, action: str, purpose: str, resource_type: str | None) -> bool:
+        """`resource_type` None: some type."""
+        return any(
+            one == action and why == purpose and (resource_type is None or of in (resource_type, "*"))
+            for one, why, of in self.parts
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bearer:
+    """A caller that an identity provider vouches for, by an identity that the actor linked. `link` names it; times are
+    seconds since 1970."""
+
+    link: bytes
+    issued_at: int
+    good_until: int
+    reach: Reach
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """An authenticated actor with what a decision needs of it.
 
     `guards`: (name, version) of the actor and of its organizations, for the ledger to compare. `proven`: the chain
     itself said that key, roles and memberships are no better than it has them; else no ordinary decision stands on
-    them. `disproven`: it said that they are better.
+    them. `disproven`: it said that they are better. `session`: what the caller signed in to, and `credential` the
+    digest of the token that says so (empty: none). `bearer`: who comes with an identity provider's token instead, and
+    may read and write records within its scopes, and do nothing else.
     """
 
     actor: Actor
@@ -70,6 +117,9 @@ class Caller:
     guards: tuple[tuple[bytes, int], ...]
     proven: bool = True
     disproven: bool = False
+    session: SessionId = NO_SESSION
+    credential: bytes = field(default=b"", repr=False)
+    bearer: Bearer | None = None
 
 
 class Custody(StrEnum):
@@ -116,11 +166,39 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """`access_token` is shown once; we keep its SHA-256."""
+    """`access_token` is shown once; we keep its SHA-256. Others may follow it until `ends_at`."""
 
+    id: SessionId
     access_token: str = field(repr=False)
     expires_at: datetime
+    ends_at: datetime
     actor: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionView:
+    """A session as its owner sees it. `device`: as they named it, None where they did not; `current`: the one that
+    asks; `cursor`: its place in the list."""
+
+    id: SessionId
+    device: str | None = field(repr=False)
+    opened_at: datetime
+    expires_at: datetime
+    ends_at: datetime
+    current: bool
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedIdentity:
+    """Somebody at an identity provider who stands for the actor that sees this. `name`: 16 bytes, keyed. `not_after`
+    seconds since 1970. `holds`: it is signed by the actor's present key, and not over."""
+
+    name: bytes
+    issuer: str
+    subject: str = field(repr=False)
+    not_after: int
+    holds: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,14 @@ MEMBERSHIP_TYPES = {
         ("seq", "uint64"),
     )
 }
+IDENTITY_TYPES = {
+    "IdentityLink": (
+        ("actor", "bytes32"),
+        ("issuer", "string"),
+        ("subject", "string"),
+        ("notAfter", "uint64"),
+    )
+}
 ENCRYPTION_KEY_TYPES = {"EncryptionKey": (("key", "bytes"), ("encryptionKey", "bytes32"))}
 _SIGN_IN = re.compile(
     r"\A[^\s]{1,255} wants you to sign in with your Ethereum account:\n(?P<address>0x[0-9a-fA-F]{40})\n\n"
@@ -27,6 +35,7 @@ _SIGN_IN = re.compile(
     re.ASCII,
 )
 LONGEST_MESSAGE = 2048
+LONGEST_DEVICE = 64
 
 
 def sign_in_message(
@@ -57,6 +66,23 @@ def read_sign_in(message: str) -> tuple[bytes, str, datetime]:
     return bytes.fromhex(found["address"][2:]), found["nonce"], ends
 
 
+def check_device(device: str) -> None:
+    """Raises CallerError for what is no name of a device."""
+    if not device.strip() or len(device) > LONGEST_DEVICE or not device.isprintable():
+        raise CallerError(f"1 to {LONGEST_DEVICE} printable characters", field=("device",))
+
+
+def pad_device(device: str) -> bytes:
+    """All names of devices are as long as each other, once sealed."""
+    octets = device.encode()
+    return len(octets).to_bytes(2, "big") + octets.ljust(4 * LONGEST_DEVICE, b"\x00")
+
+
+def unpad_device(padded: bytes) -> str:
+    size = int.from_bytes(padded[:2], "big")
+    return padded[2 : 2 + size].decode()
+
+
 def membership_typed_data(
     *, org: ActorId, member: ActorId, not_after: int, seq: int, domain: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -79,6 +105,27 @@ def read_membership(typed_data: Mapping[str, Any]) -> tuple[ActorId, ActorId, in
         _integer(message, "notAfter"),
         _integer(message, "seq"),
     )
+
+
+def identity_typed_data(
+    *, actor: ActorId, issuer: str, subject: str, not_after: int, domain: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What an actor signs: whom an identity provider calls `subject` may read and write records as this actor."""
+    message = {"actor": "0x" + actor.hex(), "issuer": issuer, "subject": subject, "notAfter": not_after}
+    return eip712.typed_data("IdentityLink", IDENTITY_TYPES, message, domain)
+
+
+def read_identity(typed_data: Mapping[str, Any]) -> tuple[ActorId, str, str, int]:
+    """(actor, issuer, subject, notAfter). Raises CallerError naming the field."""
+    message = typed_data.get("message")
+    if typed_data.get("primaryType") != "IdentityLink" or not isinstance(message, Mapping):
+        raise CallerError("not a link of an identity", field=("typedData", "primaryType"))
+    if message.keys() != {name for name, _ in IDENTITY_TYPES["IdentityLink"]}:
+        raise CallerError("members are missing, or there are others", field=("typedData", "message"))
+    issuer, subject = message["issuer"], message["subject"]
+    if not isinstance(issuer, str) or not isinstance(subject, str):
+        raise CallerError("not text", field=("typedData", "message"))
+    return ActorId(_id(message, "actor")), issuer, subject, _integer(message, "notAfter")
 
 
 def encryption_key_typed_data(*, key: bytes, encryption_key: bytes, domain: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,9 +4,9 @@ A registrar registers and enrols; it can make neither a membership nor a control
 chain; what this room holds in memory is a cache that the ledger's guards keep honest.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -15,16 +15,22 @@ from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event, moment
 from gateway.errors import CallerError, ConflictError, DeniedError, UnauthenticatedError, UpstreamError
 from gateway.identity import rules, state
-from gateway.identity.callers import CONTRACT, SUBJECTS, Callers, Mark, digest_of
+from gateway.identity.bearers import Bearers
+from gateway.identity.callers import CONTRACT, SUBJECTS, Callers
 from gateway.identity.model import Actor, Caller, Challenge, Draft, Role, Session, Subject, to_bits
-from gateway.identity.verdicts import RelyingParties, Verdicts
+from gateway.identity.sessions import Sessions, SignInTerms
+from gateway.identity.verdicts import Verdicts
+from gateway.identity.vigil import Vigil
 from gateway.ids import ActorId, SubjectId
+from gateway.ports.bus import Bus
 from gateway.ports.chain import Calls, Chain, Landed, Reverted
 from gateway.ports.clock import Clock, Entropy
 from gateway.ports.documents import Documents
 from gateway.ports.index import Index
 from gateway.ports.ledger import Appended, Stale
-from gateway.ports.rows import CallRow, ChallengeRow, Guard, Row, SessionRow
+from gateway.ports.rows import CallRow, ChallengeRow, Guard, Row
+from gateway.ports.sealing import ActorSealing, SealingKeys
+from gateway.ports.tokens import BearerTokens
 
 CHALLENGE_SECONDS = 300
 WALLET_OCTETS = 20
@@ -32,18 +38,6 @@ LONGEST_NAME = 200
 TRIES = 5
 LANDING_SECONDS = 30.0
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignInTerms:
-    """`domain` and `uri` as EIP-4361 has them; sessions last `session_seconds`, and their tokens bear a `mark`."""
-
-    domain: str
-    uri: str
-    session_seconds: int
-    registrars: frozenset[bytes]
-    parties: RelyingParties
-    mark: Mark
 
 
 class Identity:
@@ -57,9 +51,13 @@ class Identity:
         chain: Chain,
         calls: Calls,
         documents: Documents,
+        bus: Bus,
+        keys: SealingKeys,
+        sealing: ActorSealing,
         clock: Clock,
         entropy: Entropy,
         terms: SignInTerms,
+        tokens: BearerTokens | None = None,
     ) -> None:
         self._index = index
         self._audit = audit
@@ -77,7 +75,31 @@ class Identity:
             documents=documents,
             clock=clock,
             registrars=terms.registrars,
-            mark=terms.mark,
+            mark=terms.sessions.mark,
+        )
+        self.vigil = Vigil(index=index, callers=self._callers)
+        self.bearers = Bearers(
+            tokens=tokens,
+            index=index,
+            audit=audit,
+            callers=self._callers,
+            verdicts=self._verdicts,
+            domain=self._domain,
+            bus=bus,
+            keys=keys,
+            sealing=sealing,
+            clock=clock,
+        )
+        self.sessions = Sessions(
+            index=index,
+            audit=audit,
+            callers=self._callers,
+            bus=bus,
+            keys=keys,
+            sealing=sealing,
+            clock=clock,
+            entropy=entropy,
+            terms=terms.sessions,
         )
 
     # ---- sign-in
@@ -102,9 +124,14 @@ class Identity:
         await self._index.apply((row,))
         return Challenge(message=message, expires_at=expires)
 
-    async def sign_in(self, *, message: str, signature: bytes, signer: bytes | None = None) -> Session:
-        """`signer`: the ERC-7913 signer behind the address, where it is no wallet. Raises UnauthenticatedError for
-        whatever does not hold: form, signature, nonce, expiry, unknown actor, a key that signs consents."""
+    async def sign_in(
+        self, *, message: str, signature: bytes, signer: bytes | None = None, device: str | None = None
+    ) -> Session:
+        """`signer`: the ERC-7913 signer behind the address, where it is no wallet; `device`: what its owner calls what
+        they sign in with. Raises UnauthenticatedError for whatever does not hold: form, signature, nonce, expiry,
+        unknown actor, a key that signs consents."""
+        if device is not None:
+            rules.check_device(device)
         address, nonce, ends = rules.read_sign_in(message)
         key = address if signer is None else signer
         if rules.address_of(key) != address:
@@ -127,14 +154,36 @@ class Identity:
         actor = None if found is None else await self.actor(ActorId(found))
         if actor is None or actor.key != key:
             raise UnauthenticatedError("this address is of no registered actor", field=("message",))
-        expires = int(now) + self._terms.session_seconds
-        token = self._callers.new_token(actor, self._entropy.bytes(32), expires=expires)
-        await self._index.apply((SessionRow(token_digest=digest_of(token), actor=actor.id, expires_at=expires),))
-        return Session(access_token=token, expires_at=moment(expires * 1000), actor=actor)
+        return await self.sessions.open(actor, device=device)
 
     async def caller(self, token: str | None) -> Caller | None:
-        """The caller behind an access token; None when there is none, or it is unknown or expired."""
+        """The caller behind an access token that a client shows; None when there is none, or it is unknown, expired or
+        ended. One that gave way to another ends its session."""
+        found = await self.still(token)
+        if found is None and token is not None and not self.bearers.takes(token):
+            await self.sessions.shown(token)
+        return found
+
+    async def still(self, token: str | None) -> Caller | None:
+        """As `caller`, where nobody shows the token anew: a socket that was opened with it lives on."""
+        if token is not None and self.bearers.takes(token):
+            return await self.bearers.caller(token)
         return await self._callers.caller(token)
+
+    async def ended(self, token: str) -> None:
+        """Returns once the session of this token was ended, or another token took its place; of an identity provider's
+        token, once it is good no longer because the actor said so."""
+        if not self.bearers.takes(token):
+            return await self.vigil.ended(token)
+        while True:
+            moving = self.vigil.moving()
+            try:
+                with contextlib.suppress(UpstreamError):  # asked again when something moves
+                    if await self.bearers.caller(token) is None:
+                        return None
+                await moving.wait()
+            finally:
+                self.vigil.forget(moving)
 
     async def refreshed(self, caller: Caller) -> Caller:
         """The same caller as it stands now, after a guard was found stale. UnauthenticatedError when it is gone."""

@@ -15,10 +15,10 @@ from gateway.ports.rows import (
     PaperRow,
     RecordRow,
     Row,
-    SessionRow,
     StoredEntry,
     UnpinnedRow,
 )
+from gateway.ports.sign_ins import IdentityRow, SessionRow, SpentToken
 
 LAST_SEQ: Final = 2**63 - 1
 
@@ -124,7 +124,33 @@ class Index(Protocol):
         """True once, for a known, unexpired challenge with this digest; durable on return."""
         ...
 
-    async def session(self, token_digest: bytes, *, now: int) -> SessionRow | None: ...
+    async def session(self, token_digest: bytes, *, now: int) -> SessionRow | None:
+        """The session whose present token this is, while the token is good."""
+        ...
+
+    async def session_named(self, session: bytes, *, now: int) -> SessionRow | None:
+        """As `session`, by the session's own name."""
+        ...
+
+    async def sessions(self, actor: bytes, *, before: int, limit: int, now: int) -> tuple[SessionRow, ...]:
+        """Those of an actor whose tokens are good, newest first, seq < `before`, at most `limit`."""
+        ...
+
+    async def standing_tokens(self, token_digests: Sequence[bytes]) -> frozenset[bytes]:
+        """Those of these that are the present token of a session."""
+        ...
+
+    async def spent_token(self, token_digest: bytes) -> SpentToken | None:
+        """None where it is not spent, or its session has ended."""
+        ...
+
+    async def identity(self, name: bytes) -> IdentityRow | None:
+        """Who stands for whom, by the keyed token of issuer and subject."""
+        ...
+
+    async def identities(self, actor: bytes) -> tuple[IdentityRow, ...]:
+        """Those of an actor, at most a hundred."""
+        ...
 
     async def entries_of(self, writer: bytes, *, first: int, last: int) -> tuple[tuple[int, StoredEntry], ...]:
         """(row id, entry) of one writer, numbers `first` to `last`, ascending."""

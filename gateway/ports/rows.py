@@ -5,6 +5,17 @@ whose record it is or what it says; all of it can be rebuilt from chain, IPFS an
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from gateway.ports.sign_ins import (
+    IdentitiesForgotten,
+    IdentityRow,
+    IdentityUnlinked,
+    OtherSessionsEnded,
+    SessionEnded,
+    SessionRotated,
+    SessionRow,
+    SessionsEnded,
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
@@ -151,13 +162,6 @@ class NarrowingLifted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionsEnded:
-    """Every session of an actor."""
-
-    actor: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EmergencyRow:
     """An emergency access by its name on chain. `digest`: its sealed statement; `decision`: the entry that told the
     patient, written with it; `tokens`: keyed, by which its subject, clinician, both together and reviewers find it.
@@ -245,15 +249,6 @@ class ChallengeRow:
     expires_at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionRow:
-    """A session: SHA-256 of its access token, never the token."""
-
-    token_digest: bytes
-    actor: bytes
-    expires_at: int
-
-
 Row = (
     Bump
     | RecordRow
@@ -269,6 +264,12 @@ Row = (
     | CallRow
     | ChallengeRow
     | SessionRow
+    | SessionRotated
+    | SessionEnded
+    | OtherSessionsEnded
+    | IdentityRow
+    | IdentityUnlinked
+    | IdentitiesForgotten
     | ErasureRow
     | ErasureStep
     | SubjectForgotten

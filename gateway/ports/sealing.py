@@ -1,4 +1,5 @@
-"""Sealing for the audit: the log key for what an operator may count, a subject's audit key for the rest."""
+"""Sealing for the audit: the log key for what an operator may count, a subject's audit key for the rest. And small
+things that an actor said of themselves, under a key of their own."""
 
 from typing import Protocol
 
@@ -37,3 +38,12 @@ class SealingKeys(Protocol):
     def reveal(self, text: str, *, context: bytes) -> int:
         """CallerError naming `after` for anything that is no cursor of ours in this context."""
         ...
+
+
+class ActorSealing(Protocol):
+    """Under the actor's own key, which goes when a patient's sign-in is erased. IntegrityError where it is gone, or
+    something does not open."""
+
+    async def seal(self, actor: bytes, plaintext: bytes, *, context: bytes) -> bytes: ...
+
+    async def open(self, actor: bytes, sealed: bytes, *, context: bytes) -> bytes: ...

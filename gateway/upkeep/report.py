@@ -72,7 +72,7 @@ class RebuildReport:
 
 
 NOT_RECOVERED = (
-    "sessions and sign-in challenges (sign in again)",
+    "sessions, sign-in challenges and linked identities (sign in, and link, again)",
     "audit entries younger than one batch (the log's next entry declares the gap)",
     "what was ended while IPFS and chain were both away, unless one of them came back before the fire",
     "intended calls that were not on chain yet, but for what a patient ended or denied, which is relayed again",

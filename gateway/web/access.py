@@ -6,7 +6,7 @@ from gateway.identity.model import Caller
 from gateway.web.engine import Allow
 from gateway.web.replies import RejectedError
 
-TOKEN_CHARACTERS = 512
+TOKEN_CHARACTERS = 8_192
 RETRY = [(b"retry-after", b"1")]
 
 

@@ -7,6 +7,8 @@ from gateway.identity.model import Caller
 
 Authenticate: TypeAlias = Callable[[str | None], Awaitable[Caller | None]]
 """A bearer token -> the caller it stands for; None for no token, and for one that does not hold."""
+Ended: TypeAlias = Callable[[str], Awaitable[None]]
+"""Returns once the session of a bearer token was ended."""
 Allow: TypeAlias = Callable[[str], Awaitable[bool]]
 """Whether one more request of this key is within the rate."""
 

@@ -20,7 +20,7 @@ from gateway.errors import CallerError, ConsentryError
 from gateway.identity.model import Caller
 from gateway.web.access import bearer, check_rate, rate_key, same_origin, token_of
 from gateway.web.bodies import GraphQLRequest, to_request
-from gateway.web.engine import Allow, Authenticate, Engine
+from gateway.web.engine import Allow, Authenticate, Ended, Engine
 from gateway.web.options import WebOptions
 from gateway.web.replies import RejectedError, headers_of
 
@@ -50,12 +50,17 @@ class SocketDoor:
         *,
         engine: Engine,
         authenticate: Authenticate,
+        still: Authenticate,
+        ended: Ended,
         allow: Allow | None,
         options: WebOptions,
         new_id: Callable[[], str],
     ) -> None:
+        """`still`: as `authenticate`, for a token that nobody shows anew."""
         self.engine = engine
         self.authenticate = authenticate
+        self.still = still
+        self.ended = ended
         self.allow = allow
         self.options = options
         self.new_id = new_id
@@ -113,7 +118,7 @@ class _Connection:
         self.asgi_send = send
         self.token = token
         self.initialised = False
-        self.acknowledged = False
+        self.acknowledged = asyncio.Event()
         self.closed = False
         self.writing = asyncio.Lock()
         self.operations: dict[str, asyncio.Task[None]] = {}
@@ -123,7 +128,7 @@ class _Connection:
         try:
             async with asyncio.timeout(self.door.options.socket_init_seconds) as deadline:
                 while await self._next(watching):
-                    if self.acknowledged and deadline.when() is not None:
+                    if self.acknowledged.is_set() and deadline.when() is not None:
                         deadline.reschedule(None)
         except TimeoutError:
             await self._close(INIT_TIMEOUT, "Connection initialisation timeout")
@@ -137,11 +142,17 @@ class _Connection:
 
     async def _watch_session(self) -> None:
         """Returns once the session that the socket was opened with has ended; an outage of ours ends none."""
-        while True:
-            await asyncio.sleep(self.door.options.socket_check_seconds)
-            with contextlib.suppress(ConsentryError):
-                if self.acknowledged and self.token is not None and await self.door.authenticate(self.token) is None:
+        await self.acknowledged.wait()
+        token = self.token
+        while token is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.door.options.socket_check_seconds):
+                    await self.door.ended(token)
                     return
+            with contextlib.suppress(ConsentryError):
+                if await self.door.still(token) is None:
+                    return
+        await asyncio.Event().wait()  # nobody is signed in: there is no session to end
 
     async def _next(self, watching: asyncio.Task[None]) -> bool:
         """Serves one message; False when the client has gone. A socket does not outlive its session."""
@@ -207,10 +218,10 @@ class _Connection:
             if caller is None:
                 raise _ClosedError(FORBIDDEN, "Forbidden")
         await self._send({"type": "connection_ack"})
-        self.acknowledged = True
+        self.acknowledged.set()
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
-        if not self.acknowledged:
+        if not self.acknowledged.is_set():
             raise _ClosedError(UNAUTHORIZED, "Unauthorized")
         name, payload = message.get("id"), message.get("payload")
         if not isinstance(name, str) or not 0 < len(name) <= ID_CHARACTERS or not isinstance(payload, dict):
@@ -246,7 +257,7 @@ class _Connection:
 
     async def _operate(self, name: str, request: GraphQLRequest) -> None:
         try:
-            caller = await self.door.authenticate(self.token) if self.token is not None else None
+            caller = await self.door.still(self.token) if self.token is not None else None
             who = rate_key(caller, self.scope)
             await check_rate(self.door.allow, who)
             with self.door.place(who):

@@ -53,6 +53,8 @@ class Gateway:
         self.settings = settings
         self.secrets = secrets
         self.identity = identity
+        self.sessions = identity.sessions
+        self.identities = identity.bearers
         self.consents = rooms.consents
         self.shown_consents = rooms.shown
         self.credentials = rooms.credentials

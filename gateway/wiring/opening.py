@@ -17,8 +17,10 @@ from gateway.adapters.sql.migrations import migrate
 from gateway.audit.service import Audit
 from gateway.consent.freshness import Freshness
 from gateway.consent.standing import Standings
+from gateway.crypto.actor_keys import ActorKeys
 from gateway.crypto.audit_keys import AuditKeys
-from gateway.identity.service import Identity, SignInTerms
+from gateway.identity.service import Identity
+from gateway.identity.sessions import SessionTerms, SignInTerms
 from gateway.identity.verdicts import RelyingParties
 from gateway.ports.clock import SystemClock, SystemEntropy
 from gateway.records.opening import Opening
@@ -45,6 +47,7 @@ from gateway.wiring.parts import (
     found_registrars,
     open_bus,
 )
+from gateway.wiring.providers import open_providers
 from gateway.wiring.secrets import secrets_of
 from gateway.wiring.upkeep import refuse_unfinished
 from gateway.wiring.witnesses import Agreed, witnessed
@@ -130,15 +133,22 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         chain=chain,
         calls=chain,
         documents=documents,
+        bus=bus,
+        keys=sealing,
+        sealing=ActorKeys(keys, entropy),
+        tokens=open_providers(settings, closing, clock=clock),
         clock=clock,
         entropy=entropy,
         terms=SignInTerms(
             domain=settings.base_url.partition("://")[2].partition("/")[0],
             uri=settings.base_url,
-            session_seconds=settings.session_minutes * 60,
+            sessions=SessionTerms(
+                session_seconds=settings.session_minutes * 60,
+                token_seconds=settings.token_minutes * 60,
+                mark=lambda text: keys.log.token(b"session", text),
+            ),
             registrars=frozenset(bytes.fromhex(address[2:]) for address in secrets.registrars),
             parties=parties,
-            mark=lambda text: keys.log.token(b"session", text),
         ),
     )
     standings = Standings(
@@ -251,6 +261,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
     await found_registrars(chain_wiring.ChainPort(parts), identity, secrets)
     watching = asyncio.create_task(gateway.watch(), name="watch")
     closing.callback(watching.cancel)
+    gateway.duties.begin("sessions", identity.vigil, closing)
     gateway.duties.begin("pinning", Pinning(index=index, blocks=blocks), closing)
     gateway.duties.begin("erasures", course, closing)
     gateway.duties.begin("recoveries", control.succession, closing)

@@ -18,6 +18,7 @@ from gateway.erasure.course import ERASED, Course
 from gateway.errors import UpstreamError
 from gateway.identity.model import Role
 from gateway.identity.service import Identity
+from gateway.identity.vigil import TOPIC as SESSIONS
 from gateway.ports.blocks import BlockStore
 from gateway.ports.bus import Bus
 from gateway.ports.clock import SystemClock
@@ -49,6 +50,8 @@ class Hints:
         self._course = course
 
     def __call__(self, topic: str, message: bytes) -> None:
+        if topic == SESSIONS:
+            self._identity.vigil.wake()
         name = subject_of_topic(topic)
         if name is not None and message.startswith(b"consent:"):
             self._standings.forget(name)

@@ -116,7 +116,7 @@ def test_forged_and_unknown_tokens_are_nobody(site: Site, clinician: Person) -> 
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_site(tmp_path_factory.mktemp("another"), settings={"SESSION_MINUTES": "1"}) as running:
+    with running_site(tmp_path_factory.mktemp("another"), settings={"SESSION_MINUTES": "10"}) as running:
         yield running
 
 

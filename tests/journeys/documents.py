@@ -11,6 +11,23 @@ CHALLENGE = f"""mutation ($address: Address!) {{ signInChallenge(address: $addre
   __typename ... on SignInChallenge {{ message expiresAt }} {REFUSED} }} }}"""
 SIGN_IN = f"""mutation ($input: SignInInput!) {{ signIn(input: $input) {{
   __typename ... on Session {{ accessToken expiresAt actor {{ id actor address name roles }} }} {REFUSED} }} }}"""
+SESSIONS = f"""query ($first: Int = 50, $after: String) {{ sessions(first: $first, after: $after) {{
+  edges {{ cursor node {{ id device createdAt expiresAt endsAt current }} }} {PAGE} }} }}"""
+REFRESH = f"""mutation {{ refreshSession {{
+  __typename ... on Session {{ sessionId accessToken expiresAt endsAt actor {{ id }} }} {REFUSED} }} }}"""
+END_SESSION = f"""mutation ($id: ID!) {{ endSession(sessionId: $id) {{
+  __typename ... on EndedSessions {{ endedAt }} {REFUSED} }} }}"""
+END_OTHER_SESSIONS = f"""mutation {{ endOtherSessions {{
+  __typename ... on EndedSessions {{ endedAt }} {REFUSED} }} }}"""
+SIGN_OUT = f"mutation {{ signOut {{ __typename ... on EndedSessions {{ endedAt }} {REFUSED} }} }}"
+IDENTITY = "id issuer subject notAfter holds"
+DRAFT_IDENTITY = f"""mutation ($token: String!) {{ draftIdentityLink(token: $token) {{
+  __typename ... on Draft {{ id typedData }} {REFUSED} }} }}"""
+LINK_IDENTITY = f"""mutation ($input: SignedIdentityInput!) {{ linkIdentity(input: $input) {{
+  __typename ... on LinkedIdentity {{ {IDENTITY} }} {REFUSED} }} }}"""
+UNLINK_IDENTITY = f"""mutation ($id: ID!) {{ unlinkIdentity(identityId: $id) {{
+  __typename ... on LinkedIdentity {{ {IDENTITY} }} {REFUSED} }} }}"""
+LINKED_IDENTITIES = f"{{ linkedIdentities {{ {IDENTITY} }} }}"
 REGISTER = f"""mutation ($input: RegisterActorInput!) {{ registerActor(input: $input) {{
   __typename ... on Actor {{ id actor address name }} {REFUSED} }} }}"""
 ENROL = f"""mutation ($input: EnrolPatientInput!) {{ enrolPatient(input: $input) {{

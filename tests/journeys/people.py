@@ -104,6 +104,15 @@ class Person:
     actor: str
     name: str
 
+    def sessions(self) -> list[dict[str, Any]]:
+        """Their own, newest first, at most a hundred."""
+        page = self.ask(documents.SESSIONS, {"first": 100}).value
+        return [edge["node"] for edge in page["edges"]]
+
+    def bearing(self, token: str) -> "Person":
+        """The same person with another token."""
+        return replace(self, token=token)
+
     def at(self, door: Door) -> "Person":
         """The same person with the same session at another door."""
         return replace(self, door=door)
@@ -269,14 +278,15 @@ class Crowd:
         return Patient(person=person, id=made["id"], subject=made["subject"])
 
 
-def sign_in(door: Door, wallet: Wallet) -> Person:
+def sign_in(door: Door, wallet: Wallet, *, device: str | None = None) -> Person:
     """EIP-4361."""
     message = door.ask(documents.CHALLENGE, {"address": wallet.address}).value["message"]
-    return signed_in(door, wallet, message=message, signature=wallet.sign_text(message))
+    return signed_in(door, wallet, message=message, signature=wallet.sign_text(message), device=device)
 
 
-def signed_in(door: Door, wallet: Wallet, *, message: str, signature: str) -> Person:
-    session = door.ask(documents.SIGN_IN, {"input": {"message": message, "signature": signature}}).value
+def signed_in(door: Door, wallet: Wallet, *, message: str, signature: str, device: str | None = None) -> Person:
+    given = {"message": message, "signature": signature, "device": device}
+    session = door.ask(documents.SIGN_IN, {"input": given}).value
     actor = session["actor"]
     return Person(
         door=door,

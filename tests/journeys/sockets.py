@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
@@ -33,6 +34,15 @@ class Subscription:
             if message["type"] == "complete":
                 return None
             assert message["type"] in {"ping", "pong"}, message
+
+    def closed_with(self, *, seconds: float) -> int | None:
+        """The code that the gateway closes the socket with, in time; what comes before is passed over."""
+        try:
+            for _ in range(3):
+                self.next(seconds=seconds)
+        except ConnectionClosed as closed:
+            return None if closed.rcvd is None else closed.rcvd.code
+        return None
 
 
 @contextmanager

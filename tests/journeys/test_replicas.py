@@ -13,7 +13,7 @@ from gateway.demo.wallet import Wallet
 from tests.journeys import documents, recovering
 from tests.journeys.emergencies import break_glass, opened, read_urgently
 from tests.journeys.gateway_process import GatewayProcess, run_command
-from tests.journeys.people import Crowd, Door, Patient, Person
+from tests.journeys.people import Crowd, Door, Patient, Person, sign_in
 from tests.journeys.pytest_fixtures import RECOVERY_SECONDS
 from tests.journeys.resources import observation
 from tests.journeys.sites import Servers
@@ -83,6 +83,26 @@ def test_a_session_of_one_is_good_at_the_other(pair: Pair, reader: Person) -> No
     while (viewer := reader.at(pair.second).ask(documents.VIEWER).value) is None and time.monotonic() < deadline:
         time.sleep(0.1)
     assert viewer["id"] == reader.id
+
+
+@pytest.mark.timeout(300)
+def test_a_session_that_ends_at_one_is_nobodys_at_the_other_at_once_without_redis(pair: Pair, patient: Patient) -> None:
+    reader = pair.crowd.clinician("Dr. Out")
+    record = patient.store(observation())
+    patient.consent(reader.id)
+    other = sign_in(pair.first, reader.wallet)
+    elsewhere = once_known(pair, reader, record)
+    (gone,) = [one for one in reader.sessions() if one["current"]]
+    with subscribed(elsewhere, documents.RECORD_ADDED, {"id": patient.id}) as subscription:
+        pair.redis.process.suspend()
+        try:
+            other.once(documents.END_SESSION, {"id": gone["id"]}).must()
+            assert elsewhere.once(documents.READ, {"id": record}).code == "UNAUTHENTICATED"
+            assert elsewhere.once(documents.VIEWER).found is None
+            assert subscription.closed_with(seconds=5) == 4403
+        finally:
+            pair.redis.process.resume()
+    assert other.at(pair.second).read(record).code == ""
 
 
 def test_what_one_stores_the_other_reads(pair: Pair, patient: Patient, reader: Person) -> None:

@@ -15,10 +15,11 @@ from gateway.adapters.sql.migrations import migrate
 from gateway.errors import IntegrityError, SettingsError
 from gateway.ports.clock import SystemClock
 from gateway.ports.keys import Turn, WrappedKey
-from gateway.ports.rows import Bump, CallRow, ErasureRow, NarrowingKind, NarrowingRow, RecordRow, SessionRow, TicketRow
+from gateway.ports.rows import Bump, CallRow, ErasureRow, NarrowingKind, NarrowingRow, RecordRow, TicketRow
 from gateway.settings import Settings
 from gateway.wiring.backups import back_up_keys, restore_keys
 from tests.ports.databases import DATABASES, empty_url, query
+from tests.ports.session_rows import session_row
 
 SUBJECT = b"s" * 32
 NARROWING = NarrowingRow(kind=NarrowingKind.REVOKE, subject=SUBJECT, target=b"t" * 32, digest=b"d" * 32, call=b"c" * 16)
@@ -43,7 +44,7 @@ async def fill(url: str, count: int = 700) -> None:
     ]
     ticket = TicketRow(log=b"l" * 32, leaf=b"f" * 32, values=(b"v",), cid_digest=b"", locator=b"")
     call = CallRow(call=b"c" * 16, lane="relay", priority=0, contract="0x", data=b"\x00\xff")
-    session = SessionRow(token_digest=b"x" * 32, actor=b"a" * 32, expires_at=2**40)
+    session = session_row(expires_at=2**40)
     await index.apply((*records, ticket, call, session, Bump(name=SUBJECT), NARROWING))
     await index.apply((ErasureRow(subject=b"e" * 32, begun_at=7, request=b"{}", signature=b"\x01"),))
     await index.close()

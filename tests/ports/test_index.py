@@ -23,11 +23,12 @@ from gateway.ports.rows import (
     NarrowingKind,
     NarrowingRow,
     RecordRow,
-    SessionRow,
     TicketRow,
 )
+from gateway.ports.sign_ins import OtherSessionsEnded, SessionEnded, SessionRotated, SpentToken
 from tests.ports.databases import DATABASES, migrated_url, query
 from tests.ports.notaries import INSTANCE, appended, opened
+from tests.ports.session_rows import session_row
 
 
 def some(size: int = 32) -> bytes:
@@ -304,11 +305,74 @@ async def test_unfinished_sign_ins_do_not_pile_up(index: SqlIndex, url: str) -> 
 
 
 async def test_a_session_ends_at_its_time(index: SqlIndex) -> None:
-    row = SessionRow(token_digest=some(), actor=some(), expires_at=2_000)
+    row = session_row()
     await index.apply([row])
-    assert await index.session(row.token_digest, now=1_999) == row
+    found = await index.session(row.token_digest, now=1_999)
+    assert found is not None
+    assert replace(found, seq=0) == row
+    assert await index.session_named(row.session, now=1_999) == found
+    assert await index.session_named(row.session, now=2_000) is None
     assert await index.session(row.token_digest, now=2_000) is None
     assert await index.session(some(), now=1) is None
+
+
+async def test_sessions_are_their_actors_own_newest_first(index: SqlIndex) -> None:
+    actor = some()
+    rows = [session_row(actor=actor) for _ in range(3)]
+    await index.apply([*rows, session_row(), session_row(actor=actor, expires_at=900)])
+    found = await index.sessions(actor, before=2**62, limit=2, now=1_000)
+    assert [row.session for row in found] == [rows[2].session, rows[1].session]
+    rest = await index.sessions(actor, before=found[-1].seq, limit=2, now=1_000)
+    assert [row.session for row in rest] == [rows[0].session]
+
+
+async def test_a_token_gives_way_to_one_other_and_is_known_as_spent(index: SqlIndex) -> None:
+    row, fresh = session_row(), some()
+    await index.apply([row])
+    step = SessionRotated(
+        session=row.session, before=row.token_digest, token_digest=fresh, expires_at=3_000, spent_at=7, ends_at=9_000
+    )
+    await index.apply([step])
+    assert await index.session(row.token_digest, now=1) is None
+    moved = await index.session(fresh, now=2_999)
+    assert moved is not None
+    assert (moved.session, moved.expires_at, moved.rotations) == (row.session, 3_000, 1)
+    spent = await index.spent_token(row.token_digest)
+    assert spent == SpentToken(session=row.session, actor=row.actor, spent_at=7)
+    with pytest.raises(ConflictError):
+        await index.apply([replace(step, token_digest=some())])
+    assert await index.standing_tokens([row.token_digest, fresh]) == {fresh}
+
+
+async def test_one_session_ends_and_all_others_do(index: SqlIndex) -> None:
+    actor = some()
+    rows = [session_row(actor=actor) for _ in range(4)]
+    other = session_row()
+    await index.apply([*rows, other])
+    await index.apply([SessionEnded(session=rows[0].session, actor=some())])
+    assert await index.session(rows[0].token_digest, now=1) is not None, "not the actor's own"
+    await index.apply([SessionEnded(session=rows[0].session, actor=actor)])
+    assert await index.session(rows[0].token_digest, now=1) is None
+    await index.apply([OtherSessionsEnded(actor=actor, session=rows[1].session)])
+    left = await index.sessions(actor, before=2**62, limit=9, now=1)
+    assert [row.session for row in left] == [rows[1].session]
+    assert await index.session(other.token_digest, now=1) is not None
+
+
+async def test_what_is_spent_is_of_no_session_that_ended_and_does_not_pile_up(index: SqlIndex, url: str) -> None:
+    row = session_row(actor=some())
+    await index.apply([row])
+    before = row.token_digest
+    for number in range(40):
+        fresh = some()
+        step = SessionRotated(
+            session=row.session, before=before, token_digest=fresh, expires_at=3_000, spent_at=number, ends_at=1
+        )
+        await index.apply([step])
+        before = fresh
+    assert query(url, "select count(*) from spent_tokens")[0][0] < 40
+    await index.apply([SessionEnded(session=row.session, actor=row.actor)])
+    assert await index.spent_token(row.token_digest) is None
 
 
 async def test_entries_of_a_writer_are_found_by_their_numbers(index: SqlIndex, url: str, tmp_path: Path) -> None:
@@ -326,7 +390,7 @@ async def test_entries_of_a_writer_are_found_by_their_numbers(index: SqlIndex, u
 async def test_a_taken_key_leaves_nothing_of_the_rest(index: SqlIndex) -> None:
     taken = call()
     await index.apply([taken])
-    session = SessionRow(token_digest=some(), actor=some(), expires_at=2_000)
+    session = session_row()
     ticket = TicketRow(log=some(), leaf=some(), values=(some(),), cid_digest=some(), locator=some())
     with pytest.raises(ConflictError):
         await index.apply([session, ticket, taken])

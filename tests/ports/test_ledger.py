@@ -30,11 +30,11 @@ from gateway.ports.rows import (
     NarrowingRow,
     RecordRow,
     Row,
-    SessionRow,
     TicketRow,
 )
 from tests.ports.databases import DATABASES, migrated_url, query
 from tests.ports.notaries import INSTANCE, LOG, Open, appended, counts, entry, lineage, opened, record, some
+from tests.ports.session_rows import session_row
 
 
 @pytest.fixture(params=DATABASES)
@@ -121,7 +121,7 @@ async def test_every_row_is_found_after_the_append(ledger: NotaryLedger, index: 
         CallRow(call=consent.call, lane="relay", priority=0, contract="0x" + "11" * 20, data=b"\x01"),
         Bump(name=subject),
         ChallengeRow(nonce="n", message_digest=some(), expires_at=1),
-        SessionRow(token_digest=some(), actor=some(), expires_at=1),
+        session_row(),
     ]
     await appended(ledger, rows=rows)
     assert counts(url) == [1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1]
@@ -202,7 +202,7 @@ TAKEN: list[tuple[str, Row]] = [
     ("consents", ConsentRow(consent=bytes(32), subject=bytes(32), digest=bytes(32), call=bytes(16))),
     ("calls", CallRow(call=bytes(16), lane="relay", priority=0, contract="0x", data=b"")),
     ("challenges", ChallengeRow(nonce="n", message_digest=bytes(32), expires_at=1)),
-    ("sessions", SessionRow(token_digest=bytes(32), actor=bytes(32), expires_at=1)),
+    ("sessions", session_row()),
     ("tickets", TicketRow(log=LOG, leaf=bytes(32), values=(b"",), cid_digest=bytes(32), locator=b"")),
 ]
 

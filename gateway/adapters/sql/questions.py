@@ -50,6 +50,18 @@ SWEEP = "delete from challenges where nonce in (select nonce from challenges whe
 SWEEP_SESSIONS = (
     "delete from sessions where token_digest in (select token_digest from sessions where expires_at <= ? limit 50)"
 )
+SWEEP_SPENT = (
+    "delete from spent_tokens where token_digest in (select token_digest from spent_tokens where ends_at <= ? limit 50)"
+)
+SESSION = (
+    "select session, token_digest, actor, opened_at, expires_at, ends_at, label, mark, rotations, seq from sessions"
+)
+STANDING = "select token_digest from sessions where token_digest in ("
+IDENTITY = "select name, actor, sealed, not_before from identities"
+SPENT = (
+    "select t.session, s.actor, t.spent_at from spent_tokens t join sessions s on s.session = t.session"
+    " where t.token_digest = ?"
+)
 ERASURE = (
     "select subject, state, begun_at, request, signature, call, shredded_at, key_epoch, domains, blocks, final_at,"
     " certificate, certify_call from erasures"

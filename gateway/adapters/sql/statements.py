@@ -25,12 +25,21 @@ from gateway.ports.rows import (
     PaperRow,
     RecordRow,
     Row,
-    SessionRow,
-    SessionsEnded,
     SubjectForgotten,
     TicketRow,
     UnpinnedRow,
 )
+from gateway.ports.sign_ins import (
+    IdentitiesForgotten,
+    IdentityRow,
+    IdentityUnlinked,
+    OtherSessionsEnded,
+    SessionEnded,
+    SessionRotated,
+    SessionRow,
+    SessionsEnded,
+)
+from gateway.ports.tokens import WIDEST_SKEW_SECONDS
 
 Value = bytes | int | str
 Parameters = tuple[Value, ...]
@@ -54,6 +63,8 @@ UNPINNED = 17
 ERASURE, ERASURE_STEP, FORGET_WAITING, FORGET_TOKENS, FORGET_VERSIONS, FORGET_RECORDS = range(18, 24)
 FORGET_CONSENTS = 24
 FORGET_NARROWINGS, LIFT, END_SESSIONS, FORGET_PAPERS, TAKE_OVER = range(25, 30)
+ROTATE, SPEND_TOKEN, END_SESSION, END_OTHER_SESSIONS = range(30, 34)
+IDENTITY, UNLINK, FORGET_IDENTITIES, END_BEARERS = range(34, 38)
 
 STATEMENTS: tuple[Statement, ...] = (
     Statement(
@@ -91,7 +102,11 @@ STATEMENTS: tuple[Statement, ...] = (
         exact=True,
     ),
     Statement(table="challenges", sql="insert into challenges (nonce, message_digest, expires_at) values (?, ?, ?)"),
-    Statement(table="sessions", sql="insert into sessions (token_digest, actor, expires_at) values (?, ?, ?)"),
+    Statement(
+        table="sessions",
+        sql="insert into sessions (session, token_digest, actor, opened_at, expires_at, ends_at, label, mark,"
+        " rotations) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    ),
     Statement(
         table="emergencies",
         sql="insert into emergencies (emergency, digest, decision, call, opened_at, expires_at)"
@@ -135,6 +150,28 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         table="consents", sql="update consents set digest = ?, call = ? where consent = ? and subject = ?", exact=True
     ),
+    Statement(
+        table="sessions",
+        sql="update sessions set token_digest = ?, expires_at = ?, rotations = rotations + 1"
+        " where session = ? and token_digest = ?",
+        exact=True,
+    ),
+    Statement(
+        table="spent_tokens",
+        sql="insert into spent_tokens (token_digest, session, spent_at, ends_at) values (?, ?, ?, ?)",
+    ),
+    Statement(table="sessions", sql="delete from sessions where session = ? and actor = ?"),
+    Statement(table="sessions", sql="delete from sessions where actor = ? and session <> ?"),
+    Statement(
+        table="identities",
+        # Linked anew by the same actor; another's stands, and is a conflict. What was refused stays refused.
+        sql="insert into identities (name, actor, sealed, not_before) values (?, ?, ?, ?)"
+        " on conflict (name) do update set sealed = excluded.sealed where identities.actor = excluded.actor",
+        exact=True,
+    ),
+    Statement(table="identities", sql="delete from identities where name = ? and actor = ?"),
+    Statement(table="identities", sql="delete from identities where actor = ?"),
+    Statement(table="identities", sql="update identities set not_before = ? where actor = ?"),
 )
 
 INSERT_ENTRY = (
@@ -192,7 +229,23 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
         case ChallengeRow():
             return ((CHALLENGE, (row.nonce, row.message_digest, row.expires_at)),)
         case SessionRow():
-            return ((SESSION, (row.token_digest, row.actor, row.expires_at)),)
+            times = (row.opened_at, row.expires_at, row.ends_at)
+            named = (row.session, row.token_digest, row.actor)
+            return ((SESSION, (*named, *times, row.label, row.mark, row.rotations)),)
+        case SessionRotated():
+            moved = (row.token_digest, row.expires_at, row.session, row.before)
+            return ((ROTATE, moved), (SPEND_TOKEN, (row.before, row.session, row.spent_at, row.ends_at)))
+        case SessionEnded():
+            return ((END_SESSION, (row.session, row.actor)),)
+        case OtherSessionsEnded():
+            refused = (END_BEARERS, (now + WIDEST_SKEW_SECONDS, row.actor))
+            return ((END_OTHER_SESSIONS, (row.actor, row.session)), refused)
+        case IdentityRow():
+            return ((IDENTITY, (row.name, row.actor, row.sealed, row.not_before)),)
+        case IdentityUnlinked():
+            return ((UNLINK, (row.name, row.actor)),)
+        case IdentitiesForgotten():
+            return ((FORGET_IDENTITIES, (row.actor,)),)
         case ErasureRow():
             return ((ERASURE, _of_erasure(row)),)
         case ErasureStep():
@@ -205,7 +258,7 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
         case NarrowingLifted():
             return ((LIFT, (row.subject, int(NarrowingKind.ERASE))),)
         case SessionsEnded():
-            return ((END_SESSIONS, (row.actor,)),)
+            return ((END_SESSIONS, (row.actor,)), (END_BEARERS, (now + WIDEST_SKEW_SECONDS, row.actor)))
 
 
 def _of_erasure(row: ErasureRow) -> Parameters:

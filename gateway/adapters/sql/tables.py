@@ -213,10 +213,39 @@ challenges = Table(
 sessions = Table(
     "sessions",
     metadata,
-    Column("token_digest", LargeBinary(32), primary_key=True),
+    Column("seq", Counter, primary_key=True),
+    Column("session", LargeBinary(16), nullable=False, unique=True),
+    Column("token_digest", LargeBinary(32), nullable=False, unique=True),
     Column("actor", LargeBinary(32), nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("ends_at", BigInteger, nullable=False),
+    Column("label", LargeBinary, nullable=False),
+    Column("mark", LargeBinary(16), nullable=False),
+    Column("rotations", Integer, nullable=False),
+    Index("ix_sessions_actor_seq", "actor", "seq"),
+    sqlite_autoincrement=True,
 )
+
+spent_tokens = Table(
+    "spent_tokens",
+    metadata,
+    Column("token_digest", LargeBinary(32), primary_key=True),
+    Column("session", LargeBinary(16), nullable=False),
+    Column("spent_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger, nullable=False, index=True),
+)
+"""Tokens that gave way to others, for as long as their session may last: one that is shown again ends it."""
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("name", LargeBinary(16), primary_key=True),
+    Column("actor", LargeBinary(32), nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("not_before", BigInteger, nullable=False),
+)
+"""Who at an identity provider stands for which actor: keyed tokens, and what the actor signed, sealed."""
 
 meta = Table(
     "meta",

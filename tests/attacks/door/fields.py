@@ -75,10 +75,16 @@ OPEN: Final = {
     "PageInfo": "hasNextPage endCursor hasPreviousPage startCursor",
     "Patient": "id subject",
     "Refusal": "code message field decisionId correlationId",
-    "Session": "accessToken expiresAt actor",
+    "Session": "sessionId accessToken expiresAt endsAt actor",
+    # The asker's own alone: see tests/attacks/test_ended_sessions.py.
+    "DeviceSession": "id device createdAt expiresAt endsAt current",
+    "DeviceSessionEdge": "cursor node",
+    "DeviceSessionConnection": "edges pageInfo",
+    "EndedSessions": "endedAt",
+    "LinkedIdentity": "id issuer subject notAfter holds",
     "SignInChallenge": "message expiresAt",
-    "Query": "viewer",
-    "Mutation": "signInChallenge signIn",
+    "Query": "viewer sessions linkedIdentities",
+    "Mutation": "signInChallenge signIn refreshSession endSession endOtherSessions signOut linkIdentity unlinkIdentity",
 }
 WAYS: Final = {
     "Query.record": "R",
@@ -107,7 +113,7 @@ WAYS: Final = {
     **{f"Mutation.{name}": "T" for name in ("draftGuardians", "setGuardians", "draftObjection", "objectToRecovery")},
     **{f"Mutation.{name}": "T" for name in ("draftControllerChange", "changeController")},
     **{f"Mutation.{name}": "A" for name in ("draftAttestation", "attestRecovery", "draftCustodyEnd", "endCustody")},
-    **{f"Mutation.{name}": "O" for name in ("draftRecovery", "signRecovery", "finishRecovery")},
+    **{f"Mutation.{name}": "O" for name in ("draftRecovery", "signRecovery", "finishRecovery", "draftIdentityLink")},
     "Mutation.openEmergency": "B",
     "Mutation.endEmergency": "X",
     "Mutation.reviewEmergency": "J",

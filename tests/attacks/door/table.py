@@ -79,8 +79,8 @@ DONE: Final = {
 end a delegation, break the glass, end what they opened, review it, enrol, make members, and what tells nothing that
 does not stand on chain."""
 
-UNSIGNED: Final = {"signRecovery": "INVALID", "attestRecovery": "INVALID"}
-"""What they hear who may do it: no guardian has signed."""
+UNSIGNED: Final = {"signRecovery": "INVALID", "attestRecovery": "INVALID", "draftIdentityLink": "UNAUTHENTICATED"}
+"""What they hear who may do it: no guardian has signed, and no identity provider is trusted."""
 
 BY_DELEGATE: Final = {
     "draftConsent": "",

@@ -6,7 +6,7 @@ records), so that the schema's mapping, gates and refusals can be seen without a
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,7 +24,18 @@ from gateway.consent.model import (
 )
 from gateway.erasure.model import ErasureStatus, ErasureView
 from gateway.errors import CallerError, ConsentryError, DeniedError, UnauthenticatedError
-from gateway.identity.model import Actor, Caller, Challenge, CredentialLink, Draft, Role, Session, Subject
+from gateway.identity.model import (
+    Actor,
+    Bearer,
+    Caller,
+    Challenge,
+    CredentialLink,
+    Draft,
+    Reach,
+    Role,
+    Session,
+    Subject,
+)
 from gateway.ids import ActorId, ConsentId, DecisionId, RecordId, SubjectId
 from gateway.ports.anchors import AnchorState, Proof
 from gateway.ports.rows import StoredEntry
@@ -43,7 +54,9 @@ from schema.context import Services
 from tests.unit.schema.controls import Controls
 from tests.unit.schema.delegates import Delegated
 from tests.unit.schema.emergencies import Emergencies
+from tests.unit.schema.linking import Linking
 from tests.unit.schema.outlooks import Outlooks
+from tests.unit.schema.signins import SignedIn, session
 
 CLINIC = ActorId(b"\x03" * 32)
 CLINICIAN = ActorId(b"\x01" * 32)
@@ -96,6 +109,8 @@ ACTORS = {
     CLINIC: make_actor(CLINIC, Role.ORGANIZATION, "Clinic"),
 }
 TOKENS = {"clinician": CLINICIAN, "patient": PATIENT_ACTOR}
+BEARER = Bearer(link=b"\x91" * 16, issued_at=1, good_until=2**40, reach=Reach(parts=frozenset()))
+"""Of the token `bearer`, which stands for the patient."""
 
 
 def make_caller(actor: ActorId) -> Caller:
@@ -169,6 +184,7 @@ class World:
     signed_out: set[str] = field(default_factory=set)
     events: "asyncio.Queue[Any]" = field(default_factory=asyncio.Queue)
     wanted_log: AccessFilter = EVERYTHING
+    over: asyncio.Event = field(default_factory=asyncio.Event)
     outlooks: Outlooks = field(init=False)
 
     def __post_init__(self) -> None:
@@ -179,6 +195,8 @@ class World:
     def services(self) -> Services:
         return Services(
             identity=self,
+            sessions=self.signed_in,
+            identities=self.linking,
             consents=self,
             shown_consents=self,
             credentials=self,
@@ -206,6 +224,14 @@ class World:
         )
 
     @property
+    def signed_in(self) -> SignedIn:
+        return SignedIn(calls=self.calls)
+
+    @property
+    def linking(self) -> Linking:
+        return Linking(calls=self.calls)
+
+    @property
     def delegated(self) -> Delegated:
         return Delegated(calls=self.calls, patient=PATIENT, delegate=CLINICIAN, owner=PATIENT_ACTOR)
 
@@ -228,15 +254,26 @@ class World:
         self._called("challenge", None)
         return Challenge(message=f"sign in as {address}", expires_at=MOMENT)
 
-    async def sign_in(self, *, message: str, signature: bytes, signer: bytes | None) -> Session:
+    async def sign_in(self, *, message: str, signature: bytes, signer: bytes | None, device: str | None) -> Session:
         self._called("sign_in", None)
+        self.received.append(device)
         if len(signature) != 65:
             raise UnauthenticatedError("the signature is not of this message")
-        return Session(access_token="clinician", expires_at=MOMENT, actor=ACTORS[CLINICIAN])
+        return session(ACTORS[CLINICIAN])
 
     async def caller(self, token: str | None) -> Caller | None:
+        if token == "bearer":
+            return replace(make_caller(PATIENT_ACTOR), bearer=BEARER)
         actor = TOKENS.get(token or "")
         return None if actor is None or token in self.signed_out else make_caller(actor)
+
+    still = caller
+
+    async def ended(self, token: str) -> None:
+        await self.over.wait()
+
+    async def current(self, caller: Caller) -> Caller:
+        return caller
 
     async def actor(self, actor: ActorId) -> Actor | None:
         self.calls.append(("actor", None))

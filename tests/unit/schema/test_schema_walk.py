@@ -223,6 +223,8 @@ def test_every_type_that_the_roots_reach_is_classified(schema: GatewaySchema) ->
         *("DelegateDraft", "DelegateLimits", "Erasure"),
         *("ImportedBundle", "Mutation", "PageInfo", "Patient", "Query", "RecordEdge", "Refusal", "RevokedAll"),
         *("Session", "SignInChallenge", "StoredRecord", "Subscription"),
+        "LinkedIdentity",
+        *("DeviceSession", "DeviceSessionConnection", "DeviceSessionEdge", "EndedSessions"),
         *("ControlChange", "NamedGuardians", "OpenedGuardians", "PendingRecovery"),
         *("BarredAccess", "ConsentEffectOnReading", "PermittedAccess", "Reach"),
         *("EmergencyEdge", "EmergencyReview", "UnreviewedEmergency", "UnreviewedEmergencyEdge"),

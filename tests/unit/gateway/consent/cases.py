@@ -150,6 +150,12 @@ def doctor(**changes: Any) -> Requester:
     return Requester(**{**plain, **changes})
 
 
+def owner(**changes: Any) -> Requester:
+    """The patient, by the wallet that controls the subject."""
+    plain: dict[str, Any] = {"actor": ActorId(b"\x77" * 32), "key": PATIENT_KEY, "roles": frozenset({Role.PATIENT})}
+    return Requester(**{**plain, "organizations": frozenset(), **changes})
+
+
 def request(requester: Requester | None = None, **changes: Any) -> AccessRequest:
     """The doctor reads the record for treatment."""
     plain: dict[str, Any] = {"subject": PATIENT, "record": RECORD, "action": Action.READ, "purpose": Purpose.TREAT}

@@ -20,7 +20,8 @@ from gateway.crypto.keys import KeyRing
 from gateway.crypto.model import ProfileFacts, audit_domain, subject_domain
 from gateway.erasure.course import Course
 from gateway.erasure.model import Places
-from gateway.identity.service import Identity, SignInTerms
+from gateway.identity.service import Identity
+from gateway.identity.sessions import SessionTerms, SignInTerms
 from gateway.identity.verdicts import RelyingParties
 from gateway.ids import RecordId
 from gateway.ports.chain import ChainFacts, Head, Landed, Reverted, Underway
@@ -173,7 +174,16 @@ async def site(folder: Path, *, backup_seconds: int = 0, registry: Registry | No
         documents=documents,
         clock=clock,
         entropy=entropy,
-        terms=SignInTerms(domain="d", uri="u", session_seconds=1, registrars=frozenset(), parties=nobody, mark=bytes),
+        bus=LocalBus(clock),
+        keys=None,
+        sealing=None,
+        terms=SignInTerms(
+            domain="d",
+            uri="u",
+            sessions=SessionTerms(session_seconds=1, token_seconds=0, mark=bytes),
+            registrars=frozenset(),
+            parties=nobody,
+        ),
     )
     places = Places(
         key_store="sqlite", vault="key file", blocks="packs", index="sqlite", cache="x", backup_seconds=backup_seconds

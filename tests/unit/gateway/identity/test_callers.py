@@ -8,16 +8,18 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.errors import UpstreamError
+from gateway.errors import UnauthenticatedError, UpstreamError
 from gateway.identity.callers import Callers
 from gateway.identity.model import Actor
 from gateway.ids import ActorId
 from gateway.ports.chain import ActorOnChain
-from gateway.ports.rows import EventRow, SessionRow
+from gateway.ports.rows import EventRow
+from gateway.ports.sign_ins import SessionRow
 from tests.unit.gateway.consent.events import event
 
 ACTOR, ORG, KEY = ActorId(b"a" * 32), ActorId(b"o" * 32), b"1" * 20
 ENDS = 1_000
+NAME = b"s" * 16
 SAID = ActorOnChain(key=KEY, roles=4, memberships={ORG: ENDS})
 
 
@@ -32,11 +34,23 @@ class Index:
         joined = event("MembershipSet", ORG, ACTOR, role=0, notAfter=ENDS, seq=1, epoch=1)
         return (event("ActorRegistered", key, **plain), joined)
 
-    def __init__(self, *, actor: ActorId = ACTOR, ends: int = 10**6) -> None:
-        self.actor, self.ends = actor, ends
+    def __init__(self, *, actor: ActorId = ACTOR, ends: int = 10**6, name: bytes = NAME, last: int = 10**6) -> None:
+        """`last`: how often the session is there when it is looked up."""
+        self.actor, self.ends, self.name, self.last = actor, ends, name, last
+        self.asked = 0
 
     async def session(self, token_digest: bytes, *, now: int) -> SessionRow | None:
-        return SessionRow(token_digest=token_digest, actor=self.actor, expires_at=self.ends)
+        self.asked += 1
+        if self.asked > self.last:
+            return None
+        return SessionRow(
+            session=self.name,
+            token_digest=token_digest,
+            actor=self.actor,
+            opened_at=0,
+            expires_at=self.ends,
+            ends_at=self.ends,
+        )
 
 
 class Times:
@@ -75,7 +89,7 @@ def made(times: Times, index: Index | None = None) -> Callers:
 
 
 def token(callers: Callers, *, actor: ActorId = ACTOR, key: bytes = KEY, ends: int = 10**6) -> str:
-    return callers.new_token(cast(Actor, SimpleNamespace(id=actor, key=key)), bytes(32), expires=ends)
+    return callers.new_token(cast(Actor, SimpleNamespace(id=actor, key=key)), bytes(32), session=NAME, expires=ends)
 
 
 async def organizations(times: Times, callers: Callers | None = None) -> frozenset[bytes]:
@@ -119,6 +133,7 @@ async def test_a_token_is_good_for_the_session_that_it_was_made_for() -> None:
     [
         (Index(actor=ActorId(b"b" * 32)), {}),
         (Index(ends=10**7), {}),
+        (Index(name=b"t" * 16), {}),
         (Index(), {"key": b"2" * 20}),
         (Index(), {"actor": ActorId(b"b" * 32)}),
     ],
@@ -126,6 +141,21 @@ async def test_a_token_is_good_for_the_session_that_it_was_made_for() -> None:
 async def test_a_session_row_that_was_written_by_another_lets_nobody_in(index: Index, wrong: dict[str, Any]) -> None:
     callers = made(Times(host=1, block=1), index)
     assert await callers.caller(token(callers, **wrong)) is None
+
+
+async def test_a_session_that_ends_while_its_caller_is_loaded_lets_nobody_in() -> None:
+    """The versions that guard a caller are read first: what ended before them would else go unnoticed."""
+    callers = made(Times(host=1, block=1), Index(last=1))
+    assert await callers.caller(token(callers)) is None
+
+
+async def test_a_caller_is_not_refreshed_past_the_end_of_its_session() -> None:
+    callers = made(Times(host=1, block=1), Index(last=3))
+    found = await callers.caller(token(callers))
+    assert found is not None
+    assert (await callers.refreshed(found)).session == NAME
+    with pytest.raises(UnauthenticatedError):
+        await callers.refreshed(found)
 
 
 @pytest.mark.parametrize("odd", ["", "zz", "0" * 64, "0" * 96, "0x" + "0" * 94, "\u0660" * 96])

@@ -11,8 +11,10 @@ from gateway.ports.bus import Bus
 from gateway.web.options import WebOptions
 from tests.unit.schema.controls import Controls
 from tests.unit.schema.emergencies import Emergencies
+from tests.unit.schema.linking import Linking
 from tests.unit.schema.outlooks import Outlooks
 from tests.unit.schema.services import World
+from tests.unit.schema.signins import SignedIn
 
 
 @dataclass
@@ -29,6 +31,14 @@ class Parts:
     @property
     def identity(self) -> World:
         return self.world
+
+    @property
+    def sessions(self) -> SignedIn:
+        return self.world.signed_in
+
+    @property
+    def identities(self) -> Linking:
+        return self.world.linking
 
     consents = shown_consents = credentials = delegates = records = audit = erasures = identity
 

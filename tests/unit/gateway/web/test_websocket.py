@@ -321,6 +321,23 @@ async def test_a_socket_does_not_outlive_its_session(build: Callable[..., FrontD
     await asyncio.wait_for(socket.task, 2)
 
 
+async def test_a_socket_ends_at_once_where_its_session_was_ended(build: Callable[..., FrontDoor], parts: Parts) -> None:
+    socket = await Socket(build(socket_check_seconds=60.0)).open(**CLINICIAN)
+    ask(socket)
+    parts.world.over.set()
+    closed = await socket.hear()
+    assert (closed["type"], closed["code"]) == ("websocket.close", 4403)
+    await asyncio.wait_for(socket.task, 2)
+
+
+async def test_a_socket_of_nobody_has_no_session_to_end(build: Callable[..., FrontDoor], parts: Parts) -> None:
+    socket = await Socket(build(socket_check_seconds=0.02)).open()
+    parts.world.over.set()
+    await asyncio.sleep(0.1)
+    assert socket.outbox.empty()
+    await socket.leave()
+
+
 async def test_one_peer_has_so_many_sockets_and_no_more(build: Callable[..., FrontDoor]) -> None:
     door = build(sockets_each=2)
     held = [await Socket(door).open() for _ in range(2)]
