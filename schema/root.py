@@ -36,6 +36,7 @@ from schema.emergency import (
 )
 from schema.erasure import ErasureResult
 from schema.errors import report_all
+from schema.fhir.types import read_outline, with_fhir
 from schema.fields import mutation, resolved, subscription
 from schema.gates import or_none, subject_of
 from schema.identity import (
@@ -335,13 +336,15 @@ class GatewaySchema(strawberry.Schema):
 
 def build_schema() -> GatewaySchema:
     """The schema, built afresh; costs some milliseconds, so once a process."""
-    return GatewaySchema(
+    schema = GatewaySchema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         types=[AccessEvent, AuditEntry, Consent, Emergency, Record, Patient, Actor],
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
     )
+    schema._schema = with_fhir(schema._schema, read_outline())
+    return schema
 
 
 def print_sdl() -> str:

@@ -12,7 +12,10 @@ from tests.attacks.door.world import Case
 
 SCHEMA: Final = printed()
 _ALL: Final = {name: leaves(SCHEMA, name) for name in ("Record", "Consent", "AccessEvent", "AuditEntry", "Emergency")}
-_RECORD: Final = f"{_ALL['Record']} receipt {{ {leaves(SCHEMA, 'DecisionReceipt')} }} author {{ name }}"
+_RECORD: Final = (
+    f"{_ALL['Record']} receipt {{ {leaves(SCHEMA, 'DecisionReceipt')} }} author {{ name }}"
+    f" resource {{ id ... on FhirObservation {{ {leaves(SCHEMA, 'FhirObservation')} code {{ text }} }} }}"
+)
 LISTS: Final = {
     "P": f"records(purpose: $purpose, first: 2)"
     f" {{ edges {{ cursor node {{ {_RECORD} }} }} pageInfo {{ hasNextPage }} }}",

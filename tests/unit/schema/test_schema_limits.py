@@ -7,7 +7,8 @@ import pytest
 from graphql import get_introspection_query, parse
 
 from schema.errors import LimitFault
-from schema.limits import Limits, Survey, multipliers, survey
+from schema.extents import extents
+from schema.limits import Limits, Survey, survey
 from schema.root import GatewaySchema
 
 Measured = Any
@@ -15,7 +16,7 @@ Measured = Any
 
 @pytest.fixture
 def measure(schema: GatewaySchema) -> Measured:
-    lists = multipliers(schema._schema)
+    lists = extents(schema._schema)
 
     def run(query: str, *, values: dict[str, Any] | None = None, introspection: bool = True, **limits: int) -> Survey:
         return survey(parse(query), limits=Limits(**limits), lists=lists, introspection=introspection, variables=values)
