@@ -25,7 +25,7 @@ from gateway.consent.model import (
 from gateway.consent.proposals import ProposalView, RecoveryView
 from gateway.emergency.model import EmergencyView, NewEmergency, Summary, Verdict
 from gateway.erasure.model import ErasureView
-from gateway.errors import UnauthenticatedError
+from gateway.errors import ConsentryError, LimitError, UnauthenticatedError
 from gateway.identity.model import Actor, Caller, Challenge, CredentialLink, Draft, Handed, Role, Session, Subject
 from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SubjectId
 from gateway.records.model import (
@@ -34,12 +34,16 @@ from gateway.records.model import (
     NewRecord,
     RecordFilter,
     RecordPage,
+    Reference,
     Released,
     StoredRecord,
 )
-from schema.loaders import Loader
+from schema.loaders import Batch, Loader
 
 TypedData: TypeAlias = Mapping[str, Any]
+MOST_REFERENCES = 300
+"""References of one request that are resolved: each is a decision, and a record opened."""
+REFERENCES_AT_ONCE = 100
 ConsentsPage: TypeAlias = tuple[tuple[ConsentView, ...], bool, str | None]
 """The consents, whether more follow, and the cursor to go on from."""
 
@@ -159,6 +163,9 @@ class RecordService(Protocol):
         first: int,
         after: str | None,
     ) -> RecordPage: ...
+    async def referenced(
+        self, caller: Caller, subject: SubjectId, references: Sequence[Reference], /, *, purpose: Purpose
+    ) -> Sequence[Released | ConsentryError]: ...
     def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]: ...
 
 
@@ -228,16 +235,29 @@ class RequestContext:
     correlation_id: str
     actors: Loader[ActorId, Actor | None] = field(init=False, repr=False)
     organizations: Loader[ActorId, tuple[Actor, ...]] = field(init=False, repr=False)
+    references: Batch[tuple[SubjectId, Purpose], Reference, Released | ConsentryError] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.actors = Loader(self.services.identity.actor)
         self.organizations = Loader(self.services.identity.organizations)
+        too_many = LimitError(f"at most {MOST_REFERENCES} references of one request are resolved")
+        self.references = Batch(self._resolve, most=MOST_REFERENCES, ceiling=too_many)
 
     def signed_in(self) -> Caller:
         """The caller. Raises UnauthenticatedError where the request carries no valid token."""
         if self.caller is None:
             raise UnauthenticatedError("sign in first")
         return self.caller
+
+    async def _resolve(
+        self, whose: tuple[SubjectId, Purpose], references: Sequence[Reference]
+    ) -> Sequence[Released | ConsentryError]:
+        subject, purpose = whose
+        found: list[Released | ConsentryError] = []
+        for at in range(0, len(references), REFERENCES_AT_ONCE):
+            some = references[at : at + REFERENCES_AT_ONCE]
+            found += await self.services.records.referenced(self.signed_in(), subject, some, purpose=purpose)
+        return found
 
     async def still_signed_in(self) -> bool:
         """Whether the session of a living subscription holds at this moment."""

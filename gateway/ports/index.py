@@ -20,6 +20,9 @@ from gateway.ports.rows import (
     UnpinnedRow,
 )
 
+NAMED = 4
+"""Records of one name that are looked at."""
+
 
 class Index(Protocol):
     """Reads see every acknowledged write of every replica. Foreign failures: UpstreamError."""
@@ -45,6 +48,16 @@ class Index(Protocol):
         """Latest versions of a subject's records with seq > `after`, ascending, at most `limit`. `tokens`: each inner
         sequence is any-of, the outer is all-of. `seq` is that of the record's first version, so an amendment keeps
         its place."""
+        ...
+
+    async def named(self, subject: bytes, tokens: Sequence[bytes]) -> Mapping[bytes, tuple[RecordRow, ...]]:
+        """Token -> the subject's records that have it, the latest first, of each token at most NAMED."""
+        ...
+
+    async def like_named(self, subject: bytes, places: Sequence[int]) -> tuple[RecordRow, ...]:
+        """As many records of the subject as there are `places`, whichever: what is absent then costs what is there
+        costs. The same places (0 to 2^32 - 1) get the same records; where there are fewer, some come again. Empty where
+        there is none."""
         ...
 
     async def idempotency(self, key: bytes) -> IdempotencyRow | None: ...

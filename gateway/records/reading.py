@@ -55,7 +55,7 @@ class Answer:
 
 
 class Reading:
-    """Reads and pages go through `_answer`, and through nothing else; each item of a subscription is a read."""
+    """Reads, pages and references go through `answer`, and through nothing else; a subscription's item is a read."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Reading:
     async def read(self, caller: Caller, record: RecordId, *, purpose: Purpose) -> Released:
         """The present version. DeniedError for all that is refused, and for what does not exist."""
         for _ in range(TRIES):
-            answer = await self._answer(caller, await self._index.nearest(record), record, purpose)
+            answer = await self.answer(caller, await self._index.nearest(record), record, purpose)
             if answer is None:
                 raise AssertionError("an empty filter leaves nothing out")
             appended = await self._audit.append(answer.event, guards=answer.guards, receipt=answer.receipt)
@@ -92,7 +92,7 @@ class Reading:
                     raise DeniedError(answer.event.reason, decision_id=answer.event.decision)
                 (state,) = await self._anchors.states((answer.leaf,))
                 return answer.release(appended, state)
-            caller = await self._gather_again(caller, appended)
+            caller = await self.gather_again(caller, appended)
         raise StaleError("the patient's records and consents keep changing; try again")
 
     async def page(
@@ -112,7 +112,7 @@ class Reading:
             found = await self._page(caller, subject, purpose=purpose, filter=filter, first=first, after=after)
             if isinstance(found, RecordPage):
                 return found
-            caller = await self._gather_again(caller, found)
+            caller = await self.gather_again(caller, found)
         raise StaleError("the patient's records and consents keep changing; try again")
 
     async def _page(
@@ -185,7 +185,7 @@ class Reading:
             more = len(rows) == _SCAN
             for row in rows:
                 position = row.seq
-                answer = await self._answer(caller, row, RecordId(row.record), purpose, wanted=filter, ground=ground)
+                answer = await self.answer(caller, row, RecordId(row.record), purpose, wanted=filter, ground=ground)
                 if answer is None:
                     continue
                 if answer.release is None:
@@ -240,7 +240,7 @@ class Reading:
                 released.append(answer.release(entry, state))
         return released
 
-    async def _answer(
+    async def answer(
         self,
         caller: Caller,
         row: RecordRow | None,
@@ -371,7 +371,7 @@ class Reading:
             octets=len(content),
         )
 
-    async def _gather_again(self, caller: Caller, entry: Stale | Taken) -> Caller:
+    async def gather_again(self, caller: Caller, entry: Stale | Taken) -> Caller:
         """Drops what was kept of the name that moved; the caller as it stands now."""
         if isinstance(entry, Taken):
             raise ConflictError("the same entry was written already")

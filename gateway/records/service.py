@@ -1,21 +1,33 @@
 """Records as a client meets them: the write corridor and the read corridor, side by side."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from gateway.consent.model import Purpose
+from gateway.errors import ConsentryError
 from gateway.identity.model import Caller
 from gateway.ids import RecordId, SubjectId
 from gateway.records.arrivals import Arrivals
-from gateway.records.model import Amendment, NewBundle, NewRecord, RecordFilter, RecordPage, Released, StoredRecord
+from gateway.records.model import (
+    Amendment,
+    NewBundle,
+    NewRecord,
+    RecordFilter,
+    RecordPage,
+    Reference,
+    Released,
+    StoredRecord,
+)
 from gateway.records.reading import Reading
+from gateway.records.references import References
 from gateway.records.writing import Writing
 
 
 class Records:
-    """Thin: what is true of each call stands in `reading`, `arrivals` and `writing`."""
+    """Thin: what is true of each call stands in `reading`, `references`, `arrivals` and `writing`."""
 
-    def __init__(self, *, reading: Reading, arrivals: Arrivals, writing: Writing) -> None:
+    def __init__(self, *, reading: Reading, references: References, arrivals: Arrivals, writing: Writing) -> None:
         self._reading = reading
+        self._references = references
         self._arrivals = arrivals
         self._writing = writing
 
@@ -42,6 +54,11 @@ class Records:
         after: str | None,
     ) -> RecordPage:
         return await self._reading.page(caller, subject, purpose=purpose, filter=filter, first=first, after=after)
+
+    async def referenced(
+        self, caller: Caller, subject: SubjectId, references: Sequence[Reference], *, purpose: Purpose
+    ) -> tuple[Released | ConsentryError, ...]:
+        return await self._references.resolve(caller, subject, references, purpose=purpose)
 
     def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]:
         return self._arrivals.added(caller, subject, purpose=purpose)

@@ -19,6 +19,7 @@ from gateway.records.admission import Admission
 from gateway.records.arrivals import Arrivals
 from gateway.records.opening import Opening
 from gateway.records.reading import Reading
+from gateway.records.references import References
 from gateway.records.service import Records
 from gateway.records.writing import Writing
 from gateway.settings import Settings
@@ -101,4 +102,5 @@ def make_corridors(
         clock=clock,
         entropy=entropy,
     )
-    return Records(reading=reading, arrivals=arrivals, writing=writing), emergencies
+    references = References(reading=reading, audit=audit, index=index, opening=opening, anchors=anchors)
+    return Records(reading=reading, references=references, arrivals=arrivals, writing=writing), emergencies

@@ -1,8 +1,8 @@
 """The GraphQL types of FHIR, made at start from `types.json`, and hung into the schema under `Record.resource`.
 
 True here: every element of a shown type is a field of its own name, each nullable, because an obligation may have taken
-it out; a resource of another type reads as `FhirOther`, with its JSON. Not done here: what `Reference.resource` and
-`Reference.record` come to (references), and reading a field (schema.parts).
+it out; a resource of another type reads as `FhirOther`, with its JSON. Not done here: what
+`Reference.resource` and `Reference.record` come to (references), and reading a field (schema.parts).
 """
 
 from collections.abc import Mapping
@@ -20,22 +20,23 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLResolveInfo,
-    GraphQLScalarType,
     GraphQLSchema,
     GraphQLString,
+    GraphQLUnionType,
     assert_object_type,
     assert_scalar_type,
+    assert_union_type,
 )
 
-from gateway import jsontext
-from gateway.errors import IntegrityError
+from schema.errors import Refusal
 from schema.fhir.leaves import LEAVES, each, string
-from schema.fhir.references import Origin
-from schema.parts import EXTENSION, Member, Part, member_field
+from schema.fhir.references import part_of, resolve_record, resolve_resource
+from schema.parts import DECIDES, EXTENSION, Member, Part, member_field
 from schema.records import Record
 
 PREFIX = "Fhir"
 OTHER = "FhirOther"
+REFERENCE = "Reference"
 RESOURCE = "Resource"
 """What the outline calls any resource inside a resource."""
 PAGES = "https://hl7.org/fhir/R4"
@@ -63,10 +64,12 @@ def type_name(name: str) -> str:
 
 
 class Types:
-    """The types of one schema. `json`: that schema's JSON scalar."""
+    """The types of one schema, beside those of ours that they lead to."""
 
-    def __init__(self, outline: Outline, *, json: GraphQLScalarType) -> None:
+    def __init__(self, outline: Outline, *, ours: Mapping[str, GraphQLNamedType]) -> None:
         self._outline = outline
+        self._record_result = assert_union_type(ours["RecordResult"])
+        json = assert_scalar_type(ours["JSON"])
         self.resource = GraphQLInterfaceType(
             "FhirResource",
             fields={"resourceType": GraphQLField(GraphQLNonNull(GraphQLString)), "id": GraphQLField(GraphQLString)},
@@ -85,12 +88,22 @@ class Types:
             extensions={EXTENSION: True},
             description="A resource of a type that has no fields of its own here.",
         )
+        resources = [self.types[name] for name in sorted(outline.resources)]
+        self.referenced = GraphQLUnionType(
+            "FhirReferenceResult",
+            types=[*resources, self.other, assert_object_type(ours["Refusal"])],
+            resolve_type=self._resolve,
+            description="What a reference means: a resource of the patient's that may be read, or NOT_PERMITTED, alike"
+            " for what is forbidden, what does not exist, and what is another patient's.",
+        )
 
     def every(self) -> tuple[GraphQLNamedType, ...]:
         """All that no field may lead to."""
         return (*(self.types[name] for name in sorted(self._outline.resources)), self.other)
 
-    def _resolve(self, part: Part, _info: GraphQLResolveInfo, _type: Any) -> str:
+    def _resolve(self, part: Part | Refusal, _info: GraphQLResolveInfo, _type: Any) -> str:
+        if isinstance(part, Refusal):
+            return "Refusal"
         name = part.value.get("resourceType")
         return type_name(name) if isinstance(name, str) and name in self._outline.resources else OTHER
 
@@ -118,7 +131,27 @@ class Types:
     def _fields(self, name: str) -> dict[str, GraphQLField]:
         _, elements = self._outline.types[name]
         fields = {key: self._field(key, kind) for key, kind in elements.items()}
+        if name == REFERENCE:
+            fields |= self._leading_on()
         return {**fields, **self._common()} if name in self._outline.resources else fields
+
+    def _leading_on(self) -> dict[str, GraphQLField]:
+        """What HL7's convention adds to a reference, and the record with its receipt."""
+        return {
+            "resource": GraphQLField(
+                self.referenced,
+                resolve=resolve_resource,
+                extensions={DECIDES: True},
+                description="What is referred to, decided on by itself. Null without `reference`.",
+            ),
+            "record": GraphQLField(
+                self._record_result,
+                resolve=resolve_record,
+                extensions={DECIDES: True},
+                description="The same as a record, with its receipt. Null also where `reference` points into the"
+                " resource itself.",
+            ),
+        }
 
     def _field(self, key: str, kind: str) -> GraphQLField:
         bare = kind.strip("[]")
@@ -136,7 +169,7 @@ def _whole(part: Part, _info: GraphQLResolveInfo) -> Any:
 
 def with_fhir(schema: GraphQLSchema, outline: Outline) -> GraphQLSchema:
     """The schema with `Record.resource` and all that it leads to."""
-    types = Types(outline, json=assert_scalar_type(schema.type_map["JSON"]))
+    types = Types(outline, ours=schema.type_map)
     record = assert_object_type(schema.type_map["Record"])
     record.fields["resource"] = GraphQLField(
         types.resource,
@@ -148,7 +181,4 @@ def with_fhir(schema: GraphQLSchema, outline: Outline) -> GraphQLSchema:
 
 
 def _resource(record: Record, _info: GraphQLResolveInfo) -> Part:
-    tree = jsontext.loads(record.text)
-    if not isinstance(tree, dict):
-        raise IntegrityError("what was released is no resource")
-    return Part(tree, Origin(subject=record.about, purpose=record.receipt.purpose, root=tree))
+    return part_of(record)

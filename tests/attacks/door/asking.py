@@ -14,7 +14,9 @@ SCHEMA: Final = printed()
 _ALL: Final = {name: leaves(SCHEMA, name) for name in ("Record", "Consent", "AccessEvent", "AuditEntry", "Emergency")}
 _RECORD: Final = (
     f"{_ALL['Record']} receipt {{ {leaves(SCHEMA, 'DecisionReceipt')} }} author {{ name }}"
-    f" resource {{ id ... on FhirObservation {{ {leaves(SCHEMA, 'FhirObservation')} code {{ text }} }} }}"
+    f" resource {{ id ... on FhirObservation {{ {leaves(SCHEMA, 'FhirObservation')} code {{ text }}"
+    f" subject {{ resource {{ ... on FhirPatient {{ {leaves(SCHEMA, 'FhirPatient')} }} }}"
+    " record { __typename } } } }"
 )
 LISTS: Final = {
     "P": f"records(purpose: $purpose, first: 2)"

@@ -139,7 +139,19 @@ def every_field(schema: GraphQLSchema) -> set[str]:
 def parts() -> dict[str, str]:
     """Types of parts of a resource, generated from the definitions, and their fields."""
     generated = {type_name(name): " ".join(elements) for name, (_, elements) in SHOWN.types.items()}
+    generated["FhirReference"] += " resource record"
     return {**generated, OTHER: "resourceType id content"}
+
+
+def parts_left(schema: GraphQLSchema) -> set[str]:
+    """Fields inside a resource that lead out of it again."""
+    return {
+        f"{type_.name}.{name}"
+        for type_ in objects(schema)
+        if type_.name in parts()
+        for name, field in type_.fields.items()
+        if set(members(schema, get_named_type(field.type))) - {*parts(), "FhirResource"}
+    }
 
 
 def parts_reached(schema: GraphQLSchema) -> set[str]:

@@ -5,8 +5,8 @@ records), so that the schema's mapping, gates and refusals can be seen without a
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,6 +33,7 @@ from gateway.records.model import (
     NewRecord,
     RecordFilter,
     RecordPage,
+    Reference,
     Released,
     StoredRecord,
 )
@@ -165,6 +166,8 @@ class World:
     signed_out: set[str] = field(default_factory=set)
     events: "asyncio.Queue[Any]" = field(default_factory=asyncio.Queue)
     wanted_log: AccessFilter = EVERYTHING
+    referred: dict[str, bytes] = field(default_factory=dict)
+    """What references come to; all others are refused."""
 
     def services(self) -> Services:
         return Services(
@@ -375,6 +378,19 @@ class World:
         size = min(first, 3)
         return RecordPage(
             items=(make_released(purpose),) * size, cursors=("c1",) * size, has_next=True, end_cursor="c9"
+        )
+
+    async def referenced(
+        self, caller: Caller, subject: SubjectId, references: Sequence[Reference], /, *, purpose: Purpose
+    ) -> tuple[Released | ConsentryError, ...]:
+        self._called("referenced", caller)
+        self.received.append((subject, tuple(references), purpose))
+        self._of_patient(caller, subject)
+        return tuple(
+            replace(make_released(purpose), content=self.referred[one.text])
+            if one.text in self.referred
+            else DeniedError("no such record", decision_id=DECISION)
+            for one in references
         )
 
     async def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]:

@@ -50,6 +50,7 @@ GUARDS = frozenset(
         "read",
         "page",
         "added",
+        "referenced",
         "of_patient",
         "get",
         "changes",
@@ -238,6 +239,18 @@ def test_a_resource_is_reached_through_its_record_alone(schema: GatewaySchema) -
         if get_named_type(field.type).name in inside
     }
     assert ways == {"Record.resource"}
+
+
+def test_out_of_a_resource_only_references_lead(schema: GatewaySchema) -> None:
+    """And these ask the service with the caller: test_fhir_references."""
+    leading = {
+        f"{type_.name}.{name}"
+        for type_ in schema._schema.type_map.values()
+        if isinstance(type_, GraphQLObjectType) and type_.name in PARTS
+        for name, field in type_.fields.items()
+        if {one.name for one in members(schema._schema, get_named_type(field.type))} - PARTS
+    }
+    assert leading == {"FhirReference.record", "FhirReference.resource"}
 
 
 def test_edges_and_receipts_are_reached_through_guarded_types_alone(schema: GatewaySchema) -> None:
