@@ -18,6 +18,7 @@ DECIDES = "decides"
 
 Write: TypeAlias = Callable[[Any], Any]
 Tree: TypeAlias = dict[str, Any]
+ResolveInfo: TypeAlias = "GraphQLResolveInfo[Any]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Member:
     many: bool
     write: Write | None
 
-    def read(self, part: Part, _info: GraphQLResolveInfo) -> Any:
+    def read(self, part: Part, _info: ResolveInfo) -> Any:
         """As a resolver, for graphql-core to complete."""
         value = part.value.get(self.name)
         if value is None:

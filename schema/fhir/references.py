@@ -10,8 +10,6 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any
 
-from graphql import GraphQLResolveInfo
-
 from gateway import jsontext
 from gateway.consent.model import Purpose
 from gateway.errors import ConsentryError, DeniedError, IntegrityError
@@ -19,7 +17,7 @@ from gateway.ids import ActorId, SubjectId
 from gateway.records.model import Reference, Released
 from schema.errors import Refusal
 from schema.gates import outcome
-from schema.parts import Part, Tree
+from schema.parts import Part, ResolveInfo, Tree
 from schema.records import Record, to_record
 
 LONGEST = 2_048
@@ -45,13 +43,13 @@ def part_of(record: Record) -> Part:
     return Part(tree, origin)
 
 
-def resolve_record(part: Part, info: GraphQLResolveInfo) -> Awaitable[Record | Refusal] | None:
+def resolve_record(part: Part, info: ResolveInfo) -> Awaitable[Record | Refusal] | None:
     """`Reference.record`: None where the part names nothing, or something inside its own resource."""
     text = _text(part)
     return None if text is None or text.startswith("#") else _record(part.origin, text, info)
 
 
-def resolve_resource(part: Part, info: GraphQLResolveInfo) -> Awaitable[Part | Refusal] | None:
+def resolve_resource(part: Part, info: ResolveInfo) -> Awaitable[Part | Refusal] | None:
     """`Reference.resource`: None where the part names nothing."""
     text = _text(part)
     if text is None:
@@ -64,7 +62,7 @@ def _text(part: Part) -> str | None:
     return text if type(text) is str else None
 
 
-def _record(origin: Origin, text: str, info: GraphQLResolveInfo) -> Awaitable[Record | Refusal]:
+def _record(origin: Origin, text: str, info: ResolveInfo) -> Awaitable[Record | Refusal]:
     # Noted now, not when it is awaited: all of a page's are then asked for in one go.
     group = (origin.subject, origin.purpose)
     waiting = info.context.references.get(group, Reference(text=text[:LONGEST], author=origin.author))
@@ -78,7 +76,7 @@ def _record(origin: Origin, text: str, info: GraphQLResolveInfo) -> Awaitable[Re
     return outcome(steps())
 
 
-def _resource(origin: Origin, text: str, info: GraphQLResolveInfo) -> Awaitable[Part | Refusal]:
+def _resource(origin: Origin, text: str, info: ResolveInfo) -> Awaitable[Part | Refusal]:
     waiting = _record(origin, text, info)
 
     async def steps() -> Part | Refusal:

@@ -19,7 +19,6 @@ from graphql import (
     GraphQLNamedType,
     GraphQLNonNull,
     GraphQLObjectType,
-    GraphQLResolveInfo,
     GraphQLSchema,
     GraphQLString,
     GraphQLUnionType,
@@ -31,7 +30,7 @@ from graphql import (
 from schema.errors import Refusal
 from schema.fhir.leaves import LEAVES, each, string
 from schema.fhir.references import part_of, resolve_record, resolve_resource
-from schema.parts import DECIDES, EXTENSION, Member, Part, member_field
+from schema.parts import DECIDES, EXTENSION, Member, Part, ResolveInfo, member_field
 from schema.records import Record
 
 PREFIX = "Fhir"
@@ -101,7 +100,7 @@ class Types:
         """All that no field may lead to."""
         return (*(self.types[name] for name in sorted(self._outline.resources)), self.other)
 
-    def _resolve(self, part: Part | Refusal, _info: GraphQLResolveInfo, _type: Any) -> str:
+    def _resolve(self, part: Part | Refusal, _info: ResolveInfo, _type: Any) -> str:
         if isinstance(part, Refusal):
             return "Refusal"
         name = part.value.get("resourceType")
@@ -163,7 +162,7 @@ class Types:
         return member_field(GraphQLList(holds) if many else holds, name=key, write=None)
 
 
-def _whole(part: Part, _info: GraphQLResolveInfo) -> Any:
+def _whole(part: Part, _info: ResolveInfo) -> Any:
     return part.value
 
 
@@ -176,9 +175,9 @@ def with_fhir(schema: GraphQLSchema, outline: Outline) -> GraphQLSchema:
         resolve=_resource,
         description="The resource by its fields, as HL7's definitions of R4 have them. content is the same as JSON.",
     )
-    known = schema.to_kwargs()
+    known: dict[str, Any] = dict(schema.to_kwargs())
     return GraphQLSchema(**{**known, "types": (*(known["types"] or ()), *types.every())})
 
 
-def _resource(record: Record, _info: GraphQLResolveInfo) -> Part:
+def _resource(record: Record, _info: ResolveInfo) -> Part:
     return part_of(record)
