@@ -28,6 +28,7 @@ from schema.context import (
     DelegateService,
     EmergencyService,
     ErasureService,
+    ExplainingService,
     GuardianshipService,
     HandoverService,
     IdentityService,
@@ -64,6 +65,8 @@ class Wired(Protocol):
     def handover(self) -> HandoverService: ...
     @property
     def records(self) -> RecordService: ...
+    @property
+    def explaining(self) -> ExplainingService: ...
     @property
     def erasures(self) -> ErasureService: ...
     @property
@@ -120,6 +123,7 @@ class FrontDoor:
             recoveries=wired.recoveries,
             handover=wired.handover,
             records=wired.records,
+            explaining=wired.explaining,
             audit=wired.audit,
             emergencies=wired.emergencies,
             erasures=wired.erasures,

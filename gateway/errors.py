@@ -3,6 +3,8 @@
 Messages carry ids and field names, never health data. Foreign exceptions stop at the adapter that met them.
 """
 
+import traceback
+from pathlib import PurePath
 from typing import ClassVar
 
 
@@ -78,3 +80,9 @@ class SettingsError(ConsentryError):
     """A setting is wrong: start-up stops, naming it."""
 
     code = "INVALID"
+
+
+def frames_of(error: BaseException) -> list[str]:
+    """Where it was raised, innermost last: names of files and lines alone, because a message may quote a resource."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{PurePath(frame.filename).name}:{frame.lineno}" for frame in frames][-12:]

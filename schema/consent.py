@@ -117,8 +117,8 @@ def to_consent(view: model.ConsentView) -> Consent:
         data_from=parse_instant(scope.data_from) if scope.data_from else None,
         data_to=parse_instant(scope.data_to) if scope.data_to else None,
         data_use=list(scope.data_use),
-        not_before=_moment(terms.not_before),
-        not_after=None if terms.not_after == NO_END else _moment(terms.not_after),
+        not_before=moment_of(terms.not_before),
+        not_after=None if terms.not_after == NO_END else moment_of(terms.not_after),
         terms_hash=Hex(scope.terms_hash) if any(scope.terms_hash) else None,
         statement=scope.statement,
         signer=Hex(view.signer),
@@ -126,33 +126,38 @@ def to_consent(view: model.ConsentView) -> Consent:
     )
 
 
-def _moment(seconds: int) -> datetime:
+def moment_of(seconds: int) -> datetime:
+    """Of seconds since 1970, as far as RFC 3339 goes."""
     return datetime.fromtimestamp(min(seconds, LAST_MOMENT), UTC)
 
 
 async def draft(context: RequestContext, input: ConsentInput) -> Draft | Refusal:
     async def steps() -> Draft:
-        asked = model.ConsentInput(
-            subject=subject_of(input.patient_id),
-            effect=input.effect,
-            grantee=actor_of(input.grantee_id, field="granteeId"),
-            actions=tuple(input.actions),
-            purposes=tuple(input.purposes),
-            resource_types=tuple(input.resource_types),
-            codes=tuple(input.codes),
-            authors=tuple(actor_of(one, field="authorIds") for one in input.author_ids),
-            records=tuple(record_of(one, field="recordIds") for one in input.record_ids),
-            labels=tuple(input.labels),
-            data_from=given(input.data_from),
-            data_to=given(input.data_to),
-            data_use=tuple(input.data_use),
-            not_before=given(input.not_before),
-            not_after=given(input.not_after),
-            terms_hash=given(input.terms_hash),
-        )
-        return to_draft(await context.services.consents.draft(context.signed_in(), asked))
+        return to_draft(await context.services.consents.draft(context.signed_in(), to_consent_input(input)))
 
     return await outcome(steps())
+
+
+def to_consent_input(input: ConsentInput) -> model.ConsentInput:
+    """Raises CallerError for an id of another kind."""
+    return model.ConsentInput(
+        subject=subject_of(input.patient_id),
+        effect=input.effect,
+        grantee=actor_of(input.grantee_id, field="granteeId"),
+        actions=tuple(input.actions),
+        purposes=tuple(input.purposes),
+        resource_types=tuple(input.resource_types),
+        codes=tuple(input.codes),
+        authors=tuple(actor_of(one, field="authorIds") for one in input.author_ids),
+        records=tuple(record_of(one, field="recordIds") for one in input.record_ids),
+        labels=tuple(input.labels),
+        data_from=given(input.data_from),
+        data_to=given(input.data_to),
+        data_use=tuple(input.data_use),
+        not_before=given(input.not_before),
+        not_after=given(input.not_after),
+        terms_hash=given(input.terms_hash),
+    )
 
 
 async def grant(context: RequestContext, input: SignedInput) -> Consent | Refusal:

@@ -30,14 +30,19 @@ from gateway.identity.model import Actor, Caller, Challenge, CredentialLink, Dra
 from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SubjectId
 from gateway.records.model import (
     Amendment,
+    Explanation,
     NewBundle,
     NewRecord,
+    Outlook,
+    Preview,
     RecordFilter,
+    RecordOrder,
     RecordPage,
     Reference,
     Released,
     StoredRecord,
 )
+from gateway.slices import Slice
 from schema.loaders import Batch, Loader
 
 TypedData: TypeAlias = Mapping[str, Any]
@@ -160,13 +165,19 @@ class RecordService(Protocol):
         *,
         purpose: Purpose,
         filter: RecordFilter,
-        first: int,
-        after: str | None,
+        order: RecordOrder,
+        part: Slice,
     ) -> RecordPage: ...
     async def referenced(
         self, caller: Caller, subject: SubjectId, references: Sequence[Reference], /, *, purpose: Purpose
     ) -> Sequence[Released | ConsentryError]: ...
     def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]: ...
+
+
+class ExplainingService(Protocol):
+    async def explain(self, caller: Caller, record: RecordId, /) -> Explanation: ...
+    async def who_can_see(self, caller: Caller, subject: SubjectId, /, *, filter: RecordFilter) -> Outlook: ...
+    async def preview(self, caller: Caller, consent: ConsentInput, /) -> Preview: ...
 
 
 class AuditService(Protocol):
@@ -220,6 +231,7 @@ class Services:
     recoveries: RecoveryService
     handover: HandoverService
     records: RecordService
+    explaining: ExplainingService
     audit: AuditService
     emergencies: EmergencyService
     erasures: ErasureService

@@ -4,19 +4,17 @@ True here: no text of an exception that we did not write for clients leaves, and
 name and the frames. Not done here: deciding which of the two a field answers with (schema.gates).
 """
 
-import traceback
 from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import PurePath
 from typing import Any
 
 import strawberry
 import structlog
 from graphql import GraphQLError
 
-from gateway.errors import CallerError, ConsentryError, DeniedError
+from gateway.errors import CallerError, ConsentryError, DeniedError, frames_of
 from gateway.ids import to_global
 
 MESSAGE_CHARACTERS = 500
@@ -125,7 +123,6 @@ def origin(error: GraphQLError) -> BaseException | None:
 
 def report(cause: BaseException, *, correlation_id: str) -> None:
     """Type names and frames only: an exception's message may quote a resource, and a query may hold one."""
-    frames = [f"{PurePath(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(cause.__traceback__)]
     below = cause.__cause__ or cause.__context__
     foreseen = isinstance(cause, ConsentryError)
     (_log.warning if foreseen else _log.error)(
@@ -133,7 +130,7 @@ def report(cause: BaseException, *, correlation_id: str) -> None:
         correlation_id=correlation_id,
         type=type(cause).__name__,
         cause=type(below).__name__ if below is not None else None,
-        frames=frames[-12:],
+        frames=frames_of(cause),
     )
 
 

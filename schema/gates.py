@@ -11,6 +11,7 @@ import strawberry
 
 from gateway.errors import CallerError, ConsentryError, DeniedError, LimitError, UnauthenticatedError
 from gateway.ids import ActorId, RecordId, SubjectId, from_global
+from gateway.slices import Slice
 from schema.errors import Refusal, refuse
 
 Value = TypeVar("Value")
@@ -49,22 +50,33 @@ def given(value: Value | None) -> Value | None:
     return None if value is strawberry.UNSET else value
 
 
-def page_size(first: int) -> int:
+def page_size(size: int, *, field: str = "first") -> int:
     """1..PAGE_CEILING. Raises CallerError below, LimitError above."""
-    if first < 1:
-        raise CallerError("first is at least 1", field=("first",))
-    if first > PAGE_CEILING:
-        raise LimitError(f"first is at most {PAGE_CEILING}", field=("first",))
-    return first
+    if size < 1:
+        raise CallerError(f"{field} is at least 1", field=(field,))
+    if size > PAGE_CEILING:
+        raise LimitError(f"{field} is at most {PAGE_CEILING}", field=(field,))
+    return size
 
 
-def cursor(after: str | None) -> str | None:
-    """A cursor of ours, or None for the beginning (absent, null or empty)."""
-    if not after:
+def cursor(text: str | None, *, field: str = "after") -> str | None:
+    """A cursor of ours, or None for the end of the list (absent, null or empty)."""
+    if not text:
         return None
-    if len(after) > CURSOR_CHARACTERS:
-        raise CallerError("not a cursor of this gateway", field=("after",))
-    return after
+    if len(text) > CURSOR_CHARACTERS:
+        raise CallerError("not a cursor of this gateway", field=(field,))
+    return text
+
+
+def slice_of(first: int, after: str | None, last: int | None, before: str | None) -> Slice:
+    """What a connection's arguments ask for; `last`, where it is given, goes before `first`."""
+    backwards = last is not None and last is not strawberry.UNSET
+    return Slice(
+        size=page_size(last, field="last") if backwards and last is not None else page_size(first),
+        after=cursor(after),
+        before=cursor(before, field="before"),
+        backwards=backwards,
+    )
 
 
 def subject_of(text: strawberry.ID, *, field: str = "patientId") -> SubjectId:

@@ -11,6 +11,7 @@ from gateway.consent.model import Purpose
 from gateway.identity import model
 from gateway.identity.model import Role
 from gateway.ids import ActorId, SubjectId, to_global
+from gateway.records.model import RecordOrder
 from schema.context import Info, RequestContext
 from schema.drafts import Draft, SignedInput, to_draft, typed_data_of
 from schema.errors import Refusal
@@ -87,7 +88,7 @@ class Patient(Node):
     name_on_chain: strawberry.Private[SubjectId]
     subject: Hex = strawberry.field(description="The patient's name on chain: 32 random bytes.")
 
-    @resolved("What is refused is left out without a trace.")
+    @resolved("As they arrived, oldest first. What is refused is left out without a trace.")
     async def records(
         self,
         info: Info,
@@ -95,11 +96,73 @@ class Patient(Node):
         filter: Annotated["RecordFilterInput", strawberry.lazy("schema.records")] | None = strawberry.UNSET,
         first: int = 50,
         after: str | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: str | None = strawberry.UNSET,
     ) -> Annotated["RecordConnection", strawberry.lazy("schema.records")]:
         from schema.records import records_of
 
         return await records_of(
-            info.context, self.name_on_chain, purpose=purpose, filter=filter or None, first=first, after=after
+            info.context,
+            self.name_on_chain,
+            purpose=purpose,
+            filter=filter or None,
+            order=RecordOrder.ARRIVAL,
+            first=first,
+            after=after,
+            last=last,
+            before=before,
+        )
+
+    @resolved("As records, by the beginning of the clinical period: newest first, what has no date last.")
+    async def timeline(
+        self,
+        info: Info,
+        purpose: Purpose = Purpose.TREAT,
+        filter: Annotated["RecordFilterInput", strawberry.lazy("schema.records")] | None = strawberry.UNSET,
+        first: int = 50,
+        after: str | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: str | None = strawberry.UNSET,
+    ) -> Annotated["RecordConnection", strawberry.lazy("schema.records")]:
+        from schema.records import records_of
+
+        return await records_of(
+            info.context,
+            self.name_on_chain,
+            purpose=purpose,
+            filter=filter or None,
+            order=RecordOrder.CLINICAL,
+            first=first,
+            after=after,
+            last=last,
+            before=before,
+        )
+
+    @resolved(
+        "As timeline, and of each kind (resource type and codes) the newest alone: the last of each laboratory value."
+    )
+    async def latest(
+        self,
+        info: Info,
+        purpose: Purpose = Purpose.TREAT,
+        filter: Annotated["RecordFilterInput", strawberry.lazy("schema.records")] | None = strawberry.UNSET,
+        first: int = 50,
+        after: str | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: str | None = strawberry.UNSET,
+    ) -> Annotated["RecordConnection", strawberry.lazy("schema.records")]:
+        from schema.records import records_of
+
+        return await records_of(
+            info.context,
+            self.name_on_chain,
+            purpose=purpose,
+            filter=filter or None,
+            order=RecordOrder.LATEST,
+            first=first,
+            after=after,
+            last=last,
+            before=before,
         )
 
     @resolved("The patient's and their guardians' alone, like accessLog: others get an empty connection.")

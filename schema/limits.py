@@ -38,6 +38,7 @@ from schema.errors import LimitFault
 from schema.extents import Extent, Extents
 from schema.gates import PAGE_CEILING
 
+PAGED = frozenset({"first", "last"})
 INTROSPECTION = frozenset({"__schema", "__type"})
 
 
@@ -242,18 +243,19 @@ class _Pass:
     def _arguments(self, node: FieldNode, extent: Extent) -> int:
         """Counts arguments and their literals; gives how many objects the field's list holds at most."""
         many = extent.many
+        pages: list[int] = []
         arguments = node.arguments or ()
         self._count("arguments", len(arguments), self.limits.arguments)
         for argument in arguments:
             self._value(argument.value, 0)
-            if argument.name.value == "first":
-                many = self._page(argument.value)
-        return many
+            if argument.name.value in PAGED:
+                pages.append(self._page(argument.name.value, argument.value))
+        return max(pages, default=many)
 
-    def _page(self, value: ValueNode) -> int:
+    def _page(self, name: str, value: ValueNode) -> int:
         if isinstance(value, IntValueNode):
             if len(value.value) > 10 or not 0 < int(value.value) <= PAGE_CEILING:
-                raise LimitFault(f"first is 1 to {PAGE_CEILING}")
+                raise LimitFault(f"{name} is 1 to {PAGE_CEILING}")
             return int(value.value)
         if isinstance(value, VariableNode):
             self.depends_on_variables = True

@@ -13,7 +13,7 @@ from gateway.records import model
 from schema.anchors import Anchor, DecisionReceipt, to_anchor, to_receipt
 from schema.context import Info, RequestContext
 from schema.errors import Refusal
-from schema.gates import cursor, given, or_empty, outcome, page_size, record_of, subject_of
+from schema.gates import given, or_empty, outcome, record_of, slice_of, subject_of
 from schema.identity import Actor, Patient, known_actor, to_patient
 from schema.relay import Node, PageInfo
 from schema.scalars import Cid, Hex, Json, to_fragment
@@ -67,6 +67,9 @@ class RecordFilterInput:
     code: str | None = strawberry.UNSET
     start: datetime | None = strawberry.field(name="from", default=strawberry.UNSET)
     end: datetime | None = strawberry.field(name="to", default=strawberry.UNSET)
+    labels: list[str] | None = strawberry.field(
+        default=strawberry.UNSET, description="HL7 sensitivity labels: records that bear one of them."
+    )
 
 
 @strawberry.type(description="What the author gets back: no content.")
@@ -162,36 +165,53 @@ async def records_of(
     *,
     purpose: Purpose,
     filter: RecordFilterInput | None,
+    order: model.RecordOrder,
     first: int,
     after: str | None,
+    last: int | None,
+    before: str | None,
 ) -> RecordConnection:
     async def steps() -> RecordConnection:
         page = await context.services.records.page(
             context.signed_in(),
             subject,
             purpose=purpose,
-            filter=_to_filter(filter),
-            first=page_size(first),
-            after=cursor(after),
+            filter=to_filter(filter),
+            order=order,
+            part=slice_of(first, after, last, before),
         )
         edges = [
             RecordEdge(cursor=place, node=to_record(item)) for item, place in zip(page.items, page.cursors, strict=True)
         ]
-        info = PageInfo(has_next_page=page.has_next, end_cursor=page.end_cursor)
+        info = PageInfo(
+            has_next_page=page.has_next,
+            has_previous_page=page.has_previous,
+            start_cursor=page.cursors[0] if edges else None,
+            end_cursor=page.cursors[-1] if edges else None,
+        )
         return RecordConnection(edges=edges, page_info=info)
 
     return await or_empty(steps(), RecordConnection(edges=[], page_info=PageInfo(has_next_page=False)))
 
 
-def _to_filter(filter: RecordFilterInput | None) -> model.RecordFilter:
+def to_filter(filter: RecordFilterInput | None) -> model.RecordFilter:
     if filter is None:
         return model.RecordFilter()
     return model.RecordFilter(
         resource_types=tuple(filter.resource_types or ()),
         code=filter.code or None,
+        labels=_wanted_labels(filter.labels),
         start=filter.start or None,
         end=filter.end or None,
     )
+
+
+def _wanted_labels(labels: list[str] | None) -> frozenset[str]:
+    """Null and none given: whatever they are. An empty list asks for any of nothing."""
+    wanted = _labels(labels, field=("filter", "labels"))
+    if wanted == ():
+        raise CallerError("name at least one label, or leave them out", field=("filter", "labels"))
+    return frozenset(wanted or ())
 
 
 async def create(context: RequestContext, input: CreateRecordInput) -> StoredRecord | Refusal:
@@ -237,11 +257,11 @@ async def import_bundle(context: RequestContext, input: ImportBundleInput) -> Im
     return await outcome(steps())
 
 
-def _labels(labels: list[str] | None) -> tuple[str, ...] | None:
+def _labels(labels: list[str] | None, *, field: tuple[str, ...] = ("labels",)) -> tuple[str, ...] | None:
     if labels is None or labels is strawberry.UNSET:
         return None
     if len(labels) > LABELS_CEILING:
-        raise CallerError(f"at most {LABELS_CEILING} labels", field=("labels",))
+        raise CallerError(f"at most {LABELS_CEILING} labels", field=field)
     return tuple(labels)
 
 

@@ -15,3 +15,5 @@ class Node:
 class PageInfo:
     has_next_page: bool
     end_cursor: str | None = None
+    has_previous_page: bool = False
+    start_cursor: str | None = None

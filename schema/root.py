@@ -17,7 +17,7 @@ from gateway.errors import CallerError, DeniedError
 from gateway.identity import model
 from gateway.identity.model import Caller, Role
 from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SubjectId, parse_global
-from schema import consent, credentials, delegates, emergency, erasure, identity, records, recovery
+from schema import consent, credentials, delegates, emergency, erasure, explaining, identity, records, recovery
 from schema.audit import AccessEvent, AuditEntry, to_entry, to_event
 from schema.consent import Consent, ConsentInput, ConsentResult, RevokeAllResult, to_consent
 from schema.context import Info, RequestContext
@@ -36,6 +36,7 @@ from schema.emergency import (
 )
 from schema.erasure import ErasureResult
 from schema.errors import report_all
+from schema.explaining import AccessExplanationResult, ConsentPreviewResult, OutlookResult
 from schema.fhir.types import read_outline, with_fhir
 from schema.fields import mutation, resolved, subscription
 from schema.gates import or_none, subject_of
@@ -61,6 +62,7 @@ from schema.records import (
     ImportBundleInput,
     ImportBundleResult,
     Record,
+    RecordFilterInput,
     RecordResult,
     read_record,
     to_record,
@@ -103,6 +105,20 @@ class Query:
         self, info: Info, overdue_only: bool = False, first: int = 50, after: str | None = strawberry.UNSET
     ) -> EmergencyReportResult:
         return await emergency.report(info.context, overdue_only=overdue_only, first=first, after=after)
+
+    @resolved("The patient's own: who may do what with this record now, for what, and on which consent.")
+    async def explain_access(self, info: Info, record_id: strawberry.ID) -> AccessExplanationResult:
+        return await explaining.explain(info.context, record_id)
+
+    @resolved("The patient's own: who may read how many of these records now, for what, and on which consents.")
+    async def who_can_see(
+        self, info: Info, patient_id: strawberry.ID, filter: RecordFilterInput | None = strawberry.UNSET
+    ) -> OutlookResult:
+        return await explaining.who_can_see(info.context, patient_id, filter or None)
+
+    @resolved("The patient's own: what a consent would change, before it is drafted and signed.")
+    async def preview_consent(self, info: Info, input: ConsentInput) -> ConsentPreviewResult:
+        return await explaining.preview(info.context, input)
 
     @resolved(
         "Of a lost key. The patient's, a guardian's who knows the patient's id, and theirs whose key is to take over; "

@@ -79,7 +79,8 @@ class ChainClient:
                     if size > MAX_ANSWER_BYTES:
                         raise ChainUnavailable("the node's answer is too large")
                     chunks.append(chunk)
-        except httpx.HTTPError as e:
+        except (httpx.HTTPError, AttributeError) as e:
+            # AttributeError: on uvloop a connection that is reset as it opens has no socket that anyio could ask.
             raise ChainUnavailable(f"the chain does not answer ({type(e).__name__})") from e
         try:
             decoded: Json = orjson.loads(b"".join(chunks))

@@ -32,7 +32,7 @@ class ChainProfile:
     @property
     def idle_poll(self) -> float:
         """Seconds between looks at the head when nobody does."""
-        return 0.15 if self.block_period == 0 else max(0.5, self.block_period / 2)
+        return 0.1 if self.block_period == 0 else max(0.5, self.block_period / 2)
 
     @property
     def window(self) -> int:

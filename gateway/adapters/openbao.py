@@ -83,7 +83,8 @@ class OpenBaoVault:
         try:
             answer = await self._client.request(method, path, json=fields or None, headers=headers)
             body = answer.json() if answer.status_code == 200 else {}
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError, AttributeError) as error:
+            # AttributeError: on uvloop a connection that is reset as it opens has no socket that anyio could ask.
             raise UpstreamError(f"OpenBao does not answer ({type(error).__name__})") from error
         _require(answer.status_code)
         data = body.get("data") if isinstance(body, dict) else None

@@ -18,7 +18,7 @@ from gateway.consent.texts import Signed
 from gateway.errors import CallerError, ConflictError, IntegrityError, UpstreamError
 from gateway.identity.model import Caller, Draft
 from gateway.identity.service import Identity
-from gateway.ids import ConsentId, SubjectId
+from gateway.ids import ActorId, ConsentId, SubjectId
 from gateway.ports.bus import Bus
 from gateway.ports.chain import Calls, Chain, Landed, Reverted
 from gateway.ports.clock import Clock, Entropy
@@ -224,10 +224,10 @@ class Consents:
         if not await self._identity.signed_by(signer, digest, signature):
             raise CallerError("not signed by the key that has to, or not this text", field=("signature",))
 
-    async def _grantee_name(self, grantee: bytes) -> str | None:
+    async def _grantee_name(self, grantee: ActorId) -> str | None:
         if grantee == ANYONE:
             return None
-        actor = await self._identity.actor(grantee)  # type: ignore[arg-type]  # 32 bytes, parsed from an id
+        actor = await self._identity.actor(grantee)
         if actor is None:
             raise CallerError("no such actor", field=("granteeId",))
         return actor.name

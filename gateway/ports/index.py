@@ -1,7 +1,7 @@
 """The index: what can be rebuilt, kept where it is quick to find. Its answers are hints until verified."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.ports.rows import (
     ConsentRow,
@@ -20,7 +20,8 @@ from gateway.ports.rows import (
     UnpinnedRow,
 )
 
-NAMED = 4
+LAST_SEQ: Final = 2**63 - 1
+NAMED: Final = 4
 """Records of one name that are looked at."""
 
 
@@ -43,11 +44,18 @@ class Index(Protocol):
     async def version(self, record: bytes, version: int) -> RecordRow | None: ...
 
     async def page(
-        self, subject: bytes, *, after: int, limit: int, tokens: Sequence[Sequence[bytes]] = ()
+        self,
+        subject: bytes,
+        *,
+        after: int,
+        limit: int,
+        tokens: Sequence[Sequence[bytes]] = (),
+        before: int = LAST_SEQ,
+        backwards: bool = False,
     ) -> tuple[RecordRow, ...]:
-        """Latest versions of a subject's records with seq > `after`, ascending, at most `limit`. `tokens`: each inner
-        sequence is any-of, the outer is all-of. `seq` is that of the record's first version, so an amendment keeps
-        its place."""
+        """Latest versions of a subject's records with `after` < seq < `before`, ascending, or descending where
+        `backwards`; at most `limit`. `tokens`: each inner sequence is any-of, the outer is all-of. `seq` is that of
+        the record's first version, so an amendment keeps its place."""
         ...
 
     async def named(self, subject: bytes, tokens: Sequence[bytes]) -> Mapping[bytes, tuple[RecordRow, ...]]:

@@ -3,10 +3,11 @@ decided, verified, opened, redacted and audited."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 
 from gateway.audit.model import Receipt
-from gateway.consent.model import Purpose
-from gateway.ids import ActorId, RecordId, SubjectId
+from gateway.consent.model import Action, Purpose
+from gateway.ids import ActorId, ConsentId, RecordId, SubjectId
 from gateway.ports.anchors import AnchorState
 
 
@@ -49,12 +50,22 @@ class StoredRecord:
     anchor: AnchorState
 
 
+class RecordOrder(Enum):
+    """ARRIVAL: by first version, oldest first. CLINICAL: by the beginning of the clinical period, newest first, what
+    has no date last. LATEST: as CLINICAL, and of each kind (type and codes) the first alone."""
+
+    ARRIVAL = 1
+    CLINICAL = 2
+    LATEST = 3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordFilter:
-    """Empty `resource_types`: all. `code`: `system|code`. Times bound the clinical period."""
+    """Empty types, labels: all; of several, any. `code`: `system|code`. Times bound the clinical period."""
 
     resource_types: tuple[str, ...] = ()
     code: str | None = None
+    labels: frozenset[str] = frozenset()
     start: datetime | None = None
     end: datetime | None = None
 
@@ -87,10 +98,83 @@ class Released:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordPage:
-    """`cursors`: one for each item. `end_cursor` may stand past the last item: what was refused is skipped without a
-    trace."""
+    """`cursors`: one for each item; what was refused is skipped without a trace."""
 
     items: tuple[Released, ...]
     cursors: tuple[str, ...]
     has_next: bool
-    end_cursor: str | None
+    has_previous: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What a grantee may do with a record now. `hidden`: JSON pointers that they are not shown; `until`: seconds since
+    1970. Grantee ANYONE: whoever is named nowhere."""
+
+    grantee: ActorId
+    action: Action
+    purpose: Purpose
+    consent: ConsentId
+    hidden: tuple[str, ...]
+    until: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Barred:
+    """A deny that reaches a record, or a part of it. No actions and purposes: its scope cannot be opened."""
+
+    grantee: ActorId
+    actions: tuple[Action, ...]
+    purposes: tuple[Purpose, ...]
+    consent: ConsentId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Who may do what with one record at a moment, and which denies reach it."""
+
+    record: RecordId
+    permitted: tuple[Sight, ...]
+    barred: tuple[Barred, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How many records a grantee may read for a purpose now, on which consents, and how many of them with parts
+    hidden."""
+
+    grantee: ActorId
+    purpose: Purpose
+    records: int
+    redacted: int
+    consents: tuple[ConsentId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """Who may read how much of `records`."""
+
+    records: int
+    reaches: tuple[Reach, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effected:
+    """How many records a grantee may read for a purpose, before a consent and with it."""
+
+    grantee: ActorId
+    purpose: Purpose
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a consent would change, were it in force now. `opened`, `closed`: records whose readers would be more, or
+    fewer; the newest of them first, at most as many as a page holds."""
+
+    statement: str
+    records: int
+    effects: tuple[Effected, ...]
+    opened: tuple[RecordId, ...]
+    closed: tuple[RecordId, ...]

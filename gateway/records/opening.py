@@ -194,12 +194,21 @@ def in_period(period: tuple[float, float] | None, wanted: RecordFilter) -> bool:
     return period[0] <= end and start <= period[1]
 
 
+def is_labelled(labels: Sequence[str], wanted: RecordFilter) -> bool:
+    """Whether a record bears one of the filter's labels, if there are any."""
+    return not wanted.labels or not wanted.labels.isdisjoint(labels)
+
+
+def told_by(content: bytes) -> tuple[tuple[float, float] | None, frozenset[str]]:
+    """Period and codes of a redacted resource, by what is left of it."""
+    facts = fhir.read_facts(jsontext.loads(content))
+    return None if facts.period is None else facts.period.seconds, frozenset(facts.codes)
+
+
 def met_by(content: bytes, wanted: RecordFilter) -> bool:
     """Whether a redacted resource still meets a filter by what is left of it."""
-    facts = fhir.read_facts(jsontext.loads(content))
-    if wanted.code is not None and wanted.code not in facts.codes:
-        return False
-    return in_period(None if facts.period is None else facts.period.seconds, wanted)
+    period, codes = told_by(content)
+    return (wanted.code is None or wanted.code in codes) and in_period(period, wanted)
 
 
 def type_token(key: DomainKey, resource_type: str) -> bytes:

@@ -12,21 +12,27 @@ from gateway.records.model import (
     NewBundle,
     NewRecord,
     RecordFilter,
+    RecordOrder,
     RecordPage,
     Reference,
     Released,
     StoredRecord,
 )
+from gateway.records.pages import Pages
 from gateway.records.reading import Reading
 from gateway.records.references import References
 from gateway.records.writing import Writing
+from gateway.slices import Slice
 
 
 class Records:
-    """Thin: what is true of each call stands in `reading`, `references`, `arrivals` and `writing`."""
+    """Thin: what is true of each call stands in `reading`, `pages`, `references`, `arrivals` and `writing`."""
 
-    def __init__(self, *, reading: Reading, references: References, arrivals: Arrivals, writing: Writing) -> None:
+    def __init__(
+        self, *, reading: Reading, pages: Pages, references: References, arrivals: Arrivals, writing: Writing
+    ) -> None:
         self._reading = reading
+        self._pages = pages
         self._references = references
         self._arrivals = arrivals
         self._writing = writing
@@ -50,10 +56,10 @@ class Records:
         *,
         purpose: Purpose,
         filter: RecordFilter,
-        first: int,
-        after: str | None,
+        order: RecordOrder,
+        part: Slice,
     ) -> RecordPage:
-        return await self._reading.page(caller, subject, purpose=purpose, filter=filter, first=first, after=after)
+        return await self._pages.page(caller, subject, purpose=purpose, filter=filter, order=order, part=part)
 
     async def referenced(
         self, caller: Caller, subject: SubjectId, references: Sequence[Reference], *, purpose: Purpose

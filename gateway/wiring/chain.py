@@ -38,7 +38,7 @@ from gateway.storage.segments import Segments
 from gateway.storage.service import Blocks
 from gateway.underway import aside
 from gateway.wiring.calls import CallPort
-from gateway.wiring.duties import ended
+from gateway.wiring.duties import ended, kept_going
 from gateway.wiring.kept_chain import KeptChain
 from gateway.wiring.secrets import Secrets, address_of
 
@@ -219,12 +219,14 @@ class ChainParts:
         return await self._database.read(read)
 
     def start_following(self) -> None:
-        self._tasks.append(asyncio.create_task(self.follower.run(), name="follower"))
+        self._tasks.append(asyncio.create_task(kept_going("follower", self.follower.run), name="follower"))
 
     def start_sending(self) -> None:
         for lane in self.lanes:
-            self._tasks.append(asyncio.create_task(lane.run(), name=f"lane {lane.name}"))
-        self._tasks.append(asyncio.create_task(self.worker.run(), name="anchoring worker"))
+            name = f"lane {lane.name}"
+            self._tasks.append(asyncio.create_task(kept_going(name, lane.run), name=name))
+        name = "anchoring worker"
+        self._tasks.append(asyncio.create_task(kept_going(name, self.worker.run), name=name))
 
     async def stop(self) -> None:
         """Ends each task after its present step; what is not done is durable and goes on at the next start."""

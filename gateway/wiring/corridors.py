@@ -1,6 +1,7 @@
 """The two corridors, put together: what reads and what writes stand on the same grounds, emergencies among them."""
 
 from gateway.audit.service import Audit
+from gateway.consent.service import Consents
 from gateway.consent.standing import Standings
 from gateway.consent.watching import Watching
 from gateway.crypto.keys import KeyRing
@@ -17,7 +18,9 @@ from gateway.ports.index import Index
 from gateway.ports.sealing import SealingKeys
 from gateway.records.admission import Admission
 from gateway.records.arrivals import Arrivals
+from gateway.records.explaining import Explaining
 from gateway.records.opening import Opening
+from gateway.records.pages import Pages
 from gateway.records.reading import Reading
 from gateway.records.references import References
 from gateway.records.service import Records
@@ -33,6 +36,7 @@ def make_corridors(
     settings: Settings,
     *,
     identity: Identity,
+    consents: Consents,
     standings: Standings,
     audit: Audit,
     index: Index,
@@ -47,7 +51,7 @@ def make_corridors(
     clock: Clock,
     entropy: Entropy,
     chain: ChainPort,
-) -> tuple[Records, Emergencies]:
+) -> tuple[Records, Explaining, Emergencies]:
     openings = Openings(index=index, documents=documents, audit=audit, keys=sealing, clock=clock)
     grounds = Grounds(standings=standings, openings=openings)
     reading = Reading(
@@ -61,6 +65,7 @@ def make_corridors(
         clock=clock,
         deployment=chain.facts,
     )
+    pages = Pages(reading=reading, audit=audit, index=index, opening=opening, anchors=anchors)
     arrivals = Arrivals(
         reading=reading,
         identity=identity,
@@ -102,5 +107,16 @@ def make_corridors(
         clock=clock,
         entropy=entropy,
     )
+    explaining = Explaining(
+        reading=reading,
+        identity=identity,
+        consents=consents,
+        standings=standings,
+        audit=audit,
+        index=index,
+        opening=opening,
+        clock=clock,
+    )
     references = References(reading=reading, audit=audit, index=index, opening=opening, anchors=anchors)
-    return Records(reading=reading, references=references, arrivals=arrivals, writing=writing), emergencies
+    records = Records(reading=reading, pages=pages, references=references, arrivals=arrivals, writing=writing)
+    return records, explaining, emergencies

@@ -13,6 +13,7 @@ from gateway.erasure.service import Erasures
 from gateway.errors import ConsentryError
 from gateway.identity.service import Identity
 from gateway.ports.bus import Bus
+from gateway.records.explaining import Explaining
 from gateway.records.service import Records
 from gateway.settings import Settings
 from gateway.storage.service import Blocks
@@ -37,6 +38,7 @@ class Gateway:
         rooms: ConsentRooms,
         control: Control,
         records: Records,
+        explaining: Explaining,
         erasures: Erasures,
         emergencies: Emergencies,
         standings: Standings,
@@ -60,6 +62,7 @@ class Gateway:
         self.recoveries = control.recoveries
         self.handover = control.handover
         self.records = records
+        self.explaining = explaining
         self.erasures = erasures
         self.emergencies = emergencies
         self.blocks = blocks

@@ -166,10 +166,11 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         chain=chain,
     )
     opening = Opening(blocks=blocks, keys=keys, anchors=anchors)
-    records, emergencies = make_corridors(
+    records, explaining, emergencies = make_corridors(
         settings,
         opening=opening,
         identity=identity,
+        consents=rooms.consents,
         standings=standings,
         audit=audit,
         index=index,
@@ -220,6 +221,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         rooms=rooms,
         control=control,
         records=records,
+        explaining=explaining,
         erasures=erasures,
         emergencies=emergencies,
         standings=standings,

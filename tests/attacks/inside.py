@@ -17,8 +17,9 @@ from gateway.demo.wallet import Wallet
 from gateway.errors import ConsentryError, StaleError
 from gateway.identity.model import Caller, Role
 from gateway.ids import ActorId, ConsentId, RecordId, SubjectId
-from gateway.records.model import NewRecord, RecordFilter, Released
+from gateway.records.model import NewRecord, RecordFilter, RecordOrder, Released
 from gateway.settings import Settings
+from gateway.slices import Slice
 from gateway.wiring.gateway import Gateway
 from gateway.wiring.opening import open_gateway
 from schema.context import Services
@@ -133,7 +134,12 @@ class Inside:
             if caller is None:
                 return None
             page = await self.gateway.records.page(
-                caller, subject, purpose=purpose, filter=RecordFilter(), first=50, after=None
+                caller,
+                subject,
+                purpose=purpose,
+                filter=RecordFilter(),
+                order=RecordOrder.ARRIVAL,
+                part=Slice(size=50),
             )
         except ConsentryError as error:
             return error

@@ -136,7 +136,7 @@ def test_no_command_reaches_what_opens_content() -> None:
     """The corridors alone decide, and open what was decided on: of the product's files these and no other."""
     root = Path(__file__).parents[2] / "gateway"
     calls = {
-        "policy.decide(": {"records/admission.py", "records/reading.py", "records/writing.py"},
+        "policy.decide(": {"records/admission.py", "records/outlook.py", "records/reading.py", "records/writing.py"},
         "_opening.content(": {"records/reading.py"},
         "envelope.open_content(": {"records/opening.py"},
         "envelope.seal_record(": {"records/sealing.py"},

@@ -127,6 +127,17 @@ async def test_pages_follow_one_another_and_hold_one_patient(index: SqlIndex) ->
     assert seen == [row.record for row in mine]
 
 
+async def test_pages_go_backwards_between_two_places(index: SqlIndex) -> None:
+    subject = some()
+    mine = [record(subject) for _ in range(7)]
+    await index.apply([row for each in mine for row in (each, record(some()))])
+    places = [row.seq for row in await index.page(subject, after=0, limit=9)]
+    back = await index.page(subject, after=places[0], before=places[5], limit=3, backwards=True)
+    assert [row.record for row in back] == [mine[at].record for at in (4, 3, 2)]
+    between = await index.page(subject, after=places[0], before=places[3], limit=9)
+    assert [row.record for row in between] == [mine[at].record for at in (1, 2)]
+
+
 async def test_an_amendment_keeps_its_place_in_the_page(index: SqlIndex) -> None:
     subject = some()
     mine = [record(subject) for _ in range(3)]

@@ -12,7 +12,7 @@ from gateway.adapters.sql.statements import Value, plan
 from gateway.adapters.sql.urls import sqlite_path
 from gateway.errors import IntegrityError
 from gateway.ports.clock import Clock
-from gateway.ports.index import NAMED
+from gateway.ports.index import LAST_SEQ, NAMED
 from gateway.ports.rows import (
     ChallengeRow,
     ConsentRow,
@@ -75,7 +75,14 @@ class SqlIndex:
         return _record(*rows[0]) if rows else None
 
     async def page(
-        self, subject: bytes, *, after: int, limit: int, tokens: Sequence[Sequence[bytes]] = ()
+        self,
+        subject: bytes,
+        *,
+        after: int,
+        limit: int,
+        tokens: Sequence[Sequence[bytes]] = (),
+        before: int = LAST_SEQ,
+        backwards: bool = False,
     ) -> tuple[RecordRow, ...]:
         if any(not group for group in tokens):
             return ()  # any of nothing is nothing
@@ -83,8 +90,9 @@ class SqlIndex:
             f" and r.record in (select t.record from tokens t where t.token in ({_marks(group)}))"  # noqa: S608 - only marks
             for group in tokens
         )
-        sql = f"{questions.PRESENT} where r.subject = ? and r.seq > ?{has} order by r.seq limit ?"
-        rows = await self._source.fetch(sql, (subject, after, *chain.from_iterable(tokens), limit))
+        order = "r.seq desc" if backwards else "r.seq"
+        sql = f"{questions.PRESENT} where r.subject = ? and r.seq > ? and r.seq < ?{has} order by {order} limit ?"
+        rows = await self._source.fetch(sql, (subject, after, before, *chain.from_iterable(tokens), limit))
         return tuple(_record(*row) for row in rows)
 
     async def named(self, subject: bytes, tokens: Sequence[bytes]) -> Mapping[bytes, tuple[RecordRow, ...]]:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from graphql import DocumentNode, FieldNode, TypeInfo, TypeInfoVisitor, Visitor, parse, visit
 
+from gateway.consent.model import ANYONE
 from gateway.ids import to_global
 from tests.attacks.door.fields import WAYS, leaves, printed
 from tests.attacks.door.table import PURPOSE
@@ -20,6 +21,10 @@ _RECORD: Final = (
 )
 LISTS: Final = {
     "P": f"records(purpose: $purpose, first: 2)"
+    f" {{ edges {{ cursor node {{ {_RECORD} }} }} pageInfo {{ hasNextPage }} }}",
+    "P2": f"timeline(purpose: $purpose, last: 2)"
+    f" {{ edges {{ cursor node {{ {_RECORD} }} }} pageInfo {{ hasPreviousPage }} }}",
+    "P3": f"latest(purpose: $purpose, first: 2)"
     f" {{ edges {{ cursor node {{ {_RECORD} }} }} pageInfo {{ hasNextPage }} }}",
     "C": f"consents(first: 2) {{ edges {{ cursor node {{ {_ALL['Consent']} grantee {{ name }} }} }} }}",
     "L": f"accessLog(first: 2) {{ edges {{ cursor node {{ {_ALL['AccessEvent']} }} }} }}",
@@ -41,11 +46,16 @@ FIELDS: Final = {
     f" accesses {{ {_ALL['AccessEvent']} }} clinician {{ name }} patient {{ ...Lists }} }} }}",
     "E2": f"node(id: $emergency) {{ __typename ... on Emergency {{ {_ALL['Emergency']} }} }}",
     "Q": "emergencyReport { __typename }",
+    "x": "explainAccess(recordId: $record)"
+    " { __typename ... on AccessExplanation { permitted { purpose grantee { name } } barred { consentId } } }",
+    "x2": "whoCanSee(patientId: $patient) { __typename ... on Outlook { records reaches { records } } }",
+    "x3": "previewConsent(input: {patientId: $patient, granteeId: $grantee, purposes: [TREAT], effect: DENY})"
+    " { __typename ... on ConsentPreview { statement effects { before } } }",
     "I": "recovery(patientId: $patient) { __typename ... on Recovery { guardians threshold pending { readyAt } } }",
 }
 _VARIABLES: Final = {
     "purpose": "PurposeOfUse!",
-    **dict.fromkeys(("record", "patient", "consent", "event", "decision", "emergency"), "ID!"),
+    **dict.fromkeys(("record", "patient", "consent", "event", "decision", "emergency", "grantee"), "ID!"),
 }
 
 
@@ -69,7 +79,7 @@ STREAMS: Final = {
     "c": f"subscription ($patient: ID!) {{ consentChanged(patientId: $patient) {{ {_ALL['Consent']} }} }}",
     "F": f"subscription ($patient: ID!) {{ emergencyOpened(patientId: $patient) {{ {_ALL['Emergency']} }} }}",
 }
-_LISTED: Final = {"records": "P", "consents": "C", "accessLog": "L", "emergencies": "F"}
+_LISTED: Final = {"records": "P", "timeline": "P", "latest": "P", "consents": "C", "accessLog": "L", "emergencies": "F"}
 _NOTHING: Final[Mapping[str, Any]] = {"edges": []}
 _TYPES: Final = {
     "R": "Record",
@@ -81,6 +91,9 @@ _TYPES: Final = {
     "E2": "Emergency",
     "Q": "UnreviewedEmergencyConnection",
     "I": "Recovery",
+    "x": "AccessExplanation",
+    "x2": "Outlook",
+    "x3": "ConsentPreview",
 }
 
 
@@ -95,6 +108,7 @@ def variables(case: Case, role: str) -> dict[str, Any]:
         "event": to_global("AccessEvent", case.decision),
         "decision": to_global("Decision", case.decision),
         "emergency": to_global("Emergency", case.emergency),
+        "grantee": to_global("Actor", ANYONE),
     }
 
 
@@ -120,8 +134,10 @@ def listed(patient: Mapping[str, Any] | None) -> set[str]:
     if patient is None:
         return set()
     found = {letter for name, letter in _LISTED.items() if patient.get(name, _NOTHING)["edges"]}
-    ends = patient.get("records", {}).get("pageInfo", {})
-    assert "P" in found or not ends.get("hasNextPage"), "an empty page tells that more follow"
+    orders = [patient[name] for name in ("records", "timeline", "latest") if name in patient]
+    assert len({bool(page["edges"]) for page in orders}) < 2, "one order releases what another does not"
+    for page in orders:
+        assert page["edges"] or not any(page["pageInfo"].values()), "an empty page tells that more follow"
     return (
         found
         | {letter for name, letter in (("credentials", "K"), ("delegates", "Z")) if patient.get(name)}

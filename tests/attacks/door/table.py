@@ -10,7 +10,7 @@ the device are the patient's guardians.
     C the patient's consents   c the same as they change   G one consent by its name   L the access log
     D a sealed entry of the log   F the patient's emergencies   E one emergency by its name
     Q what waits for a review   K credentials   Z who consents in the patient's name   U the patient's guardians
-    I how a recovery stands   V that there is this patient
+    I how a recovery stands   V that there is this patient   x who may see what, and what a consent would change
 """
 
 from typing import Final
@@ -45,20 +45,20 @@ PURPOSE: Final = {
 }
 """What each role's own work is called."""
 
-# state        registrar patient          other clinician organ. research. steward auditor device  payer delegate none
+# state        registrar patient           other clinician organ. research. steward auditor device  payer delegate none
 TABLE: Final = """
-none           -         RNPSLDFEVI       -     -         -      -         EQ      EQ      -       -     -        -
-permit         GVRPS     RNPSCcGLDFEKVZIU GV    GVRNPS    GVRNPS GVRPSI    GVRPSEQ GVRPSEQ GVRNPSI GVRPS GVCLZ    -
-deny           G         RNPSCcGLDFEVZI   G     G         G      G         GEQ     GEQ     G       G     VZ       -
-both           GV        RNPSCcGLDFEVI    GV    GV        GV     GV        GVEQ    GVEQ    GV      GV    -        -
-expired        G         RNPSCcGLDFEVI    G     G         G      G         GEQ     GEQ     G       G     -        -
-not_yet        G         RNPSCcGLDFEVI    G     G         G      G         GEQ     GEQ     G       G     -        -
-revoked        G         RNPSCcGLDFEVI    G     G         G      G         GEQ     GEQ     G       G     -        -
-wrong_purpose  GV        RNPSCcGLDFEVI    GV    GV        GV     GV        GVEQ    GVEQ    GV      GV    -        -
-wrong_label    GV        RNPSCcGLDFEVI    GV    GV        GV     GV        GVEQ    GVEQ    GV      GV    -        -
-wrong_type     GV        RNPSCcGLDFEVI    GV    GV        GV     GV        GVEQ    GVEQ    GV      GV    -        -
-stale          V         CcGLDFEKVI       V     V         V      V         VEQ     VEQ     V       V     -        -
-broken_glass   -         RNPSLDFEVI       -     RPSEV     -      -         EQ      EQ      -       -     -        -
+none           -         RNPSLDFEVIx       -     -         -      -         EQ      EQ      -       -     -        -
+permit         GVRPS     RNPSCcGLDFEKVZIUx GV    GVRNPS    GVRNPS GVRPSI    GVRPSEQ GVRPSEQ GVRNPSI GVRPS GVCLZ    -
+deny           G         RNPSCcGLDFEVZIx   G     G         G      G         GEQ     GEQ     G       G     VZ       -
+both           GV        RNPSCcGLDFEVIx    GV    GV        GV     GV        GVEQ    GVEQ    GV      GV    -        -
+expired        G         RNPSCcGLDFEVIx    G     G         G      G         GEQ     GEQ     G       G     -        -
+not_yet        G         RNPSCcGLDFEVIx    G     G         G      G         GEQ     GEQ     G       G     -        -
+revoked        G         RNPSCcGLDFEVIx    G     G         G      G         GEQ     GEQ     G       G     -        -
+wrong_purpose  GV        RNPSCcGLDFEVIx    GV    GV        GV     GV        GVEQ    GVEQ    GV      GV    -        -
+wrong_label    GV        RNPSCcGLDFEVIx    GV    GV        GV     GV        GVEQ    GVEQ    GV      GV    -        -
+wrong_type     GV        RNPSCcGLDFEVIx    GV    GV        GV     GV        GVEQ    GVEQ    GV      GV    -        -
+stale          V         CcGLDFEKVI        V     V         V      V         VEQ     VEQ     V       V     -        -
+broken_glass   -         RNPSLDFEVIx       -     RPSEV     -      -         EQ      EQ      -       -     -        -
 """
 """Who was named may read what the patient said of them, whatever became of it. While the index is stale nobody reads a
 record; the patient still sees what is consented to, or nobody could revoke while the chain is away."""

@@ -32,15 +32,18 @@ from gateway.records.model import (
     NewBundle,
     NewRecord,
     RecordFilter,
+    RecordOrder,
     RecordPage,
     Reference,
     Released,
     StoredRecord,
 )
+from gateway.slices import Slice
 from schema.context import Services
 from tests.unit.schema.controls import Controls
 from tests.unit.schema.delegates import Delegated
 from tests.unit.schema.emergencies import Emergencies
+from tests.unit.schema.outlooks import Outlooks
 
 CLINIC = ActorId(b"\x03" * 32)
 CLINICIAN = ActorId(b"\x01" * 32)
@@ -168,6 +171,12 @@ class World:
     wanted_log: AccessFilter = EVERYTHING
     referred: dict[str, bytes] = field(default_factory=dict)
     """What references come to; all others are refused."""
+    outlooks: Outlooks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.outlooks = Outlooks(
+            calls=self.calls, patient=PATIENT_ACTOR, grantee=CLINICIAN, consent=CONSENT, record=RECORD
+        )
 
     def services(self) -> Services:
         return Services(
@@ -180,6 +189,7 @@ class World:
             recoveries=self.controls,
             handover=self.controls,
             records=self,
+            explaining=self.outlooks,
             audit=self,
             erasures=self,
             emergencies=self.emergencies,
@@ -369,16 +379,15 @@ class World:
         *,
         purpose: Purpose,
         filter: RecordFilter,
-        first: int,
-        after: str | None,
+        order: RecordOrder,
+        part: Slice,
     ) -> RecordPage:
         self._called("page", caller)
-        self.received.append((filter, first, after))
+        self.received.append((filter, order, part))
         self._of_patient(caller, subject)
-        size = min(first, 3)
-        return RecordPage(
-            items=(make_released(purpose),) * size, cursors=("c1",) * size, has_next=True, end_cursor="c9"
-        )
+        cursors = tuple(f"c{number}" for number in range(min(part.size, 3)))
+        items = (make_released(purpose),) * len(cursors)
+        return RecordPage(items=items, cursors=cursors, has_next=True, has_previous=part.backwards)
 
     async def referenced(
         self, caller: Caller, subject: SubjectId, references: Sequence[Reference], /, *, purpose: Purpose

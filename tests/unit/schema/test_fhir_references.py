@@ -38,7 +38,7 @@ def holds(world: World, *contents: bytes) -> None:
 
     async def page(*_: object, **__: object) -> Any:
         places = tuple(str(at) for at in range(len(released)))
-        return RecordPage(items=tuple(released), cursors=places, has_next=False, end_cursor=None)
+        return RecordPage(items=tuple(released), cursors=places, has_next=False, has_previous=False)
 
     cast(Any, world).read = read
     cast(Any, world).page = page

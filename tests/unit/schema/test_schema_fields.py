@@ -10,6 +10,8 @@ from gateway.consent.model import Action, Effect, Purpose
 from gateway.errors import ConflictError, UpstreamError
 from gateway.identity.model import Role
 from gateway.ids import to_global
+from gateway.records.model import RecordOrder
+from gateway.slices import Slice
 from schema.execution import Engine
 from schema.root import GatewaySchema
 from tests.unit.schema.conftest import Ask
@@ -163,7 +165,7 @@ async def test_viewer_is_the_caller(ask: Ask) -> None:
 
 PAGE = """query($id: ID!, $first: Int! = 2, $after: String, $filter: RecordFilter) { patient(id: $id) {
   records(first: $first, after: $after, filter: $filter) { edges { cursor node { id author { name } } }
-    pageInfo { hasNextPage endCursor } }
+    pageInfo { hasNextPage endCursor hasPreviousPage startCursor } }
   consents { edges { cursor node { consentId status effect grantee { name } notBefore notAfter dataFrom dataTo
     termsHash statement transactionHash purposes actions } } }
   accessLog { edges { node { at actor { name } outcome purpose recordId decisionId } } pageInfo { endCursor } } } }"""
@@ -172,7 +174,12 @@ PAGE = """query($id: ID!, $first: Int! = 2, $after: String, $filter: RecordFilte
 async def test_patients_own_page_shows_records_consents_and_log(ask: Ask) -> None:
     patient = (await ask(PAGE, token="patient", id=PATIENT_ID))["data"]["patient"]
     assert len(patient["records"]["edges"]) == 2
-    assert patient["records"]["pageInfo"] == {"hasNextPage": True, "endCursor": "c9"}
+    assert patient["records"]["pageInfo"] == {
+        "hasNextPage": True,
+        "endCursor": "c1",
+        "hasPreviousPage": False,
+        "startCursor": "c0",
+    }
     consent = patient["consents"]["edges"][0]["node"]
     assert consent["grantee"] == {"name": "Dr. Ada"}
     assert (consent["notAfter"], consent["dataTo"], consent["termsHash"]) == (None, None, None)
@@ -194,11 +201,43 @@ async def test_authors_of_a_page_are_looked_up_once(ask: Ask, world: World) -> N
 
 
 async def test_filter_and_cursor_reach_the_service(ask: Ask, world: World) -> None:
-    filter = {"resourceTypes": ["Observation"], "code": "s|c", "from": "2020-01-01T00:00:00Z", "to": None}
-    await ask(PAGE, token="clinician", id=PATIENT_ID, filter=filter, after="c1", first=3)
-    found, first, after = world.received[0]
-    assert (found.resource_types, found.code, found.end, first, after) == (("Observation",), "s|c", None, 3, "c1")
+    filter = {"resourceTypes": ["Observation"], "code": "s|c", "from": "2020-01-01T00:00:00Z", "labels": ["HIV"]}
+    await ask(PAGE, token="clinician", id=PATIENT_ID, filter={**filter, "to": None}, after="c1", first=3)
+    found, order, part = world.received[0]
+    assert (found.resource_types, found.code, found.end, found.labels) == (("Observation",), "s|c", None, {"HIV"})
     assert found.start == datetime(2020, 1, 1, tzinfo=UTC)
+    assert (order, part) == (RecordOrder.ARRIVAL, Slice(size=3, after="c1"))
+
+
+async def test_each_order_and_direction_reaches_the_service(ask: Ask, world: World) -> None:
+    query = """query($id: ID!) { patient(id: $id) {
+      timeline(last: 7, before: "b", after: "a") { pageInfo { startCursor } }
+      latest(first: 2) { edges { cursor } } } }"""
+    await ask(query, token="clinician", id=PATIENT_ID)
+    assert [asked[1:] for asked in world.received] == [
+        (RecordOrder.CLINICAL, Slice(size=7, after="a", before="b", backwards=True)),
+        (RecordOrder.LATEST, Slice(size=2)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "field", "code"),
+    [
+        ({"last": 0}, "last", "INVALID"),
+        ({"last": 101}, "last", "LIMIT"),
+        ({"last": 5, "before": "b" * 513}, "before", "INVALID"),
+        ({"filter": {"labels": []}}, "filter", "INVALID"),
+        ({"filter": {"labels": ["L"] * 65}}, "filter", "INVALID"),
+    ],
+)
+async def test_wrong_arguments_of_a_page_are_refused_by_name(
+    ask: Ask, given: dict[str, object], field: str, code: str
+) -> None:
+    query = """query($id: ID!, $last: Int, $before: String, $filter: RecordFilter) { patient(id: $id) {
+      timeline(last: $last, before: $before, filter: $filter) { edges { cursor } } } }"""
+    payload = await ask(query, token="clinician", id=PATIENT_ID, **given)
+    extensions = payload["errors"][0]["extensions"]
+    assert (extensions["code"], extensions["field"][0]) == (code, field)
 
 
 @pytest.mark.parametrize(("first", "code"), [(0, "INVALID"), (-1, "INVALID"), (101, "LIMIT"), (2**31 - 1, "LIMIT")])

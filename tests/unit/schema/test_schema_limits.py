@@ -72,6 +72,17 @@ def test_three_nested_pages_are_refused(measure: Measured) -> None:
         measure(deep)
 
 
+def test_last_counts_as_first_and_the_larger_of_both(measure: Measured) -> None:
+    asked = "{{ patient(id: 1) {{ timeline({0}) {{ edges {{ cursor }} }} }} }}"
+    assert measure(asked.format("last: 7")).cost == 2 + 7 * 2
+    assert measure(asked.format("first: 3, last: 7")).cost == 2 + 7 * 2
+    for wrong in ("last: 0", "last: 101", "first: 1, last: 101"):
+        with pytest.raises(LimitFault):
+            measure(asked.format(wrong))
+    assert not measure("query($n: Int) { patient(id: 1) { " + 20 * "timeline(last: $n) { edges { node { content } } } "
+                       + "} }", cost=5_000).cost_is_certain  # fmt: skip
+
+
 def test_list_without_first_counts_at_its_default(measure: Measured) -> None:
     assert measure("{ patient(id: 1) { records { edges { cursor } } } }").cost == 2 + 50 * 2
 

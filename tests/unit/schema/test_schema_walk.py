@@ -42,6 +42,7 @@ GUARDED = frozenset(
         ),
         *("Guardians", "GuardiansDraft", "Recovery", "RecoveryProposal"),
         *("RecordConnection", "ConsentConnection", "AccessEventConnection"),
+        *("AccessExplanation", "Outlook", "ConsentPreview"),
     }
 )
 """Types that hold something of a patient's, or how much of it there is."""
@@ -72,6 +73,7 @@ GUARDS = frozenset(
         "remove_delegate",
         *("guardians", "draft_guardians", "set_guardians"),
         *("recovery", "sign_recovery", "attest_recovery", "object_to_recovery"),
+        *("explain", "who_can_see", "preview"),
     }
 )
 """Service calls that decide, with the caller, before one of those is made."""
@@ -97,6 +99,11 @@ VALUES = {
     "SignedGuardiansInput!": {"typedData": {}, "signature": "0x00", "guardianIds": [], "threshold": 0},
     "SignedRecoveryInput!": {"typedData": {}, "signatures": ["0x00"]},
     "SignedControllerInput!": {"typedData": {}, "signature": "0x00", "controllerSignature": "0x00"},
+    "ConsentInput!": {
+        "patientId": to_global("Patient", PATIENT),
+        "granteeId": to_global("Actor", b"\x01" * 32),
+        "purposes": ["TREAT"],
+    },
     "SignedInput!": {"typedData": {}, "signature": "0x00"},
     "SignedCredentialInput!": {"typedData": {}, "signature": "0x00", "actorSignature": "0x00"},
 }
@@ -223,6 +230,7 @@ def test_every_type_that_the_roots_reach_is_classified(schema: GatewaySchema) ->
         *("ImportedBundle", "Mutation", "PageInfo", "Patient", "Query", "RecordEdge", "Refusal", "RevokedAll"),
         *("Session", "SignInChallenge", "StoredRecord", "Subscription"),
         *("ControlChange", "NamedGuardians", "OpenedGuardians", "PendingRecovery"),
+        *("BarredAccess", "ConsentEffectOnReading", "PermittedAccess", "Reach"),
         *("EmergencyEdge", "EmergencyReview", "UnreviewedEmergency", "UnreviewedEmergencyEdge"),
     }
     objects = {name for name, type_ in schema._schema.type_map.items() if isinstance(type_, GraphQLObjectType)}
