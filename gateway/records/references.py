@@ -25,6 +25,8 @@ from gateway.records.reading import TRIES, Answer, Reading
 
 MOST = 100
 """References resolved in one go."""
+OCTETS = 32 * 1024 * 1024
+"""Content past this is the last that is opened in one go: a hundred of the largest records would not fit into memory."""
 
 
 class References:
@@ -64,10 +66,15 @@ class References:
             raise DeniedError("nothing of the patient's is there any more")
         # 2. A decision for each, on its verified facts; what is not there under a name that nobody has.
         answers: list[Answer | ConsentryError] = []
+        octets = 0
         for reference, token, other in zip(references, tokens, instead, strict=True):
+            if octets > OCTETS:
+                answers.append(LimitError("what is referred to is too much for one answer"))
+                continue
             row = await self._meant(rows[token], reference, other)
             record = RecordId(token if row is None else row.record)
-            answers.append(await self._answer(caller, row or other, record, purpose))
+            answers.append(answer := await self._answer(caller, row or other, record, purpose))
+            octets += answer.octets if isinstance(answer, Answer) else 0
         # 3. Audited together, and only then released.
         decided = [answer for answer in answers if isinstance(answer, Answer)]
         entries = await asyncio.gather(

@@ -16,9 +16,10 @@ import pytest_asyncio
 from gateway import jsontext
 from gateway.asgi import create_app
 from gateway.consent.model import Action, Purpose
-from gateway.errors import ConsentryError, DeniedError
+from gateway.errors import ConsentryError, DeniedError, LimitError
 from gateway.identity.model import Caller, Role
 from gateway.ids import ActorId, RecordId, SubjectId, to_global
+from gateway.records import references
 from gateway.records.model import NewBundle, Reference, Released
 from gateway.records.opening import Opening
 from tests.attacks.inside import Inside, Somebody, inside
@@ -62,9 +63,9 @@ class World:
         return answer["data"]
 
     async def resolve(self, *names: str) -> Sequence[Released | ConsentryError]:
-        references = [Reference(text=name, author=self.patient.actor) for name in names]
+        wanted = [Reference(text=name, author=self.patient.actor) for name in names]
         caller = await self.caller()
-        return await self.at.gateway.records.referenced(caller, self.subject, references, purpose=Purpose.TREAT)
+        return await self.at.gateway.records.referenced(caller, self.subject, wanted, purpose=Purpose.TREAT)
 
 
 def entry(resource: Any, url: str | None = None) -> Any:
@@ -208,3 +209,9 @@ async def test_nobody_elses_record_takes_the_place_of_what_was_referred_to(world
     found = await world.at.gateway.records.referenced(caller, world.subject, nobodys, purpose=Purpose.TREAT)
     assert isinstance(found[0], Released)
     assert found[0].author == intruder.actor, "the latest"
+
+
+async def test_what_is_too_much_for_memory_is_not_opened(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(references, "OCTETS", 200)
+    found = await world.resolve(*(f"Encounter/n{number}" for number in range(10)))
+    assert [type(one) for one in found] == [Released] * 3 + [LimitError] * 7
