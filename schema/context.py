@@ -252,6 +252,10 @@ class RequestContext:
     def __post_init__(self) -> None:
         self.actors = Loader(self.services.identity.actor)
         self.organizations = Loader(self.services.identity.organizations)
+        self.forget_references()
+
+    def forget_references(self) -> None:
+        """Before each item of a subscription: what was released once is decided on afresh."""
         too_many = LimitError(f"at most {MOST_REFERENCES} references of one request are resolved")
         self.references = Batch(self._resolve, most=MOST_REFERENCES, ceiling=too_many)
 

@@ -1,7 +1,7 @@
 """How much a field can hold, by the type that it stands in: what a document's cost is counted with.
 
-True here: a list of ours counts at its page or at PLAIN_LIST. Lists inside a FHIR resource count for PART_LIST, which 97
-of 100 lists in Synthea's and HL7's resources do not pass; what one holds in truth its author was let store. A field
+True here: a list of ours counts at its page or at PLAIN_LIST. Lists inside a FHIR resource count for PART_LIST, which
+97 of 100 lists in Synthea's and HL7's resources do not pass; what one holds in truth its author was let store. A field
 that opens another record counts for DECISION more. Not done here: measuring a document (schema.limits).
 """
 

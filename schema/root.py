@@ -312,6 +312,7 @@ class Subscription:
             async for released in context.services.records.added(context.signed_in(), subject, purpose=purpose):
                 if not await context.still_signed_in():
                     return
+                context.forget_references()
                 yield to_record(released)
         except (CallerError, DeniedError):
             return

@@ -26,7 +26,7 @@ from gateway.records.reading import TRIES, Answer, Reading
 MOST = 100
 """References resolved in one go."""
 OCTETS = 32 * 1024 * 1024
-"""Content past this is the last that is opened in one go: a hundred of the largest records would not fit into memory."""
+"""Past this nothing more is opened in one go: a hundred of the largest records would not fit into memory."""
 
 
 class References:

@@ -1,5 +1,6 @@
 """A reference comes to a record asked for with the caller, or to one refusal; a page's are asked for at once."""
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, cast
 
@@ -145,3 +146,51 @@ async def test_a_chain_of_references_ends_at_the_depth_of_documents(engine: Engi
     )
     assert answer.payload["errors"][0]["extensions"]["code"] == "LIMIT"
     assert world.received == []
+
+
+async def test_each_item_of_a_subscription_has_its_references_decided_afresh(engine: Engine, world: World) -> None:
+    released = replace(make_released(Purpose.TREAT), content=observation("Encounter/e"))
+
+    async def added(*_: object, **__: object) -> AsyncIterator[Any]:
+        world.referred["Encounter/e"] = ENCOUNTER
+        yield released
+        world.referred.clear()
+        yield released
+
+    cast(Any, world).added = added
+    query = """subscription($p: ID!) { recordAdded(patientId: $p) { resource { ... on FhirObservation {
+      encounter { resource { __typename } } } } } }"""
+    shown = [
+        answer.payload["data"]["recordAdded"]["resource"]["encounter"]["resource"]["__typename"]
+        async for answer in engine.stream(
+            query,
+            variables={"p": to_global("Patient", PATIENT)},
+            operation_name=None,
+            caller=await world.caller("clinician"),
+            token="clinician",
+            correlation_id="c0ffee",
+        )
+    ]
+    assert shown == ["FhirEncounter", "Refusal"]
+    assert [name for name, _ in world.calls].count("referenced") == 2
+
+
+async def test_what_is_known_of_a_document_does_not_grow_with_its_use(engine: Engine, world: World) -> None:
+    holds(world, *(observation(f"Encounter/{at}", subject={"reference": "Patient/p"}) for at in range(3)))
+
+    async def ask() -> tuple[Any, int]:
+        answer = await engine.execute(
+            PAGE,
+            variables={"p": to_global("Patient", PATIENT)},
+            operation_name=None,
+            caller=await world.caller("clinician"),
+            token="clinician",
+            correlation_id="c0ffee",
+        )
+        selections = (await engine.documents.prepare(PAGE)).selections
+        assert selections is not None
+        return answer.payload, len(selections.plans) + len(selections.below)
+
+    first = await ask()
+    assert await ask() == first
+    assert await ask() == first

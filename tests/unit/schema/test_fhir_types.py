@@ -222,3 +222,21 @@ async def test_resource_is_asked_for_like_any_field(ask: Ask) -> None:
         "valueQuantity": {"value": 1.1},
         "status": None,
     }
+
+
+async def test_directives_are_looked_at_each_time(engine: Engine, world: World) -> None:
+    query = """query($id: ID!, $deep: Boolean!) { record(id: $id) { ... on Record { resource { ... on FhirObservation {
+      status @skip(if: $deep) valueQuantity { value @include(if: $deep) unit } } } } } }"""
+    shown = []
+    for deep in (True, False, True):
+        answer = await engine.execute(
+            query,
+            variables={"id": to_global("Record", RECORD), "deep": deep},
+            operation_name=None,
+            caller=await world.caller("clinician"),
+            token="clinician",
+            correlation_id="c0ffee",
+        )
+        shown.append(samples.plainly(answer.payload["data"]["record"]["resource"]))
+    kept = {"valueQuantity": {"value": 1.1, "unit": None}}
+    assert shown == [kept, {"status": None, "valueQuantity": {"unit": None}}, kept]
