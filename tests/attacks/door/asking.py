@@ -15,9 +15,7 @@ SCHEMA: Final = printed()
 _ALL: Final = {name: leaves(SCHEMA, name) for name in ("Record", "Consent", "AccessEvent", "AuditEntry", "Emergency")}
 _RECORD: Final = (
     f"{_ALL['Record']} receipt {{ {leaves(SCHEMA, 'DecisionReceipt')} }} author {{ name }}"
-    f" resource {{ id ... on FhirObservation {{ {leaves(SCHEMA, 'FhirObservation')} code {{ text }}"
-    f" subject {{ resource {{ ... on FhirPatient {{ {leaves(SCHEMA, 'FhirPatient')} }} }}"
-    " record { __typename } } } }"
+    " resource { id ... on FhirObservation { code { text } valueString subject { record { __typename } } } }"
 )
 LISTS: Final = {
     "P": f"records(purpose: $purpose, first: 2)"
