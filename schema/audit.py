@@ -7,19 +7,20 @@ import strawberry
 from gateway.audit import model
 from gateway.audit.model import Outcome
 from gateway.consent.model import Basis, Purpose
-from gateway.ids import ActorId, SubjectId, to_global
+from gateway.ids import SubjectId, to_global
 from schema.anchors import Anchor, to_anchor
 from schema.context import Info, RequestContext
 from schema.fields import resolved
 from schema.gates import actor_of, cursor, given, or_empty, page_size, record_of
 from schema.identity import Actor, to_actor
 from schema.relay import Node, PageInfo
-from schema.scalars import Hex
+from schema.renderings import event_as_fhir
+from schema.scalars import Hex, Json
 
 
 @strawberry.type(description="One decision about a patient's data, permitted or denied.")
 class AccessEvent(Node):
-    asker: strawberry.Private[ActorId | None]
+    event: strawberry.Private[model.AccessEvent]
     at: datetime
     action: str
     purpose: Purpose | None
@@ -30,9 +31,14 @@ class AccessEvent(Node):
     basis: Basis | None
     emergency_id: strawberry.ID | None = strawberry.field(description="The emergency that this was done under.")
 
+    @resolved("As a FHIR R4 AuditEvent, in the shape of IHE's Basic Audit Log Patterns.")
+    def as_fhir(self) -> Json:
+        return Json(event_as_fhir(self.event))
+
     @resolved("Null where nobody was signed in, or the actor is no longer known.")
     async def actor(self, info: Info) -> Actor | None:
-        found = None if self.asker is None else await info.context.actors.get(self.asker)
+        asker = self.event.actor
+        found = None if asker is None else await info.context.actors.get(asker)
         return None if found is None else to_actor(found)
 
 
@@ -51,7 +57,7 @@ class AccessEventConnection:
 def to_event(event: model.AccessEvent) -> AccessEvent:
     return AccessEvent(
         id=strawberry.ID(to_global("AccessEvent", event.decision)),
-        asker=event.actor,
+        event=event,
         at=event.at,
         action=event.action,
         purpose=Purpose(event.purpose) if event.purpose is not None else None,

@@ -7,17 +7,21 @@ from typing import Annotated
 import strawberry
 
 from gateway.consent import model
+from gateway.consent.languages import Language
 from gateway.consent.model import ANYONE, NO_END, Action, ConsentStatus, Effect, Purpose
 from gateway.errors import CallerError
 from gateway.ids import ActorId, ConsentId, SubjectId, to_global
 from schema.context import Info, RequestContext
 from schema.drafts import Draft, SignedInput, to_draft, typed_data_of
 from schema.errors import Refusal
+from schema.fields import resolved
 from schema.gates import actor_of, cursor, given, or_empty, outcome, page_size, record_of, subject_of
 from schema.identity import Actor, Patient, known_actor, nameless_actor, to_patient
 from schema.relay import Node, PageInfo
-from schema.scalars import Hex, parse_instant
+from schema.renderings import consent_as_fhir
+from schema.scalars import Hex, Json, parse_instant
 
+OF_STATEMENT = "Of the statement that is signed."
 LAST_MOMENT = 253_402_300_799
 """Seconds of the last moment that RFC 3339 can write."""
 
@@ -49,6 +53,7 @@ class ConsentInput:
         default=strawberry.UNSET, description="Required for a PERMIT; a DENY without one has no end."
     )
     terms_hash: Hex | None = strawberry.UNSET
+    language: Language = strawberry.field(default=Language.EN, description=OF_STATEMENT)
 
 
 @strawberry.type
@@ -60,6 +65,7 @@ class RevokedAll:
 @strawberry.type(description="A consent, as its patient signed it.")
 class Consent(Node):
     granted_to: strawberry.Private[ActorId]
+    view: strawberry.Private[model.ConsentView]
     consent_id: Hex
     status: ConsentStatus
     effect: Effect
@@ -77,6 +83,16 @@ class Consent(Node):
     statement: str = strawberry.field(description="Plain words, as the patient signed them.")
     signer: Hex
     transaction_hash: Hex | None = strawberry.field(description="Null while in force here and not yet on chain.")
+
+    @resolved("The same in another language, by the grantee's present name. What counts is what was signed.")
+    async def statement_in(self, info: Info, language: Language) -> str:
+        return await info.context.services.shown_consents.statement(self.view.terms, language)
+
+    @resolved("As a FHIR R4 Consent. What counts is what was signed.")
+    async def as_fhir(self, info: Info) -> Json:
+        anyone = self.granted_to == ANYONE
+        name = None if anyone else (await known_actor(info.context, self.granted_to)).name
+        return Json(consent_as_fhir(self.view, name))
 
     @strawberry.field
     async def grantee(self, info: Info) -> Actor:
@@ -106,6 +122,7 @@ def to_consent(view: model.ConsentView) -> Consent:
     return Consent(
         id=strawberry.ID(to_global("Consent", view.consent)),
         granted_to=scope.grantee,
+        view=view,
         consent_id=Hex(view.consent),
         status=view.status,
         effect=terms.effect,
@@ -157,6 +174,7 @@ def to_consent_input(input: ConsentInput) -> model.ConsentInput:
         not_before=given(input.not_before),
         not_after=given(input.not_after),
         terms_hash=given(input.terms_hash),
+        language=input.language,
     )
 
 

@@ -13,6 +13,7 @@ import strawberry
 
 from gateway.audit.model import AccessEvent, AccessFilter, AccessLogPage, SealedEntry
 from gateway.consent.guardianship import GuardiansDraft, GuardiansView
+from gateway.consent.languages import Language
 from gateway.consent.model import (
     ConsentInput,
     ConsentView,
@@ -21,6 +22,7 @@ from gateway.consent.model import (
     DelegateView,
     Purpose,
     RevokedAll,
+    Terms,
 )
 from gateway.consent.proposals import ProposalView, RecoveryView
 from gateway.emergency.model import EmergencyView, NewEmergency, Summary, Verdict
@@ -91,6 +93,7 @@ class ShownConsentService(Protocol):
         self, caller: Caller, *, subject: SubjectId, first: int, after: str | None
     ) -> ConsentsPage: ...
     async def get(self, caller: Caller, consent: ConsentId) -> ConsentView | None: ...
+    async def statement(self, terms: Terms, language: Language) -> str: ...
     def changes(self, caller: Caller, *, subject: SubjectId) -> AsyncIterator[ConsentView]: ...
 
 
@@ -171,7 +174,9 @@ class RecordService(Protocol):
     async def referenced(
         self, caller: Caller, subject: SubjectId, references: Sequence[Reference], /, *, purpose: Purpose
     ) -> Sequence[Released | ConsentryError]: ...
-    def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]: ...
+    def added(
+        self, caller: Caller, subject: SubjectId, *, purpose: Purpose, since: datetime | None
+    ) -> AsyncIterator[Released]: ...
 
 
 class ExplainingService(Protocol):

@@ -6,6 +6,7 @@ from typing import Annotated
 import strawberry
 
 from gateway.consent import model
+from gateway.consent.languages import Language
 from gateway.consent.model import Action, Purpose
 from gateway.identity.model import Role
 from gateway.ids import ActorId, SubjectId
@@ -37,6 +38,7 @@ class DelegateInput:
         default=strawberry.UNSET, description="The latest end of a permit; notAfter unless it is said."
     )
     lists: bool = strawberry.field(default=False, description="Whether they see the patient's consents and access log.")
+    language: Language = strawberry.field(default=Language.EN, description="Of the statement.")
 
 
 @strawberry.input(description="limits: as drafted, whose hash is signed.")
@@ -134,6 +136,7 @@ async def draft(context: RequestContext, input: DelegateInput) -> DelegateDraft 
             denies=input.denies,
             permits_until=given(input.permits_until),
             lists=input.lists,
+            language=input.language,
         )
         made = await context.services.delegates.draft_delegate(context.signed_in(), wanted)
         return DelegateDraft(

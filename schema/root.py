@@ -5,7 +5,8 @@ reaches it through a service call that takes the caller. Not done here: limits, 
 """
 
 from collections.abc import AsyncIterator
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
 import strawberry
 from graphql import GraphQLError
@@ -70,6 +71,11 @@ from schema.records import (
 from schema.recovery import RecoveryResult
 from schema.relay import Node
 from schema.scalars import SCALARS, Address, Hex
+
+SINCE = (
+    "First what was recorded then or later. After a broken connection give the recordedAt of the last item: nothing is "
+    "missing then, and what was there already may come once more."
+)
 
 
 @strawberry.type
@@ -304,12 +310,18 @@ class Subscription:
         "completes without an item."
     )
     async def record_added(
-        self, info: Info, patient_id: strawberry.ID, purpose: Purpose = Purpose.TREAT
+        self,
+        info: Info,
+        patient_id: strawberry.ID,
+        purpose: Purpose = Purpose.TREAT,
+        since: Annotated[datetime | None, strawberry.argument(description=SINCE)] = strawberry.UNSET,
     ) -> AsyncIterator[Record]:
         context = info.context
         try:
             subject = subject_of(patient_id)
-            async for released in context.services.records.added(context.signed_in(), subject, purpose=purpose):
+            async for released in context.services.records.added(
+                context.signed_in(), subject, purpose=purpose, since=since or None
+            ):
                 if not await context.still_signed_in():
                     return
                 context.forget_references()

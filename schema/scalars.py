@@ -28,6 +28,7 @@ from graphql import (
 from strawberry.types.scalar import ScalarDefinition
 
 from gateway.audit.model import Outcome
+from gateway.consent.languages import Language
 from gateway.consent.model import Action, Basis, ConsentStatus, Effect, Purpose
 from gateway.identity.model import Role
 from gateway.jsontext import Num
@@ -207,5 +208,6 @@ strawberry.enum(Role, name="ActorRole")
 strawberry.enum(Effect, name="ConsentEffect")
 strawberry.enum(Action, name="ConsentAction")
 strawberry.enum(ConsentStatus, name="ConsentStatus")
+strawberry.enum(Language, description="BCP 47: English, German, Spanish, French")
 strawberry.enum(Outcome, name="DecisionOutcome")
 strawberry.enum(Basis, name="DecisionBasis", description="What an answer was permitted on.")

@@ -54,6 +54,7 @@ class AccessEvent:
     cursor: str
     basis: str | None = None
     emergency: bytes | None = None
+    subject: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

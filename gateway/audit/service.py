@@ -262,6 +262,7 @@ class Audit:
             cursor=self._keys.hide(row, context=_CURSOR + subject),
             basis=private.basis or None,
             emergency=private.emergency or None,
+            subject=private.subject if any(private.subject) else None,
         )
 
     async def _opened(self, subject: bytes, stored: StoredEntry) -> tuple[_Public, _Private]:

@@ -91,7 +91,7 @@ class Delegates:
         text: Any = jsontext.loads(octets)
         # A patient's name is told to nobody else.
         name = None if Role.PATIENT in actor.roles else actor.name
-        words = wording.delegation_statement(said, name, not_after=not_after)
+        words = wording.delegation_statement(said, name, not_after=not_after, language=wanted.language)
         return DelegateDraft(id=eip712.digest(full), typed_data=full, limits=text, statement=words)
 
     async def add_delegate(

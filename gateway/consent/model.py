@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import Enum, IntEnum, StrEnum
 from typing import Any
 
+from gateway.consent.languages import Language
 from gateway.identity.model import Role
 from gateway.ids import ActorId, ConsentId, EmergencyId, RecordId, SubjectId
 
@@ -314,6 +315,7 @@ class ConsentInput:
     not_before: datetime | None
     not_after: datetime | None
     terms_hash: bytes | None
+    language: Language = Language.EN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -341,6 +343,7 @@ class DelegateInput:
     denies: bool
     permits_until: datetime | None
     lists: bool
+    language: Language = Language.EN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

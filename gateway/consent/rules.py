@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from gateway.consent.languages import Language
 from gateway.consent.model import ANYONE, NO_END, Action, ConsentInput, Effect, Purpose, Scope, Terms
 from gateway.consent.wording import statement as statement
 from gateway.consent.wording import time_text
@@ -80,16 +82,12 @@ def draft_terms(wanted: ConsentInput, *, epoch: int, now: int, salt: bytes, gran
         epoch=epoch,
     )
     check_terms(terms)
-    return with_statement(terms, grantee_name)
+    return replace(terms, scope=replace(bare, statement=statement(terms, grantee_name, wanted.language)))
 
 
-def with_statement(terms: Terms, grantee_name: str | None) -> Terms:
-    """The same terms with the plain words that belong to them."""
-    scope = Scope(
-        **{name: getattr(terms.scope, name) for name in Scope.__slots__ if name != "statement"},
-        statement=statement(terms, grantee_name),
-    )
-    return Terms(**{name: getattr(terms, name) for name in Terms.__slots__ if name != "scope"}, scope=scope)
+def says_what_it_does(terms: Terms, grantee_name: str | None) -> bool:
+    """Whether the signed statement is that of the scope, in one of the languages."""
+    return any(statement(terms, grantee_name, language) == terms.scope.statement for language in Language)
 
 
 def require_free(recovery: Recovery | None) -> None:

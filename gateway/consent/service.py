@@ -153,7 +153,7 @@ class Consents:
         if terms.not_after <= self._clock.now():
             raise CallerError("already over", field=("typedData", "message", "notAfter"))
         name = await self._grantee_name(terms.scope.grantee)
-        if rules.statement(terms, name) != terms.scope.statement:
+        if not rules.says_what_it_does(terms, name):
             raise CallerError(
                 "the statement does not say what the scope does",
                 field=("typedData", "message", "scope", "statement"),

@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator, Sequence
 from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
 from gateway.consent import policy
-from gateway.consent.model import ConsentView, Mandate
+from gateway.consent.languages import Language
+from gateway.consent.model import ANYONE, ConsentView, Mandate, Terms
 from gateway.consent.names import guards_of, requester, topic
 from gateway.consent.standing import Standing, Standings
+from gateway.consent.wording import statement
 from gateway.errors import CallerError, UpstreamError
 from gateway.identity.model import Caller, Subject
 from gateway.identity.service import Identity
@@ -127,6 +129,12 @@ class ShownConsents:
         asking = requester(caller)
         concerned = self._standings.may_concern(asking, near) or self._standings.mandates_of(asking, near)
         return near.subject if concerned and near.subject.id == subject else None
+
+    async def statement(self, terms: Terms, language: Language) -> str:
+        """What the terms say, in a language; the grantee by their present name. It is not what was signed."""
+        grantee = terms.scope.grantee
+        actor = None if grantee == ANYONE else await self._identity.actor(grantee)
+        return statement(terms, None if actor is None else actor.name, language)
 
     async def _may_watch(self, caller: Caller, subject: SubjectId) -> bool:
         return await self._standings.owns(requester(caller), subject)

@@ -1,79 +1,72 @@
 """What a consent says, in plain words: part of what is signed, so that a patient can read it in a wallet; and what a
 delegation says, beside what is signed.
 
-The same terms and name give the same text. What others chose the words of (names, codes, contexts) is quoted unless it
-is one plain word, so nothing of it can pass for a sentence of ours. Not done here: any check of the terms.
+The same terms, name and language give the same text. What others chose the words of (names, codes, contexts) is quoted
+unless it is one plain word, so nothing of it can pass for a sentence of ours. Not done here: any check of the terms.
 """
 
 import json
 import re
 from datetime import UTC, datetime
 
+from gateway.consent.languages import WORDS, Language, Words
 from gateway.consent.model import ANYONE, NO_END, Effect, Limits, Terms
 
 _PLAIN = re.compile(r"[A-Za-z0-9:/.|_#-]*[A-Za-z0-9]")
-_VERBS = {"READ": "read", "WRITE": "add to and amend"}
-_REASONS = {
-    "TREAT": "treatment",
-    "ETREAT": "emergency treatment",
-    "HPAYMT": "payment",
-    "HOPERAT": "health-care operations",
-    "HRESCH": "research",
-    "CLINTRCH": "a clinical trial",
-    "PATRQT": "the patient's own request",
-    "PUBHLTH": "public health",
-}
 
 
-def statement(terms: Terms, grantee_name: str | None) -> str:
+def statement(terms: Terms, grantee_name: str | None, language: Language = Language.EN) -> str:
     """Plain words for the whole scope. `grantee_name`: as registered, None for anyone."""
-    scope = terms.scope
-    who = "anyone" if scope.grantee == ANYONE else f"{_name(grantee_name)} ({_short(scope.grantee)})"
-    verbs = " and ".join(_VERBS[action] for action in scope.actions)
-    reasons = ", ".join(_REASONS[purpose] for purpose in scope.purposes)
-    lead = "I allow" if terms.effect is Effect.PERMIT else "I forbid"
-    parts = [f"{lead} {who} to {verbs} my records for {reasons}."]
-    for title, items in (
-        ("Only these kinds", map(_shown, scope.resource_types)),
-        ("Only these codes", map(_shown, scope.codes)),
-        ("Only what these wrote", map(_short, scope.authors)),
-        ("Only these records", map(_short, scope.records)),
-        ("For these uses of data", map(_shown, scope.data_use)),
+    scope, words = terms.scope, WORDS[language]
+    permit = terms.effect is Effect.PERMIT
+    verbs = words.allow_verbs if permit else words.forbid_verbs
+    lead = words.allow if permit else words.forbid
+    who = words.anyone if scope.grantee == ANYONE else _who(words, grantee_name, scope.grantee)
+    reasons = ", ".join(words.purposes[purpose] for purpose in scope.purposes)
+    parts = [lead.format(who=who, verbs=words.joined.join(verbs[action] for action in scope.actions), reasons=reasons)]
+    for sentence, items in (
+        (words.kinds, map(_shown, scope.resource_types)),
+        (words.codes, map(_shown, scope.codes)),
+        (words.authors, map(_short, scope.authors)),
+        (words.records, map(_short, scope.records)),
+        (words.uses, map(_shown, scope.data_use)),
     ):
         listed = ", ".join(items)
         if listed:
-            parts.append(f"{title}: {listed}.")
+            parts.append(sentence.format(items=listed))
     if scope.labels:
-        word = "Sensitive records included" if terms.effect is Effect.PERMIT else "Only records marked"
-        parts.append(f"{word}: {', '.join(map(_shown, scope.labels))}.")
-    elif terms.effect is Effect.PERMIT:
-        parts.append("No sensitive records.")
+        sentence = words.sensitive if permit else words.marked
+        parts.append(sentence.format(items=", ".join(map(_shown, scope.labels))))
+    elif permit:
+        parts.append(words.nothing_sensitive)
     if scope.data_from or scope.data_to:
-        parts.append(f"About care from {scope.data_from or 'the beginning'} to {scope.data_to or 'today and later'}.")
+        start, end = scope.data_from or words.beginning, scope.data_to or words.open_end
+        parts.append(words.period.format(start=start, end=end))
     if scope.context:
-        parts.append(f"In this context: {_quoted(scope.context)}.")
+        parts.append(words.context.format(items=_quoted(scope.context)))
     if any(scope.terms_hash):
-        parts.append(f"Under the terms {_hex(scope.terms_hash)}.")
-    end = "until I revoke it" if terms.not_after >= NO_END else f"to {time_text(_moment(terms.not_after))}"
-    parts.append(f"Valid from {time_text(_moment(terms.not_before))} {end}.")
+        parts.append(words.terms.format(items=_hex(scope.terms_hash)))
+    valid = words.valid_until_revoked if terms.not_after >= NO_END else words.valid_to
+    parts.append(valid.format(start=time_text(_moment(terms.not_before)), end=time_text(_moment(terms.not_after))))
     return " ".join(parts)
 
 
-def delegation_statement(limits: Limits, name: str | None, *, not_after: int) -> str:
+def delegation_statement(limits: Limits, name: str | None, *, not_after: int, language: Language = Language.EN) -> str:
     """Plain words for what a delegate may. `name`: as registered."""
-    verbs = " and ".join(_VERBS[action] for action in limits.actions)
-    reasons = ", ".join(_REASONS[purpose] for purpose in limits.purposes)
+    words = WORDS[language]
+    verbs = words.joined.join(words.allow_verbs[action] for action in limits.actions)
+    reasons = ", ".join(words.purposes[purpose] for purpose in limits.purposes)
     kinds = ", ".join(map(_shown, limits.resource_types))
     labels = ", ".join(map(_shown, limits.labels))
     parts = [
-        f"I let {_name(name)} ({_short(limits.actor)}) consent in my name.",
-        f"They may allow others, never themselves, to {verbs} my records for {reasons}.",
-        f"Only these kinds: {kinds}." if kinds else "",
-        f"Sensitive records included: {labels}." if labels else "No sensitive records.",
-        f"What they allow ends by {time_text(_moment(limits.permits_until))}, and whenever this ends.",
-        "They may forbid, too; what they forbid stands until I revoke it." if limits.denies else "They may not forbid.",
-        "They see my consents and my access log." if limits.lists else "They see of my consents what they signed.",
-        f"Valid to {time_text(_moment(not_after))}, or until one of us ends it.",
+        words.delegate.format(who=_who(words, name, limits.actor)),
+        words.may_allow.format(verbs=verbs, reasons=reasons),
+        words.kinds.format(items=kinds) if kinds else "",
+        words.sensitive.format(items=labels) if labels else words.nothing_sensitive,
+        words.allowed_ends.format(end=time_text(_moment(limits.permits_until))),
+        words.may_forbid if limits.denies else words.may_not_forbid,
+        words.sees_all if limits.lists else words.sees_own,
+        words.delegation_valid.format(end=time_text(_moment(not_after))),
     ]
     return " ".join(part for part in parts if part)
 
@@ -89,8 +82,8 @@ def time_text(moment: datetime | None) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z").replace(".000Z", "Z")
 
 
-def _name(name: str | None) -> str:
-    return _quoted(name) if name else "somebody unnamed"
+def _who(words: Words, name: str | None, actor: bytes) -> str:
+    return f"{_quoted(name) if name else words.nameless} ({_short(actor)})"
 
 
 def _short(raw: bytes) -> str:

@@ -1,6 +1,7 @@
 """Records as a client meets them: the write corridor and the read corridor, side by side."""
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 
 from gateway.consent.model import Purpose
 from gateway.errors import ConsentryError
@@ -66,5 +67,7 @@ class Records:
     ) -> tuple[Released | ConsentryError, ...]:
         return await self._references.resolve(caller, subject, references, purpose=purpose)
 
-    def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]:
-        return self._arrivals.added(caller, subject, purpose=purpose)
+    def added(
+        self, caller: Caller, subject: SubjectId, *, purpose: Purpose, since: datetime | None
+    ) -> AsyncIterator[Released]:
+        return self._arrivals.added(caller, subject, purpose=purpose, since=since)

@@ -10,7 +10,8 @@ class WebOptions:
     gateway's own origin always may. `rate`: requests a second for each actor, or for each address of those not signed
     in; None: no limit. `request_seconds` bounds reading a body, `answer_seconds` all else that an answer takes (imports
     and waiting for a block of the chain aside). `most_underway` requests are served at once, `sockets_each` sockets of
-    one peer; more are refused with LIMIT. `trusted_documents`: identifier -> document; with `trusted_only` no other is
+    one peer, each with `socket_operations`, and `actor_operations` on all sockets of one actor; more are refused with
+    LIMIT. `trusted_documents`: identifier -> document; with `trusted_only` no other is
     taken."""
 
     max_body_bytes: int = 16 * 1024 * 1024
@@ -25,6 +26,7 @@ class WebOptions:
     socket_init_seconds: float = 10.0
     socket_operations: int = 32
     sockets_each: int = 64
+    actor_operations: int = 256
     socket_check_seconds: float = 15.0
     rate: float | None = 50.0
     burst: int = 200

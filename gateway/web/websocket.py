@@ -7,7 +7,8 @@ Source: graphql-ws PROTOCOL.md (messages and close codes); RFC 6455 section 10.2
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -16,6 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gateway import jsontext
 from gateway.errors import CallerError, ConsentryError
+from gateway.identity.model import Caller
 from gateway.web.access import bearer, check_rate, rate_key, same_origin, token_of
 from gateway.web.bodies import GraphQLRequest, to_request
 from gateway.web.engine import Allow, Authenticate, Engine
@@ -58,7 +60,19 @@ class SocketDoor:
         self.options = options
         self.new_id = new_id
         self._origins = frozenset(origin.encode() for origin in options.socket_origins)
-        self._open: dict[str, int] = {}
+        self._open: Counter[str] = Counter()
+        self._running: Counter[str] = Counter()
+
+    @contextlib.contextmanager
+    def place(self, who: str) -> Iterator[None]:
+        """A place among an actor's operations on all their sockets here. Raises RejectedError where there is none."""
+        if self._running[who] >= self.options.actor_operations:
+            raise RejectedError(429, "too many operations of this actor at once", code="LIMIT")
+        self._running[who] += 1
+        try:
+            yield
+        finally:
+            _less(self._running, who)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
@@ -74,16 +88,21 @@ class SocketDoor:
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
         peer = rate_key(None, scope)
-        if self._open.get(peer, 0) >= self.options.sockets_each:
+        if self._open[peer] >= self.options.sockets_each:
             await send({"type": "websocket.close", "code": TRY_AGAIN, "reason": "LIMIT"})
             return
-        self._open[peer] = self._open.get(peer, 0) + 1
+        self._open[peer] += 1
         try:
             await _Connection(self, scope, receive, send, token_of(headers)).serve()
         finally:
-            self._open[peer] -= 1
-            if not self._open[peer]:
-                del self._open[peer]
+            _less(self._open, peer)
+
+
+def _less(counted: Counter[str], name: str) -> None:
+    """One less; a name that has none is not kept."""
+    counted[name] -= 1
+    if counted[name] <= 0:
+        del counted[name]
 
 
 class _Connection:
@@ -228,13 +247,16 @@ class _Connection:
     async def _operate(self, name: str, request: GraphQLRequest) -> None:
         try:
             caller = await self.door.authenticate(self.token) if self.token is not None else None
-            await check_rate(self.door.allow, rate_key(caller, self.scope))
+            who = rate_key(caller, self.scope)
+            await check_rate(self.door.allow, who)
+            with self.door.place(who):
+                await self._answer(name, request, caller)
         except RejectedError as refused:
             await self._refuse(name, refused)
-            return
         except ConsentryError:
             await self._refuse(name, RejectedError(503, "try again shortly", code="UNAVAILABLE"))
-            return
+
+    async def _answer(self, name: str, request: GraphQLRequest, caller: Caller | None) -> None:
         answers = self.door.engine.stream(
             request.query,
             document_id=request.document_id,

@@ -27,8 +27,8 @@ HELD: Final = {
     "DecisionReceipt": "decisionId consentId purpose asOfBlock decidedAt obligations payload signer signature anchor"
     " basis emergencyId stale",
     "Consent": "id consentId status effect actions purposes resourceTypes codes labels dataFrom dataTo dataUse"
-    " notBefore notAfter termsHash statement signer transactionHash grantee",
-    "AccessEvent": "id at action purpose outcome recordId decisionId anchor basis emergencyId actor",
+    " notBefore notAfter termsHash statement statementIn signer transactionHash grantee asFhir",
+    "AccessEvent": "id at action purpose outcome recordId decisionId anchor basis emergencyId actor asFhir",
     "AuditEntry": "id writer seq decision previous public private subjectToken receiptDigest anchor",
     "Emergency": "id kind reason state openedAt expiresAt endedAt review commitment salt statement transactionHash"
     " patient clinician accesses",
@@ -193,7 +193,9 @@ def giving_away(schema: GraphQLSchema) -> set[str]:
 
 
 def leaves(schema: GraphQLSchema, type_: str) -> str:
-    """A selection of everything of a type that has no parts of its own."""
+    """A selection of everything of a type that has no parts of its own and needs no argument."""
     found = schema.type_map[type_]
     assert isinstance(found, GraphQLObjectType)
-    return " ".join(name for name, field in found.fields.items() if is_leaf_type(get_named_type(field.type)))
+    return " ".join(
+        name for name, field in found.fields.items() if not field.args and is_leaf_type(get_named_type(field.type))
+    )

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.audit.model import EVERYTHING, AccessEvent, AccessFilter, AccessLogPage, Outcome, Receipt, SealedEntry
+from gateway.consent.languages import Language
 from gateway.consent.model import (
     ConsentInput,
     ConsentStatus,
@@ -340,6 +341,9 @@ class World:
         self._called("get", caller)
         return make_view() if consent == CONSENT and caller.actor.id == PATIENT_ACTOR else None
 
+    async def statement(self, terms: Terms, language: Language) -> str:
+        return f"{language}: {terms.scope.statement}"
+
     async def changes(self, caller: Caller, *, subject: SubjectId) -> AsyncIterator[ConsentView]:
         self._called("changes", caller)
         if caller.actor.id != PATIENT_ACTOR:
@@ -402,8 +406,11 @@ class World:
             for one in references
         )
 
-    async def added(self, caller: Caller, subject: SubjectId, *, purpose: Purpose) -> AsyncIterator[Released]:
+    async def added(
+        self, caller: Caller, subject: SubjectId, *, purpose: Purpose, since: datetime | None
+    ) -> AsyncIterator[Released]:
         self._called("added", caller)
+        self.received.append(since)
         self._of_patient(caller, subject)
         while isinstance(released := await self.events.get(), Released):
             yield released

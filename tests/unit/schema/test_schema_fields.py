@@ -167,7 +167,7 @@ PAGE = """query($id: ID!, $first: Int! = 2, $after: String, $filter: RecordFilte
   records(first: $first, after: $after, filter: $filter) { edges { cursor node { id author { name } } }
     pageInfo { hasNextPage endCursor hasPreviousPage startCursor } }
   consents { edges { cursor node { consentId status effect grantee { name } notBefore notAfter dataFrom dataTo
-    termsHash statement transactionHash purposes actions } } }
+    termsHash statement german: statementIn(language: DE) transactionHash purposes actions } } }
   accessLog { edges { node { at actor { name } outcome purpose recordId decisionId } } pageInfo { endCursor } } } }"""
 
 
@@ -183,6 +183,7 @@ async def test_patients_own_page_shows_records_consents_and_log(ask: Ask) -> Non
     consent = patient["consents"]["edges"][0]["node"]
     assert consent["grantee"] == {"name": "Dr. Ada"}
     assert (consent["notAfter"], consent["dataTo"], consent["termsHash"]) == (None, None, None)
+    assert consent["german"] == f"de: {consent['statement']}"
     assert consent["dataFrom"] == "2020-01-01T00:00:00.000Z"
     assert patient["accessLog"]["edges"][0]["node"]["recordId"] == RECORD_ID
     assert patient["accessLog"]["pageInfo"] == {"endCursor": "e1"}

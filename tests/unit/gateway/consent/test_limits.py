@@ -7,6 +7,7 @@ import pytest
 
 from gateway import jsontext
 from gateway.consent import limits
+from gateway.consent.languages import Language
 from gateway.consent.model import ANYONE, NO_END, Action, Grant, Limits, Mandate, Purpose
 from gateway.consent.wording import delegation_statement
 from gateway.errors import CallerError, IntegrityError
@@ -163,3 +164,16 @@ def test_the_statement_quotes_what_others_chose_the_words_of() -> None:
     assert "They may not forbid." in words
     assert "They see of my consents what they signed." in words
     assert "No sensitive records." in delegation_statement(replace(said, labels=()), None, not_after=NOW)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_each_language_says_all_of_a_delegation(language: Language) -> None:
+    said = some(resource_types=("Observation",), labels=("HIV",))
+    words = [
+        delegation_statement(replace(said, denies=denies, lists=lists), "{Ada}", not_after=NOW, language=language)
+        for denies in (False, True)
+        for lists in (False, True)
+    ]
+    assert len(set(words)) == 4
+    for each in words:
+        assert all(part in each for part in ('"{Ada}" (0x', "Observation", "HIV", "2027-01-15T08:00:00Z"))

@@ -1,5 +1,6 @@
 """What may be drafted, what may be signed, and what a patient reads before signing."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from gateway import eip712
 from gateway.consent import messages, rules
+from gateway.consent.languages import WORDS, Language
 from gateway.consent.model import ANYONE, NO_END, Action, ConsentInput, Effect, Purpose, Terms
 from gateway.consent.policy import bounds
 from gateway.errors import CallerError
@@ -183,6 +185,76 @@ def test_one_code_with_a_comma_is_not_told_as_two() -> None:
 def test_a_context_is_told() -> None:
     terms = replace(draft(), scope=replace(draft().scope, context="study:1"))
     assert 'In this context: "study:1".' in rules.statement(terms, "Dr Ada")
+
+
+EVERYTHING: dict[str, Any] = {
+    "actions": (Action.READ, Action.WRITE),
+    "purposes": tuple(Purpose),
+    "resource_types": ("Observation",),
+    "codes": ("http://snomed.info/sct|44054006",),
+    "authors": (ActorId(b"\xab" * 32),),
+    "records": (RecordId(b"\xcd" * 16),),
+    "labels": ("HIV",),
+    "data_from": datetime(2026, 1, 1, tzinfo=UTC),
+    "data_use": ("DUO:0000042",),
+    "terms_hash": b"\xef" * 32,
+}
+
+
+@pytest.mark.parametrize("language", Language)
+def test_each_language_says_it_all(language: Language) -> None:
+    for effect in Effect:
+        said = text(**EVERYTHING, language=language, effect=effect)
+        for part in ('"Dr Ada" (0x11111111…)', "Observation", "44054006", "0xabababab…", "0xcdcdcdcd…", "DUO:0000042",
+                     "HIV", "2026-01-01T00:00:00Z", "ef" * 32, "2027-01-15T08:00:00Z"):  # fmt: skip
+            assert part in said
+        assert "{" not in said
+        purposes = WORDS[language].purposes
+        assert all(purposes[purpose] in said for purpose in Purpose)
+        assert len(set(purposes.values())) == len(Purpose)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_permit_and_a_deny_and_each_action_read_otherwise(language: Language) -> None:
+    said = {
+        text(effect=effect, actions=actions, language=language)
+        for effect in Effect
+        for actions in ((Action.READ,), (Action.WRITE,), (Action.READ, Action.WRITE))
+    }
+    assert len(said) == 6
+
+
+def test_no_statement_is_that_of_other_terms_in_another_language() -> None:
+    """What is checked against all languages must be no looser than what is checked against one."""
+    changes: list[dict[str, Any]] = [
+        {},
+        {"effect": Effect.DENY},
+        {"actions": (Action.WRITE,)},
+        {"purposes": (Purpose.HRESCH,)},
+        {"labels": ("HIV",)},
+        {"resource_types": ("Observation",)},
+        {"codes": ("Observation",)},
+        {"not_after": datetime(2031, 1, 1, tzinfo=UTC)},
+    ]
+    said = [text(**change, language=language) for change in changes for language in Language]
+    assert len(set(said)) == len(said)
+
+
+def test_a_statement_stands_in_any_one_language_and_in_no_mixture() -> None:
+    for language in Language:
+        assert rules.says_what_it_does(draft(language=language), "Dr Ada")
+        assert not rules.says_what_it_does(draft(language=language), "Dr Eve")
+    english, german = (draft(language=one).scope.statement for one in (Language.EN, Language.DE))
+    mixed = ". ".join([english.split(". ")[0], *german.split(". ")[1:]])
+    terms = draft()
+    assert not rules.says_what_it_does(replace(terms, scope=replace(terms.scope, statement=mixed)), "Dr Ada")
+    assert not rules.says_what_it_does(replace(terms, scope=replace(terms.scope, statement="")), "Dr Ada")
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("words", ['B" (0x1). I allow "C', "{who}", "{0}", "%s"])
+def test_no_name_is_read_as_a_pattern(language: Language, words: str) -> None:
+    assert json.dumps(words, ensure_ascii=False) in text(words, language=language)
 
 
 def test_the_same_terms_say_the_same() -> None:

@@ -11,6 +11,7 @@ from gateway.ports.bus import Bus
 from gateway.web.options import WebOptions
 from tests.unit.schema.controls import Controls
 from tests.unit.schema.emergencies import Emergencies
+from tests.unit.schema.outlooks import Outlooks
 from tests.unit.schema.services import World
 
 
@@ -36,6 +37,10 @@ class Parts:
         return self.world.controls
 
     recoveries = handover = guardianships
+
+    @property
+    def explaining(self) -> Outlooks:
+        return self.world.outlooks
 
     @property
     def deployment_facts(self) -> Mapping[str, object]:

@@ -254,6 +254,27 @@ async def test_operations_of_a_socket_are_bounded(build: Callable[..., FrontDoor
     await socket.leave()
 
 
+async def test_operations_of_an_actor_are_bounded_over_all_their_sockets(build: Callable[..., FrontDoor]) -> None:
+    door = build(actor_operations=2)
+    sockets = [await Socket(door).open(**CLINICIAN) for _ in range(3)]
+    for socket in sockets[:2]:
+        ask(socket)
+        socket.say({"type": "ping"})
+        assert await socket.message() == {"type": "pong"}
+    ask(sockets[2])
+    heard = await sockets[2].message()
+    assert (heard["type"], heard["payload"][0]["extensions"]["code"]) == ("error", "LIMIT")
+    other = await Socket(door).open(authorization="Bearer patient")
+    ask(other)
+    await sockets[0].leave()
+    ask(sockets[2], id="again")
+    for socket in (sockets[2], other):
+        socket.say({"type": "ping"})
+        assert await socket.message() == {"type": "pong"}
+    for socket in (*sockets[1:], other):
+        await socket.leave()
+
+
 async def test_silence_before_init_closes_the_socket(build: Callable[..., FrontDoor]) -> None:
     socket = Socket(build(socket_init_seconds=0.05))
     await socket.hear()
