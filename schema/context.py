@@ -27,7 +27,7 @@ from gateway.consent.model import (
 from gateway.consent.proposals import ProposalView, RecoveryView
 from gateway.emergency.model import EmergencyView, NewEmergency, Summary, Verdict
 from gateway.erasure.model import ErasureView
-from gateway.errors import DeniedError, UnauthenticatedError
+from gateway.errors import ConsentryError, DeniedError, LimitError, UnauthenticatedError
 from gateway.identity.model import (
     Actor,
     Caller,
@@ -52,13 +52,17 @@ from gateway.records.model import (
     RecordFilter,
     RecordOrder,
     RecordPage,
+    Reference,
     Released,
     StoredRecord,
 )
 from gateway.slices import Slice
-from schema.loaders import Loader
+from schema.loaders import Batch, Loader
 
 TypedData: TypeAlias = Mapping[str, Any]
+MOST_REFERENCES = 300
+"""References of one request that are resolved: each is a decision, and a record opened."""
+REFERENCES_AT_ONCE = 100
 ConsentsPage: TypeAlias = tuple[tuple[ConsentView, ...], bool, str | None]
 """The consents, whether more follow, and the cursor to go on from."""
 
@@ -197,6 +201,9 @@ class RecordService(Protocol):
         order: RecordOrder,
         part: Slice,
     ) -> RecordPage: ...
+    async def referenced(
+        self, caller: Caller, subject: SubjectId, references: Sequence[Reference], /, *, purpose: Purpose
+    ) -> Sequence[Released | ConsentryError]: ...
     def added(
         self, caller: Caller, subject: SubjectId, *, purpose: Purpose, since: datetime | None
     ) -> AsyncIterator[Released]: ...
@@ -277,10 +284,17 @@ class RequestContext:
     correlation_id: str
     actors: Loader[ActorId, Actor | None] = field(init=False, repr=False)
     organizations: Loader[ActorId, tuple[Actor, ...]] = field(init=False, repr=False)
+    references: Batch[tuple[SubjectId, Purpose], Reference, Released | ConsentryError] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.actors = Loader(self.services.identity.actor)
         self.organizations = Loader(self.services.identity.organizations)
+        self.forget_references()
+
+    def forget_references(self) -> None:
+        """Before each item of a subscription: what was released once is decided on afresh."""
+        too_many = LimitError(f"at most {MOST_REFERENCES} references of one request are resolved")
+        self.references = Batch(self._resolve, most=MOST_REFERENCES, ceiling=too_many)
 
     def signed_in(self) -> Caller:
         """The caller of a session. Raises UnauthenticatedError where the request carries no valid token, DeniedError
@@ -295,6 +309,16 @@ class RequestContext:
         if self.caller is None:
             raise UnauthenticatedError("sign in first")
         return self.caller
+
+    async def _resolve(
+        self, whose: tuple[SubjectId, Purpose], references: Sequence[Reference]
+    ) -> Sequence[Released | ConsentryError]:
+        subject, purpose = whose
+        found: list[Released | ConsentryError] = []
+        for at in range(0, len(references), REFERENCES_AT_ONCE):
+            some = references[at : at + REFERENCES_AT_ONCE]
+            found += await self.services.records.referenced(self.bearing(), subject, some, purpose=purpose)
+        return found
 
     async def still_signed_in(self) -> bool:
         """Whether the session of a living subscription holds at this moment."""

@@ -32,7 +32,8 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from gateway.errors import SettingsError
 from schema.errors import Fault, LimitFault, public_error
-from schema.limits import Limits, Survey, check_variables, multipliers, survey
+from schema.extents import extents
+from schema.limits import Limits, Survey, check_variables, survey
 from schema.plain import Selections
 
 KNOWN_DOCUMENTS = 512
@@ -95,7 +96,7 @@ class Documents:
         self._schema = schema
         self._limits = limits
         self._introspection = introspection
-        self._lists = multipliers(schema)
+        self._lists = extents(schema)
         self._known: OrderedDict[str, Prepared] = OrderedDict()
         self._turn = asyncio.Lock()
         self._trusted = trusted

@@ -20,8 +20,6 @@ from graphql import (
     GraphQLInputType,
     GraphQLList,
     GraphQLNonNull,
-    GraphQLObjectType,
-    GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
     ListTypeNode,
@@ -37,13 +35,11 @@ from graphql import (
 )
 
 from schema.errors import LimitFault
+from schema.extents import Extent, Extents
 from schema.gates import PAGE_CEILING
 
-PLAIN_LIST = 10
-"""What a list of objects without `first` counts for."""
 PAGED = frozenset({"first", "last"})
 INTROSPECTION = frozenset({"__schema", "__type"})
-INTROSPECTION_LISTS = {"types": 64, "fields": 8, "args": 4, "inputFields": 8, "enumValues": 8, "possibleTypes": 4}
 
 
 class ParseOptions(TypedDict):
@@ -110,22 +106,6 @@ class _Size:
     introspections: int = 0
 
 
-def multipliers(schema: GraphQLSchema) -> dict[str, int]:
-    """Field name -> how many objects its list holds at most where `first` is not given; the widest of all types."""
-    found: dict[str, int] = {}
-    for type_ in schema.type_map.values():
-        if not isinstance(type_, GraphQLObjectType) or type_.name.startswith("__"):
-            continue
-        paged = any(name == "pageInfo" for name in type_.fields)
-        for name, field in type_.fields.items():
-            if "first" in field.args:
-                default = field.args["first"].default_value
-                found[name] = max(found.get(name, 1), default if isinstance(default, int) else PAGE_CEILING)
-            elif not paged and isinstance(_bare(field.type), GraphQLList):
-                found[name] = max(found.get(name, 1), PLAIN_LIST)
-    return found
-
-
 def _bare(type_: Any) -> Any:
     return type_.of_type if isinstance(type_, GraphQLNonNull) else type_
 
@@ -134,7 +114,7 @@ def survey(
     document: DocumentNode,
     *,
     limits: Limits,
-    lists: Mapping[str, int],
+    lists: Extents,
     introspection: bool,
     variables: Mapping[str, Any] | None = None,
 ) -> Survey:
@@ -152,7 +132,7 @@ class _Pass:
         document: DocumentNode,
         *,
         limits: Limits,
-        lists: Mapping[str, int],
+        lists: Extents,
         introspection: bool,
         variables: Mapping[str, Any] | None,
     ) -> None:
@@ -185,7 +165,7 @@ class _Pass:
                 if definition.default_value is not None:
                     self._value(definition.default_value, 0)
             self._directives(operation.directives or ())
-            size = self._selections(operation.selection_set, 0)
+            size = self._selections(operation.selection_set, 0, self.lists.roots.get(operation.operation))
             self._ceiling("levels", size.depth, limits.depth)
             cost = max(cost, size.cost)
         for name in self.fragments:
@@ -202,17 +182,19 @@ class _Pass:
         self.counts[what] += found
         self._ceiling(what, self.counts[what], limit)
 
-    def _selections(self, node: SelectionSetNode, level: int) -> _Size:
-        """`level` counts syntax around, so that recursion stops although spreads may hide the depth of the answer."""
+    def _selections(self, node: SelectionSetNode, level: int, type_: str | None) -> _Size:
+        """`level` counts syntax around, so that recursion stops although spreads may hide the depth of the answer.
+        `type_`: whose fields these are, as far as the document says."""
         self._ceiling("levels of syntax", level, self.limits.nesting)
         total = _Size()
         for selection in node.selections:
             if isinstance(selection, FieldNode):
-                part = self._field(selection, level)
+                part = self._field(selection, level, type_)
             elif isinstance(selection, InlineFragmentNode):
                 self._count("fragment spreads", 1, self.limits.spreads)
                 self._directives(selection.directives or ())
-                part = self._selections(selection.selection_set, level + 1)
+                on = selection.type_condition
+                part = self._selections(selection.selection_set, level + 1, on.name.value if on else type_)
             elif isinstance(selection, FragmentSpreadNode):
                 self._count("fragment spreads", 1, self.limits.spreads)
                 self._directives(selection.directives or ())
@@ -227,26 +209,27 @@ class _Pass:
         self._ceiling("introspections", total.introspections, self.limits.introspections)
         return total
 
-    def _field(self, node: FieldNode, level: int) -> _Size:
+    def _field(self, node: FieldNode, level: int, type_: str | None) -> _Size:
         name = node.name.value
+        extent = self.lists.of(type_, name)
         self._count("fields", 1, self.limits.fields)
         if node.alias is not None:
             self._count("aliases", 1, self.limits.aliases)
         self._directives(node.directives or ())
-        many = self._arguments(node)
+        many = self._arguments(node, extent)
         if node.selection_set is not None or node.arguments:
             shown = node.alias.value if node.alias is not None else name
             self.alike[shown] += 1
             self._ceiling("fields of one response name", self.alike[shown], self.limits.alike)
         if node.selection_set is None:
             return _Size(depth=1, fields=1, cost=1)
-        below = self._selections(node.selection_set, level + 1)
+        below = self._selections(node.selection_set, level + 1, extent.type)
         if name in INTROSPECTION:
             return self._introspection(below)
         return _Size(
             depth=below.depth + 1,
             fields=below.fields + 1,
-            cost=1 + many * below.cost,
+            cost=1 + extent.extra + many * below.cost,
             introspections=below.introspections,
         )
 
@@ -257,10 +240,9 @@ class _Pass:
         self._ceiling("introspected fields", below.cost, self.limits.introspection_cost)
         return _Size(depth=1, fields=below.fields + 1, cost=1, introspections=1)
 
-    def _arguments(self, node: FieldNode) -> int:
+    def _arguments(self, node: FieldNode, extent: Extent) -> int:
         """Counts arguments and their literals; gives how many objects the field's list holds at most."""
-        name = node.name.value
-        many = INTROSPECTION_LISTS.get(name) or self.lists.get(name, 1)
+        many = extent.many
         pages: list[int] = []
         arguments = node.arguments or ()
         self._count("arguments", len(arguments), self.limits.arguments)
@@ -294,7 +276,7 @@ class _Pass:
             return _Size()
         self.measured[name] = None
         self._directives(node.directives or ())
-        size = self._selections(node.selection_set, level)
+        size = self._selections(node.selection_set, level, node.type_condition.name.value)
         self.measured[name] = size
         return size
 

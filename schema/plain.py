@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from graphql import GraphQLField, GraphQLLeafType, GraphQLList, GraphQLNonNull, GraphQLObjectType, GraphQLSchema
-from graphql.execution.collect_fields import GroupedFieldSet
+from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 from graphql.pyutils import Path, Undefined
 from graphql.type import is_leaf_type
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
+
+from schema.parts import Members, Part, Plan, members_of, plan_of, walk
 
 Write: TypeAlias = Callable[[Any], Any]
 
@@ -102,21 +104,24 @@ class Selections:
     of lists and nodes, which live as long as this does.
     """
 
-    __slots__ = ("below", "roots")
+    __slots__ = ("below", "plans", "roots")
 
     def __init__(self) -> None:
+        self.plans: dict[int, tuple[GroupedFieldSet, Plan]] = {}
         self.roots: dict[int, GroupedFieldSet] = {}
         self.below: dict[tuple[GraphQLObjectType, int], Any] = {}
 
 
 class PlainExecutor(StrawberryGraphQLCoreExecutionContext):
-    """Set `plain` in a subclass (`executor_for`)."""
+    """Set `plain` and `members` in a subclass (`executor_for`)."""
 
     plain: PlainFields = {}
+    members: Members = {}
 
     def __init__(self, *args: Any, selections: Selections | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._selections = selections
+        self._plans = {} if selections is None else selections.plans
         if selections is not None:
             self._relevant_sub_fields = selections.below
 
@@ -144,6 +149,8 @@ class PlainExecutor(StrawberryGraphQLCoreExecutionContext):
         position_context: Any,
     ) -> Any:
         """The plain ones at once, in their places; the others as graphql-core does it."""
+        if type(source_value) is Part and self.middleware_manager is None:
+            return self._execute_part(parent_type, source_value, path, grouped_field_set, position_context)
         known = self.plain.get(parent_type.name)
         if not known or self.middleware_manager is not None:
             return super().execute_fields(parent_type, source_value, path, grouped_field_set, position_context)
@@ -174,6 +181,35 @@ class PlainExecutor(StrawberryGraphQLCoreExecutionContext):
             return _merged(results, rest, others)
         return _merge_later(results, rest, others)
 
+    def _execute_part(
+        self,
+        parent_type: GraphQLObjectType,
+        part: Part,
+        path: Path | None,
+        grouped_field_set: GroupedFieldSet,
+        position_context: Any,
+    ) -> Any:
+        """What is plain of a part of a tree, in one walk; the rest as graphql-core does it."""
+        kept = self._plans.get(id(grouped_field_set))
+        if kept is None:
+            plan = plan_of(parent_type, grouped_field_set, members=self.members, collect=self._selected_below)
+            # With what it was made of, so that its identity is not another's meanwhile.
+            kept = self._plans[id(grouped_field_set)] = (grouped_field_set, plan)
+        plan = kept[1]
+        walked = walk(plan.steps, part.value)
+        if not plan.others:
+            return walked
+        results = {name: walked.get(name) for name in grouped_field_set}
+        others = dict(plan.others)
+        rest = super().execute_fields(parent_type, part, path, others, position_context)
+        if type(rest) is dict:
+            return _merged(results, rest, others)
+        return _merge_later(results, rest, others)
+
+    def _selected_below(self, type_: GraphQLObjectType, details: FieldDetailsList) -> GroupedFieldSet | None:
+        collected = self.collect_subfields(type_, details)
+        return None if collected.new_defer_usages else collected.grouped_field_set
+
 
 async def _merge_later(results: dict[str, Any], rest: Any, others: dict[str, Any]) -> dict[str, Any]:
     return _merged(results, await rest, others)
@@ -190,4 +226,4 @@ def _merged(results: dict[str, Any], rest: dict[str, Any], others: dict[str, Any
 
 def executor_for(schema: GraphQLSchema) -> type[PlainExecutor]:
     """An executor class that knows this schema's plain fields."""
-    return type("SchemaExecutor", (PlainExecutor,), {"plain": plain_fields(schema)})
+    return type("SchemaExecutor", (PlainExecutor,), {"plain": plain_fields(schema), "members": members_of(schema)})

@@ -1,5 +1,5 @@
 """Records as a client meets them. Content passes through as the octets that the decision released; nothing here reads,
-filters or redacts it."""
+filters or redacts it. `Record.resource`, which reads it, is added in `schema.fhir`."""
 
 from datetime import datetime
 from typing import Annotated
@@ -26,6 +26,7 @@ WRITE_PURPOSE = "ETREAT: a write in the asker's open emergency. Otherwise none: 
 class Record(Node):
     written_by: strawberry.Private[ActorId]
     about: strawberry.Private[SubjectId]
+    text: strawberry.Private[bytes]
     version: int
     resource_type: str
     labels: list[str]
@@ -124,6 +125,7 @@ def to_record(released: model.Released) -> Record:
         id=strawberry.ID(to_global("Record", released.record)),
         written_by=released.author,
         about=released.subject,
+        text=released.content,
         version=released.version,
         resource_type=released.resource_type,
         labels=list(released.labels),

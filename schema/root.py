@@ -38,6 +38,7 @@ from schema.emergency import (
 from schema.erasure import ErasureResult
 from schema.errors import report_all
 from schema.explaining import AccessExplanationResult, ConsentPreviewResult, OutlookResult
+from schema.fhir.types import read_outline, with_fhir
 from schema.fields import mutation, resolved, subscription
 from schema.gates import or_none, subject_of
 from schema.identities import IdentityMutations, LinkedIdentity, identities_of
@@ -341,6 +342,7 @@ class Subscription:
             ):
                 if not await context.still_signed_in():
                     return
+                context.forget_references()
                 yield to_record(released)
         except (CallerError, DeniedError):
             return
@@ -381,13 +383,15 @@ class GatewaySchema(strawberry.Schema):
 
 def build_schema() -> GatewaySchema:
     """The schema, built afresh; costs some milliseconds, so once a process."""
-    return GatewaySchema(
+    schema = GatewaySchema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         types=[AccessEvent, AuditEntry, Consent, Emergency, Record, Patient, Actor],
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
     )
+    schema._schema = with_fhir(schema._schema, read_outline())
+    return schema
 
 
 def print_sdl() -> str:

@@ -65,7 +65,8 @@ class RecordFacts(msgspec.Struct, frozen=True, array_like=True, tag="record"):
     coding in it; `period` (start, end) seconds since 1970; `inline` labels by JSON pointer;
     `previous` digest of the version before, or empty; `content_commitment` sha-256(0x01 ‖ content_salt ‖ RFC 8785),
     `octets_commitment` sha-256(0x02 ‖ octets_salt ‖ octets); `author_signature` over the content commitment, or empty;
-    `request` keyed digest of what was asked under the idempotency key; `place` among the `of` records of one write.
+    `request` keyed digest of what was asked under the idempotency key; `place` among the `of` records of one write;
+    `names` by which other resources refer to it.
     """
 
     salt: bytes
@@ -92,6 +93,7 @@ class RecordFacts(msgspec.Struct, frozen=True, array_like=True, tag="record"):
     request: bytes = b""
     place: int = 0
     of: int = 1
+    names: tuple[str, ...] = ()
 
 
 class ConsentFacts(msgspec.Struct, frozen=True, array_like=True, tag="consent"):

@@ -21,6 +21,8 @@ from gateway.ports.rows import (
 from gateway.ports.sign_ins import IdentityRow, SessionRow, SpentToken
 
 LAST_SEQ: Final = 2**63 - 1
+NAMED: Final = 4
+"""Records of one name that are looked at."""
 
 
 class Index(Protocol):
@@ -54,6 +56,16 @@ class Index(Protocol):
         """Latest versions of a subject's records with `after` < seq < `before`, ascending, or descending where
         `backwards`; at most `limit`. `tokens`: each inner sequence is any-of, the outer is all-of. `seq` is that of
         the record's first version, so an amendment keeps its place."""
+        ...
+
+    async def named(self, subject: bytes, tokens: Sequence[bytes]) -> Mapping[bytes, tuple[RecordRow, ...]]:
+        """Token -> the subject's records that have it, the latest first, of each token at most NAMED."""
+        ...
+
+    async def like_named(self, subject: bytes, places: Sequence[int]) -> tuple[RecordRow, ...]:
+        """As many records of the subject as there are `places`, whichever: what is absent then costs what is there
+        costs. The same places (0 to 2^32 - 1) get the same records; where there are fewer, some come again. Empty where
+        there is none."""
         ...
 
     async def idempotency(self, key: bytes) -> IdempotencyRow | None: ...

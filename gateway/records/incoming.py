@@ -18,6 +18,7 @@ from gateway.ports.rows import RecordRow, TicketRow
 from gateway.records import fhir
 from gateway.records.facts import ResourceFacts
 from gateway.records.model import StoredRecord
+from gateway.records.naming import joined, names_of
 from gateway.records.opening import Found
 from gateway.records.rules import UNCLASSIFIED
 from gateway.storage.model import Cid, Codec
@@ -29,12 +30,14 @@ _LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidResource:
-    """An R4 resource that passed validation. `octets` is what will be sealed; `at` names it in the input."""
+    """An R4 resource that passed validation. `octets` is what will be sealed; `at` names it in the input; `names`: what
+    references call it."""
 
     value: dict[str, jsontext.JsonValue] = field(repr=False)
     octets: bytes = field(repr=False)
     facts: ResourceFacts = field(repr=False)
     at: tuple[str, ...]
+    names: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,12 +104,13 @@ def octets_of(value: object, at: tuple[str, ...]) -> bytes:
     return jsontext.dumps(value)
 
 
-def read_resource(value: object, octets: bytes, at: tuple[str, ...]) -> ValidResource:
+def read_resource(value: object, octets: bytes, at: tuple[str, ...], full_url: str | None = None) -> ValidResource:
     try:
         facts = fhir.read_facts(value)  # type: ignore[arg-type]  # a JSON object, checked above
     except CallerError as error:
         raise CallerError(error.message, field=(*at, *error.field)) from error
-    return ValidResource(value=value, octets=octets, facts=facts, at=at)  # type: ignore[arg-type]  # likewise
+    names = names_of(facts.resource_type, value.get("id") if isinstance(value, dict) else None, full_url)
+    return ValidResource(value=value, octets=octets, facts=facts, at=at, names=names)  # type: ignore[arg-type]  # likewise
 
 
 def canonical_of(one: ValidResource) -> bytes:
@@ -172,6 +176,7 @@ def draft_facts(
         request=b"" if seen is None else seen.request,
         place=place[0],
         of=place[1],
+        names=joined(one.names, () if before is None else before.names),
     )
 
 

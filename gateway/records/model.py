@@ -71,6 +71,14 @@ class RecordFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """`text`: as a resource has it. `author`: of the record that it stands in."""
+
+    text: str
+    author: ActorId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Released:
     """`content`: JSON text, after obligations. `content_salt` None where an obligation removed something."""
 

@@ -20,6 +20,7 @@ from gateway.ports.anchors import Anchors
 from gateway.ports.rows import RecordRow
 from gateway.records import fhir
 from gateway.records.model import RecordFilter
+from gateway.records.naming import key_of
 from gateway.records.redaction import redact
 from gateway.storage.dag import DagLimits
 from gateway.storage.model import Cid, Codec
@@ -162,8 +163,9 @@ def decision_facts(facts: RecordFacts, record: RecordId | None) -> DecisionFacts
 
 
 def named_tokens(key: DomainKey, facts: RecordFacts) -> frozenset[bytes]:
-    """Equal only within a patient: the type and each code."""
-    return frozenset((type_token(key, facts.resource_type), *(code_token(key, code) for code in facts.codes)))
+    """Equal only within a patient: the type, each code, and what references look for."""
+    codes = (code_token(key, code) for code in facts.codes)
+    return frozenset((type_token(key, facts.resource_type), *codes, *(name_token(key, name) for name in facts.names)))
 
 
 def search_tokens(key: DomainKey, facts: RecordFacts) -> tuple[bytes, ...]:
@@ -215,3 +217,7 @@ def type_token(key: DomainKey, resource_type: str) -> bytes:
 
 def code_token(key: DomainKey, code: str) -> bytes:
     return key.token(b"code", code.encode())
+
+
+def name_token(key: DomainKey, name: str) -> bytes:
+    return key.token(b"name", key_of(name).encode())

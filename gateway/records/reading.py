@@ -56,7 +56,7 @@ class Sighted:
 
 
 class Reading:
-    """Reads and pages go through `answer`, and through nothing else; each item of a subscription is a read."""
+    """Reads, pages and references go through `answer`, and through nothing else; a subscription's item is a read."""
 
     def __init__(
         self,

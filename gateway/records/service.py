@@ -1,9 +1,10 @@
 """Records as a client meets them: the write corridor and the read corridor, side by side."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 from gateway.consent.model import Purpose
+from gateway.errors import ConsentryError
 from gateway.identity.model import Caller
 from gateway.ids import RecordId, SubjectId
 from gateway.records.arrivals import Arrivals
@@ -14,21 +15,26 @@ from gateway.records.model import (
     RecordFilter,
     RecordOrder,
     RecordPage,
+    Reference,
     Released,
     StoredRecord,
 )
 from gateway.records.pages import Pages
 from gateway.records.reading import Reading
+from gateway.records.references import References
 from gateway.records.writing import Writing
 from gateway.slices import Slice
 
 
 class Records:
-    """Thin: what is true of each call stands in `reading`, `pages`, `arrivals` and `writing`."""
+    """Thin: what is true of each call stands in `reading`, `pages`, `references`, `arrivals` and `writing`."""
 
-    def __init__(self, *, reading: Reading, pages: Pages, arrivals: Arrivals, writing: Writing) -> None:
+    def __init__(
+        self, *, reading: Reading, pages: Pages, references: References, arrivals: Arrivals, writing: Writing
+    ) -> None:
         self._reading = reading
         self._pages = pages
+        self._references = references
         self._arrivals = arrivals
         self._writing = writing
 
@@ -55,6 +61,11 @@ class Records:
         part: Slice,
     ) -> RecordPage:
         return await self._pages.page(caller, subject, purpose=purpose, filter=filter, order=order, part=part)
+
+    async def referenced(
+        self, caller: Caller, subject: SubjectId, references: Sequence[Reference], *, purpose: Purpose
+    ) -> tuple[Released | ConsentryError, ...]:
+        return await self._references.resolve(caller, subject, references, purpose=purpose)
 
     def added(
         self, caller: Caller, subject: SubjectId, *, purpose: Purpose, since: datetime | None

@@ -127,7 +127,8 @@ class Writing:
             raise LimitError(f"at most {LARGEST_BUNDLE} entries", field=("bundle", "entry"))
         prolong(len(entries) * ENTRY_SECONDS)
         valid = await self._validate(
-            [(entry.resource, ("bundle", "entry", str(at), "resource")) for at, entry in enumerate(entries)]
+            [(entry.resource, ("bundle", "entry", str(at), "resource")) for at, entry in enumerate(entries)],
+            [entry.full_url for entry in entries],
         )
         target = Target(subject=new.subject, previous=None, given=None, row=None, purpose=purpose)
         return await self._write(caller, valid, target, new.idempotency_key)
@@ -154,7 +155,9 @@ class Writing:
         if await self._anchors.waiting() >= self._most_waiting:
             raise UpstreamError("too much waits for the chain; try again once it anchors")
 
-    async def _validate(self, inputs: Sequence[tuple[object, tuple[str, ...]]]) -> list[ValidResource]:
+    async def _validate(
+        self, inputs: Sequence[tuple[object, tuple[str, ...]]], full_urls: Sequence[str | None] = (None,)
+    ) -> list[ValidResource]:
         """R4 or a CallerError with the path of the field. Heavy work is off the event loop."""
         octets = await asyncio.to_thread(lambda: [octets_of(value, at) for value, at in inputs])
         issues = await self._validation.check(octets)
@@ -162,7 +165,10 @@ class Writing:
             first = issues[0]
             raise CallerError(first.message, field=(*inputs[first.index][1], first.path))
         return await asyncio.to_thread(
-            lambda: [read_resource(value, text, at) for (value, at), text in zip(inputs, octets, strict=True)]
+            lambda: [
+                read_resource(value, text, at, full_url)
+                for (value, at), text, full_url in zip(inputs, octets, full_urls, strict=True)
+            ]
         )
 
     async def _write(

@@ -22,6 +22,7 @@ from gateway.records.explaining import Explaining
 from gateway.records.opening import Opening
 from gateway.records.pages import Pages
 from gateway.records.reading import Reading
+from gateway.records.references import References
 from gateway.records.service import Records
 from gateway.records.writing import Writing
 from gateway.settings import Settings
@@ -116,4 +117,6 @@ def make_corridors(
         opening=opening,
         clock=clock,
     )
-    return Records(reading=reading, pages=pages, arrivals=arrivals, writing=writing), explaining, emergencies
+    references = References(reading=reading, audit=audit, index=index, opening=opening, anchors=anchors)
+    records = Records(reading=reading, pages=pages, references=references, arrivals=arrivals, writing=writing)
+    return records, explaining, emergencies

@@ -42,6 +42,11 @@ async def test_what_can_give_away_is_a_way_with_a_letter() -> None:
     assert fields.giving_away(SCHEMA) <= set(fields.WAYS)
 
 
+async def test_a_resource_is_reached_through_its_record_alone() -> None:
+    assert fields.parts_reached(SCHEMA) == {"Record.resource"}
+    assert fields.parts_left(SCHEMA) == {"FhirReference.resource", "FhirReference.record"}
+
+
 async def test_every_way_is_walked() -> None:
     assert walked(deed_document()) == set(fields.WAYS)
 

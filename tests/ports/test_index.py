@@ -14,6 +14,7 @@ from gateway.adapters.sql.index import SqlIndex
 from gateway.adapters.sql.urls import sqlite_path
 from gateway.errors import ConflictError, SettingsError, UpstreamError
 from gateway.ports.clock import SystemClock
+from gateway.ports.index import NAMED
 from gateway.ports.rows import (
     Bump,
     CallRow,
@@ -457,3 +458,42 @@ async def test_a_lost_session_costs_a_read_nothing(index: SqlIndex, url: str) ->
 def test_a_page_is_found_by_its_index(url: str) -> None:
     plan = query(url, "explain query plan select * from records where subject = x'00' and seq > 5 order by seq limit 3")
     assert [row[3] for row in plan] == ["SEARCH records USING INDEX ix_records_subject_seq (subject=? AND seq>?)"]
+
+
+async def test_records_are_found_by_a_token_within_their_subject_alone(index: SqlIndex) -> None:
+    subject, token, other = some(), some(16), some(16)
+    mine = [record(subject, token, some(16)) for _ in range(NAMED + 2)]
+    await index.apply([*mine, record(some(), token), record(subject, other)])
+    found = await index.named(subject, [token, other, some(16)])
+    assert [row.record for row in found[token]] == [row.record for row in reversed(mine)][:NAMED]
+    assert [len(rows) for rows in found.values()] == [NAMED, 1, 0]
+    assert all(row.subject == subject and row.seq > 0 and row.newest == 1 for rows in found.values() for row in rows)
+
+
+async def test_an_amended_record_is_found_by_its_newest_version(index: SqlIndex) -> None:
+    first = record(some(), some(16))
+    second = replace(first, version=2, digest=some(), tokens=(some(16),))
+    await index.apply([first])
+    await index.apply([second])
+    found = await index.named(first.subject, [*first.tokens, *second.tokens])
+    assert found[first.tokens[0]] == ()
+    assert [row.version for row in found[second.tokens[0]]] == [2]
+
+
+async def test_a_name_that_many_have_leaves_the_others_their_places(index: SqlIndex) -> None:
+    subject, often, once = some(), some(16), some(16)
+    await index.apply([record(subject, once), *(record(subject, often) for _ in range(40))])
+    found = await index.named(subject, [often, once])
+    assert [len(found[often]), len(found[once])] == [NAMED, 1]
+
+
+@pytest.mark.parametrize("places", [[0], [2**32 - 1], [2**31, 7, 0], list(range(0, 2**32, 2**28))])
+async def test_as_many_records_stand_in_as_there_are_places(index: SqlIndex, places: list[int]) -> None:
+    subject = some()
+    mine = [record(subject) for _ in range(5)]
+    await index.apply([record(some()), *mine, record(some())])
+    found = await index.like_named(subject, places)
+    assert len(found) == len(places)
+    assert {row.record for row in found} <= {row.record for row in mine}
+    assert found == await index.like_named(subject, places)
+    assert await index.like_named(some(), places) == ()

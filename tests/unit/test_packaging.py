@@ -27,6 +27,7 @@ _READ_AT_RUN_TIME = (
     "gateway/web/graphiql/console.css",
     "gateway/web/graphiql/console.js",
     "gateway/web/graphiql/LICENCES.txt",
+    "schema/fhir/types.json",
     "schema/schema.graphql",
 )
 

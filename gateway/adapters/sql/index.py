@@ -21,7 +21,7 @@ from gateway.adapters.sql.sqlite import SqliteSource
 from gateway.adapters.sql.statements import Value, plan
 from gateway.adapters.sql.urls import sqlite_path
 from gateway.ports.clock import Clock
-from gateway.ports.index import LAST_SEQ
+from gateway.ports.index import LAST_SEQ, NAMED
 from gateway.ports.rows import (
     ChallengeRow,
     ConsentRow,
@@ -101,6 +101,24 @@ class SqlIndex:
         sql = f"{questions.PRESENT} where r.subject = ? and r.seq > ? and r.seq < ?{has} order by {order} limit ?"
         rows = await self._source.fetch(sql, (subject, after, before, *chain.from_iterable(tokens), limit))
         return tuple(record_of(*row) for row in rows)
+
+    async def named(self, subject: bytes, tokens: Sequence[bytes]) -> Mapping[bytes, tuple[RecordRow, ...]]:
+        found: dict[bytes, tuple[RecordRow, ...]] = dict.fromkeys(tokens, ())
+        distinct = list(found)
+        for start in range(0, len(distinct), _MOST):
+            some = distinct[start : start + _MOST]
+            sql = questions.NAMED.format(marks=_marks(some))
+            for token, *row in await self._source.fetch(sql, (subject, *some, NAMED)):
+                found[bytes(token)] += (record_of(*row),)
+        return found
+
+    async def like_named(self, subject: bytes, places: Sequence[int]) -> tuple[RecordRow, ...]:
+        ((first, last),) = await self._source.fetch(questions.SPAN, (subject, subject))
+        if first is None or not places:
+            return ()
+        after = first - 1 + ((last - first + 1) * places[0] >> 32)
+        rows = list(await self.page(subject, after=after, limit=len(places)))
+        return tuple(rows[at % len(rows)] for at in range(len(places)))
 
     async def idempotency(self, key: bytes) -> IdempotencyRow | None:
         rows = await self._source.fetch("select key, request, result from idempotency where key = ?", (key,))

@@ -7,6 +7,17 @@ PRESENT = (
 HEAD = PRESENT + " where r.record = ?"
 NEAREST = PRESENT + " where r.record >= ? order by r.record limit 1"
 NEAREST_SUBJECT = "select key1 from chain_events where key1 >= ? and name = 'SubjectEnrolled' order by key1 limit 1"
+NAMED = (
+    "select n.token, n.record, n.version, n.subject, n.digest, n.tree, n.seq,"
+    " (select max(v.version) from versions v where v.record = n.record) from"
+    " (select t.token, r.*, row_number() over (partition by t.token order by r.seq desc) as place"
+    " from tokens t join records r on r.record = t.record where r.subject = ? and t.token in ({marks})) n"
+    " where n.place <= ? order by n.token, n.seq desc"
+)
+SPAN = (
+    "select (select seq from records where subject = ? order by seq limit 1),"
+    " (select seq from records where subject = ? order by seq desc limit 1)"
+)
 VERSION = (
     "select v.record, v.version, r.subject, v.digest, v.tree, r.seq from versions v"
     " join records r on r.record = v.record"

@@ -13,7 +13,10 @@ from tests.attacks.door.world import Case
 
 SCHEMA: Final = printed()
 _ALL: Final = {name: leaves(SCHEMA, name) for name in ("Record", "Consent", "AccessEvent", "AuditEntry", "Emergency")}
-_RECORD: Final = f"{_ALL['Record']} receipt {{ {leaves(SCHEMA, 'DecisionReceipt')} }} author {{ name }}"
+_RECORD: Final = (
+    f"{_ALL['Record']} receipt {{ {leaves(SCHEMA, 'DecisionReceipt')} }} author {{ name }}"
+    " resource { id ... on FhirObservation { code { text } valueString subject { record { __typename } } } }"
+)
 LISTS: Final = {
     "P": f"records(purpose: $purpose, first: 2)"
     f" {{ edges {{ cursor node {{ {_RECORD} }} }} pageInfo {{ hasNextPage }} }}",

@@ -18,10 +18,12 @@ from graphql import (
     is_leaf_type,
 )
 
+from schema.fhir.types import OTHER, read_outline, type_name
 from schema.root import print_sdl
 
 HELD: Final = {
-    "Record": "id version resourceType labels recordedAt content contentSalt cid anchor receipt patient author",
+    "Record": "id version resourceType labels recordedAt content contentSalt cid anchor receipt patient author"
+    " resource",
     "DecisionReceipt": "decisionId consentId purpose asOfBlock decidedAt obligations payload signer signature anchor"
     " basis emergencyId stale",
     "Consent": "id consentId status effect actions purposes resourceTypes codes labels dataFrom dataTo dataUse"
@@ -86,6 +88,9 @@ OPEN: Final = {
     "Query": "viewer sessions linkedIdentities",
     "Mutation": "signInChallenge signIn refreshSession endSession endOtherSessions signOut linkIdentity unlinkIdentity",
 }
+SHOWN: Final = read_outline()
+"""The types of FHIR. Each is a part of a released record, and reached through one alone (`parts_reached`): a field of
+theirs is no way of its own, whatever it is called."""
 WAYS: Final = {
     "Query.record": "R",
     "Query.node": "N G L D E V",
@@ -145,8 +150,40 @@ def every_field(schema: GraphQLSchema) -> set[str]:
     return {f"{type_.name}.{name}" for type_ in objects(schema) for name in type_.fields}
 
 
+def parts() -> dict[str, str]:
+    """Types of parts of a resource, generated from the definitions, and their fields."""
+    generated = {type_name(name): " ".join(elements) for name, (_, elements) in SHOWN.types.items()}
+    generated["FhirReference"] += " resource record"
+    return {**generated, OTHER: "resourceType id content"}
+
+
+def parts_left(schema: GraphQLSchema) -> set[str]:
+    """Fields inside a resource that lead out of it again."""
+    return {
+        f"{type_.name}.{name}"
+        for type_ in objects(schema)
+        if type_.name in parts()
+        for name, field in type_.fields.items()
+        if set(members(schema, get_named_type(field.type))) - {*parts(), "FhirResource"}
+    }
+
+
+def parts_reached(schema: GraphQLSchema) -> set[str]:
+    """Fields of all other types that lead into a resource."""
+    inside = {*parts(), "FhirResource"}
+    return {
+        f"{type_.name}.{name}"
+        for type_ in objects(schema)
+        if type_.name not in inside
+        for name, field in type_.fields.items()
+        if get_named_type(field.type).name in inside
+    }
+
+
 def classified() -> set[str]:
-    listed = {f"{type_}.{name}" for part in (HELD, OPEN) for type_, names in part.items() for name in names.split()}
+    listed = {
+        f"{type_}.{name}" for part in (HELD, OPEN, parts()) for type_, names in part.items() for name in names.split()
+    }
     return listed | set(WAYS)
 
 
@@ -155,9 +192,9 @@ def giving_away(schema: GraphQLSchema) -> set[str]:
     return {
         f"{type_.name}.{name}"
         for type_ in objects(schema)
-        if type_.name not in HELD
+        if type_.name not in HELD and type_.name not in parts()
         for name, field in type_.fields.items()
-        if {*HELD, "Patient"} & set(members(schema, get_named_type(field.type)))
+        if {*HELD, *parts(), "Patient"} & set(members(schema, get_named_type(field.type)))
     }
 
 

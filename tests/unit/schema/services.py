@@ -5,7 +5,7 @@ records), so that the schema's mapping, gates and refusals can be seen without a
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -46,6 +46,7 @@ from gateway.records.model import (
     RecordFilter,
     RecordOrder,
     RecordPage,
+    Reference,
     Released,
     StoredRecord,
 )
@@ -185,6 +186,8 @@ class World:
     events: "asyncio.Queue[Any]" = field(default_factory=asyncio.Queue)
     wanted_log: AccessFilter = EVERYTHING
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    referred: dict[str, bytes] = field(default_factory=dict)
+    """What references come to; all others are refused."""
     outlooks: Outlooks = field(init=False)
 
     def __post_init__(self) -> None:
@@ -426,6 +429,19 @@ class World:
         cursors = tuple(f"c{number}" for number in range(min(part.size, 3)))
         items = (make_released(purpose),) * len(cursors)
         return RecordPage(items=items, cursors=cursors, has_next=True, has_previous=part.backwards)
+
+    async def referenced(
+        self, caller: Caller, subject: SubjectId, references: Sequence[Reference], /, *, purpose: Purpose
+    ) -> tuple[Released | ConsentryError, ...]:
+        self._called("referenced", caller)
+        self.received.append((subject, tuple(references), purpose))
+        self._of_patient(caller, subject)
+        return tuple(
+            replace(make_released(purpose), content=self.referred[one.text])
+            if one.text in self.referred
+            else DeniedError("no such record", decision_id=DECISION)
+            for one in references
+        )
 
     async def added(
         self, caller: Caller, subject: SubjectId, *, purpose: Purpose, since: datetime | None

@@ -7,7 +7,8 @@ import pytest
 from graphql import get_introspection_query, parse
 
 from schema.errors import LimitFault
-from schema.limits import Limits, Survey, multipliers, survey
+from schema.extents import DECISION, PART_LIST, extents
+from schema.limits import Limits, Survey, survey
 from schema.root import GatewaySchema
 
 Measured = Any
@@ -15,7 +16,7 @@ Measured = Any
 
 @pytest.fixture
 def measure(schema: GatewaySchema) -> Measured:
-    lists = multipliers(schema._schema)
+    lists = extents(schema._schema)
 
     def run(query: str, *, values: dict[str, Any] | None = None, introspection: bool = True, **limits: int) -> Survey:
         return survey(parse(query), limits=Limits(**limits), lists=lists, introspection=introspection, variables=values)
@@ -150,3 +151,60 @@ def test_documents_with_text_of_the_client_are_known_for_what_they_are(
     measure: Measured, query: str, kept: bool
 ) -> None:
     assert measure(query).holds_literals is not kept
+
+
+OBSERVED = """... on FhirObservation { status category { coding { system code } }
+  code { coding { system code display } text }
+  effectiveDateTime valueQuantity { value unit } valueCodeableConcept { text } component { code { text }
+  valueQuantity { value unit } } encounter { reference resource { ... on FhirEncounter { class { code }
+  type { text } period { start end } } ... on Refusal { code } } } }"""
+
+
+def resources(first: int, inside: str) -> str:
+    return "{ patient(id: 1) { " + records(str(first), f"id resource {{ {inside} }}") + " } }"
+
+
+def test_a_page_of_observations_with_their_encounters_is_within_every_limit(measure: Measured) -> None:
+    assert measure(resources(50, OBSERVED)).cost < 7_000
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "... on FhirObservation { hasMember { resource { ... on FhirObservation {"
+        " hasMember { record { __typename } } } } } }",
+        "... on FhirObservation { extension { extension { extension { extension { url } } } } }",
+        "... on FhirObservation { "
+        + " ".join(f"a{at}: subject {{ resource {{ __typename }} }}" for at in range(6))
+        + " }",
+    ],
+    ids=["references of references", "extensions of extensions", "one reference many times"],
+)
+def test_hostile_nesting_of_a_hundred_resources_is_refused(measure: Measured, inside: str) -> None:
+    with pytest.raises(LimitFault):
+        measure(resources(100, inside))
+
+
+def test_a_reference_costs_more_than_what_is_there_already(measure: Measured) -> None:
+    there = measure(resources(1, "... on FhirObservation { subject { reference } }")).cost
+    opened = measure(resources(1, "... on FhirObservation { subject { resource { __typename } } }")).cost
+    assert opened == there + 1 + DECISION
+
+
+def test_a_name_counts_as_what_it_is_in_its_own_type(measure: Measured) -> None:
+    """`author` is one actor in a record and a list in a document reference."""
+    assert measure("{ record(id: 1) { ... on Record { author { name } } } }").cost == 1 + 2
+    listed = "{ record(id: 1) { ... on Record { resource { ... on FhirDocumentReference { author { display } } } } } }"
+    assert measure(listed).cost == 1 + 1 + 1 + PART_LIST
+
+
+def test_fragments_carry_their_type(measure: Measured) -> None:
+    inline = "{ record(id: 1) { ... on Record { resource { ... on FhirPatient { name { family } } } } } }"
+    spread = "{ record(id: 1) { ...R } } fragment R on Record { resource { ...P } }"
+    spread += " fragment P on FhirPatient { name { family } }"
+    assert measure(inline).cost == measure(spread).cost == 1 + 1 + 1 + PART_LIST
+
+
+def test_what_no_type_has_counts_as_the_widest_of_its_name(measure: Measured) -> None:
+    assert measure("{ nothing { records { x } } }").cost == 1 + 1 + 50
+    assert measure("{ nothing { coding { x } } }").cost == 1 + 1 + PART_LIST

@@ -22,6 +22,7 @@ from graphql import (
 )
 
 from gateway.ids import to_global
+from schema.fhir.types import OTHER, read_outline, type_name
 from schema.root import GatewaySchema, build_schema
 from tests.unit.schema.conftest import Ask
 from tests.unit.schema.emergencies import NAME
@@ -50,6 +51,7 @@ GUARDS = frozenset(
         "read",
         "page",
         "added",
+        "referenced",
         "of_patient",
         "get",
         "changes",
@@ -75,6 +77,8 @@ GUARDS = frozenset(
     }
 )
 """Service calls that decide, with the caller, before one of those is made."""
+PARTS = {type_name(name) for name in read_outline().types} | {OTHER}
+"""Generated types of FHIR: what is inside a record that was released already."""
 VALUES = {
     "ID!": to_global("Record", RECORD),
     "Hex!": "0x" + CONSENT.hex(),
@@ -126,6 +130,8 @@ def paths(core: GraphQLSchema) -> dict[str, list[tuple[str, list[Step]]]]:
                     seen.add(concrete.name)
                     if concrete.name in GUARDED:
                         found[concrete.name].append((kind, steps))
+                    if concrete.name in PARTS:
+                        continue
                     for name, below in concrete.fields.items():
                         if not is_leaf_type(get_named_type(below.type)):
                             queue.append((get_named_type(below.type), [*steps, (name, below, concrete.name)]))
@@ -230,7 +236,31 @@ def test_every_type_that_the_roots_reach_is_classified(schema: GatewaySchema) ->
         *("EmergencyEdge", "EmergencyReview", "UnreviewedEmergency", "UnreviewedEmergencyEdge"),
     }
     objects = {name for name, type_ in schema._schema.type_map.items() if isinstance(type_, GraphQLObjectType)}
-    assert {name for name in objects if not name.startswith("__")} == GUARDED | open_types
+    assert {name for name in objects if not name.startswith("__")} == GUARDED | open_types | PARTS
+
+
+def test_a_resource_is_reached_through_its_record_alone(schema: GatewaySchema) -> None:
+    inside = {*PARTS, "FhirResource"}
+    ways = {
+        f"{type_.name}.{name}"
+        for type_ in schema._schema.type_map.values()
+        if isinstance(type_, GraphQLObjectType) and type_.name not in inside
+        for name, field in type_.fields.items()
+        if get_named_type(field.type).name in inside
+    }
+    assert ways == {"Record.resource"}
+
+
+def test_out_of_a_resource_only_references_lead(schema: GatewaySchema) -> None:
+    """And these ask the service with the caller: test_fhir_references."""
+    leading = {
+        f"{type_.name}.{name}"
+        for type_ in schema._schema.type_map.values()
+        if isinstance(type_, GraphQLObjectType) and type_.name in PARTS
+        for name, field in type_.fields.items()
+        if {one.name for one in members(schema._schema, get_named_type(field.type))} - PARTS
+    }
+    assert leading == {"FhirReference.record", "FhirReference.resource"}
 
 
 def test_edges_and_receipts_are_reached_through_guarded_types_alone(schema: GatewaySchema) -> None:

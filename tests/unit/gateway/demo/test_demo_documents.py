@@ -4,7 +4,8 @@ import pytest
 from graphql import GraphQLSchema, parse, validate
 
 from gateway.demo import documents
-from schema.limits import Limits, multipliers, survey
+from schema.extents import extents
+from schema.limits import Limits, survey
 from schema.root import build_schema as build_ours
 
 FIXED = {name: value for name, value in vars(documents).items() if name.isupper() and isinstance(value, str)}
@@ -29,7 +30,7 @@ def test_a_document_is_valid(name: str, ours: GraphQLSchema) -> None:
 def test_a_document_is_within_the_limits(name: str, ours: GraphQLSchema) -> None:
     limits = Limits()
     document = parse(DOCUMENTS[name], **limits.parse_options)
-    found = survey(document, limits=limits, lists=multipliers(ours), introspection=False)
+    found = survey(document, limits=limits, lists=extents(ours), introspection=False)
     assert found.cost <= limits.cost
 
 
