@@ -14,12 +14,17 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.errors import ConsentryError
 from gateway.ports.bus import Bus
-from gateway.web import console
+from gateway.records.contents import Contents
+from gateway.records.uploads import Uploads
+from gateway.web import console, content, uploads
+from gateway.web.content import ContentDoor
 from gateway.web.engine import Allow
 from gateway.web.graphql import Endpoint, make_graphql
 from gateway.web.health import Counts, Readiness, health, make_deployment, make_ready
 from gateway.web.options import WebOptions
 from gateway.web.replies import Exchange, RejectedError, headers_of, reply_json
+from gateway.web.transfers import Transfers
+from gateway.web.uploads import UploadDoor
 from gateway.web.websocket import SocketDoor
 from schema.context import (
     AuditService,
@@ -64,6 +69,10 @@ class Wired(Protocol):
     def handover(self) -> HandoverService: ...
     @property
     def records(self) -> RecordService: ...
+    @property
+    def contents(self) -> Contents: ...
+    @property
+    def uploads(self) -> Uploads: ...
     @property
     def erasures(self) -> ErasureService: ...
     @property
@@ -137,6 +146,13 @@ class FrontDoor:
         self._wired = wired
         self._options = options
         self._graphql = make_graphql(engine=engine, authenticate=authenticate, allow=allow, options=options)
+        transfers = Transfers(most=options.most_transfers, each=options.transfers_each)
+        self._content = ContentDoor(
+            wired.contents, authenticate=authenticate, allow=allow, options=options, transfers=transfers
+        )
+        self._uploads = UploadDoor(
+            wired.uploads, authenticate=authenticate, allow=allow, options=options, transfers=transfers
+        )
         self._ready = make_ready(wired.readiness, wired.counts)
         self._deployment = make_deployment(wired.deployment_facts)
         self._socket = SocketDoor(
@@ -187,6 +203,10 @@ class FrontDoor:
             if self._options.console and console.wants_page(scope, headers_of(scope)):
                 return "console", _page
             return "graphql", self._graphql
+        if path == uploads.COLLECTION or path.startswith(uploads.PREFIX):
+            return "uploads", self._uploads
+        if path.startswith(content.PREFIX):
+            return "content", self._content
         if path == "/health":
             return "health", health
         if path == "/ready":

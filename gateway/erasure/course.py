@@ -55,7 +55,8 @@ IDENTITY = "IdentityRegistry"
 OVER = frozenset({ErasureState.FINAL, ErasureState.REFUSED})
 EACH_SECONDS = 2.0
 LANDING_SECONDS = 0.2
-_TREE = DagLimits(content=64 << 20)
+_TREE = DagLimits(content=6 << 30)
+"""Large content's, the largest."""
 _ALREADY_FINAL = "CertificateFinal"
 
 

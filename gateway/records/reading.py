@@ -52,6 +52,8 @@ class Answer:
     release: Callable[[Appended, AnchorState], Released] | None
     leaf: bytes
     octets: int = 0
+    permit: Permit | None = None
+    found: Found | None = None
 
 
 class Reading:
@@ -83,17 +85,41 @@ class Reading:
     async def read(self, caller: Caller, record: RecordId, *, purpose: Purpose) -> Released:
         """The present version. DeniedError for all that is refused, and for what does not exist."""
         for _ in range(TRIES):
-            answer = await self._answer(caller, await self._index.nearest(record), record, purpose)
-            if answer is None:
-                raise AssertionError("an empty filter leaves nothing out")
+            answer = await self.consider(caller, record, purpose=purpose)
             appended = await self._audit.append(answer.event, guards=answer.guards, receipt=answer.receipt)
             if isinstance(appended, Appended):
-                if answer.release is None:
-                    raise DeniedError(answer.event.reason, decision_id=answer.event.decision)
-                (state,) = await self._anchors.states((answer.leaf,))
-                return answer.release(appended, state)
-            caller = await self._gather_again(caller, appended)
+                return await self.released(answer, appended)
+            caller = await self.gather_again(caller, appended)
         raise StaleError("the patient's records and consents keep changing; try again")
+
+    async def consider(self, caller: Caller, record: RecordId, *, purpose: Purpose) -> Answer:
+        """The decision on the present version, of which nothing is acknowledged: whoever asks has it audited, or lets
+        go on what was acknowledged before."""
+        answer = await self._answer(caller, await self._index.nearest(record), record, purpose)
+        if answer is None:
+            raise AssertionError("an empty filter leaves nothing out")
+        return answer
+
+    async def released(self, answer: Answer, appended: Appended) -> Released:
+        """What an answer releases, once its entry is durable."""
+        if answer.release is None:
+            raise DeniedError(answer.event.reason, decision_id=answer.event.decision)
+        (state,) = await self._anchors.states((answer.leaf,))
+        return answer.release(appended, state)
+
+    def refused(self, answer: Answer, reason: str) -> Answer:
+        """In place of an answer that would release: the same decision is not enough for what was asked."""
+        event = replace(
+            answer.event,
+            decision=self._audit.new_decision(),
+            at=self._clock.now(),
+            outcome=Outcome.DENIED,
+            reason=reason,
+            consents=(),
+            digest=b"",
+            basis="",
+        )
+        return Answer(event=event, guards=(), receipt=None, release=None, leaf=b"")
 
     async def page(
         self,
@@ -112,7 +138,7 @@ class Reading:
             found = await self._page(caller, subject, purpose=purpose, filter=filter, first=first, after=after)
             if isinstance(found, RecordPage):
                 return found
-            caller = await self._gather_again(caller, found)
+            caller = await self.gather_again(caller, found)
         raise StaleError("the patient's records and consents keep changing; try again")
 
     async def _page(
@@ -369,9 +395,11 @@ class Reading:
             release=release,
             leaf=found.known.leaf,
             octets=len(content),
+            permit=permit,
+            found=found,
         )
 
-    async def _gather_again(self, caller: Caller, entry: Stale | Taken) -> Caller:
+    async def gather_again(self, caller: Caller, entry: Stale | Taken) -> Caller:
         """Drops what was kept of the name that moved; the caller as it stands now."""
         if isinstance(entry, Taken):
             raise ConflictError("the same entry was written already")

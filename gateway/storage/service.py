@@ -58,6 +58,11 @@ class Blocks:
         await self._store_blocks(waiting + last)
         return root
 
+    async def put_named(self, blocks: Sequence[Block]) -> None:
+        """Blocks whose names their maker made of their octets; all durable and pinned on return. UpstreamError: in
+        doubt, put again."""
+        await self._store_blocks(blocks)
+
     def get_now(self, cid: Cid) -> bytes | None:
         """The verified block if it lies here and needs no waiting, else None (then `get`). IntegrityError."""
         data = self._store.get_now(str(cid))
@@ -68,6 +73,21 @@ class Blocks:
     async def get(self, cid: Cid, *, limit: int = BLOCK_SIZE_MAX) -> bytes:
         """The block's bytes, verified. IntegrityError (wrong, or more than `limit` octets), UpstreamError."""
         return (await self.fetch(cid, limit)).data
+
+    async def get_aside(self, cid: Cid, *, limit: int) -> bytes:
+        """As `get`, hashed in a thread: for blocks of which many follow each other."""
+        data = await self._store.get(str(cid), limit=limit)
+        if len(data) > limit:
+            raise IntegrityError(f"{cid} has more than {limit} octets")
+        if not await asyncio.to_thread(cid.names, data):
+            raise IntegrityError(f"bytes do not hash to {cid}")
+        return data
+
+    def leaves(
+        self, root: Cid, *, limits: DagLimits, start: int = 0, stop: int | None = None
+    ) -> AsyncIterator[tuple[Cid, int]]:
+        """Name and size of each leaf of a tree between two octets; nodes alone are fetched."""
+        return DagReader(root, self.fetch, limits=limits).leaves(start=start, stop=stop)
 
     async def fetch(self, cid: Cid, limit: int) -> VerifiedBlock:
         """As `get`, with the proof as a type."""

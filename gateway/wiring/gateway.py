@@ -13,7 +13,9 @@ from gateway.erasure.service import Erasures
 from gateway.errors import ConsentryError
 from gateway.identity.service import Identity
 from gateway.ports.bus import Bus
+from gateway.records.contents import Contents
 from gateway.records.service import Records
+from gateway.records.uploads import Uploads
 from gateway.settings import Settings
 from gateway.storage.service import Blocks
 from gateway.web.options import WebOptions
@@ -37,6 +39,8 @@ class Gateway:
         rooms: ConsentRooms,
         control: Control,
         records: Records,
+        contents: Contents,
+        uploads: Uploads,
         erasures: Erasures,
         emergencies: Emergencies,
         standings: Standings,
@@ -60,6 +64,8 @@ class Gateway:
         self.recoveries = control.recoveries
         self.handover = control.handover
         self.records = records
+        self.contents = contents
+        self.uploads = uploads
         self.erasures = erasures
         self.emergencies = emergencies
         self.blocks = blocks
@@ -87,6 +93,8 @@ class Gateway:
             burst=settings.request_burst,
             answer_seconds=settings.answer_seconds,
             most_underway=settings.most_underway,
+            most_transfers=settings.most_transfers,
+            transfers_each=settings.transfers_each,
         )
 
     @property

@@ -22,6 +22,7 @@ from gateway.identity.service import Identity, SignInTerms
 from gateway.identity.verdicts import RelyingParties
 from gateway.ports.clock import SystemClock, SystemEntropy
 from gateway.records.opening import Opening
+from gateway.records.sweeping import Sweeping
 from gateway.settings import Settings, host_of
 from gateway.storage.documents import SealedDocuments
 from gateway.storage.pinning import Pinning
@@ -166,7 +167,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         chain=chain,
     )
     opening = Opening(blocks=blocks, keys=keys, anchors=anchors)
-    records, emergencies = make_corridors(
+    corridors = make_corridors(
         settings,
         opening=opening,
         identity=identity,
@@ -219,9 +220,11 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         identity=identity,
         rooms=rooms,
         control=control,
-        records=records,
+        records=corridors.records,
+        contents=corridors.contents,
+        uploads=corridors.uploads,
         erasures=erasures,
-        emergencies=emergencies,
+        emergencies=corridors.emergencies,
         standings=standings,
         keys=keys,
         blocks=blocks,
@@ -250,6 +253,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
     watching = asyncio.create_task(gateway.watch(), name="watch")
     closing.callback(watching.cancel)
     gateway.duties.begin("pinning", Pinning(index=index, blocks=blocks), closing)
+    gateway.duties.begin("uploads", Sweeping(index=index, blocks=blocks, clock=clock), closing)
     gateway.duties.begin("erasures", course, closing)
     gateway.duties.begin("recoveries", control.succession, closing)
     return gateway

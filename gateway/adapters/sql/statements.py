@@ -14,6 +14,7 @@ from gateway.ports.rows import (
     ChallengeRow,
     ConsentRow,
     ConsentTakenOver,
+    ContentRow,
     EmergencyRow,
     EmergencyStepRow,
     ErasureRow,
@@ -30,6 +31,12 @@ from gateway.ports.rows import (
     SubjectForgotten,
     TicketRow,
     UnpinnedRow,
+    UploadFinished,
+    UploadGoesOn,
+    UploadGone,
+    UploadPart,
+    UploadPartDropped,
+    UploadRow,
 )
 
 Value = bytes | int | str
@@ -54,6 +61,8 @@ UNPINNED = 17
 ERASURE, ERASURE_STEP, FORGET_WAITING, FORGET_TOKENS, FORGET_VERSIONS, FORGET_RECORDS = range(18, 24)
 FORGET_CONSENTS = 24
 FORGET_NARROWINGS, LIFT, END_SESSIONS, FORGET_PAPERS, TAKE_OVER = range(25, 30)
+CONTENT, UPLOAD, UPLOAD_PART, UPLOAD_DROP, UPLOAD_ON, UPLOAD_DONE, UPLOAD_NO_PARTS, UPLOAD_GONE = range(30, 38)
+FORGET_CONTENTS, FORGET_PARTS, FORGET_UPLOADS = range(38, 41)
 
 STATEMENTS: tuple[Statement, ...] = (
     Statement(
@@ -135,6 +144,36 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         table="consents", sql="update consents set digest = ?, call = ? where consent = ? and subject = ?", exact=True
     ),
+    # An amendment names the content that it keeps once more.
+    Statement(
+        table="contents", sql="insert into contents (digest, record, subject) values (?, ?, ?) on conflict do nothing"
+    ),
+    Statement(
+        table="uploads",
+        sql="insert into uploads (upload, subject, owner, slot, size, sealed, expires_at, record)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?)",
+    ),
+    Statement(table="uploads", sql="insert into upload_parts (upload, number, digests, sealed) values (?, ?, ?, ?)"),
+    Statement(table="uploads", sql="delete from upload_parts where upload = ? and number = ?", exact=True),
+    Statement(
+        table="uploads",
+        sql="update uploads set expires_at = ? where upload = ? and slot is not null and expires_at > ?",
+        exact=True,
+    ),
+    Statement(
+        table="uploads",
+        sql="update uploads set slot = null, expires_at = ?, record = ?"
+        " where upload = ? and slot is not null and expires_at > ?",
+        exact=True,
+    ),
+    Statement(table="upload_parts", sql="delete from upload_parts where upload = ?"),
+    Statement(table="uploads", sql="delete from uploads where upload = ?"),
+    Statement(table="contents", sql="delete from contents where subject = ?"),
+    Statement(
+        table="upload_parts",
+        sql="delete from upload_parts where upload in (select upload from uploads where subject = ?)",
+    ),
+    Statement(table="uploads", sql="delete from uploads where subject = ?"),
 )
 
 INSERT_ENTRY = (
@@ -169,6 +208,10 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
         case TicketRow():
             values = join_values(row.values)
             return ((TICKET, (row.log, row.leaf, values, row.cid_digest, row.locator)),)
+        case ContentRow():
+            return ((CONTENT, (row.digest, row.record, row.subject)),)
+        case UploadRow() | UploadPart() | UploadPartDropped() | UploadGoesOn() | UploadFinished() | UploadGone():
+            return _steps_of_upload(row)
         case Bump():
             return ((BUMP, (row.name,)),)
         case IdempotencyRow():
@@ -198,7 +241,8 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
         case ErasureStep():
             return ((ERASURE_STEP, (*_of_erasure(row.row), int(row.before))),)
         case SubjectForgotten():
-            each = (FORGET_TOKENS, FORGET_VERSIONS, FORGET_RECORDS, FORGET_CONSENTS, FORGET_PAPERS)
+            named = (FORGET_TOKENS, FORGET_VERSIONS, FORGET_RECORDS, FORGET_CONSENTS, FORGET_PAPERS)
+            each = (*named, FORGET_CONTENTS, FORGET_PARTS, FORGET_UPLOADS)
             ended = (FORGET_NARROWINGS, (row.subject, int(NarrowingKind.ERASE)))
             waiting = (FORGET_WAITING, (row.subject,) * 3)
             return (waiting, *((number, (row.subject,)) for number in each), ended)
@@ -206,6 +250,27 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
             return ((LIFT, (row.subject, int(NarrowingKind.ERASE))),)
         case SessionsEnded():
             return ((END_SESSIONS, (row.actor,)),)
+
+
+def _steps_of_upload(
+    row: UploadRow | UploadPart | UploadPartDropped | UploadGoesOn | UploadFinished | UploadGone,
+) -> tuple[tuple[int, Parameters], ...]:
+    match row:
+        case UploadRow():
+            slot = -1 if row.slot is None else row.slot
+            values = (row.upload, row.subject, row.owner, slot, row.size, row.sealed, row.expires_at, row.record)
+            return ((UPLOAD, values),)
+        case UploadPart():
+            return ((UPLOAD_PART, (row.upload, row.number, row.digests, row.sealed)),)
+        case UploadPartDropped():
+            return ((UPLOAD_DROP, (row.upload, row.number)),)
+        case UploadGoesOn():
+            return ((UPLOAD_ON, (row.expires_at, row.upload, row.now)),)
+        case UploadFinished():
+            done = (UPLOAD_DONE, (row.expires_at, row.record, row.upload, row.now))
+            return (done, (UPLOAD_NO_PARTS, (row.upload,)))
+        case UploadGone():
+            return ((UPLOAD_NO_PARTS, (row.upload,)), (UPLOAD_GONE, (row.upload,)))
 
 
 def _of_erasure(row: ErasureRow) -> Parameters:
