@@ -29,8 +29,8 @@ SMALLEST = 4096
 OVERHEAD = len(MAGIC) + SALT_SIZE + hazmat.TAG_SIZE
 CHUNK_SIZE = SEALED_SIZE - OVERHEAD
 """Octets of content in each chunk but the last of them."""
-LARGEST = CHUNK_SIZE * (CHUNK_SIZE // DIGEST_SIZE)
-"""Octets of content that one index has room for: 32 GiB."""
+LARGEST = 4 << 30
+"""Octets of content; one index would have room for eight times as many."""
 
 
 def count_of(size: int) -> int:
@@ -56,6 +56,10 @@ def sealed_size(size: int) -> int:
     """Octets of all sealed chunks and the index."""
     count = count_of(size)
     return count * leaf_size(size, 0) + leaf_size(size, count)
+
+
+LARGEST_SEALED = sealed_size(LARGEST)
+"""What no tree of large content has more octets than."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
