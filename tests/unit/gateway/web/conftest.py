@@ -29,7 +29,7 @@ class Parts:
     def identity(self) -> World:
         return self.world
 
-    consents = shown_consents = credentials = delegates = records = audit = erasures = identity
+    consents = shown_consents = credentials = delegates = records = contents = uploads = audit = erasures = identity
 
     @property
     def guardianships(self) -> Controls:
