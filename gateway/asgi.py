@@ -17,7 +17,7 @@ from gateway.ports.bus import Bus
 from gateway.records.contents import Contents
 from gateway.records.uploads import Uploads
 from gateway.web import console, content, uploads
-from gateway.web.content import ContentDoor
+from gateway.web.content import ContentDoor, CutShortError
 from gateway.web.engine import Allow
 from gateway.web.graphql import Endpoint, make_graphql
 from gateway.web.health import Counts, Readiness, health, make_deployment, make_ready
@@ -148,10 +148,20 @@ class FrontDoor:
         self._graphql = make_graphql(engine=engine, authenticate=authenticate, allow=allow, options=options)
         transfers = Transfers(most=options.most_transfers, each=options.transfers_each)
         self._content = ContentDoor(
-            wired.contents, authenticate=authenticate, allow=allow, options=options, transfers=transfers
+            wired.contents,
+            authenticate=authenticate,
+            allow=allow,
+            options=options,
+            transfers=transfers,
+            report=_told,
         )
         self._uploads = UploadDoor(
-            wired.uploads, authenticate=authenticate, allow=allow, options=options, transfers=transfers
+            wired.uploads,
+            authenticate=authenticate,
+            allow=allow,
+            options=options,
+            transfers=transfers,
+            report=_told,
         )
         self._ready = make_ready(wired.readiness, wired.counts)
         self._deployment = make_deployment(wired.deployment_facts)
@@ -177,6 +187,8 @@ class FrontDoor:
             await endpoint(scope, receive, send, exchange)
         except RejectedError as refused:
             await reply_json(send, exchange, status=refused.status, payload=refused.payload(), headers=refused.headers)
+        except CutShortError:
+            pass  # a response without an end: the server breaks the connection, which says so to the client
         except Exception as error:  # noqa: BLE001 - the last place that can keep its message from the server's log
             report(error, correlation_id=exchange.correlation_id)
             if not exchange.status:
@@ -248,6 +260,10 @@ class FrontDoor:
             await send({"type": f"lifespan.{name}.failed", "message": message})
             return
         await send({"type": f"lifespan.{name}.complete"})
+
+
+def _told(error: BaseException, correlation_id: str) -> None:
+    report(error, correlation_id=correlation_id)
 
 
 async def _page(scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:

@@ -19,7 +19,7 @@ from gateway.records.contents import MOST_PROVEN, Contents, OpenContent
 from gateway.underway import bounded
 from gateway.web.access import check_rate, rate_key, token_of
 from gateway.web.engine import Allow, Authenticate
-from gateway.web.failures import failure_of
+from gateway.web.failures import Report, failure_of, is_callers
 from gateway.web.options import WebOptions
 from gateway.web.ranges import UnsatisfiableError, parse_range
 from gateway.web.replies import (
@@ -60,7 +60,9 @@ class ContentDoor:
         allow: Allow | None,
         options: WebOptions,
         transfers: Transfers,
+        report: Report,
     ) -> None:
+        self._report = report
         self._contents = contents
         self._authenticate = authenticate
         self._allow = allow
@@ -73,6 +75,8 @@ class ContentDoor:
         try:
             await self._serve(scope, receive, send, exchange)
         except ConsentryError as error:
+            if not is_callers(error):
+                self._report(error, exchange.correlation_id)
             if exchange.status:
                 raise CutShortError from error
             status, payload, headers = failure_of(error)
@@ -127,9 +131,11 @@ class ContentDoor:
         told += [(b"content-type", content.content_type.encode()), (b"content-length", b"%d" % (stop - start))]
         if chosen is not None:
             told.append((b"content-range", b"bytes %d-%d/%d" % (start, stop - 1, content.size)))
-        exchange.status = 200 if chosen is None else 206
-        await send({"type": "http.response.start", "status": exchange.status, "headers": told})
+        status = 200 if chosen is None else 206
+        beginning = {"type": "http.response.start", "status": status, "headers": told}
         if scope["method"] == "HEAD":
+            exchange.status = status
+            await send(beginning)
             await send({"type": "http.response.body", "body": b""})
             return
 
@@ -137,7 +143,11 @@ class ContentDoor:
             return await self._authenticate(token)
 
         async with aclosing(self._contents.octets(content, start=start, stop=stop, again=again)) as octets:
-            await send_all(octets, receive, send, exchange)
+            # The first chunk before the first word: what cannot be opened is refused in words of ours.
+            first = await anext(octets)
+            exchange.status = status
+            await send(beginning)
+            await send_all(first, octets, receive, send, exchange)
 
     async def _prove(self, content: OpenContent, scope: Scope, send: Send, exchange: Exchange) -> None:
         """`Range` names octets; the proof is of each chunk that holds some of them."""

@@ -1,5 +1,6 @@
 """Expected failures as HTTP says them, where no GraphQL does. What is forbidden and what is absent are one answer."""
 
+from collections.abc import Callable
 from typing import Any
 
 from gateway.errors import CallerError, ConflictError, ConsentryError, DeniedError, LimitError, UnauthenticatedError
@@ -12,6 +13,15 @@ _TOLD = {
     "INTEGRITY": "stored data failed verification; nothing of it was released",
     "UNAVAILABLE": "a part of the gateway is not available; try again shortly",
 }
+
+
+Report = Callable[[BaseException, str], None]
+"""Tells the operator of a failure, under a correlation id."""
+
+
+def is_callers(error: ConsentryError) -> bool:
+    """Whether the caller, or a decision, is to blame: then there is nothing to tell an operator."""
+    return isinstance(error, CallerError | DeniedError)
 
 
 def failure_of(error: ConsentryError) -> tuple[int, dict[str, Any], HeaderList]:
@@ -35,6 +45,5 @@ def failure_of(error: ConsentryError) -> tuple[int, dict[str, Any], HeaderList]:
             status = 400
         case _:
             status, headers = (502, []) if error.code == "INTEGRITY" else (503, RETRY)
-    blamed_on_caller = isinstance(error, CallerError | DeniedError)
-    message = error.message if blamed_on_caller else _TOLD.get(error.code, _TOLD["UNAVAILABLE"])
+    message = error.message if is_callers(error) else _TOLD.get(error.code, _TOLD["UNAVAILABLE"])
     return status, {"errors": [{"message": message, "extensions": extensions}]}, headers

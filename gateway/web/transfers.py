@@ -95,12 +95,14 @@ class Incoming:
             self.slow = True
 
 
-async def send_all(octets: AsyncIterator[bytes], receive: Receive, send: Send, exchange: Exchange) -> None:
+async def send_all(
+    first: bytes, octets: AsyncIterator[bytes], receive: Receive, send: Send, exchange: Exchange
+) -> None:
     """The body of a response whose start was sent. EndedError where the reader is gone or hardly reads."""
     pace = Pace()
     leaving = asyncio.create_task(_gone(receive))
     try:
-        async for chunk in octets:
+        async for chunk in _chained(first, octets):
             for at in range(0, len(chunk), PIECE):
                 piece = chunk[at : at + PIECE]
                 began = time.monotonic()
@@ -116,6 +118,12 @@ async def send_all(octets: AsyncIterator[bytes], receive: Receive, send: Send, e
     finally:
         leaving.cancel()
         await asyncio.gather(leaving, return_exceptions=True)
+
+
+async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for one in rest:
+        yield one
 
 
 async def _gone(receive: Receive) -> None:

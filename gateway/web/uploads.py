@@ -27,7 +27,7 @@ from gateway.underway import bounded
 from gateway.web.access import RETRY, check_rate, rate_key, token_of
 from gateway.web.bodies import CLOSE
 from gateway.web.engine import Allow, Authenticate
-from gateway.web.failures import failure_of
+from gateway.web.failures import Report, failure_of, is_callers
 from gateway.web.options import WebOptions
 from gateway.web.replies import SECURITY_HEADERS, Exchange, HeaderList, RejectedError, headers_of, reply, reply_json
 from gateway.web.transfers import Incoming, Transfers
@@ -53,7 +53,9 @@ class UploadDoor:
         allow: Allow | None,
         options: WebOptions,
         transfers: Transfers,
+        report: Report,
     ) -> None:
+        self._report = report
         self._uploads = uploads
         self._authenticate = authenticate
         self._allow = allow
@@ -85,6 +87,8 @@ class UploadDoor:
                 else:
                     await self._short(caller, upload, method, send, exchange)
         except ConsentryError as error:
+            if not is_callers(error):
+                self._report(error, exchange.correlation_id)
             status, payload, added = failure_of(error)
             # What of the body was not read makes the connection useless.
             closing = CLOSE if method == "PATCH" else []

@@ -9,9 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gateway import jsontext
 from gateway.crypto.chunks import CHUNK_SIZE
 from tests.journeys.gateway_process import run_command
 from tests.journeys.people import Patient, Person, sign_in
+from tests.journeys.proofs import check_alone, saved, verify_alone
 from tests.journeys.sites import Site, running_site
 from tests.journeys.uploading import SHARED, begin, download, go_on, offset_of, pieces, signed, upload
 from tests.ports.databases import query
@@ -253,3 +255,25 @@ def test_a_backup_has_every_chunk(own_site: Site, tmp_path: Path) -> None:
     code, said = run_command("backup", tmp_path / "backup", settings=site.gateway.settings)
     assert code == 0, said
     assert (tmp_path / "backup" / "blocks.car").read_bytes().count(b"CSNTRY\x02\x01") == 4
+
+
+def test_whole_and_part_are_checked_without_the_gateway(quick: Site, tmp_path: Path) -> None:
+    patient = quick.crowd.patient()
+    octets = os.urandom(3 * CHUNK_SIZE + 1000)
+    record = upload(patient.person, patient.id, octets)
+    file = saved(patient.person, quick.gateway.facts(), record, purpose="PATRQT")
+    code, said = verify_alone(tmp_path, file, quick.gateway.rpc)
+    assert code == 0, said
+    told, content, proof = (tmp_path / name for name in ("content.json", "content", "proof-of-part.json"))
+    told.write_bytes(jsontext.dumps(file["record"]["content"]))
+    content.write_bytes(download(patient.person, quick.door, record, purpose="PATRQT").content)
+    assert check_alone(tmp_path, told, content)[0] == 0
+    part = f"bytes={CHUNK_SIZE}-{3 * CHUNK_SIZE - 1}"
+    content.write_bytes(download(patient.person, quick.door, record, purpose="PATRQT", Range=part).content)
+    answer = download(patient.person, quick.door, record + "/proof", purpose="PATRQT", Range=part)
+    assert answer.status_code == 200
+    proof.write_bytes(answer.content)
+    named = ("--at", str(CHUNK_SIZE), "--proof", str(proof))
+    assert check_alone(tmp_path, told, content, *named)[0] == 0
+    content.write_bytes(content.read_bytes()[:-1] + b"\x00\x00")
+    assert check_alone(tmp_path, told, content, *named)[0] == 1

@@ -13,7 +13,7 @@ PIECE = 256 * 1024
 
 
 def metadata(**told: str) -> str:
-    return ",".join(f"{name} {base64.b64encode(text.encode()).decode()}" for name, text in told.items())
+    return ",".join(f"{name} {base64.b64encode(text.encode()).decode()}".strip() for name, text in told.items())
 
 
 def signed(person: Person | None, **headers: str) -> dict[str, str]:
