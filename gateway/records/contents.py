@@ -10,6 +10,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from concurrent.futures import Executor
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -86,7 +87,10 @@ class Contents:
         blocks: Blocks,
         keys: KeyRing,
         clock: Clock,
+        threads: Executor,
     ) -> None:
+        """`threads`: where chunks are hashed and opened, so that nobody else's work waits behind them."""
+        self._threads = threads
         self._identity = identity
         self._standings = standings
         self._reading = reading
@@ -190,9 +194,13 @@ class Contents:
             raise IntegrityError("a tree has fewer leaves than its record says")
 
     async def _chunk(self, content: OpenContent, number: int, cid: Cid) -> bytes:
-        octets = await self._blocks.get_aside(cid, limit=leaf_size(content.size, number))
-        content.opener.check(self._clock.now())
-        return await asyncio.to_thread(content.opener.open, number, octets)
+        def opened(octets: bytes) -> bytes:
+            content.opener.check(self._clock.now())
+            return content.opener.open(number, octets)
+
+        return await self._blocks.get_through(
+            cid, limit=leaf_size(content.size, number), threads=self._threads, then=opened
+        )
 
     def _of_content(self, answer: Answer) -> Answer:
         """A refusal where the record has no large content, or not all of it may be shown."""

@@ -7,6 +7,7 @@ sealed chunks that nothing names. In memory are a few chunks, whatever the size.
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,7 +24,7 @@ from gateway.storage.dag import DagWriter
 from gateway.storage.model import Block, Cid
 from gateway.storage.service import Blocks
 
-TOGETHER: Final = 4
+TOGETHER: Final = 8
 """Chunks that are sealed, and stored, at a time."""
 NOTED_EACH: Final = 16
 """Chunks between one note in the index and the next."""
@@ -92,6 +93,7 @@ class Receiving:
         clock: Clock,
         entropy: Entropy,
         keep_seconds: int,
+        threads: Executor,
     ) -> None:
         self._progress = progress
         self._sealer = sealer
@@ -101,17 +103,18 @@ class Receiving:
         self._clock = clock
         self._entropy = entropy
         self._keep_seconds = keep_seconds
+        self._threads = threads
         self._buffer = bytearray(progress.tail)
-        self._sealing: list[asyncio.Task[SealedChunk]] = []
+        self._sealing: list[asyncio.Future[SealedChunk]] = []
         self._storing: asyncio.Task[None] | None = None
+        self._chunks = len(progress.digests)
         self._unnoted: list[SealedChunk] = []
         self._unnamed: list[Cid] = []
 
     @property
     def offset(self) -> int:
         """Octets that came so far, noted or not."""
-        done = len(self._progress.digests) + len(self._unnoted) + len(self._sealing)
-        return done * CHUNK_SIZE + len(self._buffer)
+        return self._chunks * CHUNK_SIZE + len(self._buffer)
 
     async def take(self, data: bytes) -> None:
         """More octets; waits while enough is under way."""
@@ -129,6 +132,7 @@ class Receiving:
     async def settle(self) -> int:
         """All that came is durable and noted on return: the offset. ConflictError where another was quicker."""
         await self._pass_on()
+        await self._stored()
         if self._unnoted or bytes(self._buffer) != self._progress.tail:
             await self._note(bytes(self._buffer))
         return self._progress.offset
@@ -152,8 +156,9 @@ class Receiving:
 
     async def stop(self) -> None:
         """Lets nothing go on behind the caller's back."""
-        under_way = [*self._sealing, *([self._storing] if self._storing is not None else [])]
-        await asyncio.gather(*under_way, return_exceptions=True)
+        await asyncio.gather(*self._sealing, return_exceptions=True)
+        if self._storing is not None:
+            await asyncio.gather(self._storing, return_exceptions=True)
         self._sealing, self._storing = [], None
 
     async def discard(self) -> None:
@@ -169,25 +174,25 @@ class Receiving:
         number = self._sealer.take(self._clock.now())
         if len(plain) != size_at(self._progress.size, number):
             raise IntegrityError("chunks are not sealed in their order")
-        self._sealing.append(asyncio.create_task(asyncio.to_thread(self._sealer.seal, number, plain)))
+        self._chunks += 1
+        loop = asyncio.get_running_loop()
+        self._sealing.append(loop.run_in_executor(self._threads, self._sealer.seal, number, plain))
 
     async def _pass_on(self) -> None:
-        """What is being sealed goes to the store, once that has taken what it was given before."""
-        sealing, self._sealing = self._sealing, []
-        try:
-            sealed = await asyncio.gather(*sealing)
-        except BaseException:
-            await asyncio.gather(*sealing, return_exceptions=True)
-            raise
+        """What is being sealed goes to the store, once that has taken what it was given before; more may come
+        meanwhile."""
         await self._stored()
-        if sealed:
-            blocks = [Block(Cid.from_digest(one.digest), one.octets) for one in sealed]
-            self._storing = asyncio.create_task(self._put(blocks))
-            # Octets are the store's now: here names are enough.
-            self._unnoted += [
-                SealedChunk(number=one.number, octets=b"", digest=one.digest, commitment=one.commitment)
-                for one in sealed
-            ]
+        if self._sealing:
+            sealing, self._sealing = self._sealing, []
+            self._storing = asyncio.create_task(self._store(sealing))
+
+    async def _store(self, sealing: Sequence[asyncio.Future[SealedChunk]]) -> None:
+        sealed = [await one for one in sealing]
+        await self._put([Block(Cid.from_digest(one.digest), one.octets) for one in sealed])
+        # Octets are the store's now: here names are enough.
+        self._unnoted += [
+            SealedChunk(number=one.number, octets=b"", digest=one.digest, commitment=one.commitment) for one in sealed
+        ]
 
     async def _stored(self) -> None:
         storing, self._storing = self._storing, None
@@ -199,10 +204,9 @@ class Receiving:
         await self._blocks.put_named(blocks)
 
     async def _note(self, tail: bytes) -> None:
-        await self._stored()
         now, progress = int(self._clock.now()), self._progress
         rows: list[Row] = [UploadGoesOn(upload=progress.upload, now=now, expires_at=now + self._keep_seconds)]
-        number, chunks = progress.number, self._unnoted
+        number, chunks = progress.number, list(self._unnoted)
         if chunks:
             number += 1
             facts = PartFacts(commitments=b"".join(one.commitment for one in chunks), tail=b"")
@@ -220,8 +224,9 @@ class Receiving:
         progress.digests += [one.digest for one in chunks]
         progress.commitments += [one.commitment for one in chunks]
         progress.tail, progress.number = tail, number
-        self._unnoted.clear()
-        self._unnamed.clear()
+        # What is being stored meanwhile is noted the next time.
+        del self._unnoted[: len(chunks)]
+        del self._unnamed[: len(chunks)]
 
     async def _part(self, number: int, digests: bytes, facts: PartFacts) -> UploadPart:
         upload = self._progress.upload

@@ -9,6 +9,7 @@ What is not finished in time is removed (`gateway.records.sweeping`).
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -156,7 +157,10 @@ class Uploads:
         clock: Clock,
         entropy: Entropy,
         terms: UploadTerms,
+        threads: Executor,
     ) -> None:
+        """`threads`: where chunks are hashed and sealed, so that nobody else's work waits behind them."""
+        self._threads = threads
         self._identity = identity
         self._standings = standings
         self._admission = admission
@@ -315,6 +319,7 @@ class Uploads:
             clock=self._clock,
             entropy=self._entropy,
             keep_seconds=self._terms.keep_seconds,
+            threads=self._threads,
         )
 
         async def renew() -> None:

@@ -5,8 +5,9 @@ IntegrityError, a missing block or a store out of reach an UpstreamError. Not do
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from typing import BinaryIO, Final
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from typing import BinaryIO, Final, TypeVar
 
 from gateway.errors import IntegrityError
 from gateway.ports.blocks import BlockStore
@@ -20,6 +21,7 @@ ROOTS_MAX: Final = 10_000
 """A CAR file of more blocks names only the first as root, so that its header stays readable everywhere."""
 _BATCH_SIZE: Final = 8 << 20
 _BATCH_COUNT: Final = 1024
+T = TypeVar("T")
 
 
 class Blocks:
@@ -74,14 +76,17 @@ class Blocks:
         """The block's bytes, verified. IntegrityError (wrong, or more than `limit` octets), UpstreamError."""
         return (await self.fetch(cid, limit)).data
 
-    async def get_aside(self, cid: Cid, *, limit: int) -> bytes:
-        """As `get`, hashed in a thread: for blocks of which many follow each other."""
+    async def get_through(self, cid: Cid, *, limit: int, threads: Executor, then: Callable[[bytes], T]) -> T:
+        """What `then` makes of the block's bytes, hashed and made in one of the threads: for blocks of which many
+        follow each other. Raises as `get`, and what `then` raises."""
         data = await self._store.get(str(cid), limit=limit)
-        if len(data) > limit:
-            raise IntegrityError(f"{cid} has more than {limit} octets")
-        if not await asyncio.to_thread(cid.names, data):
-            raise IntegrityError(f"bytes do not hash to {cid}")
-        return data
+
+        def work() -> T:
+            if len(data) > limit or not cid.names(data):
+                raise IntegrityError(f"bytes do not hash to {cid}")
+            return then(data)
+
+        return await asyncio.get_running_loop().run_in_executor(threads, work)
 
     def leaves(
         self, root: Cid, *, limits: DagLimits, start: int = 0, stop: int | None = None

@@ -1,5 +1,6 @@
 """The two corridors, put together: what reads and what writes stand on the same grounds, emergencies among them."""
 
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from gateway.audit.service import Audit
@@ -60,6 +61,7 @@ def make_corridors(
     clock: Clock,
     entropy: Entropy,
     chain: ChainPort,
+    threads: Executor,
 ) -> Corridors:
     openings = Openings(index=index, documents=documents, audit=audit, keys=sealing, clock=clock)
     grounds = Grounds(standings=standings, openings=openings)
@@ -123,6 +125,7 @@ def make_corridors(
         blocks=blocks,
         keys=keys,
         clock=clock,
+        threads=threads,
     )
     uploads = Uploads(
         identity=identity,
@@ -141,6 +144,7 @@ def make_corridors(
             together=settings.uploads_gib << 30,
             keep_seconds=settings.upload_hours * 3600,
         ),
+        threads=threads,
     )
     records = Records(reading=reading, arrivals=arrivals, writing=writing)
     return Corridors(records=records, contents=contents, uploads=uploads, emergencies=emergencies)

@@ -6,6 +6,7 @@ node) stops the start with a SettingsError that says what to do.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 
 from anchoring.model import Event
@@ -166,6 +167,8 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         entropy=entropy,
         chain=chain,
     )
+    chunk_threads = ThreadPoolExecutor(2, thread_name_prefix="chunks")
+    closing.callback(chunk_threads.shutdown, wait=False, cancel_futures=True)
     opening = Opening(blocks=blocks, keys=keys, anchors=anchors)
     corridors = make_corridors(
         settings,
@@ -184,6 +187,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         clock=clock,
         entropy=entropy,
         chain=chain,
+        threads=chunk_threads,
     )
     course, erasures = make_erasures(
         settings,
