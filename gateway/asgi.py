@@ -18,6 +18,7 @@ from gateway.records.contents import Contents
 from gateway.records.uploads import Uploads
 from gateway.web import console, content, uploads
 from gateway.web.content import ContentDoor, CutShortError
+from gateway.web.crossing import crossing
 from gateway.web.engine import Allow
 from gateway.web.graphql import Endpoint, make_graphql
 from gateway.web.health import Counts, Readiness, health, make_deployment, make_ready
@@ -147,7 +148,7 @@ class FrontDoor:
         self._options = options
         self._graphql = make_graphql(engine=engine, authenticate=authenticate, allow=allow, options=options)
         transfers = Transfers(most=options.most_transfers, each=options.transfers_each)
-        self._content = ContentDoor(
+        content_door = ContentDoor(
             wired.contents,
             authenticate=authenticate,
             allow=allow,
@@ -155,7 +156,7 @@ class FrontDoor:
             transfers=transfers,
             report=_told,
         )
-        self._uploads = UploadDoor(
+        upload_door = UploadDoor(
             wired.uploads,
             authenticate=authenticate,
             allow=allow,
@@ -163,6 +164,8 @@ class FrontDoor:
             transfers=transfers,
             report=_told,
         )
+        self._content = crossing(content_door, options.cors_origins)
+        self._uploads = crossing(upload_door, options.cors_origins)
         self._ready = make_ready(wired.readiness, wired.counts)
         self._deployment = make_deployment(wired.deployment_facts)
         self._socket = SocketDoor(

@@ -12,9 +12,10 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import Executor
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway import jsontext
+from gateway.audit.model import Outcome
 from gateway.audit.service import Audit
 from gateway.consent.model import Purpose
 from gateway.consent.standing import Standings
@@ -132,7 +133,7 @@ class Contents:
                     yield plain[max(0, start - at) : stop - at]
             except IntegrityError:
                 # What was tampered with is in the patient's log, too.
-                await self._audit.append(self._reading.refused(content.answer, "verification failed").event)
+                await self._audit.append(self._refused(content.answer, "verification failed").event)
                 raise
             finally:
                 for task in ahead:
@@ -207,10 +208,24 @@ class Contents:
         if answer.release is None or answer.found is None or answer.permit is None:
             return answer
         if answer.found.known.facts.large is None:
-            return self._reading.refused(answer, "no large content")
+            return self._refused(answer, "no large content")
         if answer.permit.obligations:
-            return self._reading.refused(answer, "large content is not redacted")
+            return self._refused(answer, "large content is not redacted")
         return answer
+
+    def _refused(self, answer: Answer, reason: str) -> Answer:
+        """In place of an answer that would release: the same decision is not enough for what was asked."""
+        event = replace(
+            answer.event,
+            decision=self._audit.new_decision(),
+            at=self._clock.now(),
+            outcome=Outcome.DENIED,
+            reason=reason,
+            consents=(),
+            digest=b"",
+            basis="",
+        )
+        return Answer(event=event, guards=(), receipt=None, release=None, leaf=b"")
 
     async def _look_again(self, content: OpenContent, again: Again) -> None:
         record, purpose = content.released.record, content.purpose
@@ -222,7 +237,7 @@ class Contents:
         await self._standings.current(content.released.subject)
         answer = self._of_content(await self._reading.consider(caller, record, purpose=purpose))
         if answer.found is not None and answer.found.known.facts.large != content.large:
-            answer = self._reading.refused(answer, "other content stands there now")
+            answer = self._refused(answer, "other content stands there now")
         if answer.release is None:
             await self._audit.append(answer.event)
             raise DeniedError(answer.event.reason, decision_id=answer.event.decision)

@@ -107,20 +107,6 @@ class Reading:
         (state,) = await self._anchors.states((answer.leaf,))
         return answer.release(appended, state)
 
-    def refused(self, answer: Answer, reason: str) -> Answer:
-        """In place of an answer that would release: the same decision is not enough for what was asked."""
-        event = replace(
-            answer.event,
-            decision=self._audit.new_decision(),
-            at=self._clock.now(),
-            outcome=Outcome.DENIED,
-            reason=reason,
-            consents=(),
-            digest=b"",
-            basis="",
-        )
-        return Answer(event=event, guards=(), receipt=None, release=None, leaf=b"")
-
     async def page(
         self,
         caller: Caller,

@@ -3,14 +3,23 @@
 from collections.abc import Mapping, Sequence
 from itertools import chain
 
-from anchoring.stores.columns import decode_args
 from gateway.adapters.sql import questions
+from gateway.adapters.sql.found import (
+    consent_of,
+    emergency_of,
+    entry_of,
+    erasure_of,
+    event_of,
+    narrowing_of,
+    record_of,
+    split_digests,
+    upload_of,
+)
 from gateway.adapters.sql.postgres import PostgresSource
 from gateway.adapters.sql.source import Source
 from gateway.adapters.sql.sqlite import SqliteSource
 from gateway.adapters.sql.statements import Value, plan
 from gateway.adapters.sql.urls import sqlite_path
-from gateway.errors import IntegrityError
 from gateway.ports.clock import Clock
 from gateway.ports.rows import (
     ChallengeRow,
@@ -19,11 +28,9 @@ from gateway.ports.rows import (
     EmergencyStep,
     EmergencyStepRow,
     ErasureRow,
-    ErasureState,
     EventRow,
     IdempotencyRow,
     LifeRow,
-    NarrowingKind,
     NarrowingRow,
     PaperRow,
     RecordRow,
@@ -58,13 +65,13 @@ class SqlIndex:
 
     async def head(self, record: bytes) -> RecordRow | None:
         rows = await self._source.fetch(questions.HEAD, (record,))
-        return _record(*rows[0]) if rows else None
+        return record_of(*rows[0]) if rows else None
 
     async def nearest(self, record: bytes) -> RecordRow | None:
         rows = await self._source.fetch(questions.NEAREST, (record,)) or await self._source.fetch(
             questions.NEAREST, (b"",)
         )
-        return _record(*rows[0]) if rows else None
+        return record_of(*rows[0]) if rows else None
 
     async def nearest_subject(self, subject: bytes) -> bytes | None:
         rows = await self._source.fetch(questions.NEAREST_SUBJECT, (subject,))
@@ -73,7 +80,7 @@ class SqlIndex:
 
     async def version(self, record: bytes, version: int) -> RecordRow | None:
         rows = await self._source.fetch(questions.VERSION, (record, version))
-        return _record(*rows[0]) if rows else None
+        return record_of(*rows[0]) if rows else None
 
     async def page(
         self, subject: bytes, *, after: int, limit: int, tokens: Sequence[Sequence[bytes]] = ()
@@ -86,7 +93,7 @@ class SqlIndex:
         )
         sql = f"{questions.PRESENT} where r.subject = ? and r.seq > ?{has} order by r.seq limit ?"
         rows = await self._source.fetch(sql, (subject, after, *chain.from_iterable(tokens), limit))
-        return tuple(_record(*row) for row in rows)
+        return tuple(record_of(*row) for row in rows)
 
     async def idempotency(self, key: bytes) -> IdempotencyRow | None:
         rows = await self._source.fetch("select key, request, result from idempotency where key = ?", (key,))
@@ -104,19 +111,19 @@ class SqlIndex:
 
     async def consents(self, subject: bytes) -> tuple[ConsentRow, ...]:
         rows = await self._source.fetch(f"{questions.CONSENT} where subject = ? order by seq", (subject,))
-        return tuple(_consent(*row) for row in rows)
+        return tuple(consent_of(*row) for row in rows)
 
     async def consent(self, consent: bytes) -> ConsentRow | None:
         rows = await self._source.fetch(f"{questions.CONSENT} where consent = ?", (consent,))
-        return _consent(*rows[0]) if rows else None
+        return consent_of(*rows[0]) if rows else None
 
     async def narrowings(self, subject: bytes) -> tuple[NarrowingRow, ...]:
         sql = "select kind, subject, target, digest, call from narrowings where subject = ? order by seq"
-        return tuple(_narrowing(*row) for row in await self._source.fetch(sql, (subject,)))
+        return tuple(narrowing_of(*row) for row in await self._source.fetch(sql, (subject,)))
 
     async def emergency(self, emergency: bytes) -> EmergencyRow | None:
         rows = await self._source.fetch(f"{questions.EMERGENCY} where e.emergency = ?", (emergency,))
-        return _emergency(*rows[0]) if rows else None
+        return emergency_of(*rows[0]) if rows else None
 
     async def emergencies(
         self, token: bytes, *, before: int, limit: int, unreviewed_until: int | None = None
@@ -130,7 +137,7 @@ class SqlIndex:
             )
         sql = f"{questions.EMERGENCY}{questions.MARKED} and e.seq < ?{only} order by e.seq desc limit ?"
         rows = await self._source.fetch(sql, (token, before, *asked, limit))
-        return tuple(_emergency(*row) for row in rows)
+        return tuple(emergency_of(*row) for row in rows)
 
     async def emergency_steps(self, emergency: bytes) -> tuple[EmergencyStepRow, ...]:
         sql = "select step, digest, call from emergency_steps where emergency = ? order by step"
@@ -159,17 +166,17 @@ class SqlIndex:
 
     async def events(self, key: bytes, *, contract: str) -> tuple[EventRow, ...]:
         rows = await self._source.fetch(questions.EVENTS, (contract, key, key, key))
-        return tuple(_event(*row) for row in rows)
+        return tuple(event_of(*row) for row in rows)
 
     async def entries(self, subject_token: bytes, *, before: int, limit: int) -> tuple[tuple[int, StoredEntry], ...]:
         if not subject_token:
             return ()  # entries about nobody are in nobody's log
         rows = await self._source.fetch(questions.ENTRIES, (subject_token, before, limit))
-        return tuple((row[0], _entry(*row[1:])) for row in rows)
+        return tuple((row[0], entry_of(*row[1:])) for row in rows)
 
     async def entry(self, decision: bytes) -> tuple[int, StoredEntry] | None:
         rows = await self._source.fetch(questions.ENTRY, (decision,))
-        return (rows[0][0], _entry(*rows[0][1:])) if rows else None
+        return (rows[0][0], entry_of(*rows[0][1:])) if rows else None
 
     async def unpinned(self, *, limit: int) -> tuple[UnpinnedRow, ...]:
         rows = await self._source.fetch("select digest, block from unpinned limit ?", (limit,))
@@ -192,7 +199,7 @@ class SqlIndex:
 
     async def entries_of(self, writer: bytes, *, first: int, last: int) -> tuple[tuple[int, StoredEntry], ...]:
         rows = await self._source.fetch(questions.ENTRIES_OF, (writer, first, last))
-        return tuple((row[0], _entry(*row[1:])) for row in rows)
+        return tuple((row[0], entry_of(*row[1:])) for row in rows)
 
     async def life(self, writer: bytes) -> LifeRow | None:
         rows = await self._source.fetch(questions.LIFE, (writer,))
@@ -200,10 +207,10 @@ class SqlIndex:
 
     async def erasure(self, subject: bytes) -> ErasureRow | None:
         rows = await self._source.fetch(f"{questions.ERASURE} where subject = ?", (subject,))
-        return _erasure(*rows[0]) if rows else None
+        return erasure_of(*rows[0]) if rows else None
 
     async def erasures(self) -> tuple[ErasureRow, ...]:
-        return tuple(_erasure(*row) for row in await self._source.fetch(questions.ERASURE, ()))
+        return tuple(erasure_of(*row) for row in await self._source.fetch(questions.ERASURE, ()))
 
     async def controlled_by(self, controller: bytes) -> tuple[bytes, ...]:
         sql = (
@@ -227,7 +234,7 @@ class SqlIndex:
 
     async def upload(self, upload: bytes) -> UploadRow | None:
         rows = await self._source.fetch(f"{questions.UPLOAD} where upload = ?", (upload,))
-        return _upload(*rows[0]) if rows else None
+        return upload_of(*rows[0]) if rows else None
 
     async def upload_parts(self, upload: bytes) -> tuple[UploadPart, ...]:
         rows = await self._source.fetch(questions.PARTS, (upload,))
@@ -245,7 +252,7 @@ class SqlIndex:
 
     async def uploads_over(self, *, now: int, limit: int) -> tuple[UploadRow, ...]:
         sql = f"{questions.UPLOAD} where expires_at <= ? order by expires_at limit ?"
-        return tuple(_upload(*row) for row in await self._source.fetch(sql, (now, limit)))
+        return tuple(upload_of(*row) for row in await self._source.fetch(sql, (now, limit)))
 
     async def apply(self, rows: Sequence[Row]) -> None:
         now = int(self._clock.now())
@@ -268,159 +275,3 @@ class SqlIndex:
 
 def _marks(values: Sequence[Value]) -> str:
     return ", ".join("?" * len(values))
-
-
-def _record(
-    record: bytes, version: int, subject: bytes, digest: bytes, tree: int, seq: int, newest: int | None = None
-) -> RecordRow:
-    return RecordRow(
-        record=record,
-        version=version,
-        subject=subject,
-        digest=digest,
-        tree=bool(tree),
-        seq=seq,
-        newest=newest or 0,
-    )
-
-
-def split_digests(joined: bytes) -> tuple[bytes, ...]:
-    """Digests of 32 octets that lie one after the other."""
-    return tuple(joined[at : at + 32] for at in range(0, len(joined), 32))
-
-
-def _upload(
-    upload: bytes,
-    subject: bytes,
-    owner: bytes,
-    slot: int | None,
-    size: int,
-    sealed: bytes,
-    expires_at: int,
-    record: bytes,
-) -> UploadRow:
-    return UploadRow(
-        upload=upload,
-        subject=subject,
-        owner=owner,
-        slot=slot,
-        size=size,
-        sealed=sealed,
-        expires_at=expires_at,
-        record=record,
-    )
-
-
-def _erasure(
-    subject: bytes,
-    state: int,
-    begun_at: int,
-    request: bytes,
-    signature: bytes,
-    call: bytes,
-    shredded_at: int,
-    key_epoch: bytes,
-    domains: int,
-    blocks: int,
-    final_at: int,
-    certificate: bytes,
-    certify_call: bytes,
-) -> ErasureRow:
-    return ErasureRow(
-        subject=subject,
-        state=ErasureState(state),
-        begun_at=begun_at,
-        request=request,
-        signature=signature,
-        call=call,
-        shredded_at=shredded_at,
-        key_epoch=key_epoch,
-        domains=domains,
-        blocks=blocks,
-        final_at=final_at,
-        certificate=certificate,
-        certify_call=certify_call,
-    )
-
-
-def _consent(consent: bytes, subject: bytes, digest: bytes, call: bytes) -> ConsentRow:
-    return ConsentRow(consent=consent, subject=subject, digest=digest, call=call)
-
-
-def _emergency(
-    emergency: bytes, digest: bytes, decision: bytes, call: bytes, opened_at: int, expires_at: int, seq: int
-) -> EmergencyRow:
-    return EmergencyRow(
-        emergency=emergency,
-        digest=digest,
-        decision=decision,
-        call=call,
-        opened_at=opened_at,
-        expires_at=expires_at,
-        seq=seq,
-    )
-
-
-def _entry(
-    writer: bytes,
-    seq: int,
-    decision: bytes,
-    previous: bytes,
-    entry_hash: bytes,
-    public: bytes,
-    private: bytes,
-    subject_token: bytes,
-    receipt_digest: bytes,
-) -> StoredEntry:
-    return StoredEntry(
-        writer=writer,
-        seq=seq,
-        decision=decision,
-        previous=previous,
-        hash=entry_hash,
-        public=public,
-        private=private,
-        subject_token=subject_token,
-        receipt_digest=receipt_digest,
-    )
-
-
-def _narrowing(kind: int, subject: bytes, target: bytes, digest: bytes, call: bytes) -> NarrowingRow:
-    try:
-        known = NarrowingKind(kind)
-    except ValueError as error:
-        raise IntegrityError("a row of the index is none that this gateway wrote") from error
-    return NarrowingRow(kind=known, subject=subject, target=target, digest=digest, call=call)
-
-
-def _args(text: str) -> dict[str, bytes | int]:
-    try:
-        return decode_args(text)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise IntegrityError("a row of the index is none that this gateway wrote") from error
-
-
-def _event(
-    contract: str,
-    name: str,
-    key1: bytes | None,
-    key2: bytes | None,
-    key3: bytes | None,
-    args: str,
-    block_number: int,
-    block_hash: bytes,
-    log_index: int,
-    transaction: bytes,
-    orphaned_at: int | None,
-) -> EventRow:
-    return EventRow(
-        contract=contract,
-        name=name,
-        keys=tuple(key for key in (key1, key2, key3) if key is not None),
-        args=_args(args),
-        block_number=block_number,
-        block_hash=block_hash,
-        log_index=log_index,
-        transaction=transaction,
-        orphaned=orphaned_at is not None,
-    )

@@ -1,0 +1,172 @@
+"""Rows of the ports, from the columns that the questions name. What no gateway wrote is an IntegrityError."""
+
+from anchoring.stores.columns import decode_args
+from gateway.errors import IntegrityError
+from gateway.ports.rows import (
+    ConsentRow,
+    EmergencyRow,
+    ErasureRow,
+    ErasureState,
+    EventRow,
+    NarrowingKind,
+    NarrowingRow,
+    RecordRow,
+    StoredEntry,
+    UploadRow,
+)
+
+
+def record_of(
+    record: bytes, version: int, subject: bytes, digest: bytes, tree: int, seq: int, newest: int | None = None
+) -> RecordRow:
+    return RecordRow(
+        record=record,
+        version=version,
+        subject=subject,
+        digest=digest,
+        tree=bool(tree),
+        seq=seq,
+        newest=newest or 0,
+    )
+
+
+def split_digests(joined: bytes) -> tuple[bytes, ...]:
+    """Digests of 32 octets that lie one after the other."""
+    return tuple(joined[at : at + 32] for at in range(0, len(joined), 32))
+
+
+def upload_of(
+    upload: bytes,
+    subject: bytes,
+    owner: bytes,
+    slot: int | None,
+    size: int,
+    sealed: bytes,
+    expires_at: int,
+    record: bytes,
+) -> UploadRow:
+    return UploadRow(
+        upload=upload,
+        subject=subject,
+        owner=owner,
+        slot=slot,
+        size=size,
+        sealed=sealed,
+        expires_at=expires_at,
+        record=record,
+    )
+
+
+def erasure_of(
+    subject: bytes,
+    state: int,
+    begun_at: int,
+    request: bytes,
+    signature: bytes,
+    call: bytes,
+    shredded_at: int,
+    key_epoch: bytes,
+    domains: int,
+    blocks: int,
+    final_at: int,
+    certificate: bytes,
+    certify_call: bytes,
+) -> ErasureRow:
+    return ErasureRow(
+        subject=subject,
+        state=ErasureState(state),
+        begun_at=begun_at,
+        request=request,
+        signature=signature,
+        call=call,
+        shredded_at=shredded_at,
+        key_epoch=key_epoch,
+        domains=domains,
+        blocks=blocks,
+        final_at=final_at,
+        certificate=certificate,
+        certify_call=certify_call,
+    )
+
+
+def consent_of(consent: bytes, subject: bytes, digest: bytes, call: bytes) -> ConsentRow:
+    return ConsentRow(consent=consent, subject=subject, digest=digest, call=call)
+
+
+def emergency_of(
+    emergency: bytes, digest: bytes, decision: bytes, call: bytes, opened_at: int, expires_at: int, seq: int
+) -> EmergencyRow:
+    return EmergencyRow(
+        emergency=emergency,
+        digest=digest,
+        decision=decision,
+        call=call,
+        opened_at=opened_at,
+        expires_at=expires_at,
+        seq=seq,
+    )
+
+
+def entry_of(
+    writer: bytes,
+    seq: int,
+    decision: bytes,
+    previous: bytes,
+    entry_hash: bytes,
+    public: bytes,
+    private: bytes,
+    subject_token: bytes,
+    receipt_digest: bytes,
+) -> StoredEntry:
+    return StoredEntry(
+        writer=writer,
+        seq=seq,
+        decision=decision,
+        previous=previous,
+        hash=entry_hash,
+        public=public,
+        private=private,
+        subject_token=subject_token,
+        receipt_digest=receipt_digest,
+    )
+
+
+def narrowing_of(kind: int, subject: bytes, target: bytes, digest: bytes, call: bytes) -> NarrowingRow:
+    try:
+        known = NarrowingKind(kind)
+    except ValueError as error:
+        raise IntegrityError("a row of the index is none that this gateway wrote") from error
+    return NarrowingRow(kind=known, subject=subject, target=target, digest=digest, call=call)
+
+
+def _args(text: str) -> dict[str, bytes | int]:
+    try:
+        return decode_args(text)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise IntegrityError("a row of the index is none that this gateway wrote") from error
+
+
+def event_of(
+    contract: str,
+    name: str,
+    key1: bytes | None,
+    key2: bytes | None,
+    key3: bytes | None,
+    args: str,
+    block_number: int,
+    block_hash: bytes,
+    log_index: int,
+    transaction: bytes,
+    orphaned_at: int | None,
+) -> EventRow:
+    return EventRow(
+        contract=contract,
+        name=name,
+        keys=tuple(key for key in (key1, key2, key3) if key is not None),
+        args=_args(args),
+        block_number=block_number,
+        block_hash=block_hash,
+        log_index=log_index,
+        transaction=transaction,
+        orphaned=orphaned_at is not None,
+    )
