@@ -70,8 +70,7 @@ class FoundPaper:
 
 
 _COLUMNS = ", ".join(field.name for field in fields(FoundRecord))
-_MARKS = ", ".join("?" for _ in fields(FoundRecord))
-_INSERT = f"insert or ignore into records values ({_MARKS})"  # noqa: S608 - only marks
+_INSERT = "insert or ignore into records values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class Scratch:

@@ -15,7 +15,10 @@ def leaves(count: int) -> list[bytes]:
 
 def test_a_root_is_what_rfc_9162_makes_of_the_leaves() -> None:
     a, b, c = leaves(3)
-    node = lambda left, right: hashlib.sha256(b"\x07" + left + right).digest()  # noqa: E731 - the formula
+
+    def node(left: bytes, right: bytes) -> bytes:
+        return hashlib.sha256(b"\x07" + left + right).digest()
+
     assert root_of([a]) == a
     assert root_of([a, b, c]) == node(node(a, b), c)
     with pytest.raises(ValueError):
