@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from gateway import jsontext
@@ -277,3 +278,35 @@ def test_whole_and_part_are_checked_without_the_gateway(quick: Site, tmp_path: P
     assert check_alone(tmp_path, told, content, *named)[0] == 0
     content.write_bytes(content.read_bytes()[:-1] + b"\x00\x00")
     assert check_alone(tmp_path, told, content, *named)[0] == 1
+
+
+def test_memory_stays_flat_whatever_the_size(own_site: Site) -> None:
+    site, size = own_site, 192 * MIB
+    patient, block = site.crowd.patient(), os.urandom(MIB)
+    upload(patient.person, patient.id, block)
+    process = psutil.Process(site.gateway.process.pid)
+    before = most = process.memory_info().rss
+    over = threading.Event()
+
+    def look() -> None:
+        nonlocal most
+        while not over.wait(0.02):
+            most = max(most, process.memory_info().rss)
+
+    looking = threading.Thread(target=look, daemon=True)
+    looking.start()
+    where = begin(patient.person, site.door, patient.id, size).headers["location"]
+    done = go_on(patient.person, site.door, where, (block for _ in range(size // MIB)), offset=0)
+    headers = {"Consentry-Purpose": "PATRQT", "Authorization": f"Bearer {patient.person.token}"}
+    got = 0
+    with site.door.http.stream(
+        "GET", f"{site.door.base}/content/{done.headers['consentry-record']}", headers=headers
+    ) as reply:
+        for part in reply.iter_raw():
+            if not got:
+                time.sleep(2)  # what is not read is not piled up
+            got += len(part)
+    over.set()
+    looking.join()
+    assert got == size
+    assert most - before < 128 * MIB
