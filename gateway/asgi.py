@@ -14,12 +14,18 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.errors import ConsentryError
 from gateway.ports.bus import Bus
-from gateway.web import console
+from gateway.records.contents import Contents
+from gateway.records.uploads import Uploads
+from gateway.web import console, content, uploads
+from gateway.web.content import ContentDoor, CutShortError
+from gateway.web.crossing import crossing
 from gateway.web.engine import Allow
 from gateway.web.graphql import Endpoint, make_graphql
 from gateway.web.health import Counts, Readiness, health, make_deployment, make_ready
 from gateway.web.options import WebOptions
 from gateway.web.replies import Exchange, RejectedError, headers_of, reply_json
+from gateway.web.transfers import Transfers
+from gateway.web.uploads import UploadDoor
 from gateway.web.websocket import SocketDoor
 from schema.context import (
     AuditService,
@@ -73,6 +79,10 @@ class Wired(Protocol):
     def records(self) -> RecordService: ...
     @property
     def explaining(self) -> ExplainingService: ...
+    @property
+    def contents(self) -> Contents: ...
+    @property
+    def uploads(self) -> Uploads: ...
     @property
     def erasures(self) -> ErasureService: ...
     @property
@@ -149,6 +159,25 @@ class FrontDoor:
         self._wired = wired
         self._options = options
         self._graphql = make_graphql(engine=engine, authenticate=authenticate, allow=allow, options=options)
+        transfers = Transfers(most=options.most_transfers, each=options.transfers_each)
+        content_door = ContentDoor(
+            wired.contents,
+            authenticate=authenticate,
+            allow=allow,
+            options=options,
+            transfers=transfers,
+            report=_told,
+        )
+        upload_door = UploadDoor(
+            wired.uploads,
+            authenticate=authenticate,
+            allow=allow,
+            options=options,
+            transfers=transfers,
+            report=_told,
+        )
+        self._content = crossing(content_door, options.cors_origins)
+        self._uploads = crossing(upload_door, options.cors_origins)
         self._ready = make_ready(wired.readiness, wired.counts)
         self._deployment = make_deployment(wired.deployment_facts)
         self._socket = SocketDoor(
@@ -179,6 +208,8 @@ class FrontDoor:
             await endpoint(scope, receive, send, exchange)
         except RejectedError as refused:
             await reply_json(send, exchange, status=refused.status, payload=refused.payload(), headers=refused.headers)
+        except CutShortError:
+            pass  # a response without an end: the server breaks the connection, which says so to the client
         except Exception as error:  # noqa: BLE001 - the last place that can keep its message from the server's log
             report(error, correlation_id=exchange.correlation_id)
             if not exchange.status:
@@ -205,6 +236,10 @@ class FrontDoor:
             if self._options.console and console.wants_page(scope, headers_of(scope)):
                 return "console", _page
             return "graphql", self._graphql
+        if path == uploads.COLLECTION or path.startswith(uploads.PREFIX):
+            return "uploads", self._uploads
+        if path.startswith(content.PREFIX):
+            return "content", self._content
         if path == "/health":
             return "health", health
         if path == "/ready":
@@ -246,6 +281,10 @@ class FrontDoor:
             await send({"type": f"lifespan.{name}.failed", "message": message})
             return
         await send({"type": f"lifespan.{name}.complete"})
+
+
+def _told(error: BaseException, correlation_id: str) -> None:
+    report(error, correlation_id=correlation_id)
 
 
 async def _page(scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:

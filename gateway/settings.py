@@ -180,6 +180,18 @@ class Settings(BaseSettings):
     trusted_documents_only: bool = Field(False, description="Take no other document than those of TRUSTED_DOCUMENTS.")
     cors_origins: tuple[str, ...] = Field((), description='Origins of front ends, as JSON: ["https://clinic.example"].')
     max_body_mib: int = Field(16, ge=1, le=256, description="The largest request body, in MiB.")
+    max_content_mib: int = Field(4096, ge=1, le=4096, description="The largest upload of large content, in MiB.")
+    uploads_each: int = Field(
+        8, ge=0, le=1000, description="Unfinished uploads that one actor may have; 0: nobody uploads."
+    )
+    uploads_gib: int = Field(64, ge=1, description="Unfinished uploads of everybody together, as declared, in GiB.")
+    upload_hours: int = Field(
+        24, ge=1, le=720, description="How long an upload that does not go on is kept; then it is removed."
+    )
+    most_transfers: int = Field(
+        16, ge=1, description="Uploads and downloads of large content at once, beside other requests."
+    )
+    transfers_each: int = Field(4, ge=1, description="Uploads and downloads of one actor at once.")
     request_rate: float = Field(50.0, ge=0, description="Requests a second for each actor or address; 0: no limit.")
     answer_seconds: float = Field(
         4.5,

@@ -1,4 +1,4 @@
-"""The primitives, each with its algorithm and sizes fixed. Two modules call these: `envelope` and `keys`.
+"""The primitives, each with its algorithm and sizes fixed. Three modules call these: `envelope`, `chunks` and `keys`.
 
 Bulk AEAD comes from `cryptography` (OpenSSL). Nonces are random and keys fresh per sealed thing or bounded in use, so
 a (key, nonce) pair never repeats; neither ever comes from content.
@@ -30,7 +30,7 @@ def seal(key: bytes, nonce: bytes, plaintext: bytes, associated: bytes) -> bytes
     return AESGCM(key).encrypt(nonce, plaintext, associated)
 
 
-def open_sealed(key: bytes, nonce: bytes, ciphertext: bytes, associated: bytes) -> bytes:
+def open_sealed(key: bytes, nonce: bytes, ciphertext: bytes | memoryview, associated: bytes) -> bytes:
     """The inverse of `seal`. Raises IntegrityError for anything that was not sealed so."""
     try:
         return AESGCM(key).decrypt(nonce, ciphertext, associated)

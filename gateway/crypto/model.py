@@ -58,6 +58,18 @@ def domains_of(subject: bytes, domains: Iterable[Domain], *, kept: Container[Dom
 LOG_DOMAIN = Domain(DomainKind.LOG.value, bytes(32))
 
 
+class LargeFacts(msgspec.Struct, frozen=True, array_like=True):
+    """Where a record's large content lies: `root` binary CID of the tree of sealed chunks; `size` octets; `key_id` and
+    `wrapped` its data key under the subject's key; `salt` and `commitment` of its plaintext (`chunktree`)."""
+
+    root: bytes
+    size: int
+    key_id: bytes
+    wrapped: bytes
+    salt: bytes
+    commitment: bytes
+
+
 class RecordFacts(msgspec.Struct, frozen=True, array_like=True, tag="record"):
     """What a decision needs of one version of a record.
 
@@ -66,7 +78,7 @@ class RecordFacts(msgspec.Struct, frozen=True, array_like=True, tag="record"):
     `previous` digest of the version before, or empty; `content_commitment` sha-256(0x01 ‖ content_salt ‖ RFC 8785),
     `octets_commitment` sha-256(0x02 ‖ octets_salt ‖ octets); `author_signature` over the content commitment, or empty;
     `request` keyed digest of what was asked under the idempotency key; `place` among the `of` records of one write;
-    `names` by which other resources refer to it.
+    `names` by which other resources refer to it; `large` where the content is more than the resource.
     """
 
     salt: bytes
@@ -94,6 +106,7 @@ class RecordFacts(msgspec.Struct, frozen=True, array_like=True, tag="record"):
     place: int = 0
     of: int = 1
     names: tuple[str, ...] = ()
+    large: LargeFacts | None = None
 
 
 class ConsentFacts(msgspec.Struct, frozen=True, array_like=True, tag="consent"):

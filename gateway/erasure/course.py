@@ -19,6 +19,7 @@ from dataclasses import replace
 
 from gateway.consent.names import topic
 from gateway.consent.standing import Standings
+from gateway.crypto.chunks import LARGEST_SEALED
 from gateway.crypto.keys import KeyRing
 from gateway.crypto.model import Domain, actor_domain, domains_of
 from gateway.erasure.model import Places
@@ -55,7 +56,7 @@ IDENTITY = "IdentityRegistry"
 OVER = frozenset({ErasureState.FINAL, ErasureState.REFUSED})
 EACH_SECONDS = 2.0
 LANDING_SECONDS = 0.2
-_TREE = DagLimits(content=64 << 20)
+_TREE = DagLimits(content=LARGEST_SEALED)
 _ALREADY_FINAL = "CertificateFinal"
 
 

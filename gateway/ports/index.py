@@ -17,6 +17,8 @@ from gateway.ports.rows import (
     Row,
     StoredEntry,
     UnpinnedRow,
+    UploadPart,
+    UploadRow,
 )
 from gateway.ports.sign_ins import IdentityRow, SessionRow, SpentToken
 
@@ -193,6 +195,24 @@ class Index(Protocol):
 
     async def blocks_of(self, subject: bytes) -> tuple[tuple[bytes, bool], ...]:
         """(digest, whether it is a tree's root) of every block that rows of this subject name, each once."""
+        ...
+
+    async def upload(self, upload: bytes) -> UploadRow | None: ...
+
+    async def upload_parts(self, upload: bytes) -> tuple[UploadPart, ...]:
+        """All of an upload, in order."""
+        ...
+
+    async def upload_slots(self, owner: bytes) -> frozenset[int]:
+        """Those that the owner's unfinished uploads hold."""
+        ...
+
+    async def octets_under_way(self) -> int:
+        """The declared sizes of all unfinished uploads."""
+        ...
+
+    async def uploads_over(self, *, now: int, limit: int) -> tuple[UploadRow, ...]:
+        """Uploads past their time, finished ones too; the oldest first."""
         ...
 
     async def apply(self, rows: Sequence[Row]) -> None:

@@ -148,8 +148,8 @@ class ErasureStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectForgotten:
-    """Takes a subject's records, versions, search tokens, consents, papers and narrowings (but the erasure) out of the
-    index. What is anchored stays."""
+    """Takes a subject's records, versions, search tokens, contents, uploads, consents, papers and narrowings (but the
+    erasure) out of the index. What is anchored stays."""
 
     subject: bytes
 
@@ -215,6 +215,76 @@ class UnpinnedRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContentRow:
+    """The tree of a record's large content, by its root's digest (a dag-pb node)."""
+
+    digest: bytes
+    record: bytes
+    subject: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadRow:
+    """Large content on its way in. `owner`: a keyed token of the actor; `slot`: one of those that the actor may hold,
+    None once it is finished; `size`: octets as declared; `record`: 20 octets, its id and version, once it is finished;
+    `sealed`: the key's id, then what is told to nobody. `expires_at`: seconds since 1970."""
+
+    upload: bytes
+    subject: bytes
+    owner: bytes
+    slot: int | None
+    size: int
+    sealed: bytes = field(repr=False)
+    expires_at: int
+    record: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadPart:
+    """The next part of an upload that goes on: its key is taken where another connection was quicker. `digests`: of
+    sealed chunks, joined."""
+
+    upload: bytes
+    number: int
+    digests: bytes
+    sealed: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadPartDropped:
+    """A part that the next one takes the place of, in the same transaction."""
+
+    upload: bytes
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadGoesOn:
+    """A conflict where the upload is finished, gone or past its time at `now`."""
+
+    upload: bytes
+    now: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadFinished:
+    """Its record is in the same transaction. A conflict as of `UploadGoesOn`."""
+
+    upload: bytes
+    now: int
+    expires_at: int
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadGone:
+    """Whatever is left of an upload that nothing can be added to any more."""
+
+    upload: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TicketRow:
     """A leaf on its way to the chain, in the same transaction as what it stands for.
 
@@ -260,6 +330,13 @@ Row = (
     | EmergencyStepRow
     | PaperRow
     | UnpinnedRow
+    | ContentRow
+    | UploadRow
+    | UploadPart
+    | UploadPartDropped
+    | UploadGoesOn
+    | UploadFinished
+    | UploadGone
     | TicketRow
     | CallRow
     | ChallengeRow

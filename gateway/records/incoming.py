@@ -8,15 +8,16 @@ from gateway import jsontext
 from gateway.consent import policy
 from gateway.consent.model import Purpose
 from gateway.crypto import envelope
-from gateway.crypto.model import RecordFacts
+from gateway.crypto.model import LargeFacts, RecordFacts
 from gateway.errors import CallerError, ConflictError
 from gateway.identity.model import Role
 from gateway.ids import ActorId, RecordId, SubjectId
 from gateway.ports.anchors import AnchorState
 from gateway.ports.clock import Entropy
-from gateway.ports.rows import RecordRow, TicketRow
+from gateway.ports.rows import RecordRow, Row, TicketRow
 from gateway.records import fhir
 from gateway.records.facts import ResourceFacts
+from gateway.records.large import require_told
 from gateway.records.model import StoredRecord
 from gateway.records.naming import joined, names_of
 from gateway.records.opening import Found
@@ -24,6 +25,7 @@ from gateway.records.rules import UNCLASSIFIED
 from gateway.storage.model import Cid, Codec
 
 MOST_LABELS = 32
+_UNREAD = frozenset({UNCLASSIFIED})
 _PENDING = AnchorState(status="PENDING", proof=None)
 _LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 
@@ -60,7 +62,8 @@ class StoredVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where resources go: new records (`row` None), or the version after `row` of one."""
+    """Where resources go: new records (`row` None), or the version after `row` of one. Of an upload, `named` is the
+    new record's name, `large` what was uploaded, and `rows` go with it."""
 
     subject: SubjectId
     row: RecordRow | None
@@ -68,6 +71,14 @@ class Target:
     given: tuple[str, ...] | None
     purpose: Purpose
     expected: int = 0
+    named: RecordId | None = None
+    large: LargeFacts | None = None
+    rows: tuple[Row, ...] = ()
+
+    @property
+    def kept(self) -> LargeFacts | None:
+        """The large content that the next version has."""
+        return self.large if self.previous is None else self.previous.known.facts.large
 
     @property
     def record(self) -> RecordId | None:
@@ -130,7 +141,7 @@ def given_labels(labels: Sequence[str] | None) -> tuple[str, ...] | None:
 
 def labels_of(one: ValidResource, target: Target, ruled: frozenset[str], *, owner: bool) -> tuple[str, ...]:
     """given ∪ meta.security ∪ rules; an amendment adds. Only the patient removes, and clears `unclassified`."""
-    found = ruled | one.facts.security_labels
+    found = ruled | one.facts.security_labels | (_UNREAD if target.kept is not None else frozenset())
     before = None if target.previous is None else frozenset(target.previous.known.facts.labels)
     if owner and target.given is not None:
         return tuple(sorted((found - {UNCLASSIFIED}) | frozenset(target.given)))
@@ -177,11 +188,14 @@ def draft_facts(
         place=place[0],
         of=place[1],
         names=joined(one.names, () if before is None else before.names),
+        large=target.kept,
     )
 
 
 def require_kept(target: Target, valid: Sequence[ValidResource]) -> None:
     """To be asked after the decision: to anyone else these answers would tell what the record is."""
+    for one in valid:
+        require_told(one.value, target.kept, one.at)
     if target.previous is None:
         return
     before = target.previous.known.facts

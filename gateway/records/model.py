@@ -41,6 +41,19 @@ class NewBundle:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewLarge:
+    """Large content, of which the octets come by themselves. `size`: how many there will be; `record`: its name from
+    the beginning."""
+
+    subject: SubjectId
+    record: RecordId
+    content_type: str
+    size: int
+    labels: tuple[str, ...] | None
+    purpose: Purpose | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRecord:
     """What the author gets back. No content."""
 

@@ -44,6 +44,8 @@ class Answer:
     release: Callable[[Appended, AnchorState], Released] | None
     leaf: bytes
     octets: int = 0
+    permit: Permit | None = None
+    found: Found | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,17 +86,27 @@ class Reading:
     async def read(self, caller: Caller, record: RecordId, *, purpose: Purpose) -> Released:
         """The present version. DeniedError for all that is refused, and for what does not exist."""
         for _ in range(TRIES):
-            answer = await self.answer(caller, await self._index.nearest(record), record, purpose)
-            if answer is None:
-                raise AssertionError("an empty filter leaves nothing out")
+            answer = await self.consider(caller, record, purpose=purpose)
             appended = await self._audit.append(answer.event, guards=answer.guards, receipt=answer.receipt)
             if isinstance(appended, Appended):
-                if answer.release is None:
-                    raise DeniedError(answer.event.reason, decision_id=answer.event.decision)
-                (state,) = await self._anchors.states((answer.leaf,))
-                return answer.release(appended, state)
+                return await self.released(answer, appended)
             caller = await self.gather_again(caller, appended)
         raise StaleError("the patient's records and consents keep changing; try again")
+
+    async def consider(self, caller: Caller, record: RecordId, *, purpose: Purpose) -> Answer:
+        """The decision on the present version, of which nothing is acknowledged: whoever asks has it audited, or lets
+        go on what was acknowledged before."""
+        answer = await self.answer(caller, await self._index.nearest(record), record, purpose)
+        if answer is None:
+            raise AssertionError("an empty filter leaves nothing out")
+        return answer
+
+    async def released(self, answer: Answer, appended: Appended) -> Released:
+        """What an answer releases, once its entry is durable."""
+        if answer.release is None:
+            raise DeniedError(answer.event.reason, decision_id=answer.event.decision)
+        (state,) = await self._anchors.states((answer.leaf,))
+        return answer.release(appended, state)
 
     async def ground(self, caller: Caller, subject: SubjectId | None, record: bytes, purpose: Purpose) -> Ground:
         """What is decided on. What was tampered with is in the patient's log, too; the error then says so."""
@@ -268,6 +280,8 @@ class Reading:
             release=release,
             leaf=found.known.leaf,
             octets=len(content),
+            permit=permit,
+            found=found,
         )
 
     async def gather_again(self, caller: Caller, entry: Stale | Taken) -> Caller:

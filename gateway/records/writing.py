@@ -6,16 +6,16 @@ write that was not acknowledged are left without a row: nobody can find or open 
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
 from gateway.consent import policy
-from gateway.consent.model import Action, Deny, Permit
+from gateway.consent.model import Action, Deny, Permit, Purpose
 from gateway.consent.names import requester, topic
 from gateway.consent.standing import Standing, Standings
 from gateway.crypto.keys import DomainKey, KeyRing
-from gateway.crypto.model import RecordFacts, subject_domain
+from gateway.crypto.model import LargeFacts, RecordFacts, subject_domain
 from gateway.emergency.grounds import Ground, guards
 from gateway.errors import (
     CallerError,
@@ -34,7 +34,7 @@ from gateway.ports.clock import Clock, Entropy
 from gateway.ports.fhir import FhirValidation
 from gateway.ports.index import Index
 from gateway.ports.ledger import Appended, Stale, Taken
-from gateway.ports.rows import IdempotencyRow, Row
+from gateway.ports.rows import Guard, IdempotencyRow, Row
 from gateway.records import fhir
 from gateway.records.admission import Admission, write_request
 from gateway.records.facts import ResourceFacts
@@ -54,7 +54,8 @@ from gateway.records.incoming import (
     require_version,
     write_purpose,
 )
-from gateway.records.model import Amendment, NewBundle, NewRecord, StoredRecord
+from gateway.records.large import binary_of
+from gateway.records.model import Amendment, NewBundle, NewLarge, NewRecord, StoredRecord
 from gateway.records.opening import Opening, decision_facts
 from gateway.records.repeats import Repeats
 from gateway.records.sealing import rows_of, seal_versions
@@ -66,6 +67,15 @@ TRIES = 8
 LARGEST_BUNDLE = 10_000
 ENTRY_SECONDS, OCTETS_A_SECOND = 0.1, 1 << 20
 """What entries and large blocks add to the time that a write may take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Considered:
+    """A WRITE that is permitted now: what the ledger compares, and what the audit would say."""
+
+    permit: Permit
+    guards: tuple[Guard, ...]
+    event: Event
 
 
 class Writing:
@@ -133,6 +143,35 @@ class Writing:
         target = Target(subject=new.subject, previous=None, given=None, row=None, purpose=purpose)
         return await self._write(caller, valid, target, new.idempotency_key)
 
+    async def consider(self, caller: Caller, new: NewLarge, large: LargeFacts) -> Considered:
+        """The decision on large content that is still to come, and nothing more. DeniedError, audited; what is wrong
+        with the content is told only to whom it is permitted."""
+        purpose = write_purpose(caller.actor.roles, new.purpose)
+        await self._admission.require_concern(caller, new.subject, new.record, purpose)
+        valid, target = await self._large(new, large, purpose)
+        ground = await self._admission.ground(caller, new.subject, new.record, purpose)
+        standing = ground.standing
+        if standing is None:
+            raise DeniedError("no such subject")
+        ground.require_current()
+        (draft,) = await asyncio.to_thread(self._draft, caller, valid, target, None, standing)
+        permit = self._decide(caller, draft, target, ground, standing)
+        if isinstance(permit, Deny):
+            raise await self._admission.refused(caller, standing, new.record, purpose, permit.reason)
+        await self._require_room()
+        held = guards(caller, new.subject, version=permit.version, emergency=permit.emergency)
+        event = self._event(caller, permit, permit.consents, [new.record])
+        return Considered(permit=permit, guards=held, event=event)
+
+    async def create_large(
+        self, caller: Caller, new: NewLarge, large: LargeFacts, rows: tuple[Row, ...]
+    ) -> StoredRecord:
+        """The record of large content that is durable, decided as any other; `rows` are of the same transaction."""
+        purpose = write_purpose(caller.actor.roles, new.purpose)
+        await self._admission.require_concern(caller, new.subject, new.record, purpose)
+        valid, target = await self._large(new, large, purpose)
+        return (await self._write(caller, valid, replace(target, rows=rows), None))[0]
+
     async def amend(self, caller: Caller, amendment: Amendment) -> StoredRecord:
         """The next version of a record. Type and the resource's own subject references stay as they are."""
         purpose = write_purpose(caller.actor.roles, amendment.purpose)
@@ -149,6 +188,14 @@ class Writing:
         return (await self._write(caller, valid, target, amendment.idempotency_key))[0]
 
     # ---- the steps
+
+    async def _large(self, new: NewLarge, large: LargeFacts, purpose: Purpose) -> tuple[list[ValidResource], Target]:
+        valid = await self._validate([(binary_of(new.content_type, large), ("resource",))])
+        given = given_labels(new.labels)
+        target = Target(
+            subject=new.subject, previous=None, given=given, row=None, purpose=purpose, named=new.record, large=large
+        )
+        return valid, target
 
     async def _require_room(self) -> None:
         """What is acknowledged must reach the chain: while too much waits for it, nothing is added."""
@@ -183,7 +230,7 @@ class Writing:
                 raise DeniedError("no such subject")
             ground.require_current()  # the chain may have gone back since the caller was let in: wait, do not refuse
             # 1. One decision for each resource, on its facts and labels; one refusal refuses all.
-            records = [target.record or RecordId(self._entropy.bytes(16)) for _ in valid]
+            records = [target.record or target.named or RecordId(self._entropy.bytes(16)) for _ in valid]
             drafts = await asyncio.to_thread(self._draft, caller, valid, target, seen, standing)
             permits = [self._decide(caller, draft, target, ground, standing) for draft in drafts]
             denied = next((answer for answer in permits if isinstance(answer, Deny)), None)
@@ -221,6 +268,8 @@ class Writing:
                 await self._announce(target.subject, stored)
                 return tuple(acknowledged(one) for one in stored)
             await self._opening.discard([one.row for one in stored])
+            if isinstance(entry, Taken) and entry.table == "uploads":
+                raise ConflictError("the upload went on elsewhere, or is over")
             if isinstance(entry, Taken) and entry.table != "idempotency" and await self._repeats.answered(seen) is None:
                 raise ConflictError("the record has moved on", field=("expectedVersion",))
             caller = await self._gather_again(caller, entry)
@@ -300,6 +349,7 @@ class Writing:
         if seen is not None:
             result = b"".join(one.row.record + one.row.version.to_bytes(4, "big") for one in stored)
             rows.append(IdempotencyRow(key=seen.key, request=seen.request, result=result))
+        rows += target.rows
         held = guards(caller, target.subject, version=permit.version, emergency=permit.emergency)
         return await self._audit.append(event, guards=held, rows=rows)
 

@@ -58,10 +58,24 @@ class DagWriter:
             del self._leaf[:LEAF_SIZE]
         return blocks
 
+    def add_leaf(self, cid: Cid, size: int) -> list[Block]:
+        """Takes a leaf that is stored already, gives the nodes that it completes. Not beside `write`."""
+        if self._finished or self._leaf:
+            raise ValueError("leaves are added to a tree that nothing is written to")
+        return self._add(0, Link(cid=cid, content_size=size, total_size=size))
+
+    def finish_nodes(self) -> tuple[Cid, list[Block]]:
+        """The root over leaves that were added, and the last nodes. One leaf is its own root."""
+        self._finished = True
+        return self._close_levels([])
+
     def finish(self) -> tuple[Cid, list[Block]]:
         """The root, and the last blocks, the root's block at the end. Content of one leaf is its own root."""
         blocks = self._close_leaf(bytes(self._leaf))
         self._finished = True
+        return self._close_levels(blocks)
+
+    def _close_levels(self, blocks: list[Block]) -> tuple[Cid, list[Block]]:
         level = 0
         while level + 1 < len(self._levels) or len(self._levels[level]) > 1:
             blocks += self._close_node(level)
@@ -142,6 +156,21 @@ class DagReader:
             part = leaf[max(0, start - visit.start) : end - visit.start]
             if part:
                 yield part
+
+    async def leaves(self, *, start: int = 0, stop: int | None = None) -> AsyncIterator[tuple[Cid, int]]:
+        """Name and declared size of each leaf that holds octets from `start` to before `stop`, without fetching it. A
+        tree alone: what is one leaf declares no size (IntegrityError)."""
+        end = self._limits.content if stop is None else stop
+        while self._todo:
+            visit = self._todo.pop()
+            if visit.size is not None and (visit.start >= end or visit.start + visit.size <= start):
+                continue
+            if visit.cid.codec is Codec.DAG_PB:
+                self._todo += await self._open_node(visit)
+            elif visit.size is None:
+                raise IntegrityError("a leaf is no tree")
+            else:
+                yield visit.cid, visit.size
 
     async def cids(self) -> AsyncIterator[Cid]:
         """Every block of the tree once, the root first; leaves are named without being fetched."""

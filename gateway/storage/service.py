@@ -5,8 +5,9 @@ IntegrityError, a missing block or a store out of reach an UpstreamError. Not do
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from typing import BinaryIO, Final
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from typing import BinaryIO, Final, TypeVar
 
 from gateway.errors import IntegrityError
 from gateway.ports.blocks import BlockStore
@@ -20,6 +21,7 @@ ROOTS_MAX: Final = 10_000
 """A CAR file of more blocks names only the first as root, so that its header stays readable everywhere."""
 _BATCH_SIZE: Final = 8 << 20
 _BATCH_COUNT: Final = 1024
+T = TypeVar("T")
 
 
 class Blocks:
@@ -58,6 +60,11 @@ class Blocks:
         await self._store_blocks(waiting + last)
         return root
 
+    async def put_named(self, blocks: Sequence[Block]) -> None:
+        """Blocks whose names their maker made of their octets; all durable and pinned on return. UpstreamError: in
+        doubt, put again."""
+        await self._store_blocks(blocks)
+
     def get_now(self, cid: Cid) -> bytes | None:
         """The verified block if it lies here and needs no waiting, else None (then `get`). IntegrityError."""
         data = self._store.get_now(str(cid))
@@ -68,6 +75,24 @@ class Blocks:
     async def get(self, cid: Cid, *, limit: int = BLOCK_SIZE_MAX) -> bytes:
         """The block's bytes, verified. IntegrityError (wrong, or more than `limit` octets), UpstreamError."""
         return (await self.fetch(cid, limit)).data
+
+    async def get_through(self, cid: Cid, *, limit: int, threads: Executor, then: Callable[[bytes], T]) -> T:
+        """What `then` makes of the block's bytes, hashed and made in one of the threads: for blocks of which many
+        follow each other. Raises as `get`, and what `then` raises."""
+        data = await self._store.get(str(cid), limit=limit)
+
+        def work() -> T:
+            if len(data) > limit or not cid.names(data):
+                raise IntegrityError(f"bytes do not hash to {cid}")
+            return then(data)
+
+        return await asyncio.get_running_loop().run_in_executor(threads, work)
+
+    def leaves(
+        self, root: Cid, *, limits: DagLimits, start: int = 0, stop: int | None = None
+    ) -> AsyncIterator[tuple[Cid, int]]:
+        """Name and size of each leaf of a tree between two octets; nodes alone are fetched."""
+        return DagReader(root, self.fetch, limits=limits).leaves(start=start, stop=stop)
 
     async def fetch(self, cid: Cid, limit: int) -> VerifiedBlock:
         """As `get`, with the proof as a type."""

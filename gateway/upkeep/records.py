@@ -18,7 +18,10 @@ async def restore_records(
     places: dict[bytes, int] = {}
     versions: Rows = []
     waiting: Rows = []
+    contents: dict[bytes, dict[str, object]] = {}
     for found in scratch.ordered():
+        if found.content:
+            contents[found.content] = {"digest": found.content, "record": found.record, "subject": found.subject}
         places.setdefault(found.record, len(places) + 1)
         versions.append({"record": found.record, "version": found.version, "digest": found.digest, "tree": found.tree})
         if found.state == "IN_DOUBT":
@@ -29,6 +32,7 @@ async def restore_records(
         ("tickets", waiting),
         ("records", newest),
         ("tokens", tokens),
+        ("contents", list(contents.values())),
         ("idempotency", _writes(scratch)),
     ):
         for part in chunks(rows):

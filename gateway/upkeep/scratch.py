@@ -13,7 +13,8 @@ from typing import Self
 class FoundRecord:
     """A version of a record as its block says, opened and bound to its subject's key. `tokens` joined, 16 octets each;
     `request`, `place`, `of_` as in its facts; `state`: FOUND, then ANCHORED, BATCHED, IN_DOUBT or DROPPED;
-    `moment`, `log`, `batch`, `at`: where it stands in the order of arrival."""
+    `moment`, `log`, `batch`, `at`: where it stands in the order of arrival; `content`: digest of the root of its large
+    content, if it has any."""
 
     digest: bytes
     tree: int
@@ -35,6 +36,7 @@ class FoundRecord:
     log: bytes = b""
     batch: int = 0
     at: int = 0
+    content: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class FoundPaper:
 
 
 _COLUMNS = ", ".join(field.name for field in fields(FoundRecord))
-_INSERT = "insert or ignore into records values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = "insert or ignore into records values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class Scratch:

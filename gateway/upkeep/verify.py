@@ -12,6 +12,7 @@ from gateway.settings import Settings
 from gateway.upkeep.checks.audit import check_audit
 from gateway.upkeep.checks.batches import check_batches
 from gateway.upkeep.checks.chain import check_events
+from gateway.upkeep.checks.contents import check_contents
 from gateway.upkeep.checks.documents import check_documents, check_profiles, check_stray_document
 from gateway.upkeep.checks.emergencies import check_emergencies, check_stray_statement
 from gateway.upkeep.checks.erasures import check_erasures
@@ -20,7 +21,7 @@ from gateway.upkeep.checks.papers import check_papers, check_stray_paper
 from gateway.upkeep.checks.records import check_records, check_tickets
 from gateway.upkeep.faults import Fault, Verdict
 from gateway.upkeep.report import Progress
-from gateway.upkeep.walk import KINDS, Damaged, Foreign, inspected
+from gateway.upkeep.walk import KINDS, Damaged, Foreign, Piece, inspected
 from gateway.wiring.looking import Looking, open_looking
 
 STEPS: Final = (
@@ -33,6 +34,7 @@ STEPS: Final = (
     check_emergencies,
     check_erasures,
     check_records,
+    check_contents,
     check_tickets,
 )
 
@@ -58,7 +60,9 @@ async def check_pins(parts: Looking, verdict: Verdict, named: Named, progress: P
         verdict.checked["blocks"] += 1
         if named.is_named(one.cid.digest):
             continue
-        if isinstance(one, Foreign):
+        if isinstance(one, Piece):
+            verdict.notes["pieces of large content that no record names"] += 1
+        elif isinstance(one, Foreign):
             verdict.notes["pinned blocks that this gateway did not seal"] += 1
         elif isinstance(one, Damaged):
             verdict.notes["pinned blocks that no row names and that are damaged or forged"] += 1

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gateway.crypto import envelope
+from gateway.crypto.chunks import LARGEST_SEALED, is_chunk
 from gateway.crypto.keys import DomainKey, KeyRing
 from gateway.crypto.model import (
     LOG_DOMAIN,
@@ -29,10 +30,13 @@ from gateway.crypto.model import (
 )
 from gateway.errors import BlockMissingError, IntegrityError
 from gateway.records.opening import TREE, search_tokens
+from gateway.storage.dag import DagLimits
 from gateway.storage.model import Cid, Codec
 from gateway.storage.service import Blocks
 from gateway.upkeep.scratch import FoundDocument, FoundPaper, FoundRecord, FoundStatement, Scratch
 
+HEAD: Final = 8
+LARGE_TREE: Final = DagLimits(content=LARGEST_SEALED)
 AT_ONCE: Final = 64
 """Blocks in memory at a time."""
 
@@ -56,6 +60,13 @@ class Foreign:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A sealed chunk of large content, or a node above some: a record's facts say whose."""
+
+    cid: Cid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Damaged:
     """A pinned block whose bytes are not its name, or a sealed one that does not open; `why` names no content."""
 
@@ -63,7 +74,7 @@ class Damaged:
     why: str
 
 
-Inspected = Found | Foreign | Damaged
+Inspected = Found | Foreign | Piece | Damaged
 
 
 def _record(found: Found, facts: Any, key: DomainKey, scratch: Scratch) -> None:
@@ -86,6 +97,7 @@ def _record(found: Found, facts: Any, key: DomainKey, scratch: Scratch) -> None:
             facts_commitment=opened.commitment,
             locator=found.located.locator,
             tokens=b"".join(search_tokens(key, facts)),
+            content=b"" if facts.large is None else Cid.from_bytes(facts.large.root).digest,
         )
     )
 
@@ -134,6 +146,8 @@ KINDS: Final[Mapping[type[Facts], Kind]] = {
 async def inspect(cid: Cid, *, blocks: Blocks, keys: KeyRing) -> Inspected:
     """What one block is. Raises UpstreamError where the store, not the block, is at fault."""
     try:
+        if is_chunk(await _head(cid, blocks)):
+            return Piece(cid=cid)
         content = await whole(cid, blocks)
         located = await envelope.locate_in(content, keys)
     except BlockMissingError:
@@ -160,6 +174,13 @@ async def _unlocated(cid: Cid, blocks: Blocks, why: str) -> Inspected:
     except IntegrityError:
         return Damaged(cid=cid, why=why)
     return Foreign(cid=cid, content=hashlib.sha256(content).digest())
+
+
+async def _head(cid: Cid, blocks: Blocks) -> bytes:
+    """What a block, or a tree of any size, begins with."""
+    if cid.codec is Codec.RAW:
+        return (await blocks.get(cid))[:HEAD]
+    return b"".join([part async for part in blocks.read_content(cid, limits=LARGE_TREE, stop=HEAD)])
 
 
 async def whole(cid: Cid, blocks: Blocks) -> bytes:
@@ -195,7 +216,9 @@ async def walk(blocks: Blocks, keys: KeyRing, scratch: Scratch, *, progress: Cal
     walked = Walked()
     async for one in inspected(blocks, keys):
         progress(1)
-        if isinstance(one, Foreign):
+        if isinstance(one, Piece):
+            walked.counts["pieces of large content"] += 1
+        elif isinstance(one, Foreign):
             walked.counts["foreign"] += 1
             scratch.add_other(one.content, bytes(one.cid))
         elif isinstance(one, Damaged):

@@ -9,9 +9,10 @@ class WebOptions:
     """`cors_origins`, `socket_origins`: exact origins (`https://clinic.example`), none by default; a page of the
     gateway's own origin always may. `rate`: requests a second for each actor, or for each address of those not signed
     in; None: no limit. `request_seconds` bounds reading a body, `answer_seconds` all else that an answer takes (imports
-    and waiting for a block of the chain aside). `most_underway` requests are served at once, `sockets_each` sockets of
-    one peer, each with `socket_operations`, and `actor_operations` on all sockets of one actor; more are refused with
-    LIMIT. `trusted_documents`: identifier -> document; with `trusted_only` no other is
+    and waiting for a block of the chain aside). `most_underway` requests are served at once, beside them
+    `most_transfers` of large content, `transfers_each` of one actor, and `sockets_each` sockets of one peer, each with
+    `socket_operations`, and `actor_operations` on all sockets of one actor; more are refused with LIMIT.
+    `trusted_documents`: identifier -> document; with `trusted_only` no other is
     taken."""
 
     max_body_bytes: int = 16 * 1024 * 1024
@@ -19,6 +20,8 @@ class WebOptions:
     request_seconds: float = 30.0
     answer_seconds: float = 4.5
     most_underway: int = 64
+    most_transfers: int = 16
+    transfers_each: int = 4
     console: bool = True
     introspection: bool = True
     cors_origins: tuple[str, ...] = ()

@@ -1,5 +1,8 @@
 """The two corridors, put together: what reads and what writes stand on the same grounds, emergencies among them."""
 
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
 from gateway.audit.service import Audit
 from gateway.consent.service import Consents
 from gateway.consent.standing import Standings
@@ -18,18 +21,31 @@ from gateway.ports.index import Index
 from gateway.ports.sealing import SealingKeys
 from gateway.records.admission import Admission
 from gateway.records.arrivals import Arrivals
+from gateway.records.contents import Contents
 from gateway.records.explaining import Explaining
 from gateway.records.opening import Opening
 from gateway.records.pages import Pages
 from gateway.records.reading import Reading
 from gateway.records.references import References
 from gateway.records.service import Records
+from gateway.records.uploads import Uploads, UploadTerms
 from gateway.records.writing import Writing
 from gateway.settings import Settings
 from gateway.storage.service import Blocks
 from gateway.wiring.chain import ChainPort
 from gateway.wiring.emergencies import make_emergencies
 from gateway.wiring.parts import labelling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corridors:
+    """What stands on the same grounds."""
+
+    records: Records
+    explaining: Explaining
+    contents: Contents
+    uploads: Uploads
+    emergencies: Emergencies
 
 
 def make_corridors(
@@ -51,7 +67,8 @@ def make_corridors(
     clock: Clock,
     entropy: Entropy,
     chain: ChainPort,
-) -> tuple[Records, Explaining, Emergencies]:
+    threads: Executor,
+) -> Corridors:
     openings = Openings(index=index, documents=documents, audit=audit, keys=sealing, clock=clock)
     grounds = Grounds(standings=standings, openings=openings)
     reading = Reading(
@@ -118,5 +135,36 @@ def make_corridors(
         clock=clock,
     )
     references = References(reading=reading, audit=audit, index=index, opening=opening, anchors=anchors)
+    contents = Contents(
+        identity=identity,
+        standings=standings,
+        reading=reading,
+        audit=audit,
+        blocks=blocks,
+        keys=keys,
+        clock=clock,
+        threads=threads,
+    )
+    uploads = Uploads(
+        identity=identity,
+        standings=standings,
+        admission=admission,
+        writing=writing,
+        audit=audit,
+        index=index,
+        blocks=blocks,
+        keys=keys,
+        clock=clock,
+        entropy=entropy,
+        terms=UploadTerms(
+            largest=settings.max_content_mib << 20,
+            each=settings.uploads_each,
+            together=settings.uploads_gib << 30,
+            keep_seconds=settings.upload_hours * 3600,
+        ),
+        threads=threads,
+    )
     records = Records(reading=reading, pages=pages, references=references, arrivals=arrivals, writing=writing)
-    return records, explaining, emergencies
+    return Corridors(
+        records=records, explaining=explaining, contents=contents, uploads=uploads, emergencies=emergencies
+    )

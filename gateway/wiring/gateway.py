@@ -13,8 +13,10 @@ from gateway.erasure.service import Erasures
 from gateway.errors import ConsentryError
 from gateway.identity.service import Identity
 from gateway.ports.bus import Bus
+from gateway.records.contents import Contents
 from gateway.records.explaining import Explaining
 from gateway.records.service import Records
+from gateway.records.uploads import Uploads
 from gateway.settings import Settings
 from gateway.storage.service import Blocks
 from gateway.web.options import WebOptions
@@ -39,6 +41,8 @@ class Gateway:
         control: Control,
         records: Records,
         explaining: Explaining,
+        contents: Contents,
+        uploads: Uploads,
         erasures: Erasures,
         emergencies: Emergencies,
         standings: Standings,
@@ -65,6 +69,8 @@ class Gateway:
         self.handover = control.handover
         self.records = records
         self.explaining = explaining
+        self.contents = contents
+        self.uploads = uploads
         self.erasures = erasures
         self.emergencies = emergencies
         self.blocks = blocks
@@ -92,6 +98,8 @@ class Gateway:
             burst=settings.request_burst,
             answer_seconds=settings.answer_seconds,
             most_underway=settings.most_underway,
+            most_transfers=settings.most_transfers,
+            transfers_each=settings.transfers_each,
         )
 
     @property

@@ -6,6 +6,7 @@ node) stops the start with a SettingsError that says what to do.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 
 from anchoring.model import Event
@@ -24,6 +25,7 @@ from gateway.identity.sessions import SessionTerms, SignInTerms
 from gateway.identity.verdicts import RelyingParties
 from gateway.ports.clock import SystemClock, SystemEntropy
 from gateway.records.opening import Opening
+from gateway.records.sweeping import Sweeping
 from gateway.settings import Settings, host_of
 from gateway.storage.documents import SealedDocuments
 from gateway.storage.pinning import Pinning
@@ -175,8 +177,10 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         entropy=entropy,
         chain=chain,
     )
+    chunk_threads = ThreadPoolExecutor(2, thread_name_prefix="chunks")
+    closing.callback(chunk_threads.shutdown, wait=False, cancel_futures=True)
     opening = Opening(blocks=blocks, keys=keys, anchors=anchors)
-    records, explaining, emergencies = make_corridors(
+    corridors = make_corridors(
         settings,
         opening=opening,
         identity=identity,
@@ -194,6 +198,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         clock=clock,
         entropy=entropy,
         chain=chain,
+        threads=chunk_threads,
     )
     course, erasures = make_erasures(
         settings,
@@ -230,10 +235,12 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         identity=identity,
         rooms=rooms,
         control=control,
-        records=records,
-        explaining=explaining,
+        records=corridors.records,
+        explaining=corridors.explaining,
+        contents=corridors.contents,
+        uploads=corridors.uploads,
         erasures=erasures,
-        emergencies=emergencies,
+        emergencies=corridors.emergencies,
         standings=standings,
         keys=keys,
         blocks=blocks,
@@ -263,6 +270,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
     closing.callback(watching.cancel)
     gateway.duties.begin("sessions", identity.vigil, closing)
     gateway.duties.begin("pinning", Pinning(index=index, blocks=blocks), closing)
+    gateway.duties.begin("uploads", Sweeping(index=index, blocks=blocks, clock=clock), closing)
     gateway.duties.begin("erasures", course, closing)
     gateway.duties.begin("recoveries", control.succession, closing)
     return gateway

@@ -52,7 +52,7 @@ class Counts:
         self.chain.clear()
 
 
-BY_ITSELF = (" unpinned", " erasures")
+BY_ITSELF = (" unpinned", " erasures", " uploads")
 """Tables that the gateway looks at twice a second, whoever asks for what."""
 WARM, COLD = 1, 3
 """Exchanges with the node: for the subject, and for the caller; and what is compared for a new block, once, by itself.

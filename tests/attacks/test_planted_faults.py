@@ -12,9 +12,10 @@ import pytest
 
 from anchoring.chain.embedded.process import EmbeddedChainProcess
 from gateway.adapters.packs import PackStore
+from gateway.crypto.chunks import is_chunk
 from gateway.ports.rows import ErasureState
 from gateway.settings import load
-from gateway.storage.model import Cid
+from gateway.storage.model import Cid, Codec
 from gateway.storage.service import Blocks
 from gateway.upkeep.faults import Fault, Verdict
 from gateway.upkeep.verify import verify
@@ -24,6 +25,7 @@ from tests.journeys.gateway_process import run_command
 from tests.journeys.resources import observation
 from tests.journeys.sites import Site, running_site
 from tests.journeys.test_rebuild import guarded, live, settled
+from tests.journeys.uploading import upload
 from tests.ports.databases import query
 
 CERTIFIED = (ErasureState.CERTIFIED, ErasureState.FINAL)
@@ -90,6 +92,19 @@ class House:
 
         return asyncio.run(put())
 
+    def chunk(self) -> bytes:
+        """A sealed chunk of large content."""
+
+        async def found() -> bytes:
+            store = PackStore.look(self.folder / "blocks")
+            blocks = Blocks(store)
+            named = [cid async for cid in blocks.pins() if cid.codec is Codec.RAW]
+            chunks = [cid.digest for cid in named if is_chunk(await blocks.get(cid))]
+            await store.close()
+            return chunks[0]
+
+        return asyncio.run(found())
+
     async def verdict(self) -> Verdict:
         settings = load(data_dir=self.folder)
         return await verify(settings, rpc=self.rpc, progress=lambda step, count: None)
@@ -100,6 +115,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, str]
     with running_site(tmp_path_factory.mktemp("whole"), settings={"BATCH_SECONDS": "0.5"}) as site:
         live(site, 12)
         guarded(site)
+        pictured = site.crowd.patient()
+        upload(pictured.person, pictured.id, os.urandom(2_000_000))
         break_and_erase(site)
         settled(site.gateway.index_url)
         site.gateway.stop()
@@ -181,6 +198,15 @@ PLANTS: list[tuple[Fault, str, Plant]] = [
         Fault.SUBJECT_OTHER,
         "moved",
         edit(f"update records set subject = {LAST_SUBJECT} where record = {FIRST}"),
+    ),
+    (Fault.CONTENT_MISSING, "removed", lambda h: h.remove(h.chunk())),
+    (Fault.CONTENT_DAMAGED, "flipped", lambda h: h.spoil(h.chunk(), 3000)),
+    (Fault.CONTENT_OTHER, "row deleted", edit("delete from contents")),
+    (Fault.CONTENT_OTHER, "record edited", edit("update contents set record = zeroblob(16)")),
+    (
+        Fault.CONTENT_STRAY,
+        "row added",
+        edit(f"insert into contents select zeroblob(32), record, subject from records where record = {FIRST}"),
     ),
     (Fault.KEY_MISSING, "key deleted", lambda h: destroy_key(h)),
     (Fault.VERSION_GAP, "version deleted", edit(f"delete from versions where version = 1 and record = {AMENDED}")),

@@ -10,17 +10,18 @@ import os
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import gas, table, world
 from tests.benchmarks.imports import compare_imports
+from tests.benchmarks.large import move
 from tests.benchmarks.load import Job
 from tests.benchmarks.reads import Load, Shape, compare
 from tests.benchmarks.servers import ROOT, Served, serve_bare, serve_gateway
 
-PARTS = ("read", "page", "import", "gas")
+PARTS = ("read", "page", "import", "gas", "content")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +32,11 @@ class Extent:
     rounds: int
     seconds: float
     bundles: int
+    content_mib: int
 
 
-FULL = Extent(connections=(1, 8, 32, 64), rounds=5, seconds=2.0, bundles=20)
-SMOKE = Extent(connections=(1, 8), rounds=2, seconds=0.5, bundles=2)
+FULL = Extent(connections=(1, 8, 32, 64), rounds=5, seconds=2.0, bundles=20, content_mib=128)
+SMOKE = Extent(connections=(1, 8), rounds=2, seconds=0.5, bundles=2, content_mib=8)
 
 
 def main() -> None:
@@ -42,9 +44,9 @@ def main() -> None:
     asked = _arguments()
     extent = SMOKE if asked.smoke else FULL
     if asked.rounds:
-        extent = Extent(
-            connections=extent.connections, rounds=asked.rounds, seconds=extent.seconds, bundles=extent.bundles
-        )
+        extent = replace(extent, rounds=asked.rounds)
+    if asked.content_mib:
+        extent = replace(extent, content_mib=asked.content_mib)
     report = _measure(extent, parts=asked.only or PARTS, data=_data(asked.data))
     table.show(report)
     if asked.json is not None:
@@ -56,6 +58,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--smoke", action="store_true", help="small and quick: does it run, are the answers right")
     parser.add_argument("--only", choices=PARTS, action="append", help="a part; may be repeated")
     parser.add_argument("--rounds", type=int, default=0, help="rounds of each pair")
+    parser.add_argument("--content-mib", type=int, default=0, help="the size of the large content; 1024 for the bar")
     parser.add_argument("--data", type=Path, help="the shared data's folder")
     parser.add_argument("--json", type=Path, help="write the figures here")
     return parser.parse_args()
@@ -92,6 +95,8 @@ def _measure(extent: Extent, *, parts: Sequence[str], data: Path | None) -> dict
         if "import" in parts:
             bundles = world.synthea(data, most=extent.bundles)
             report["import"] = compare_imports(made, bundles, folder).to_json()
+        if "content" in parts:
+            report["content"] = move(made, served, mib=extent.content_mib).to_json()
         if "gas" in parts:
             report["gas"] = _gas(made, served, load)
     report["loadAverageAfter"] = [round(one, 2) for one in os.getloadavg()]

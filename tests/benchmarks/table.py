@@ -33,6 +33,9 @@ def show(report: Mapping[str, Any]) -> None:
         console.print("cpu µs a request: the gateway's own process (with notary, chain, validators) : bare with worker")
     if "import" in report:
         console.print(_import(report["import"]))
+    if "content" in report:
+        for name, value in report["content"].items():
+            console.print(f"large content: {name} {value}")
     if "gas" in report:
         console.print(_gas(report["gas"]))
     before, after = report["machine"]["loadAverage"], report["loadAverageAfter"]

@@ -51,6 +51,15 @@ def verify_alone(folder: Path, file: Any, rpc: str, *options: str) -> tuple[int,
     return done.returncode, (done.stdout + done.stderr).decode()
 
 
+def check_alone(folder: Path, *words: Path | str) -> tuple[int, str]:
+    """The checker of large content, copied away likewise."""
+    copy = folder / "check.py"
+    copy.write_bytes((VERIFIER / "content.py").read_bytes())
+    command = [sys.executable, "-I", str(copy), *map(str, words)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, check=False, timeout=60)
+    return done.returncode, (done.stdout + done.stderr).decode()
+
+
 def verify_in_node(folder: Path, file: Any, rpc: str) -> tuple[int, str]:
     """The JavaScript example; its packages are installed (`npm ci`)."""
     command = ["node", str(VERIFIER / "verify.mjs"), str(write(folder, file)), rpc]

@@ -1,9 +1,9 @@
 """The whole index as one stream of rows, and back: the same stream from SQLite and PostgreSQL, and into either.
 
-One snapshot of the newest commit, taken beside whoever writes. Sessions and challenges stay out: they are worth nothing
-on another day; so do linked identities, or one that was ended since would come back. Frames: 4 octets of length, then
-msgpack; first the schema's revision, then (table, columns), then lists of rows, ended by an empty one. Nothing here is
-a key: the key store is another database.
+One snapshot of the newest commit, taken beside whoever writes. Sessions, challenges and unfinished uploads stay out:
+they are worth nothing on another day; so do linked identities, or one that was ended since would come back. Frames: 4
+octets of length, then msgpack; first the schema's revision, then (table, columns), then lists of rows, ended by an
+empty one. Nothing here is a key: the key store is another database.
 """
 
 import sqlite3
@@ -18,12 +18,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from anchoring.stores.tables import metadata as anchoring_tables
-from gateway.adapters.sql.tables import challenges, identities, sessions, spent_tokens
+from gateway.adapters.sql.tables import challenges, identities, sessions, spent_tokens, upload_parts, uploads
 from gateway.adapters.sql.tables import metadata as gateway_tables
 from gateway.adapters.sql.urls import postgres_engine_url, sqlite_path
 from gateway.errors import IntegrityError, SettingsError, UpstreamError
 
-LEFT_OUT = frozenset({challenges.name, sessions.name, spent_tokens.name, identities.name})
+LEFT_OUT = frozenset(
+    {challenges.name, sessions.name, spent_tokens.name, identities.name, uploads.name, upload_parts.name}
+)
 _ROWS = 500
 _FRAME_MOST = 64 << 20
 _pack, _unpack = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder().decode

@@ -14,6 +14,8 @@ from gateway.adapters.sql.mapping import (
     narrowing_of,
     record_of,
     session_of,
+    split_digests,
+    upload_of,
 )
 from gateway.adapters.sql.postgres import PostgresSource
 from gateway.adapters.sql.source import Source
@@ -38,6 +40,8 @@ from gateway.ports.rows import (
     Row,
     StoredEntry,
     UnpinnedRow,
+    UploadPart,
+    UploadRow,
 )
 from gateway.ports.sign_ins import IdentityRow, SessionRotated, SessionRow, SpentToken
 
@@ -280,8 +284,32 @@ class SqlIndex:
         return tuple(row[0] for row in await self._source.fetch(questions.RECOVERING, ()))
 
     async def blocks_of(self, subject: bytes) -> tuple[tuple[bytes, bool], ...]:
-        rows = await self._source.fetch(questions.BLOCKS, (subject, subject, subject, subject))
-        return tuple((digest, bool(tree)) for digest, tree in rows)
+        rows = await self._source.fetch(questions.BLOCKS, (subject,) * 5)
+        parts = await self._source.fetch(questions.PARTS_OF, (subject,))
+        under_way = {digest for (digests,) in parts for digest in split_digests(digests)}
+        return (*((digest, bool(tree)) for digest, tree in rows), *((digest, False) for digest in sorted(under_way)))
+
+    async def upload(self, upload: bytes) -> UploadRow | None:
+        rows = await self._source.fetch(f"{questions.UPLOAD} where upload = ?", (upload,))
+        return upload_of(*rows[0]) if rows else None
+
+    async def upload_parts(self, upload: bytes) -> tuple[UploadPart, ...]:
+        rows = await self._source.fetch(questions.PARTS, (upload,))
+        return tuple(
+            UploadPart(upload=upload, number=number, digests=digests, sealed=sealed) for number, digests, sealed in rows
+        )
+
+    async def upload_slots(self, owner: bytes) -> frozenset[int]:
+        sql = "select slot from uploads where owner = ? and slot is not null"
+        return frozenset(int(slot) for (slot,) in await self._source.fetch(sql, (owner,)))
+
+    async def octets_under_way(self) -> int:
+        ((total,),) = await self._source.fetch(questions.UPLOADS_OPEN, ())
+        return int(total)
+
+    async def uploads_over(self, *, now: int, limit: int) -> tuple[UploadRow, ...]:
+        sql = f"{questions.UPLOAD} where expires_at <= ? order by expires_at limit ?"
+        return tuple(upload_of(*row) for row in await self._source.fetch(sql, (now, limit)))
 
     async def apply(self, rows: Sequence[Row]) -> None:
         now = int(self._clock.now())

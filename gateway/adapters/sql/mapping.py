@@ -12,6 +12,7 @@ from gateway.ports.rows import (
     NarrowingRow,
     RecordRow,
     StoredEntry,
+    UploadRow,
 )
 from gateway.ports.sign_ins import IdentityRow, SessionRow
 
@@ -27,6 +28,33 @@ def record_of(
         tree=bool(tree),
         seq=seq,
         newest=newest or 0,
+    )
+
+
+def split_digests(joined: bytes) -> tuple[bytes, ...]:
+    """Digests of 32 octets that lie one after the other."""
+    return tuple(joined[at : at + 32] for at in range(0, len(joined), 32))
+
+
+def upload_of(
+    upload: bytes,
+    subject: bytes,
+    owner: bytes,
+    slot: int | None,
+    size: int,
+    sealed: bytes,
+    expires_at: int,
+    record: bytes,
+) -> UploadRow:
+    return UploadRow(
+        upload=upload,
+        subject=subject,
+        owner=owner,
+        slot=slot,
+        size=size,
+        sealed=sealed,
+        expires_at=expires_at,
+        record=record,
     )
 
 

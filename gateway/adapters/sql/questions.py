@@ -83,4 +83,10 @@ BLOCKS = (
     # An erasure's narrowing names no block.
     " union select digest, 0 from narrowings where subject = ? and kind <> 4"
     " union select digest, 0 from papers where subject = ?"
+    " union select digest, 1 from contents where subject = ?"
 )
+UPLOAD = "select upload, subject, owner, slot, size, sealed, expires_at, record from uploads"
+PARTS = "select number, digests, sealed from upload_parts where upload = ? order by number"
+# Unfinished ones alone hold a slot.
+UPLOADS_OPEN = "select coalesce(sum(size), 0) from uploads where slot is not null"
+PARTS_OF = "select p.digests from upload_parts p join uploads u on u.upload = p.upload where u.subject = ?"

@@ -14,6 +14,7 @@ from gateway.ports.rows import (
     ChallengeRow,
     ConsentRow,
     ConsentTakenOver,
+    ContentRow,
     EmergencyRow,
     EmergencyStepRow,
     ErasureRow,
@@ -28,6 +29,12 @@ from gateway.ports.rows import (
     SubjectForgotten,
     TicketRow,
     UnpinnedRow,
+    UploadFinished,
+    UploadGoesOn,
+    UploadGone,
+    UploadPart,
+    UploadPartDropped,
+    UploadRow,
 )
 from gateway.ports.sign_ins import (
     IdentitiesForgotten,
@@ -65,6 +72,8 @@ FORGET_CONSENTS = 24
 FORGET_NARROWINGS, LIFT, END_SESSIONS, FORGET_PAPERS, TAKE_OVER = range(25, 30)
 ROTATE, SPEND_TOKEN, END_SESSION, END_OTHER_SESSIONS = range(30, 34)
 IDENTITY, UNLINK, FORGET_IDENTITIES, END_BEARERS = range(34, 38)
+CONTENT, UPLOAD, UPLOAD_PART, UPLOAD_DROP, UPLOAD_ON, UPLOAD_DONE, UPLOAD_NO_PARTS, UPLOAD_GONE = range(38, 46)
+FORGET_CONTENTS, FORGET_PARTS, FORGET_UPLOADS = range(46, 49)
 
 STATEMENTS: tuple[Statement, ...] = (
     Statement(
@@ -172,6 +181,36 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(table="identities", sql="delete from identities where name = ? and actor = ?"),
     Statement(table="identities", sql="delete from identities where actor = ?"),
     Statement(table="identities", sql="update identities set not_before = ? where actor = ?"),
+    # An amendment names the content that it keeps once more.
+    Statement(
+        table="contents", sql="insert into contents (digest, record, subject) values (?, ?, ?) on conflict do nothing"
+    ),
+    Statement(
+        table="uploads",
+        sql="insert into uploads (upload, subject, owner, slot, size, sealed, expires_at, record)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?)",
+    ),
+    Statement(table="uploads", sql="insert into upload_parts (upload, number, digests, sealed) values (?, ?, ?, ?)"),
+    Statement(table="uploads", sql="delete from upload_parts where upload = ? and number = ?", exact=True),
+    Statement(
+        table="uploads",
+        sql="update uploads set expires_at = ? where upload = ? and slot is not null and expires_at > ?",
+        exact=True,
+    ),
+    Statement(
+        table="uploads",
+        sql="update uploads set slot = null, expires_at = ?, record = ?"
+        " where upload = ? and slot is not null and expires_at > ?",
+        exact=True,
+    ),
+    Statement(table="upload_parts", sql="delete from upload_parts where upload = ?"),
+    Statement(table="uploads", sql="delete from uploads where upload = ?"),
+    Statement(table="contents", sql="delete from contents where subject = ?"),
+    Statement(
+        table="upload_parts",
+        sql="delete from upload_parts where upload in (select upload from uploads where subject = ?)",
+    ),
+    Statement(table="uploads", sql="delete from uploads where subject = ?"),
 )
 
 INSERT_ENTRY = (
@@ -206,6 +245,10 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
         case TicketRow():
             values = join_values(row.values)
             return ((TICKET, (row.log, row.leaf, values, row.cid_digest, row.locator)),)
+        case ContentRow():
+            return ((CONTENT, (row.digest, row.record, row.subject)),)
+        case UploadRow() | UploadPart() | UploadPartDropped() | UploadGoesOn() | UploadFinished() | UploadGone():
+            return _steps_of_upload(row)
         case Bump():
             return ((BUMP, (row.name,)),)
         case IdempotencyRow():
@@ -251,7 +294,8 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
         case ErasureStep():
             return ((ERASURE_STEP, (*_of_erasure(row.row), int(row.before))),)
         case SubjectForgotten():
-            each = (FORGET_TOKENS, FORGET_VERSIONS, FORGET_RECORDS, FORGET_CONSENTS, FORGET_PAPERS)
+            large = (FORGET_CONTENTS, FORGET_PARTS, FORGET_UPLOADS)
+            each = (FORGET_TOKENS, FORGET_VERSIONS, FORGET_RECORDS, FORGET_CONSENTS, FORGET_PAPERS, *large)
             ended = (FORGET_NARROWINGS, (row.subject, int(NarrowingKind.ERASE)))
             waiting = (FORGET_WAITING, (row.subject,) * 3)
             return (waiting, *((number, (row.subject,)) for number in each), ended)
@@ -259,6 +303,27 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
             return ((LIFT, (row.subject, int(NarrowingKind.ERASE))),)
         case SessionsEnded():
             return ((END_SESSIONS, (row.actor,)), (END_BEARERS, (now + WIDEST_SKEW_SECONDS, row.actor)))
+
+
+def _steps_of_upload(
+    row: UploadRow | UploadPart | UploadPartDropped | UploadGoesOn | UploadFinished | UploadGone,
+) -> tuple[tuple[int, Parameters], ...]:
+    match row:
+        case UploadRow():
+            slot = -1 if row.slot is None else row.slot
+            values = (row.upload, row.subject, row.owner, slot, row.size, row.sealed, row.expires_at, row.record)
+            return ((UPLOAD, values),)
+        case UploadPart():
+            return ((UPLOAD_PART, (row.upload, row.number, row.digests, row.sealed)),)
+        case UploadPartDropped():
+            return ((UPLOAD_DROP, (row.upload, row.number)),)
+        case UploadGoesOn():
+            return ((UPLOAD_ON, (row.expires_at, row.upload, row.now)),)
+        case UploadFinished():
+            done = (UPLOAD_DONE, (row.expires_at, row.record, row.upload, row.now))
+            return (done, (UPLOAD_NO_PARTS, (row.upload,)))
+        case UploadGone():
+            return ((UPLOAD_NO_PARTS, (row.upload,)), (UPLOAD_GONE, (row.upload,)))
 
 
 def _of_erasure(row: ErasureRow) -> Parameters:

@@ -166,6 +166,42 @@ unpinned = Table(
 )
 """Sealed blocks of what came into force while IPFS may have been away; gone once they are pinned."""
 
+contents = Table(
+    "contents",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("record", LargeBinary(16), nullable=False),
+    Column("subject", LargeBinary(32), nullable=False, index=True),
+)
+"""Roots of the trees that hold records' large content: what an erasure unpins once the facts no longer open."""
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("upload", LargeBinary(16), primary_key=True),
+    Column("subject", LargeBinary(32), nullable=False, index=True),
+    Column("owner", LargeBinary(16), nullable=False),
+    Column("slot", Integer),
+    Column("size", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("record", LargeBinary, nullable=False),
+    UniqueConstraint("owner", "slot"),
+)
+"""Large content on its way in. `owner`: a keyed token of the actor, who has so many slots; a finished one has given its
+slot back and names its `record`."""
+
+upload_parts = Table(
+    "upload_parts",
+    metadata,
+    Column("upload", LargeBinary(16), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("digests", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""How far an upload has come, appended to: the CIDs' digests of sealed chunks that are durable, and what is sealed of
+them."""
+
 writers = Table(
     "writers",
     metadata,

@@ -8,11 +8,12 @@ from gateway.errors import IntegrityError
 from gateway.ports.rows import RecordRow
 from gateway.records.opening import leaf_values, named_tokens, search_tokens
 from gateway.storage.model import Cid, Codec
+from gateway.upkeep.checks.contents import check_content
 from gateway.upkeep.checks.erased import is_erased
 from gateway.upkeep.checks.named import Named
 from gateway.upkeep.faults import Fault, Verdict
 from gateway.upkeep.report import Progress
-from gateway.upkeep.walk import Damaged, Foreign, inspect
+from gateway.upkeep.walk import Damaged, Foreign, Piece, inspect
 from gateway.wiring.looking import Looking, leaf_of, split_values
 
 
@@ -34,7 +35,7 @@ async def check_records(parts: Looking, verdict: Verdict, named: Named, progress
             continue
         if version == head and digest != head_digest:
             verdict.add(Fault.HEAD_OTHER, what)
-        await _check_version(parts, verdict, row, before, what)
+        await _check_version(parts, verdict, named, row, before, what)
     for record, _, version, digest, _ in parts.survey.rows("records"):
         found = parts.survey.one("version", record=record, version=version)
         newer = parts.survey.one("version", record=record, version=version + 1)
@@ -43,7 +44,12 @@ async def check_records(parts: Looking, verdict: Verdict, named: Named, progress
 
 
 async def _check_version(
-    parts: Looking, verdict: Verdict, row: tuple[Any, ...], before: tuple[bytes, int, bytes] | None, what: str
+    parts: Looking,
+    verdict: Verdict,
+    named: Named,
+    row: tuple[Any, ...],
+    before: tuple[bytes, int, bytes] | None,
+    what: str,
 ) -> None:
     record, version, digest, tree, subject, head, _ = row
     cid = Cid.from_digest(digest, codec=Codec.DAG_PB if tree else Codec.RAW)
@@ -52,7 +58,7 @@ async def _check_version(
         missing = found.why == "pinned, and not there"
         verdict.add(Fault.BLOCK_MISSING if missing else Fault.BLOCK_DAMAGED, what)
         return
-    if isinstance(found, Foreign):
+    if isinstance(found, Foreign | Piece):
         verdict.add(Fault.BLOCK_FOREIGN, what)
         return
     if found.opened is None or found.key is None:
@@ -71,6 +77,8 @@ async def _check_version(
     if before is not None and facts.previous != before[2]:
         verdict.add(Fault.PREVIOUS_OTHER, what)
     made = RecordRow(record=record, version=version, subject=subject, digest=digest, tree=bool(tree))
+    if facts.large is not None:
+        await check_content(parts, verdict, named, record, subject, facts.large, what)
     values = leaf_values(made, facts.content_commitment, found.opened.commitment)
     _check_ticket(parts, verdict, leaf_of(values), made, found.located.locator, what)
     if version == head:

@@ -45,21 +45,21 @@ def test_a_block_is_what_it_was_when_the_format_was_fixed() -> None:
     one = sealed()
     assert one.block[:8] == b"CSNTRY\x01\x01"
     assert one.locator == one.block[8:84]
-    assert hashlib.sha256(one.block).hexdigest() == "a7af91c6fed95f6ff4d8df7158cbb324d7563f3d344f1b9d07b1c63958f56517"
-    assert one.facts_commitment.hex() == "fe7d70a604fcad5064385134c134a7fd9220de1affa6f2b5ca2bfc54c6615bba"
+    assert hashlib.sha256(one.block).hexdigest() == "dc1f3e9df3cccd5a4705a88543c04a30c07225f0bcb797f1e83d121ee8a30a32"
+    assert one.facts_commitment.hex() == "77b7c9dcd392c543d434b561b56149fde4759188e2f1f79824b8a296a2d8500f"
 
 
 def test_facts_are_encoded_as_they_were_when_the_format_was_fixed() -> None:
     assert (
         hashlib.sha256(msgspec.msgpack.encode(record_facts())).hexdigest()
-        == "3760b44cc5544bc2435248af93255276c87f0e2413cf47f5b0c54547d9d3711f"
+        == "15c5396a1355772511d07e157a05f3e0e846abd783c57ff6d783ff1dbcc6a3bd"
     )
 
 
 def test_facts_of_before_a_field_was_added_read_with_its_default() -> None:
     fields = msgspec.msgpack.decode(msgspec.msgpack.encode(record_facts()))
-    older = msgspec.msgpack.decode(msgspec.msgpack.encode(fields[:-3]), type=RecordFacts)
-    assert (older.request, older.place, older.of) == (b"", 0, 1)
+    older = msgspec.msgpack.decode(msgspec.msgpack.encode(fields[:-4]), type=RecordFacts)
+    assert (older.request, older.place, older.of, older.large) == (b"", 0, 1, None)
 
 
 def test_commitments_are_what_a_client_computes() -> None:

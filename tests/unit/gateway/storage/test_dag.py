@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import CallerError, IntegrityError
-from gateway.storage.dag import LEAF_SIZE, LINKS_MAX, DagLimits, DagReader, build
+from gateway.storage.dag import LEAF_SIZE, LINKS_MAX, DagLimits, DagReader, DagWriter, build
 from gateway.storage.dagpb import Link, decode_node, encode_node
 from gateway.storage.model import Block, Cid, Codec, VerifiedBlock, verify
 
@@ -196,3 +196,23 @@ def test_public_nodes_of_other_shapes_are_refused(shared_data: Path) -> None:
                 assert block is not None
                 with pytest.raises(IntegrityError):
                     decode_node(block.read(), links_max=LINKS_MAX)
+
+
+async def test_leaves_that_are_stored_already_make_the_same_tree() -> None:
+    content = bytes(3 * LEAF_SIZE + 5)
+    root, blocks = build([content])
+    writer = DagWriter()
+    nodes = []
+    for at in range(0, len(content), LEAF_SIZE):
+        leaf = content[at : at + LEAF_SIZE]
+        nodes += writer.add_leaf(Cid.of(leaf), len(leaf))
+    again, last = writer.finish_nodes()
+    assert again == root
+    assert [block for block in blocks if block.cid.codec is Codec.DAG_PB] == [*nodes, *last]
+
+
+def test_leaves_and_octets_do_not_mix() -> None:
+    writer = DagWriter()
+    writer.write(b"x")
+    with pytest.raises(ValueError):
+        writer.add_leaf(Cid.of(b""), 0)

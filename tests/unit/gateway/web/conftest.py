@@ -40,7 +40,7 @@ class Parts:
     def identities(self) -> Linking:
         return self.world.linking
 
-    consents = shown_consents = credentials = delegates = records = audit = erasures = identity
+    consents = shown_consents = credentials = delegates = records = contents = uploads = audit = erasures = identity
 
     @property
     def guardianships(self) -> Controls:
