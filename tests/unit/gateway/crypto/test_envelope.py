@@ -46,7 +46,7 @@ def test_a_block_is_what_it_was_when_the_format_was_fixed() -> None:
     assert one.block[:8] == b"CSNTRY\x01\x01"
     assert one.locator == one.block[8:84]
     assert hashlib.sha256(one.block).hexdigest() == "dc1f3e9df3cccd5a4705a88543c04a30c07225f0bcb797f1e83d121ee8a30a32"
-    assert one.facts_commitment.hex() == "77b7c9dcd392c543d434b561b56149fde4759188e2f1f79824b8a296a2d8500f"
+    assert one.facts_commitment.hex() == "c33e999ddac382f0f492c7c5fd969e5561eb5b0bb129a686217d59445cdce7a6"
 
 
 def test_facts_are_encoded_as_they_were_when_the_format_was_fixed() -> None:
@@ -58,8 +58,8 @@ def test_facts_are_encoded_as_they_were_when_the_format_was_fixed() -> None:
 
 def test_facts_of_before_a_field_was_added_read_with_its_default() -> None:
     fields = msgspec.msgpack.decode(msgspec.msgpack.encode(record_facts()))
-    older = msgspec.msgpack.decode(msgspec.msgpack.encode(fields[:-4]), type=RecordFacts)
-    assert (older.request, older.place, older.of, older.large) == (b"", 0, 1, None)
+    older = msgspec.msgpack.decode(msgspec.msgpack.encode(fields[:-5]), type=RecordFacts)
+    assert (older.request, older.place, older.of, older.names, older.large) == (b"", 0, 1, (), None)
 
 
 def test_commitments_are_what_a_client_computes() -> None:
