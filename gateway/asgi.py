@@ -163,6 +163,7 @@ class FrontDoor:
         content_door = ContentDoor(
             wired.contents,
             authenticate=authenticate,
+            still=wired.identity.still,
             allow=allow,
             options=options,
             transfers=transfers,
@@ -171,6 +172,7 @@ class FrontDoor:
         upload_door = UploadDoor(
             wired.uploads,
             authenticate=authenticate,
+            still=wired.identity.still,
             allow=allow,
             options=options,
             transfers=transfers,

@@ -57,6 +57,7 @@ class ContentDoor:
         contents: Contents,
         *,
         authenticate: Authenticate,
+        still: Authenticate,
         allow: Allow | None,
         options: WebOptions,
         transfers: Transfers,
@@ -65,6 +66,7 @@ class ContentDoor:
         self._report = report
         self._contents = contents
         self._authenticate = authenticate
+        self._still = still
         self._allow = allow
         self._options = options
         self._transfers = transfers
@@ -140,7 +142,7 @@ class ContentDoor:
             return
 
         async def again() -> Caller | None:
-            return await self._authenticate(token)
+            return await self._still(token)  # nobody shows it anew: one that was rotated meanwhile is no theft
 
         async with aclosing(self._contents.octets(content, start=start, stop=stop, again=again)) as octets:
             # The first chunk before the first word: what cannot be opened is refused in words of ours.

@@ -50,6 +50,7 @@ class UploadDoor:
         uploads: Uploads,
         *,
         authenticate: Authenticate,
+        still: Authenticate,
         allow: Allow | None,
         options: WebOptions,
         transfers: Transfers,
@@ -58,6 +59,7 @@ class UploadDoor:
         self._report = report
         self._uploads = uploads
         self._authenticate = authenticate
+        self._still = still
         self._allow = allow
         self._options = options
         self._transfers = transfers
@@ -133,7 +135,7 @@ class UploadDoor:
         offset = _number(headers, b"upload-offset")
 
         async def again() -> Caller | None:
-            return await self._authenticate(token)
+            return await self._still(token)  # nobody shows it anew: one that was rotated meanwhile is no theft
 
         with self._transfers.one(caller.actor.id):
             incoming = Incoming(receive)

@@ -38,7 +38,7 @@ from schema.root import print_sdl
 from tests.campaigns.model import Asked, Figure, Report, digest_of, none_of, told
 from tests.campaigns.site import running_column
 from tests.journeys import documents
-from tests.journeys.people import Patient, Person
+from tests.journeys.people import Patient, Person, sign_in
 from tests.journeys.resources import observation
 from tests.journeys.sites import Site
 
@@ -46,6 +46,7 @@ PATIENCE_SECONDS: Final = 1.0
 """Of one answer that waits for no block of the chain."""
 WAITS: Final = ("registerActor", "enrolPatient", "grantConsent", "setCredential", "addMember", "addDelegate")
 """What waits for the chain where it succeeds."""
+ENDS_SESSIONS: Final = ("signOut", "endSession", "endOtherSessions", "refreshSession")
 TELLTALE: Final = ("Traceback", "internal error", 'File "', "site-packages", "sqlalchemy", "psycopg")
 HOSTILE: Final[tuple[Any, ...]] = (
     None, True, 0, -1, 1.5, -0.0, Num(str(2**63)), Num(str(2**200)), Num("1e999999"), "", "\x00", "\ud7ff", "𝕏" * 40,
@@ -76,14 +77,16 @@ class _Sender:
         self.site = site
         self.patient = patient
         self.clinician = clinician
+        self.spare = site.crowd.clinician()
         self.seen = _Seen()
         self.url = f"{site.door.base}/graphql"
         self.http = httpx.Client(timeout=30.0, trust_env=False)
         self.tokens = [patient.person.token, clinician.token, site.crowd.registrar.token, None]
 
     def send(self, kind: str, body: bytes, *, turn: int, name: str) -> httpx.Response | None:
-        """`turn` picks who asks."""
-        token = self.tokens[turn % len(self.tokens)]
+        """`turn` picks who asks; what may end sessions is asked with one of its own."""
+        ends = name in ENDS_SESSIONS
+        token = sign_in(self.site.door, self.spare.wallet).token if ends else self.tokens[turn % len(self.tokens)]
         headers = {"content-type": "application/json", **({"authorization": f"Bearer {token}"} if token else {})}
         self.seen.kinds[kind] += 1
         began = time.perf_counter()
