@@ -16,7 +16,8 @@ from gateway import jsontext
 from gateway.crypto.chunks import CHUNK_SIZE, SEALED_SIZE
 from gateway.ids import to_global
 from gateway.records.large import EXTENSION
-from tests.journeys.people import Person
+from tests.journeys import documents
+from tests.journeys.people import Person, sign_in
 from tests.journeys.resources import observation
 from tests.journeys.sites import Site, running_site
 from tests.journeys.uploading import begin, download, go_on, metadata, offset_of, signed, upload
@@ -149,6 +150,22 @@ def test_a_revocation_ends_a_download_that_is_under_way(held: Site) -> None:
     got = drained(held, clinician, record, "TREAT", lambda: patient.revoke(consent).must())
     assert 0 < got < 32 * MIB
     assert download(clinician, held.door, record).status_code == 403
+
+
+def test_a_session_that_is_carried_on_or_over_ends_what_runs_on_its_old_token(held: Site) -> None:
+    """The token that gave way is looked at again each second, and that is no theft: the session goes on."""
+    patient = held.crowd.patient()
+    record = upload(patient.person, patient.id, os.urandom(40 * MIB))
+    tokens: list[str] = []
+    for document in (documents.REFRESH, documents.SIGN_OUT):
+        person = sign_in(held.door, patient.person.wallet)
+
+        def end(document: str = document, person: Person = person) -> None:
+            tokens.append(person.once(document).value.get("accessToken", ""))
+
+        assert 0 < drained(held, person, record, "PATRQT", end) < 32 * MIB
+    assert person.bearing(tokens[0]).once(documents.VIEWER).value["id"] == person.id
+    assert download(person.bearing(tokens[0]), held.door, record, purpose="PATRQT").status_code == 200
 
 
 def test_a_revocation_ends_an_upload_that_is_under_way(held: Site) -> None:
