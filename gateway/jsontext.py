@@ -217,8 +217,7 @@ def _strict_loads(raw: bytes) -> JsonValue:
     except json.JSONDecodeError as error:
         raise CallerError(f"not JSON: unexpected text at character {error.pos}") from error
     except _RepeatedKeyError as error:
-        place = _find_twin(json.JSONDecoder(object_pairs_hook=_with_twins, **_HOOKS).decode(text))
-        raise CallerError(f"repeated key at {json_pointer(place)}", field=place) from error
+        raise _repeated(text) from error
     except RecursionError as error:
         raise CallerError(_TOO_DEEP_MESSAGE) from error
     try:
@@ -229,6 +228,17 @@ def _strict_loads(raw: bytes) -> JsonValue:
     if _TOO_DEEP in written:
         _check_depth(value)
     return value
+
+
+def _repeated(text: str) -> CallerError:
+    """Where the repeated key is; what follows it was not read yet, and may be no JSON."""
+    try:
+        place = _find_twin(json.JSONDecoder(object_pairs_hook=_with_twins, **_HOOKS).decode(text))
+    except json.JSONDecodeError as error:
+        return CallerError(f"not JSON: unexpected text at character {error.pos}")
+    except RecursionError:
+        return CallerError(_TOO_DEEP_MESSAGE)
+    return CallerError(f"repeated key at {json_pointer(place)}", field=place)
 
 
 def _check_depth(root: JsonValue) -> None:

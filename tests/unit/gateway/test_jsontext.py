@@ -181,3 +181,12 @@ def test_a_number_that_no_double_holds_has_no_canonical_form(number: str) -> Non
     value = loads(f'{{"value":{number}}}')
     with pytest.raises(CallerError):
         canonical(value)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":1,"a":2} x', '[{"a":1,"a":2},', '[{"a":1,"a":2},{"b" 1}]', '[{"a":{"b":1,"b":2}},tru]']
+)
+def test_a_repeated_key_before_what_is_no_json_is_refused(text: str) -> None:
+    """Found by `tests/fuzz`: the place of the key was looked for in text that had not been read to its end."""
+    with pytest.raises(CallerError, match="not JSON"):
+        loads(text)
