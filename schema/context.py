@@ -62,6 +62,9 @@ from schema.loaders import Batch, Loader
 TypedData: TypeAlias = Mapping[str, Any]
 MOST_REFERENCES = 300
 """References of one request that are resolved: each is a decision, and a record opened."""
+MOST_FOLLOWED = 1 << 20
+"""Octets of what the references of one request come to, each time that one is followed: what refers to itself in a
+list would else grow by its length with each level."""
 REFERENCES_AT_ONCE = 100
 ConsentsPage: TypeAlias = tuple[tuple[ConsentView, ...], bool, str | None]
 """The consents, whether more follow, and the cursor to go on from."""
@@ -284,6 +287,7 @@ class RequestContext:
     correlation_id: str
     actors: Loader[ActorId, Actor | None] = field(init=False, repr=False)
     organizations: Loader[ActorId, tuple[Actor, ...]] = field(init=False, repr=False)
+    followed: int = field(init=False, default=0)
     references: Batch[tuple[SubjectId, Purpose], Reference, Released | ConsentryError] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -291,8 +295,15 @@ class RequestContext:
         self.organizations = Loader(self.services.identity.organizations)
         self.forget_references()
 
+    def follow(self, octets: int) -> None:
+        """Counts what a reference came to. Raises LimitError."""
+        self.followed += octets
+        if self.followed > MOST_FOLLOWED:
+            raise LimitError("what is referred to is too much for one answer")
+
     def forget_references(self) -> None:
         """Before each item of a subscription: what was released once is decided on afresh."""
+        self.followed = 0
         too_many = LimitError(f"at most {MOST_REFERENCES} references of one request are resolved")
         self.references = Batch(self._resolve, most=MOST_REFERENCES, ceiling=too_many)
 
@@ -321,8 +332,10 @@ class RequestContext:
         return found
 
     async def still_signed_in(self) -> bool:
-        """Whether the session of a living subscription holds at this moment."""
-        return await self.services.identity.still(self.token) is not None
+        """Whether the session of a living subscription holds at this moment; the caller is then as it stands now: a
+        membership may have ended by time alone."""
+        self.caller = await self.services.identity.still(self.token)
+        return self.caller is not None
 
 
 Info: TypeAlias = strawberry.Info[RequestContext, None]

@@ -73,14 +73,16 @@ class IssuerKeys:
         self._keys: dict[str, PublicKey] | None = None
         self._fetched = 0.0
         self._tried = float("-inf")
-        self._fetching = asyncio.Lock()
+        self._fetching: asyncio.Task[None] | None = None
 
     async def key(self, kid: str) -> PublicKey | None:
         """None where the issuer has no such key. UpstreamError where its keys cannot be had."""
-        if self._wanted(kid) or (self._keys is None and self._fetching.locked()):
-            async with self._fetching:
-                if self._wanted(kid):  # nobody else has just asked
-                    await self._fetch()
+        if self._wanted(kid):
+            # A task of its own: whoever asked may go away, and the issuer is asked once in AGAIN_SECONDS all the same.
+            self._tried = self._clock.monotonic()
+            self._fetching = asyncio.create_task(self._fetch(), name="issuer keys")
+        if self._fetching is not None and (self._keys is None or kid not in self._keys or self._is_old()):
+            await asyncio.shield(self._fetching)
         if self._keys is None or self._clock.monotonic() - self._fetched > STALE_SECONDS:
             raise UpstreamError("the identity provider's keys cannot be had")
         return self._keys.get(kid)
@@ -89,18 +91,23 @@ class IssuerKeys:
         now = self._clock.monotonic()
         if now - self._tried < AGAIN_SECONDS:
             return False
-        return self._keys is None or kid not in self._keys or now - self._fetched > FRESH_SECONDS
+        return self._keys is None or kid not in self._keys or self._is_old()
+
+    def _is_old(self) -> bool:
+        return self._clock.monotonic() - self._fetched > FRESH_SECONDS
 
     async def _fetch(self) -> None:
         """Keeps what was known where the issuer does not answer, or not as it should."""
-        self._tried = self._clock.monotonic()
+        asked_at = self._clock.monotonic()
         try:
             async with asyncio.timeout(FETCH_SECONDS):
                 found = await self._get(self._jwks_url or await self._discovered())
             self._keys = _public_keys(found)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, CallerError, SettingsError, ValueError, OSError):
             return
-        self._fetched = self._tried
+        except AttributeError:  # on uvloop a connection that is reset as it opens has no socket that anyio could ask
+            return
+        self._fetched = asked_at
 
     async def _discovered(self) -> str:
         found = await self._get(self._issuer.rstrip("/") + "/.well-known/openid-configuration")
@@ -108,6 +115,8 @@ class IssuerKeys:
         # The document must be this issuer's own (Discovery 1.0, section 4.3).
         if found.get("issuer") != self._issuer or not isinstance(url, str):
             raise ValueError("not the issuer's own document")
+        if urlsplit(url).scheme == "http" != urlsplit(self._issuer).scheme:
+            raise ValueError("an issuer elsewhere names a place on this machine")
         return require_safe(url)
 
     async def _get(self, url: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ or that might: one whose scope cannot be opened.
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import product
 
 from gateway.consent.model import (
     ANYONE,
@@ -31,7 +32,7 @@ from gateway.consent.model import (
     SealedDeny,
     _Mint,
 )
-from gateway.identity.model import Role
+from gateway.identity.model import Reach, Role
 from gateway.ids import ConsentId, SubjectId
 
 PERMIT_SECONDS = 5.0
@@ -100,14 +101,20 @@ def concerned_until(
 ) -> float:
     """Seconds since 1970 before which some decision on this subject could permit, with no event in between: of what
     names the requester the last to end. 0: none could now; infinity for those who need no permit."""
-    if owns(requester, epochs) or keeps(requester, epochs):
+    reach = requester.reach
+    if owns(requester, epochs) and _leaves(reach, Action, (Purpose.PATRQT,)):
+        return float("inf")
+    if keeps(requester, epochs) and _leaves(reach, (Action.WRITE,), Purpose):
         return float("inf")
     ends = [
         grant.ends
         for grant in grants
-        if type(grant) is Grant and _lets_in(grant, requester, epochs, block_time=block_time, now=now)
+        if type(grant) is Grant
+        and _lets_in(grant, requester, epochs, block_time=block_time, now=now)
+        and _leaves(reach, grant.terms.scope.actions, grant.terms.scope.purposes)
     ]
-    if emergency is not None and breaks_glass(requester, epochs.subject, emergency):
+    broken = emergency is not None and breaks_glass(requester, epochs.subject, emergency)
+    if emergency is not None and broken and _leaves(reach, Action, (Purpose.ETREAT,)):
         ends.append(emergency.expires_at if max(now, block_time) < emergency.expires_at else 0)
     return max(ends, default=0.0)
 
@@ -215,9 +222,15 @@ def within_scopes(request: AccessRequest, epochs: Epochs, types: Iterable[str | 
     reach = request.requester.reach
     if reach is None:
         return True
-    own = request.purpose is not Purpose.ETREAT and owns(request.requester, epochs)
-    purpose = Purpose.PATRQT if own else request.purpose
+    purpose = Purpose.PATRQT if owns(request.requester, epochs) else request.purpose
     return all(reach.covers(request.action, purpose, one) for one in types)
+
+
+def _leaves(reach: Reach | None, actions: Iterable[str], purposes: Iterable[str]) -> bool:
+    """Whether a bearer token's scopes leave any of these actions for any of these purposes, on some type."""
+    return reach is None or any(
+        reach.covers(action, purpose, None) for action, purpose in product(tuple(actions), tuple(purposes))
+    )
 
 
 def _stands(emergency: OpenEmergency, request: AccessRequest, as_of: AsOf, now: float) -> bool:

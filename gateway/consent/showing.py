@@ -127,7 +127,9 @@ class ShownConsents:
         if caller is None or near is None:
             return None
         asking = requester(caller)
-        concerned = self._standings.may_concern(asking, near) or self._standings.mandates_of(asking, near)
+        # A delegate acts by a session alone: to a bearer token that they are one says nothing.
+        acts = asking.reach is None and self._standings.mandates_of(asking, near)
+        concerned = self._standings.may_concern(asking, near) or acts
         return near.subject if concerned and near.subject.id == subject else None
 
     async def statement(self, terms: Terms, language: Language) -> str:

@@ -89,19 +89,23 @@ class Bearers:
         forgotten = self._callers.forgotten
         row = await self._index.identity(self._name(claims))
         loaded = None if row is None else await self._callers.load(ActorId(row.actor), now)
-        if row is None or loaded is None or not await self._stands(row, loaded[0].actor, claims):
+        if row is None or loaded is None:
             return None
+        linked_until = await self._linked_until(row, loaded[0].actor, claims)
+        if linked_until is None:
+            return None
+        good_until = min(claims.good_until, linked_until)
         bearer = Bearer(
             link=row.name,
             issued_at=claims.issued_at,
-            good_until=claims.good_until,
+            good_until=good_until,
             reach=reach_of(claims.scopes, claims.purposes),
         )
         # Last, once the versions are read: what ends the link from here on makes the caller's guards fail.
         if not await self._callers.is_linked(loaded[0].actor, bearer):
             return None
         caller = replace(loaded[0], bearer=bearer)
-        self._callers.keep(digest, caller, ends=claims.good_until, settles=loaded[1], forgotten=forgotten)
+        self._callers.keep(digest, caller, ends=good_until, settles=loaded[1], forgotten=forgotten)
         return caller
 
     async def draft_link(self, caller: Caller, *, token: str) -> Draft:
@@ -138,7 +142,9 @@ class Bearers:
             "signature": signature.hex(),
         }
         sealed = await self._sealing.seal(actor, jsontext.canonical(signed), context=_SEALED + name)
-        await self._append(caller, IdentityRow(name=name, actor=actor, sealed=sealed), "LINK_IDENTITY")
+        # What was issued before the token that was shown is not good by this link: it may be why the last one ended.
+        row = IdentityRow(name=name, actor=actor, sealed=sealed, not_before=claims.issued_at - 1)
+        await self._append(caller, row, "LINK_IDENTITY")
         return LinkedIdentity(name=name, issuer=issuer, subject=subject, not_after=not_after, holds=True)
 
     async def unlink(self, caller: Caller, name: bytes) -> LinkedIdentity:
@@ -175,18 +181,18 @@ class Bearers:
             raise UnauthenticatedError("not a token of an identity provider that is trusted here", field=("token",))
         return claims
 
-    async def _stands(self, row: IdentityRow, actor: Actor, claims: Claims) -> bool:
-        """The actor's present key signed that this very subject stands for it, and a controller's key signs nobody
-        in."""
+    async def _linked_until(self, row: IdentityRow, actor: Actor, claims: Claims) -> int | None:
+        """Until when the actor's present key signed that this very subject stands for it; None where it did not, and
+        for a controller's key, which signs nobody in."""
         if len(actor.key) != WALLET_OCTETS and await self._index.is_controller(actor.key):
-            return False
+            return None
         try:
             opened = await self._opened(row)
         except IntegrityError:
-            return False
+            return None
         if (opened["issuer"], opened["subject"]) != (claims.issuer, claims.subject):
-            return False
-        return await self._is_signed(opened, actor, claims)
+            return None
+        return int(opened["notAfter"]) if await self._is_signed(opened, actor, claims) else None
 
     async def _is_signed(self, opened: Mapping[str, Any], actor: Actor, claims: Claims) -> bool:
         if opened["notAfter"] <= self._callers.now():

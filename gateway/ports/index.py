@@ -23,7 +23,7 @@ from gateway.ports.rows import (
 from gateway.ports.sign_ins import IdentityRow, SessionRow, SpentToken
 
 LAST_SEQ: Final = 2**63 - 1
-NAMED: Final = 4
+NAMED: Final = 16
 """Records of one name that are looked at."""
 
 

@@ -268,6 +268,14 @@ class UploadGoesOn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UploadOver:
+    """Nothing is added to an unfinished upload that rested until `now`, and nobody finishes it."""
+
+    upload: bytes
+    now: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UploadFinished:
     """Its record is in the same transaction. A conflict as of `UploadGoesOn`."""
 
@@ -335,6 +343,7 @@ Row = (
     | UploadPart
     | UploadPartDropped
     | UploadGoesOn
+    | UploadOver
     | UploadFinished
     | UploadGone
     | TicketRow

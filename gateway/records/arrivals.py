@@ -69,7 +69,7 @@ class Arrivals:
                     async with asyncio.timeout(min(left, LOOK_SECONDS)):
                         payload = await anext(arrivals)
                 except TimeoutError:
-                    caller = await self._identity.current(caller)
+                    caller = await self._identity.refreshed(caller)
                     continue
                 except StopAsyncIteration:
                     return
@@ -108,7 +108,10 @@ class Arrivals:
                 if isinstance(seen, Sighted) and seen.found.known.facts.recorded_at >= first:
                     found.append((seen.found.known.facts.recorded_at, RecordId(row.record)))
             await asyncio.sleep(0)
+        looked = self._clock.monotonic()
         for _, record in sorted(found):
+            if self._clock.monotonic() - looked > LOOK_SECONDS:  # whoever reads slowly may be somebody else by now
+                caller, looked = await self._identity.refreshed(caller), self._clock.monotonic()
             if await self._concerned_for(caller, subject, purpose) <= 0.0:
                 return
             with contextlib.suppress(DeniedError):

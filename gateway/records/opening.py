@@ -207,7 +207,11 @@ def told_by(content: bytes) -> tuple[tuple[float, float] | None, frozenset[str]]
 
 def met_by(content: bytes, wanted: RecordFilter) -> bool:
     """Whether a redacted resource still meets a filter by what is left of it."""
-    period, codes = told_by(content)
+    return is_met(*told_by(content), wanted)
+
+
+def is_met(period: tuple[float, float] | None, codes: frozenset[str], wanted: RecordFilter) -> bool:
+    """As `met_by`, of what was read of a resource."""
     return (wanted.code is None or wanted.code in codes) and in_period(period, wanted)
 
 

@@ -24,7 +24,7 @@ from gateway.ports.index import Index
 from gateway.ports.ledger import Appended, Stale, Taken
 from gateway.ports.rows import RecordRow
 from gateway.records.model import RecordFilter, RecordOrder, RecordPage, Released
-from gateway.records.opening import Opening, filter_tokens
+from gateway.records.opening import Opening, filter_tokens, is_met
 from gateway.records.reading import TRIES, Answer, Reading, Sighted
 from gateway.slices import Slice
 
@@ -218,6 +218,8 @@ class Pages:
                 if not isinstance(seen, Sighted):
                     continue
                 period, codes = self._reading.visible(seen)
+                if seen.permit.obligations and not is_met(period, codes, asked.filter):
+                    continue  # what is hidden answers no question either
                 found.append(((_before_last(period), row.seq), row, (seen.found.known.facts.resource_type, codes)))
                 if len(found) > ORDERED_CEILING:
                     await self._note_page(asked.caller, asked.purpose, asked.ground, hidden)

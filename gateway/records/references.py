@@ -15,7 +15,7 @@ from gateway.errors import ConsentryError, DeniedError, IntegrityError, LimitErr
 from gateway.identity.model import Caller
 from gateway.ids import ActorId, RecordId, SubjectId
 from gateway.ports.anchors import Anchors
-from gateway.ports.index import Index
+from gateway.ports.index import NAMED, Index
 from gateway.ports.ledger import Appended, Stale, Taken
 from gateway.ports.rows import RecordRow
 from gateway.records.model import Reference, Released
@@ -112,6 +112,8 @@ class References:
             if name is not None and is_called(name, facts.names):
                 called.append((row, ActorId(facts.author)))
         own = [row for row, author in called if author == reference.author]
+        if not own and len(candidates) >= NAMED:
+            return None  # the author's own may stand behind all that others called so since
         return next(iter(own or [row for row, _ in called]), None)
 
     async def _answer(

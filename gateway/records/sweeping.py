@@ -7,7 +7,7 @@ from typing import Final
 from gateway.errors import ConflictError, ConsentryError
 from gateway.ports.clock import Clock
 from gateway.ports.index import Index
-from gateway.ports.rows import UploadGoesOn, UploadGone, UploadRow
+from gateway.ports.rows import UploadGoesOn, UploadGone, UploadOver, UploadRow
 from gateway.storage.model import Cid
 from gateway.storage.service import Blocks
 
@@ -20,6 +20,9 @@ async def end_upload(row: UploadRow, *, index: Index, blocks: Blocks, now: int) 
     if row.expires_at > now:
         # Commit point: before it the upload goes on; after it nothing is added to it, and whoever sweeps finds it.
         await index.apply((UploadGoesOn(upload=row.upload, now=now, expires_at=now),))
+    elif row.slot is not None:
+        # The same of one that is over by its time: whoever began to finish it before is refused.
+        await index.apply((UploadOver(upload=row.upload, now=now),))
     parts = await index.upload_parts(row.upload)
     cids = [Cid.from_digest(part.digests[at : at + 32]) for part in parts for at in range(0, len(part.digests), 32)]
     if cids:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from gateway.audit.service import Audit
-from gateway.consent.model import Purpose
+from gateway.consent.model import Action, Purpose
 from gateway.consent.standing import Standings
 from gateway.crypto.chunks import ChunkSealer, new_data_key
 from gateway.crypto.keys import DomainKey, KeyRing
@@ -138,6 +138,11 @@ class _Upload:
             record=RecordId(row.record[:16]) if done else None,
             version=int.from_bytes(row.record[16:], "big") if done else 0,
         )
+
+
+def _may_write(caller: Caller) -> bool:
+    """Whether a bearer token's scopes leave any writing of large content; each part of it is decided besides."""
+    return caller.bearer is None or any(caller.bearer.reach.covers(Action.WRITE, why, "Binary") for why in Purpose)
 
 
 class Uploads:
@@ -279,7 +284,7 @@ class Uploads:
         if row is not None and row.expires_at > self._clock.now():
             with suppress(IntegrityError):
                 found = await self._opened(row)
-        if found is None or found.told.actor != caller.actor.id:
+        if found is None or found.told.actor != caller.actor.id or not _may_write(caller):
             raise await self._admission.refused(caller, None, b"", Purpose.TREAT, "no such upload of the caller's")
         return found
 

@@ -292,7 +292,8 @@ class Writing:
         seen: Seen | None,
         standing: Standing,
     ) -> list[RecordFacts]:
-        owner = policy.owns(requester(caller), standing.epochs)
+        # A label decides who reads: the patient takes it away in a session of their own, no app does.
+        owner = caller.bearer is None and policy.owns(requester(caller), standing.epochs)
         now = int(self._clock.now() * 1000)
         return [
             draft_facts(

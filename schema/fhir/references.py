@@ -1,9 +1,10 @@
 """What a reference inside a resource comes to: another record, under a decision of its own, or a refusal.
 
-True here: what is not there, what is forbidden and what names no record of the patient's are the same NOT_PERMITTED; of
-a reference into the resource itself (`#id`) what was released is shown, and nothing is looked up. References of a
-request are asked for together (`RequestContext.references`), the same one once. Not done here: finding and deciding
-(the service), and how many may be asked for (schema.context, schema.extents).
+True here: what is not there, what is forbidden and what names no record of the patient's are the same NOT_PERMITTED;
+of a reference into the resource itself (`#id`) what was released is shown, and nothing is looked up. References of a
+request are asked for together (`RequestContext.references`), the same one once; but each time that one is followed,
+back to itself too, what it comes to counts anew. Not done here: finding and deciding (the service), and how much may
+be asked for (schema.context, schema.extents).
 """
 
 from collections.abc import Awaitable
@@ -26,12 +27,14 @@ LONGEST = 2_048
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Whose record the part is in, who wrote it, for what purpose it was released, and the whole resource."""
+    """Whose record the part is in, who wrote it, for what purpose it was released, and the whole resource, which was
+    `size` octets of text."""
 
     subject: SubjectId
     author: ActorId
     purpose: Purpose
     root: Tree
+    size: int
 
 
 def part_of(record: Record) -> Part:
@@ -39,7 +42,13 @@ def part_of(record: Record) -> Part:
     tree = jsontext.loads(record.text)
     if not isinstance(tree, dict):
         raise IntegrityError("what was released is no resource")
-    origin = Origin(subject=record.about, author=record.written_by, purpose=record.receipt.purpose, root=tree)
+    origin = Origin(
+        subject=record.about,
+        author=record.written_by,
+        purpose=record.receipt.purpose,
+        root=tree,
+        size=len(record.text),
+    )
     return Part(tree, origin)
 
 
@@ -54,7 +63,7 @@ def resolve_resource(part: Part, info: ResolveInfo) -> Awaitable[Part | Refusal]
     text = _text(part)
     if text is None:
         return None
-    return outcome(_contained(part, text)) if text.startswith("#") else _resource(part.origin, text, info)
+    return outcome(_contained(part, text, info)) if text.startswith("#") else _resource(part.origin, text, info)
 
 
 def _text(part: Part) -> str | None:
@@ -71,6 +80,7 @@ def _record(origin: Origin, text: str, info: ResolveInfo) -> Awaitable[Record | 
         found: Released | ConsentryError = await waiting
         if isinstance(found, ConsentryError):
             raise found
+        info.context.follow(len(found.content))
         return to_record(found)
 
     return outcome(steps())
@@ -86,7 +96,8 @@ def _resource(origin: Origin, text: str, info: ResolveInfo) -> Awaitable[Part | 
     return steps()
 
 
-async def _contained(part: Part, text: str) -> Part:
+async def _contained(part: Part, text: str, info: ResolveInfo) -> Part:
+    info.context.follow(part.origin.size)
     root: Tree = part.origin.root
     if text == "#":
         return Part(root, part.origin)

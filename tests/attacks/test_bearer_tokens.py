@@ -290,6 +290,47 @@ def test_an_identity_that_is_unlinked_is_nobody_at_once(
     assert person.once(documents.UNLINK_IDENTITY, {"id": name}).code == "NOT_PERMITTED"
 
 
+def test_what_was_ended_does_not_come_back_with_a_new_link(
+    person: Person, provider: IdentityProvider, user: str
+) -> None:
+    """Whoever lost a token ends all, unlinks and links anew: the lost one stays lost."""
+    now = int(time.time())
+    lost = person.bearing(provider.sign(provider.claims(user, iat=now - 20)))
+    linked = link(person, provider, user)
+    assert is_nobody(lost), "older than what the link was made with"
+    held = bearer(person, provider, user)
+    assert not is_nobody(held)
+    person.once(documents.UNLINK_IDENTITY, {"id": linked}).must()
+    assert is_nobody(held)
+    time.sleep(1.1)
+    link(person, provider, user)
+    assert is_nobody(held)
+    assert not is_nobody(bearer(person, provider, user))
+
+
+def test_a_token_takes_no_label_away(trusting: Site, provider: IdentityProvider, user: str) -> None:
+    """Labels decide who reads: an app of the patient's writes, and leaves them."""
+    patient = trusting.crowd.patient()
+    link(patient.person, provider, user)
+    app = patient.person.bearing(provider.token(user, "patient/*.cruds"))
+    record = patient.store(observation(), labels=["PSY"])
+    app.amend(record, observation(value="121"), version=1, labels=[]).must()
+    assert patient.person.read(record, purpose="PATRQT").value["labels"] == ["PSY"]
+    patient.person.amend(record, observation(value="122"), version=2, labels=[]).must()
+    assert patient.person.read(record, purpose="PATRQT").value["labels"] == []
+
+
+def test_a_token_without_a_scope_is_not_told_that_there_is_a_patient(
+    patient: Patient, person: Person, provider: IdentityProvider, user: str
+) -> None:
+    link(person, provider, user)
+    scoped, bare = (person.bearing(provider.token(user, scope)) for scope in ("user/*.rs", "openid"))
+    assert scoped.once(documents.PATIENT, {"id": patient.id}).found is not None
+    assert bare.once(documents.PATIENT, {"id": patient.id}).found is None
+    with subscribed(bare, documents.RECORD_ADDED, {"id": patient.id}) as subscription:
+        assert subscription.next() is None
+
+
 def test_a_socket_of_a_token_outlives_the_sessions_of_others(
     trusting: Site, person: Person, patient: Patient, provider: IdentityProvider, user: str
 ) -> None:

@@ -19,6 +19,7 @@ from gateway.consent.model import Action, Purpose
 from gateway.errors import ConsentryError, DeniedError, LimitError
 from gateway.identity.model import Caller, Role
 from gateway.ids import ActorId, RecordId, SubjectId, to_global
+from gateway.ports.index import NAMED
 from gateway.records import references
 from gateway.records.model import NewBundle, Reference, Released
 from gateway.records.opening import Opening
@@ -209,6 +210,20 @@ async def test_nobody_elses_record_takes_the_place_of_what_was_referred_to(world
     found = await world.at.gateway.records.referenced(caller, world.subject, nobodys, purpose=Purpose.TREAT)
     assert isinstance(found[0], Released)
     assert found[0].author == intruder.actor, "the latest"
+
+
+async def test_many_records_of_one_name_hide_what_was_referred_to_and_never_replace_it(world: World) -> None:
+    """By the end of a name the index finds so many; where others fill it the reference comes to nothing."""
+    intruder = await world.at.person(Role.CLINICIAN)
+    await world.at.consent(world.patient, world.subject, intruder.actor, actions=(Action.READ, Action.WRITE))
+    await store(world.at, world.patient, world.subject, entry(encounter("crowd"), None))
+    for status in ("cancelled", "planned") * (NAMED // 2):
+        (found,) = await world.resolve("Encounter/crowd")
+        assert isinstance(found, Released)
+        assert found.author == world.patient.actor
+        await store(world.at, intruder, world.subject, entry(encounter("crowd", status=status), None))
+    (found,) = await world.resolve("Encounter/crowd")
+    assert isinstance(found, DeniedError)
 
 
 async def test_what_is_too_much_for_memory_is_not_opened(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

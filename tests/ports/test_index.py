@@ -25,6 +25,12 @@ from gateway.ports.rows import (
     NarrowingRow,
     RecordRow,
     TicketRow,
+    UploadFinished,
+    UploadGoesOn,
+    UploadOver,
+    UploadPart,
+    UploadPartDropped,
+    UploadRow,
 )
 from gateway.ports.sign_ins import OtherSessionsEnded, SessionEnded, SessionRotated, SpentToken
 from tests.ports.databases import DATABASES, migrated_url, query
@@ -497,3 +503,46 @@ async def test_as_many_records_stand_in_as_there_are_places(index: SqlIndex, pla
     assert {row.record for row in found} <= {row.record for row in mine}
     assert found == await index.like_named(subject, places)
     assert await index.like_named(some(), places) == ()
+
+
+def upload(subject: bytes, *, expires_at: int = 100) -> UploadRow:
+    return UploadRow(
+        upload=some(16),
+        subject=subject,
+        owner=some(16),
+        slot=0,
+        size=9,
+        sealed=some(40),
+        expires_at=expires_at,
+        record=b"",
+    )
+
+
+def part(row: UploadRow, number: int) -> UploadPart:
+    return UploadPart(upload=row.upload, number=number, digests=some(), sealed=some(20))
+
+
+async def test_a_number_of_a_part_is_taken_once_though_its_row_is_gone(index: SqlIndex) -> None:
+    """Of two connections at two replicas one notes a part under a number that was free again: it is refused."""
+    row = upload(some())
+    goes_on = UploadGoesOn(upload=row.upload, now=10, expires_at=100)
+    await index.apply([row])
+    await index.apply([goes_on, part(row, 1)])
+    await index.apply([goes_on, part(row, 2), UploadPartDropped(upload=row.upload, number=1)])
+    with pytest.raises(ConflictError):
+        await index.apply([goes_on, part(row, 1)])
+    await index.apply([goes_on, part(row, 3), part(row, 4)])
+    assert [one.number for one in await index.upload_parts(row.upload)] == [2, 3, 4]
+
+
+async def test_an_upload_is_finished_or_over_and_never_both(index: SqlIndex) -> None:
+    first, second = upload(some(), expires_at=50), upload(some(), expires_at=50)
+    await index.apply([first, second])
+    over = [UploadOver(upload=row.upload, now=60) for row in (first, second)]
+    done = [UploadFinished(upload=row.upload, record=some(16), now=40, expires_at=90) for row in (first, second)]
+    await index.apply([over[0]])
+    with pytest.raises(ConflictError):
+        await index.apply([done[0]])
+    await index.apply([done[1]])
+    with pytest.raises(ConflictError):
+        await index.apply([over[1]])

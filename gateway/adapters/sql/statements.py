@@ -32,6 +32,7 @@ from gateway.ports.rows import (
     UploadFinished,
     UploadGoesOn,
     UploadGone,
+    UploadOver,
     UploadPart,
     UploadPartDropped,
     UploadRow,
@@ -72,8 +73,9 @@ FORGET_CONSENTS = 24
 FORGET_NARROWINGS, LIFT, END_SESSIONS, FORGET_PAPERS, TAKE_OVER = range(25, 30)
 ROTATE, SPEND_TOKEN, END_SESSION, END_OTHER_SESSIONS = range(30, 34)
 IDENTITY, UNLINK, FORGET_IDENTITIES, END_BEARERS = range(34, 38)
-CONTENT, UPLOAD, UPLOAD_PART, UPLOAD_DROP, UPLOAD_ON, UPLOAD_DONE, UPLOAD_NO_PARTS, UPLOAD_GONE = range(38, 46)
-FORGET_CONTENTS, FORGET_PARTS, FORGET_UPLOADS = range(46, 49)
+CONTENT, UPLOAD, UPLOAD_ON, UPLOAD_OVER, UPLOAD_DONE = range(38, 43)
+UPLOAD_PART, UPLOAD_DROP, UPLOAD_NO_PARTS, UPLOAD_GONE = range(43, 47)
+FORGET_CONTENTS, FORGET_PARTS, FORGET_UPLOADS = range(47, 50)
 
 STATEMENTS: tuple[Statement, ...] = (
     Statement(
@@ -175,7 +177,9 @@ STATEMENTS: tuple[Statement, ...] = (
         table="identities",
         # Linked anew by the same actor; another's stands, and is a conflict. What was refused stays refused.
         sql="insert into identities (name, actor, sealed, not_before) values (?, ?, ?, ?)"
-        " on conflict (name) do update set sealed = excluded.sealed where identities.actor = excluded.actor",
+        " on conflict (name) do update set sealed = excluded.sealed, not_before = case"
+        " when excluded.not_before > identities.not_before then excluded.not_before else identities.not_before end"
+        " where identities.actor = excluded.actor",
         exact=True,
     ),
     Statement(table="identities", sql="delete from identities where name = ? and actor = ?"),
@@ -190,11 +194,14 @@ STATEMENTS: tuple[Statement, ...] = (
         sql="insert into uploads (upload, subject, owner, slot, size, sealed, expires_at, record)"
         " values (?, ?, ?, ?, ?, ?, ?, ?)",
     ),
-    Statement(table="uploads", sql="insert into upload_parts (upload, number, digests, sealed) values (?, ?, ?, ?)"),
-    Statement(table="uploads", sql="delete from upload_parts where upload = ? and number = ?", exact=True),
     Statement(
         table="uploads",
         sql="update uploads set expires_at = ? where upload = ? and slot is not null and expires_at > ?",
+        exact=True,
+    ),
+    Statement(
+        table="uploads",
+        sql="update uploads set expires_at = 0 where upload = ? and slot is not null and expires_at <= ?",
         exact=True,
     ),
     Statement(
@@ -203,6 +210,15 @@ STATEMENTS: tuple[Statement, ...] = (
         " where upload = ? and slot is not null and expires_at > ?",
         exact=True,
     ),
+    Statement(
+        table="uploads",
+        # After the row of the upload, which whoever notes a part has locked by then: numbers only go up, so what was
+        # begun elsewhere before does not take a number that was free again.
+        sql="insert into upload_parts (upload, number, digests, sealed) select ?, ?, ?, ?"
+        " where not exists (select 1 from upload_parts p where p.upload = ? and p.number >= ?)",
+        exact=True,
+    ),
+    Statement(table="uploads", sql="delete from upload_parts where upload = ? and number = ?", exact=True),
     Statement(table="upload_parts", sql="delete from upload_parts where upload = ?"),
     Statement(table="uploads", sql="delete from uploads where upload = ?"),
     Statement(table="contents", sql="delete from contents where subject = ?"),
@@ -247,7 +263,15 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
             return ((TICKET, (row.log, row.leaf, values, row.cid_digest, row.locator)),)
         case ContentRow():
             return ((CONTENT, (row.digest, row.record, row.subject)),)
-        case UploadRow() | UploadPart() | UploadPartDropped() | UploadGoesOn() | UploadFinished() | UploadGone():
+        case (
+            UploadRow()
+            | UploadPart()
+            | UploadPartDropped()
+            | UploadGoesOn()
+            | UploadOver()
+            | UploadFinished()
+            | UploadGone()
+        ):
             return _steps_of_upload(row)
         case Bump():
             return ((BUMP, (row.name,)),)
@@ -306,7 +330,7 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
 
 
 def _steps_of_upload(
-    row: UploadRow | UploadPart | UploadPartDropped | UploadGoesOn | UploadFinished | UploadGone,
+    row: UploadRow | UploadPart | UploadPartDropped | UploadGoesOn | UploadOver | UploadFinished | UploadGone,
 ) -> tuple[tuple[int, Parameters], ...]:
     match row:
         case UploadRow():
@@ -314,11 +338,13 @@ def _steps_of_upload(
             values = (row.upload, row.subject, row.owner, slot, row.size, row.sealed, row.expires_at, row.record)
             return ((UPLOAD, values),)
         case UploadPart():
-            return ((UPLOAD_PART, (row.upload, row.number, row.digests, row.sealed)),)
+            return ((UPLOAD_PART, (row.upload, row.number, row.digests, row.sealed, row.upload, row.number)),)
         case UploadPartDropped():
             return ((UPLOAD_DROP, (row.upload, row.number)),)
         case UploadGoesOn():
             return ((UPLOAD_ON, (row.expires_at, row.upload, row.now)),)
+        case UploadOver():
+            return ((UPLOAD_OVER, (row.upload, row.now)),)
         case UploadFinished():
             done = (UPLOAD_DONE, (row.expires_at, row.record, row.upload, row.now))
             return (done, (UPLOAD_NO_PARTS, (row.upload,)))

@@ -11,7 +11,7 @@ from gateway.consent.model import Purpose
 from gateway.errors import IntegrityError
 from gateway.ids import to_global
 from gateway.records.model import RecordPage
-from schema.context import MOST_REFERENCES
+from schema.context import MOST_FOLLOWED, MOST_REFERENCES
 from schema.execution import Engine
 from tests.unit.schema.conftest import Ask
 from tests.unit.schema.services import CLINICIAN, PATIENT, RECORD, World, make_released
@@ -194,3 +194,25 @@ async def test_what_is_known_of_a_document_does_not_grow_with_its_use(engine: En
     first = await ask()
     assert await ask() == first
     assert await ask() == first
+
+
+@pytest.mark.parametrize("name", ["#", "Observation/o"])
+async def test_what_refers_to_itself_in_a_list_comes_to_so_much_and_no_more(ask: Ask, world: World, name: str) -> None:
+    """Each level would else multiply it by its length: three levels of forty are sixty thousand parts."""
+    content = orjson.dumps(
+        {"resourceType": "Observation", "id": "o", "performer": [{"reference": name}] * 40, "comment": "x" * 20_000}
+    )
+    world.referred[name] = content
+    holds(world, content)
+    inside = "__typename ... on FhirObservation { id } ... on Refusal { code }"
+    for _ in range(2):
+        inside = (
+            f"__typename ... on FhirObservation {{ performer {{ resource {{ {inside} }} }} }} ... on Refusal {{ code }}"
+        )
+    asked = f"... on FhirObservation {{ performer {{ resource {{ {inside} }} }} }}"
+    query = f"query($id: ID!) {{ record(id: $id) {{ ... on Record {{ resource {{ {asked} }} }} }} }}"
+    payload = await ask(query, token="clinician", id=to_global("Record", RECORD))
+    assert "errors" not in payload
+    text = str(payload)
+    assert text.count("'LIMIT'") > 0
+    assert text.count("'FhirObservation'") < MOST_FOLLOWED / len(content) + 2

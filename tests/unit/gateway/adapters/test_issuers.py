@@ -1,5 +1,6 @@
 """Tokens of a real identity provider, and what is no token of it though it nearly is."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -243,6 +244,21 @@ async def test_many_unknown_keys_ask_the_issuer_once(
     for number in range(50):
         assert await tokens.verify(provider.sign(provider.claims("alice"), header={"kid": f"k{number}"})) is None
     assert provider.asked == {"discovery": 2, "jwks": 2}
+
+
+async def test_whoever_goes_away_while_the_issuer_is_asked_hinders_nobody(
+    provider: IdentityProvider, tokens: JwtBearerTokens
+) -> None:
+    """A question that ended with its asker could be made to end each time, and the keys would never come."""
+    unknown = provider.sign(provider.claims("alice"), header={"kid": "nobody's"})
+    leaving = asyncio.create_task(tokens.verify(unknown))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait({leaving})
+    assert leaving.cancelled()
+    assert await tokens.verify(provider.token("alice")) is not None
+    assert provider.asked == {"discovery": 1, "jwks": 1}
 
 
 async def test_an_issuer_that_does_not_answer_makes_nobody_and_is_said_so(

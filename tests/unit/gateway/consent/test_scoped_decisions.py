@@ -3,9 +3,10 @@
 import pytest
 
 from gateway.consent.model import Action, Purpose
-from gateway.consent.policy import reaches
+from gateway.consent.policy import may_concern, reaches
 from gateway.identity.model import Reach
 from tests.unit.gateway.consent.cases import (
+    DOCTOR,
     NOW,
     as_of,
     doctor,
@@ -53,12 +54,12 @@ def test_a_resource_inside_the_record_wants_a_scope_too() -> None:
     assert told(outcome([permit()], asked=request(doctor(reach=both)), about=about)) == "yes"
 
 
-@pytest.mark.parametrize("purpose", [Purpose.TREAT, Purpose.PATRQT])
+@pytest.mark.parametrize("purpose", [Purpose.TREAT, Purpose.PATRQT, Purpose.ETREAT])
 def test_what_patients_do_with_their_own_is_their_own_request(purpose: Purpose) -> None:
     """However they call it: a permit to the owner is one for PATRQT."""
     own = owner(reach=only(("READ", "PATRQT", "*")))
     assert told(outcome([], asked=request(own, purpose=purpose))) == "yes"
-    others = owner(reach=only(("READ", "TREAT", "*")))
+    others = owner(reach=only(("READ", "TREAT", "*"), ("READ", "ETREAT", "*")))
     assert told(outcome([], asked=request(others, purpose=purpose))) == REFUSED
 
 
@@ -75,3 +76,36 @@ def test_whom_no_scope_lets_in_is_not_told_that_a_record_cannot_be_opened() -> N
     for reach, may in ((ALL, True), (only(("READ", "TREAT", "Condition")), True), (NONE, False)):
         asked = request(doctor(reach=reach))
         assert reaches(asked, [permit()], epochs(), as_of(), NOW) is may
+
+
+@pytest.mark.parametrize(
+    ("reach", "concerned"),
+    [
+        (None, True),
+        (ALL, True),
+        (NONE, False),
+        (only(("READ", "TREAT", "Condition")), True),
+        (only(("WRITE", "TREAT", "*")), False),
+        (only(("READ", "HOPERAT", "*")), False),
+    ],
+)
+def test_whom_no_scope_lets_in_is_not_told_that_there_is_a_patient(reach: Reach | None, concerned: bool) -> None:
+    asking = doctor(reach=reach)
+    assert may_concern(asking, [permit()], epochs(), block_time=NOW, now=NOW) is concerned
+    assert may_concern(owner(reach=reach), [], epochs(), block_time=NOW, now=NOW) is (reach in (None, ALL))
+
+
+def test_custody_and_emergencies_concern_by_their_own_scopes() -> None:
+    def kept(reach: Reach | None) -> bool:
+        in_custody = epochs(controller=b"", custodian=DOCTOR)
+        return may_concern(doctor(reach=reach), [], in_custody, block_time=NOW, now=NOW)
+
+    def broken(reach: Reach | None) -> bool:
+        return may_concern(doctor(reach=reach), [], epochs(), emergency(), block_time=NOW, now=NOW)
+
+    assert [kept(one) for one in (None, ALL, NONE, only(("WRITE", "TREAT", "*")), only(("READ", "TREAT", "*")))] == [
+        True, True, False, True, False,
+    ]  # fmt: skip
+    assert [broken(one) for one in (None, ALL, NONE, only(("READ", "ETREAT", "*")), only(("READ", "TREAT", "*")))] == [
+        True, True, False, True, False,
+    ]  # fmt: skip
