@@ -30,6 +30,11 @@ def settings_table() -> str:
     return "".join(rows)
 
 
+def limits() -> str:
+    """The table of what one document may ask for."""
+    return text().split("## What one request may ask\n")[1].split("\nA page has")[0].split("|---|---|---|\n")[1]
+
+
 def commands() -> str:
     """A line for each command: how it is called, and the first sentence of its help."""
     found = _commands(get_command(app), "consentry")

@@ -5,10 +5,17 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from gateway.records.explaining import DECISIONS_CEILING
+from gateway.records.pages import ORDERED_CEILING
+from gateway.web.options import WebOptions
+from schema.context import MOST_FOLLOWED, MOST_REFERENCES
+from schema.gates import PAGE_CEILING
+from schema.limits import Limits
 from tests.docs import readme
 from tests.journeys.sites import Site, running_site
 
@@ -80,6 +87,22 @@ def test_no_setting_is_listed_that_does_not_exist() -> None:
     listed = set(re.findall(r"CONSENTRY_[A-Z_]+[A-Z]", readme.text()))
     known = set(re.findall(r"`(CONSENTRY_[A-Z_]+)`", readme.settings_table())) | {"CONSENTRY_CONFIG"}
     assert listed <= known
+
+
+def test_every_limit_is_published_as_it_is() -> None:
+    found = re.findall(r"`([a-z_]+)`(?: \|)? ([\d,]+)", readme.limits())
+    listed = {name: int(most.replace(",", "")) for name, most in found}
+    assert listed == {one.name: one.default for one in fields(Limits)}
+    assert f"1 to {PAGE_CEILING} items" in readme.text()
+    assert f"followed {MOST_REFERENCES} times, and for one MiB" in readme.text()
+    assert MOST_FOLLOWED == 1 << 20
+    options = WebOptions()
+    assert (
+        f"a socket has {options.socket_operations} operations, an address {options.sockets_each} sockets, "
+        f"an actor {options.actor_operations} operations on all of them"
+    ) in readme.text()
+    assert f"at most {ORDERED_CEILING:,} records in order" in readme.text()
+    assert f"at most {DECISIONS_CEILING:,} decisions" in readme.text()
 
 
 def test_every_command_is_listed_as_its_help_says() -> None:
