@@ -78,7 +78,7 @@ class CarReader:
             raise CallerError("an empty CAR file", field=_FIELD)
         try:
             header = dag_cbor.decode(self._take(size))
-        except (CBORError, ValueError, KeyError, OverflowError, RecursionError) as error:
+        except (CBORError, ValueError, LookupError, OverflowError, RecursionError) as error:
             raise CallerError("the header of a CAR file is not DAG-CBOR", field=_FIELD) from error
         if not isinstance(header, dict) or header.keys() != {"version", "roots"} or header["version"] != 1:
             raise CallerError("not a CAR file of version 1", field=_FIELD)

@@ -35,6 +35,16 @@ class Subscription:
                 return None
             assert message["type"] in {"ping", "pong"}, message
 
+    def await_end(self, *, seconds: float = 15.0) -> None:
+        """Returns once it has completed, or its socket was closed with its session (4403); what comes before is passed
+        over."""
+        try:
+            while self.next(seconds=seconds) is not None:
+                pass
+        except ConnectionClosed as closed:
+            if closed.rcvd is None or closed.rcvd.code != 4403:
+                raise
+
     def closed_with(self, *, seconds: float) -> int | None:
         """The code that the gateway closes the socket with, in time; what comes before is passed over."""
         try:

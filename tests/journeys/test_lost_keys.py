@@ -166,7 +166,7 @@ def test_a_key_is_handed_over_by_both_signatures_and_what_was_before_has_ended(
     key = Wallet.new()
     with subscribed(guarded.person, documents.CONSENT_CHANGED, {"id": guarded.id}) as changes:
         assert change(guarded, key).value["controller"] == key.signer
-        assert changes.closed_with(seconds=15) == 4403
+        changes.await_end()
     again = successor(slow.crowd, guarded, key)
     assert again.own() == [record]
     assert clinician.read(record).code == "NOT_PERMITTED"

@@ -259,8 +259,7 @@ def test_a_recovery_is_finished_once_by_two_and_the_old_key_is_out_at_both(pair:
     with subscribed(elsewhere.person, documents.CONSENT_CHANGED, {"id": patient.id}) as changes:
         recovering.propose(guardians, patient, key).must()
         recovering.wait_until_over(guardians[0].at(pair.second), patient)
-        while changes.next() is not None:
-            pass
+        changes.await_end()
     successor = recovering.successor(pair.crowd, patient, key)
     for door in (pair.first, pair.second):
         assert patient.at(door).person.read(record, purpose="PATRQT").code in ("NOT_PERMITTED", "UNAUTHENTICATED")

@@ -91,6 +91,7 @@ def test_blocks_before_a_wrong_one_are_given() -> None:
         encode_varint(9) + b"\x5b\xff\xff\xff\xff\xff\xff\xff\xff",
         encode_varint(9) + b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff",
         encode_varint(500_000) + b"\x81" * 500_000,
+        encode_varint(20) + b"\xa2\x65roots\x81\xd8\x2a\x40\x67version\x01",
     ],
 )
 def test_a_header_that_is_not_car_version_1_is_the_callers(octets: bytes) -> None:
