@@ -86,7 +86,7 @@ CATALOGUE: Mapping[str, Listed] = {
         "hostile documents, variables, octets and signed texts; rounds are cases",
         nonsense.send_nonsense,
         short=2_000,
-        release=50_000,
+        release=52_000,
     ),
     "B13": Listed(
         "no answer without its durable audit entry: killed, full, hung; rounds are reads",
