@@ -1,14 +1,14 @@
 """Consents as a patient meets them: draft, sign, submit, see, end. What is signed is made and checked by the service;
 nothing here reads a scope."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
 
 from gateway.consent import model
 from gateway.consent.languages import Language
-from gateway.consent.model import ANYONE, NO_END, Action, ConsentStatus, Effect, Purpose
+from gateway.consent.model import NO_END, Action, ConsentStatus, Effect, Purpose
 from gateway.errors import CallerError
 from gateway.ids import ActorId, ConsentId, SubjectId, to_global
 from schema.context import Info, RequestContext
@@ -16,14 +16,12 @@ from schema.drafts import Draft, SignedInput, to_draft, typed_data_of
 from schema.errors import Refusal
 from schema.fields import resolved
 from schema.gates import actor_of, cursor, given, or_empty, outcome, page_size, record_of, subject_of
-from schema.identity import Actor, Patient, known_actor, nameless_actor, to_patient
+from schema.identity import Actor, Patient, known_grantee, to_patient
 from schema.relay import Node, PageInfo
 from schema.renderings import consent_as_fhir
-from schema.scalars import Hex, Json, parse_instant
+from schema.scalars import Hex, Json, moment_of, parse_instant
 
 OF_STATEMENT = "Of the statement that is signed."
-LAST_MOMENT = 253_402_300_799
-"""Seconds of the last moment that RFC 3339 can write."""
 
 
 @strawberry.input
@@ -90,15 +88,12 @@ class Consent(Node):
 
     @resolved("As a FHIR R4 Consent. What counts is what was signed.")
     async def as_fhir(self, info: Info) -> Json:
-        anyone = self.granted_to == ANYONE
-        name = None if anyone else (await known_actor(info.context, self.granted_to)).name
-        return Json(consent_as_fhir(self.view, name))
+        grantee = await known_grantee(info.context, self.granted_to)
+        return Json(consent_as_fhir(self.view, grantee.name))
 
     @strawberry.field
     async def grantee(self, info: Info) -> Actor:
-        # The zero name, which no actor can have, is anyone's.
-        anyone = self.granted_to == ANYONE
-        return nameless_actor(ActorId(ANYONE)) if anyone else await known_actor(info.context, self.granted_to)
+        return await known_grantee(info.context, self.granted_to)
 
 
 @strawberry.type
@@ -141,11 +136,6 @@ def to_consent(view: model.ConsentView) -> Consent:
         signer=Hex(view.signer),
         transaction_hash=Hex(view.transaction) if view.transaction is not None else None,
     )
-
-
-def moment_of(seconds: int) -> datetime:
-    """Of seconds since 1970, as far as RFC 3339 goes."""
-    return datetime.fromtimestamp(min(seconds, LAST_MOMENT), UTC)
 
 
 async def draft(context: RequestContext, input: ConsentInput) -> Draft | Refusal:

@@ -1,6 +1,6 @@
 """Who else consents for a patient, for a client: draft, sign, submit, see, end. Nothing here judges a signature."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
@@ -15,10 +15,7 @@ from schema.drafts import Draft, SignedInput, to_draft, typed_data_of
 from schema.errors import Refusal
 from schema.gates import actor_of, given, or_empty, outcome, subject_of
 from schema.identity import Actor, Patient, known_actor, to_patient
-from schema.scalars import Hex, Json
-
-LAST_MOMENT = 253_402_300_799
-"""Seconds of the last moment that RFC 3339 can write."""
+from schema.scalars import Hex, Json, moment_of
 
 
 @strawberry.input(
@@ -100,7 +97,7 @@ def to_delegate(view: model.DelegateView) -> Delegate:
         patient=to_patient(view.subject),
         number=view.number,
         signer=Hex(view.signer),
-        not_after=_moment(view.not_after),
+        not_after=moment_of(view.not_after),
         holds=view.holds,
         limits=None if view.limits is None else _to_limits(view.limits),
     )
@@ -114,13 +111,9 @@ def _to_limits(limits: model.Limits) -> DelegateLimits:
         resource_types=list(limits.resource_types),
         labels=list(limits.labels),
         denies=limits.denies,
-        permits_until=_moment(limits.permits_until),
+        permits_until=moment_of(limits.permits_until),
         lists=limits.lists,
     )
-
-
-def _moment(seconds: int) -> datetime:
-    return datetime.fromtimestamp(min(seconds, LAST_MOMENT), UTC)
 
 
 async def draft(context: RequestContext, input: DelegateInput) -> DelegateDraft | Refusal:

@@ -5,16 +5,16 @@ from typing import Annotated
 
 import strawberry
 
-from gateway.consent.model import ANYONE, Action, Purpose
+from gateway.consent.model import Action, Purpose
 from gateway.ids import ActorId, RecordId, to_global
-from schema.consent import ConsentInput, moment_of, to_consent_input
+from schema.consent import ConsentInput, to_consent_input
 from schema.context import Info, RequestContext
 from schema.errors import Refusal
 from schema.fields import resolved
 from schema.gates import outcome, record_of, subject_of
-from schema.identity import Actor, known_actor, nameless_actor
+from schema.identity import Actor, known_grantee
 from schema.records import RecordFilterInput, to_filter
-from schema.scalars import Hex
+from schema.scalars import Hex, moment_of
 
 MOST = 500
 """Items of one of these lists."""
@@ -32,7 +32,7 @@ class PermittedAccess:
 
     @resolved(ANYBODY)
     async def grantee(self, info: Info) -> Actor:
-        return await _grantee(info.context, self.granted_to)
+        return await known_grantee(info.context, self.granted_to)
 
 
 @strawberry.type(
@@ -47,7 +47,7 @@ class BarredAccess:
 
     @resolved(ANYBODY)
     async def grantee(self, info: Info) -> Actor:
-        return await _grantee(info.context, self.granted_to)
+        return await known_grantee(info.context, self.granted_to)
 
 
 @strawberry.type(
@@ -71,7 +71,7 @@ class Reach:
 
     @resolved(ANYBODY)
     async def grantee(self, info: Info) -> Actor:
-        return await _grantee(info.context, self.granted_to)
+        return await known_grantee(info.context, self.granted_to)
 
 
 @strawberry.type(description="records: how many there are that the filter asks for.")
@@ -90,7 +90,7 @@ class ConsentEffectOnReading:
 
     @resolved(ANYBODY)
     async def grantee(self, info: Info) -> Actor:
-        return await _grantee(info.context, self.granted_to)
+        return await known_grantee(info.context, self.granted_to)
 
 
 @strawberry.type(
@@ -188,7 +188,3 @@ async def preview(context: RequestContext, input: ConsentInput) -> ConsentPrevie
 
 def _record_id(record: RecordId) -> strawberry.ID:
     return strawberry.ID(to_global("Record", record))
-
-
-async def _grantee(context: RequestContext, grantee: ActorId) -> Actor:
-    return nameless_actor(ActorId(ANYONE)) if grantee == ANYONE else await known_actor(context, grantee)

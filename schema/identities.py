@@ -1,6 +1,6 @@
 """Who at an identity provider stands for an actor: linked by the actor's key, listed and ended by the actor."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
@@ -12,7 +12,7 @@ from schema.drafts import Draft, DraftResult, to_draft, typed_data_of
 from schema.errors import Refusal
 from schema.fields import mutation
 from schema.gates import or_empty, outcome
-from schema.scalars import Hex, Json
+from schema.scalars import Hex, Json, moment_of
 
 
 @strawberry.type(description="Somebody at an identity provider whose tokens read and write records as you.")
@@ -46,7 +46,7 @@ def _shown(one: model.LinkedIdentity) -> LinkedIdentity:
         id=strawberry.ID(to_global("Identity", one.name)),
         issuer=one.issuer,
         subject=one.subject,
-        not_after=datetime.fromtimestamp(min(one.not_after, 253_402_300_799), UTC),
+        not_after=moment_of(one.not_after),
         holds=one.holds,
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 from eth_utils.crypto import keccak
 
-from gateway.consent.model import Purpose
+from gateway.consent.model import ANYONE, Purpose
 from gateway.identity import model
 from gateway.identity.model import Role
 from gateway.ids import ActorId, SubjectId, to_global
@@ -69,6 +69,11 @@ async def known_actor(context: RequestContext, actor: ActorId) -> Actor:
     they wrote outlives them."""
     found = await context.actors.get(actor)
     return nameless_actor(actor) if found is None else to_actor(found)
+
+
+async def known_grantee(context: RequestContext, grantee: ActorId) -> Actor:
+    """As `known_actor`; the zero name, which no actor can have, is anyone's."""
+    return nameless_actor(ActorId(ANYONE)) if grantee == ANYONE else await known_actor(context, grantee)
 
 
 def nameless_actor(actor: ActorId) -> Actor:

@@ -6,14 +6,13 @@ Source: https://hl7.org/fhir/R4/consent.html; https://hl7.org/fhir/R4/auditevent
 Log Patterns 1.1 (Patient Read, and the create, update and authorization events of its kind).
 """
 
-from datetime import UTC, datetime
 from html import escape
 from typing import Any, Final
 
 from gateway.audit.model import AccessEvent, Outcome
 from gateway.consent.model import ANYONE, NO_END, ConsentStatus, ConsentView, Effect
 from gateway.ids import to_global
-from schema.scalars import write_instant
+from schema.scalars import moment_of, write_instant
 
 _TERMINOLOGY: Final = "http://terminology.hl7.org/CodeSystem/"
 _DICOM: Final = "http://dicom.nema.org/resources/ontology/DCM"
@@ -163,7 +162,7 @@ def _period(start: str, end: str) -> dict[str, str]:
 
 
 def _seconds_text(seconds: int) -> str:
-    return write_instant(datetime.fromtimestamp(min(seconds, 253_402_300_799), UTC))
+    return write_instant(moment_of(seconds))
 
 
 def _narrative(words: str) -> dict[str, str]:

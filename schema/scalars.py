@@ -42,6 +42,8 @@ Cid = NewType("Cid", str)
 Json = NewType("Json", object)
 """In: what `gateway.jsontext.loads` gives. Out: such a value, or octets already written (`orjson.Fragment`)."""
 
+LAST_MOMENT = 253_402_300_799
+"""Seconds of the last moment that RFC 3339 can write."""
 HEX_OCTETS = 8_192
 """The most octets of one Hex: the longest WebAuthn signature is a fraction of it."""
 INTEGER_DIGITS = 19
@@ -76,6 +78,11 @@ def write_instant(value: object) -> str:
     if value.tzinfo is not UTC:
         value = value.astimezone(UTC)
     return f"{value.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+def moment_of(seconds: int) -> datetime:
+    """Of seconds since 1970, as far as RFC 3339 goes."""
+    return datetime.fromtimestamp(min(seconds, LAST_MOMENT), UTC)
 
 
 def parse_hex(value: object) -> bytes:

@@ -24,7 +24,7 @@ from gateway.identity.service import Identity
 from gateway.ids import ActorId, RecordId, SubjectId
 from gateway.ports.clock import Clock
 from gateway.ports.index import Index
-from gateway.ports.ledger import Appended, Stale, Taken
+from gateway.ports.ledger import Appended
 from gateway.ports.rows import Guard
 from gateway.records import outlook
 from gateway.records.model import Effected, Explanation, Outlook, Preview, Reach, RecordFilter
@@ -161,11 +161,8 @@ class Explaining:
             appended = await self._audit.append(event, guards=guards)
             if isinstance(appended, Appended):
                 return found
-            caller = await self._again(caller, appended)
+            caller = await self._reading.gather_again(caller, appended)
         raise StaleError("the patient's records and consents keep changing; try again")
-
-    async def _again(self, caller: Caller, appended: Stale | Taken) -> Caller:
-        return await self._reading.gather_again(caller, appended)
 
     async def _own(self, caller: Caller, subject: SubjectId, record: bytes) -> Ground:
         """What the patient's own records are decided on. DeniedError for all others, and where there is no patient."""

@@ -16,19 +16,16 @@ from tests.journeys.gateway_process import run_command
 from tests.journeys.people import Patient, Person, sign_in
 from tests.journeys.proofs import check_alone, saved, verify_alone
 from tests.journeys.sites import Site, running_site
-from tests.journeys.uploading import SHARED, begin, download, go_on, offset_of, pieces, signed, upload
+from tests.journeys.uploading import begin, download, go_on, offset_of, pieces, signed, upload
 from tests.ports.databases import query
 
 MIB = 1 << 20
-DICOM = SHARED / "dicom" / "MR2_UNCR.dcm"
 
 
 @pytest.fixture(scope="module")
-def image() -> bytes:
+def image(shared_data: Path) -> bytes:
     """A DICOM file with its preamble, of two MiB and a little."""
-    if not DICOM.exists():
-        pytest.skip("the shared data are not here")
-    octets = DICOM.read_bytes()
+    octets = (shared_data / "dicom" / "MR2_UNCR.dcm").read_bytes()
     assert octets[128:132] == b"DICM"
     return octets
 

@@ -2,13 +2,11 @@
 
 import base64
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import httpx
 
 from tests.journeys.people import Door, Person
 
-SHARED = Path("/work/shared/data")
 PIECE = 256 * 1024
 
 
