@@ -20,7 +20,7 @@ from gateway.audit.service import Audit
 from gateway.consent.model import Purpose
 from gateway.consent.standing import Standings
 from gateway.crypto.chunks import CHUNK_SIZE, ChunkOpener, count_of, leaf_size, sealed_size
-from gateway.crypto.chunktree import DIGEST_SIZE, chunk_salt, path_of
+from gateway.crypto.chunktree import chunk_salt, path_of
 from gateway.crypto.keys import KeyRing
 from gateway.crypto.model import LargeFacts
 from gateway.errors import ConsentryError, DeniedError, IntegrityError, StaleError, UnauthenticatedError
@@ -33,7 +33,7 @@ from gateway.records.large import checked_type
 from gateway.records.model import Released
 from gateway.records.reading import TRIES, Answer, Reading
 from gateway.storage.dag import DagLimits
-from gateway.storage.model import Cid
+from gateway.storage.model import Cid, split_digests
 from gateway.storage.service import Blocks
 
 AHEAD = 3
@@ -148,7 +148,7 @@ class Contents:
             raise IntegrityError("no such chunks")
         (cid,) = [cid async for cid in self._leaves(large, count, count + 1)]
         joined = await self._chunk(content, count, cid)
-        commitments = [joined[at : at + DIGEST_SIZE] for at in range(0, len(joined), DIGEST_SIZE)]
+        commitments = split_digests(joined)
         return await asyncio.to_thread(
             lambda: [
                 ProvenChunk(number=one, salt=chunk_salt(large.salt, one), path=tuple(path_of(commitments, one)))

@@ -21,7 +21,7 @@ from gateway.ports.clock import Clock, Entropy
 from gateway.ports.index import Index
 from gateway.ports.rows import Row, UploadGoesOn, UploadPart, UploadPartDropped
 from gateway.storage.dag import DagWriter
-from gateway.storage.model import Block, Cid
+from gateway.storage.model import Block, Cid, split_digests
 from gateway.storage.service import Blocks
 
 TOGETHER: Final = 8
@@ -61,8 +61,8 @@ def progress_of(upload: bytes, size: int, parts: Sequence[UploadPart], key: Doma
         facts = _decode(key.open(part.sealed, context=_context(upload, part.number)))
         if len(facts.commitments) != len(part.digests) or len(part.digests) % DIGEST_SIZE:
             raise IntegrityError("a part of an upload is not as it was noted")
-        found.digests += _split(part.digests)
-        found.commitments += _split(facts.commitments)
+        found.digests += split_digests(part.digests)
+        found.commitments += split_digests(facts.commitments)
         found.tail, found.number = facts.tail, part.number
     if found.offset > size or len(found.digests) > count_of(size):
         raise IntegrityError("an upload has more than was declared")
@@ -250,7 +250,3 @@ _decode = msgspec.msgpack.Decoder(PartFacts).decode
 
 def _context(upload: bytes, number: int) -> bytes:
     return b"upload part" + upload + number.to_bytes(4, "big")
-
-
-def _split(joined: bytes) -> list[bytes]:
-    return [joined[at : at + DIGEST_SIZE] for at in range(0, len(joined), DIGEST_SIZE)]

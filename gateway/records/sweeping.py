@@ -8,7 +8,7 @@ from gateway.errors import ConflictError, ConsentryError
 from gateway.ports.clock import Clock
 from gateway.ports.index import Index
 from gateway.ports.rows import UploadGoesOn, UploadGone, UploadOver, UploadRow
-from gateway.storage.model import Cid
+from gateway.storage.model import Cid, split_digests
 from gateway.storage.service import Blocks
 
 EACH_SECONDS: Final = 30.0
@@ -24,7 +24,7 @@ async def end_upload(row: UploadRow, *, index: Index, blocks: Blocks, now: int) 
         # The same of one that is over by its time: whoever began to finish it before is refused.
         await index.apply((UploadOver(upload=row.upload, now=now),))
     parts = await index.upload_parts(row.upload)
-    cids = [Cid.from_digest(part.digests[at : at + 32]) for part in parts for at in range(0, len(part.digests), 32)]
+    cids = [Cid.from_digest(digest) for part in parts for digest in split_digests(part.digests)]
     if cids:
         await blocks.remove(cids)
     await index.apply((UploadGone(upload=row.upload),))

@@ -24,6 +24,11 @@ _TO_PYTHON_DIGITS: Final = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopq
 _SHIFTS: Final = tuple(range(285, -1, -15))
 
 
+def split_digests(joined: bytes) -> tuple[bytes, ...]:
+    """Digests that lie one after the other."""
+    return tuple(joined[at : at + DIGEST_SIZE] for at in range(0, len(joined), DIGEST_SIZE))
+
+
 class Codec(IntEnum):
     """How the bytes of a block are to be read; multicodec numbers."""
 

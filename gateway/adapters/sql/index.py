@@ -14,7 +14,6 @@ from gateway.adapters.sql.mapping import (
     narrowing_of,
     record_of,
     session_of,
-    split_digests,
     upload_of,
 )
 from gateway.adapters.sql.postgres import PostgresSource
@@ -44,6 +43,7 @@ from gateway.ports.rows import (
     UploadRow,
 )
 from gateway.ports.sign_ins import IdentityRow, SessionRotated, SessionRow, SpentToken
+from gateway.storage.model import split_digests
 
 _MOST = 500
 """Names in one statement; more are asked for in turns."""

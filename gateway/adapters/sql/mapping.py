@@ -31,11 +31,6 @@ def record_of(
     )
 
 
-def split_digests(joined: bytes) -> tuple[bytes, ...]:
-    """Digests of 32 octets that lie one after the other."""
-    return tuple(joined[at : at + 32] for at in range(0, len(joined), 32))
-
-
 def upload_of(
     upload: bytes,
     subject: bytes,

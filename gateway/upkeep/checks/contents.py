@@ -2,7 +2,7 @@
 
 from gateway.crypto.model import LargeFacts
 from gateway.errors import BlockMissingError, IntegrityError
-from gateway.storage.model import Cid
+from gateway.storage.model import Cid, split_digests
 from gateway.upkeep.checks.erased import is_erased
 from gateway.upkeep.checks.named import Named
 from gateway.upkeep.faults import Fault, Verdict
@@ -40,5 +40,5 @@ async def check_contents(parts: Looking, verdict: Verdict, named: Named, progres
         if not named.is_named(digest) and not await is_erased(parts, subject):
             verdict.add(Fault.CONTENT_STRAY, f"record {record.hex()}")
     for (digests,) in parts.survey.rows("parts under way"):
-        for at in range(0, len(digests), 32):
-            named.name(digests[at : at + 32])
+        for digest in split_digests(digests):
+            named.name(digest)
