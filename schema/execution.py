@@ -7,6 +7,7 @@ here: reading documents (schema.documents), HTTP, sockets, authentication.
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from inspect import isawaitable
 from types import MappingProxyType
 from typing import Any, cast
@@ -21,8 +22,9 @@ from schema.context import RequestContext, Services
 from schema.documents import Documents, Prepared, RefusedRequest
 from schema.errors import CORRELATION, INTERNAL, public_error
 from schema.limits import Limits
-from schema.plain import executor_for
+from schema.plain import PlainExecutor, executor_for
 from schema.root import GatewaySchema
+from schema.straight import Straight, straight_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,22 +93,70 @@ class Engine:
         context = self._context(caller, token, correlation_id)
         try:
             async with bounded(self._seconds):
-                result = execute(
-                    self._schema,
-                    prepared.document,
-                    context_value=context,
-                    variable_values=variables,
-                    operation_name=operation_name,
-                    executor_class=self._executor,
-                    is_awaitable=cast(Any, optimized_is_awaitable),
-                    hide_suggestions=True,
-                    operation_extensions=None,
-                    selections=prepared.selections,
-                )
-                done = await result if isawaitable(result) else result
+                straight = self._straight(prepared, context, variables, operation_name)
+                arguments = None if straight is None else straight.arguments(variables)
+                if straight is not None and arguments is not None:
+                    executor = partial(self._built, prepared, context, variables, operation_name)
+                    done = await straight.answer(arguments, context, executor=executor)
+                else:
+                    done = await self._executed(prepared, context, variables, operation_name)
         except TimeoutError:
             return _timed_out(correlation_id)
         return to_answer(done, correlation_id=correlation_id)
+
+    async def _executed(
+        self, prepared: Prepared, context: RequestContext, variables: dict[str, Any], operation_name: str | None
+    ) -> ExecutionResult:
+        result = execute(
+            self._schema,
+            prepared.document,
+            context_value=context,
+            variable_values=variables,
+            operation_name=operation_name,
+            executor_class=self._executor,
+            is_awaitable=cast(Any, optimized_is_awaitable),
+            hide_suggestions=True,
+            operation_extensions=None,
+            selections=prepared.selections,
+        )
+        return await result if isawaitable(result) else result
+
+    def _built(
+        self, prepared: Prepared, context: RequestContext, variables: dict[str, Any], operation_name: str | None
+    ) -> PlainExecutor:
+        """Raises GraphQLError for variables that are not as declared."""
+        built = self._executor.build(
+            self._schema,
+            prepared.document,
+            context_value=context,
+            raw_variable_values=variables,
+            operation_name=operation_name,
+            is_awaitable=cast(Any, optimized_is_awaitable),
+            hide_suggestions=True,
+            operation_extensions=None,
+            selections=prepared.selections,
+        )
+        if isinstance(built, list):
+            raise built[0]
+        return cast(PlainExecutor, built)
+
+    def _straight(
+        self, prepared: Prepared, context: RequestContext, variables: dict[str, Any], operation_name: str | None
+    ) -> Straight | None:
+        """Looked for when a document comes for the second time: most that are not kept come once."""
+        if prepared.selections is None:
+            return None
+        known, ran = prepared.selections.straight, prepared.selections.ran
+        if operation_name not in known:
+            if operation_name not in ran:
+                ran.add(operation_name)
+                return None
+            try:
+                known[operation_name] = straight_of(self._built(prepared, context, variables, operation_name))
+            except GraphQLError:
+                return None
+        found: Straight | None = known[operation_name]
+        return found
 
     async def stream(
         self,

@@ -102,6 +102,7 @@ async def test_selections_of_the_first_time_serve_the_next(engine: Engine, world
         return orjson.loads(jsontext.dumps(answer.payload))
 
     first = await ask()
+    assert await ask() == first
     selections = (await engine.documents.prepare(query)).selections
     assert selections is not None
     size = len(selections.below)
