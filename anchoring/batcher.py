@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import dag_cbor
-
 from anchoring.errors import ProofInvalid
 from anchoring.merkle import MerkleTree
 from anchoring.model import Ticket
@@ -63,13 +61,30 @@ def manifest_of(tickets: Sequence[Ticket]) -> bytes:
     """DAG-CBOR of {version, log, entries: [[leaf, CID, locator], …]}. CIDs are bytes, not links: pinning a manifest
     must not pin what it lists, or nothing could be erased. A ticket without a block has empty bytes; of a batch of
     audit entries the first names the segment that holds them all."""
-    return dag_cbor.encode(
-        {
-            "version": MANIFEST_VERSION,
-            "log": tickets[0].log,
-            "entries": [[ticket.leaf, _cid(ticket.cid_digest), ticket.locator] for ticket in tickets],
-        }
-    )
+    written = bytearray(_head(_MAP, 3) + _text(b"log") + _octets(tickets[0].log))
+    written += _text(b"entries") + _head(_LIST, len(tickets))
+    for ticket in tickets:
+        written += _head(_LIST, 3) + _octets(ticket.leaf) + _octets(_cid(ticket.cid_digest)) + _octets(ticket.locator)
+    written += _text(b"version") + _head(_UNSIGNED, MANIFEST_VERSION)
+    return bytes(written)
+
+
+def _head(major: int, argument: int) -> bytes:
+    """In the fewest octets, as DAG-CBOR demands."""
+    if argument < 24:
+        return bytes((major << 5 | argument,))
+    for size, sign in ((1, 24), (2, 25), (4, 26)):
+        if argument < 1 << 8 * size:
+            return bytes((major << 5 | sign,)) + argument.to_bytes(size)
+    raise ProofInvalid("too long for a manifest")
+
+
+def _octets(octets: bytes) -> bytes:
+    return _head(_BYTES, len(octets)) + octets
+
+
+def _text(text: bytes) -> bytes:
+    return _head(_TEXT, len(text)) + text
 
 
 def read_manifest(manifest: bytes) -> tuple[bytes, tuple[tuple[bytes, bytes, bytes], ...]]:

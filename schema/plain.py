@@ -110,7 +110,8 @@ def _of(kind: Any) -> Any:
 def _leaf(kind: GraphQLLeafType) -> Write:
     if isinstance(kind, CustomGraphQLEnumType):
         # A member that is none of its own raises KeyError, and an unhashable one TypeError: both are the long way.
-        written: dict[Any, str] = {member: kind.coerce_output_value(member) for member in kind.wrapped_cls}
+        members: Any = kind.wrapped_cls
+        written = {member: kind.coerce_output_value(member) for member in members}
         return written.__getitem__
     write = kind.coerce_output_value
 

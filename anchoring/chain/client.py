@@ -1,14 +1,14 @@
 """JSON-RPC over HTTP to one node: firm time-outs, bounded answers, two kinds of failure. It retries nothing.
 
 `ChainUnavailable`: no answer that can be read; what was asked may have happened. `ChainRefused`: the node answered no.
-Hot calls are few (a handful a block), so this is a thin client on httpx rather than web3's middleware; ABI coding is
-eth-abi's.
+A thin client on aiohttp rather than web3's middleware, because the chain is looked at ten times a second beside all
+else (a call takes 110 us of CPU, on httpx 950); ABI coding is eth-abi's.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import httpx
+import aiohttp
 import orjson
 
 from anchoring.errors import ChainRefused, ChainUnavailable
@@ -18,6 +18,7 @@ CONNECT_SECONDS: Final = 2.0
 TOTAL_SECONDS: Final = 5.0
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 MAX_BATCH: Final = 100
+HEADERS: Final = {"content-type": "application/json", "accept-encoding": "identity"}
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 Request = tuple[str, tuple[Json, ...]]
@@ -28,12 +29,14 @@ class ChainClient:
 
     def __init__(self, url: str, *, total: float = TOTAL_SECONDS) -> None:
         self.url: Final = url
-        timeout = httpx.Timeout(total, connect=min(CONNECT_SECONDS, total))
-        self._http = httpx.AsyncClient(timeout=timeout, follow_redirects=False, trust_env=False)
+        self._timeout = aiohttp.ClientTimeout(total=total, connect=min(CONNECT_SECONDS, total))
+        self._session: aiohttp.ClientSession | None = None
         self._next_id = 0
 
     async def close(self) -> None:
-        await self._http.aclose()
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     async def call(self, method: str, *params: Json) -> Json:
         """The result of one method. Raises ChainUnavailable, ChainRefused."""
@@ -68,24 +71,23 @@ class ChainClient:
         return [_result(by_id[first + at]) for at in range(len(asked))]
 
     async def _post(self, body: bytes) -> Json:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(headers=HEADERS, timeout=self._timeout, auto_decompress=False)
         try:
-            async with self._http.stream(
-                "POST", self.url, content=body, headers={"content-type": "application/json"}
-            ) as response:
+            async with self._session.post(self.url, data=body, allow_redirects=False) as response:
                 chunks: list[bytes] = []
                 size = 0
-                async for chunk in response.aiter_bytes():
+                async for chunk in response.content.iter_any():
                     size += len(chunk)
                     if size > MAX_ANSWER_BYTES:
                         raise ChainUnavailable("the node's answer is too large")
                     chunks.append(chunk)
-        except (httpx.HTTPError, AttributeError) as e:
-            # AttributeError: on uvloop a connection that is reset as it opens has no socket that anyio could ask.
+        except (aiohttp.ClientError, TimeoutError, OSError) as e:
             raise ChainUnavailable(f"the chain does not answer ({type(e).__name__})") from e
         try:
             decoded: Json = orjson.loads(b"".join(chunks))
         except orjson.JSONDecodeError as e:
-            raise ChainUnavailable(f"the node answered {response.status_code} without JSON") from e
+            raise ChainUnavailable(f"the node answered {response.status} without JSON") from e
         return decoded
 
     # What everyone asks

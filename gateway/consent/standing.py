@@ -31,7 +31,7 @@ from gateway.identity.model import Subject
 from gateway.identity.state import controllers, fold_subject, number_in
 from gateway.identity.verdicts import RelyingParties, Verdicts
 from gateway.ids import ConsentId, SubjectId
-from gateway.ports.chain import Chain
+from gateway.ports.chain import Chain, Head
 from gateway.ports.clock import Clock, Steady
 from gateway.ports.documents import Documents
 from gateway.ports.index import Index
@@ -98,7 +98,7 @@ class Standings:
         return AsOf(
             block_number=head.number,
             block_hash=head.hash,
-            block_time=self._block_time(now),
+            block_time=self._block_time(head, now),
             fresh=staleness(head, self._freshness, now=now, monotonic=self._clock.monotonic()) is None,
         )
 
@@ -111,10 +111,10 @@ class Standings:
         """Seconds since 1970, the host's clock."""
         return self._clock.now()
 
-    def _block_time(self, now: float) -> int:
+    def _block_time(self, head: Head, now: float) -> int:
         """Where blocks come on demand, the head's time says only when the last one was wanted, and the chain may run on
         this very host: then a clock that nobody sets stands for it, unless the head is later than the host's."""
-        timestamp, steady = self._chain.head().timestamp, int(self._steady.now())
+        timestamp, steady = head.timestamp, int(self._steady.now())
         if self._freshness.period_seconds:
             return timestamp
         return steady if timestamp <= now else max(timestamp, steady)
@@ -125,7 +125,12 @@ class Standings:
         """As `policy.concerned_until`, at this moment. No I/O; whether the chain is fresh is not asked."""
         now = self._clock.now()
         return policy.concerned_until(
-            requester, standing.grants, standing.epochs, emergency, block_time=self._block_time(now), now=now
+            requester,
+            standing.grants,
+            standing.epochs,
+            emergency,
+            block_time=self._block_time(self._chain.head(), now),
+            now=now,
         )
 
     def may_concern(self, requester: Requester, standing: Standing, emergency: OpenEmergency | None = None) -> bool:
@@ -135,7 +140,9 @@ class Standings:
     def mandates_of(self, requester: Requester, standing: Standing) -> tuple[Mandate, ...]:
         """Under which the requester acts for the patient at this moment. No I/O."""
         now = self._clock.now()
-        return limits.held_by(requester, standing.mandates, block_time=self._block_time(now), now=now)
+        return limits.held_by(
+            requester, standing.mandates, block_time=self._block_time(self._chain.head(), now), now=now
+        )
 
     def end(self, row: NarrowingRow) -> None:
         """Keeps in mind what was ended here, so that it stays ended for as long as this process lives, whatever

@@ -44,6 +44,17 @@ class Located:
     facts_size: int
     content_size: int
 
+    def of(self, block: bytes) -> "Located":
+        """The same of a block with the same digest, whose locator need not be opened once more."""
+        return Located(
+            block=block,
+            record=self.record,
+            version=self.version,
+            key_id=self.key_id,
+            facts_size=self.facts_size,
+            content_size=self.content_size,
+        )
+
     @property
     def facts_sealed(self) -> bytes:
         return self.block[_FACTS_AT : _FACTS_AT + self.facts_size]

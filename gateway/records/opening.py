@@ -35,8 +35,9 @@ TREE = DagLimits(content=envelope.LARGEST)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is kept of a verified block: its facts, never its content."""
+    """What is kept of a verified block: its place and its facts, never its content."""
 
+    located: envelope.Located
     facts: RecordFacts
     decision_facts: DecisionFacts
     facts_commitment: bytes
@@ -70,19 +71,19 @@ class Opening:
         block = self._blocks.get_now(cid) if not row.tree else None
         if block is None:
             block = await self._fetch(cid, tree=row.tree)
-        located = await envelope.locate_in(block, self._keys)
+        known = self._known.get(row.digest)
+        located = await envelope.locate_in(block, self._keys) if known is None else known.located.of(block)
         if (located.record, located.version) != (row.record, row.version):
             raise IntegrityError("the block is of another record or version")
         key = self._keys.held(located.key_id) or await self._keys.by_id(located.key_id)
         if key.domain != subject_domain(row.subject):
             raise IntegrityError("the block is sealed under another subject's key")
-        known = self._known.get(row.digest)
         if known is None:
             opened = envelope.open_facts(located, key)
             facts = opened.facts
             if not isinstance(facts, RecordFacts) or facts.subject != row.subject:
                 raise IntegrityError("the block is no record of this subject")
-            known = self._keep(row, facts, opened.commitment, str(cid))
+            known = self._keep(row, located.of(b""), facts, opened.commitment, str(cid))
         return Found(
             known=known,
             opened=envelope.Opened(located=located, facts=known.facts, commitment=known.facts_commitment),
@@ -127,8 +128,11 @@ class Opening:
             return await self._blocks.get(cid)
         return b"".join([part async for part in self._blocks.read_content(cid, limits=TREE)])
 
-    def _keep(self, row: RecordRow, facts: RecordFacts, commitment: bytes, cid: str) -> Known:
+    def _keep(
+        self, row: RecordRow, located: envelope.Located, facts: RecordFacts, commitment: bytes, cid: str
+    ) -> Known:
         known = Known(
+            located=located,
             facts=facts,
             decision_facts=decision_facts(facts, RecordId(row.record)),
             facts_commitment=commitment,

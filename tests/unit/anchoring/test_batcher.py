@@ -1,6 +1,7 @@
 """When batches close and what their manifests say."""
 
 import hashlib
+from dataclasses import replace
 
 import dag_cbor
 import pytest
@@ -49,6 +50,14 @@ def test_a_manifest_holds_leaf_cid_and_locator_and_nothing_more() -> None:
             [b"\2" * 32, b"", b"locator"],
         ],
     }
+
+
+@pytest.mark.parametrize("count", [1, 23, 24, 255, 256, 1024, 65_536])
+@pytest.mark.parametrize("locator", [b"", b"x" * 23, b"x" * 256])
+def test_a_manifest_is_what_dag_cbor_writes(count: int, locator: bytes) -> None:
+    tickets = [replace(ticket(1), locator=locator)] * count
+    entries = [[one.leaf, RAW_SHA256 + b"\1" * 32, locator] for one in tickets]
+    assert manifest_of(tickets) == dag_cbor.encode({"version": 1, "log": b"\7" * 32, "entries": entries})
 
 
 def test_a_manifest_reads_back() -> None:
