@@ -11,7 +11,7 @@ from gateway.audit.service import Audit, Event
 from gateway.consent import policy
 from gateway.consent.languages import Language
 from gateway.consent.model import ANYONE, ConsentView, Mandate, Terms
-from gateway.consent.names import guards_of, requester, topic
+from gateway.consent.names import guards_of, requester, require_proven, topic
 from gateway.consent.standing import Standing, Standings
 from gateway.consent.wording import statement
 from gateway.errors import CallerError, UpstreamError
@@ -80,7 +80,9 @@ class ShownConsents:
                 return view
             grantee = view.terms.scope.grantee
             named = grantee == caller.actor.id or grantee in caller.organizations
-            if not named and not _may_see(self._standings.mandates_of(requester(caller), standing), standing, row):
+            if named:
+                require_proven(caller)
+            elif not _may_see(self._standings.mandates_of(requester(caller), standing), standing, row):
                 return None
             self._standings.as_of()
             if await self._told(caller, standing, "SHOW_CONSENT", consent):

@@ -64,6 +64,7 @@ class Gateway:
         self.credentials = rooms.credentials
         self.delegates = rooms.delegates
         self.audit = rooms.access_log
+        self.mine = rooms.mine
         self.guardianships = control.guardianships
         self.recoveries = control.recoveries
         self.handover = control.handover
