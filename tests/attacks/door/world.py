@@ -15,6 +15,7 @@ from gateway.consent.names import topic
 from gateway.emergency.model import EmergencyCode, NewEmergency
 from gateway.identity.model import Caller, Role
 from gateway.ids import ConsentId, DecisionId, EmergencyId, RecordId, SubjectId
+from gateway.slices import Slice
 from schema.execution import Engine
 from tests.attacks.door.table import STATES
 from tests.attacks.inside import Inside, Somebody, engine_of, inside
@@ -192,7 +193,7 @@ async def _case(world: Inside, people: dict[str, Somebody], colleague: Somebody,
         await world.gateway.emergencies.end(caller, opened.emergency.id)
     mine = await world.caller(owner)
     assert mine is not None
-    log = await world.gateway.audit.access_log(mine, subject, first=50, after=None)
+    log = await world.gateway.audit.access_log(mine, subject, part=Slice(size=50))
     return Case(
         state=state,
         subject=subject,
