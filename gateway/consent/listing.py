@@ -18,18 +18,17 @@ from gateway.consent import guardianship, messages
 from gateway.consent.model import ANYONE, Effect, Terms
 from gateway.errors import CallerError, ConflictError, ConsentryError, IntegrityError, UpstreamError
 from gateway.ids import ActorId
-from gateway.ports.clock import Entropy
 from gateway.ports.documents import Documents, PaperKind
 from gateway.ports.index import Index
 from gateway.ports.listings import ConsentListed, ListingRow, PaperListed
 from gateway.ports.rows import ConsentRow, PaperRow
-from gateway.ports.sealing import ActorSealing
+from gateway.ports.sealing import ActorSealing, SealingKeys
 
 CONSENTS: Final = b"list/consents"
 GUARDED: Final = b"list/guarded"
 TRIES: Final = 8
 LOOK_SECONDS: Final = 1.0
-_TOKEN: Final = 16
+_FILLING: Final = b"list/filling"
 _DOUBLINGS: Final = 32
 _PROBES: Final = 64
 _MOST: Final = 64
@@ -45,13 +44,13 @@ class Listings:
         index: Index,
         documents: Documents,
         sealing: ActorSealing,
-        entropy: Entropy,
+        keys: SealingKeys,
         domain: Mapping[str, Any],
     ) -> None:
         self._index = index
         self._documents = documents
         self._sealing = sealing
-        self._entropy = entropy
+        self._keys = keys
         self._domain = domain
         self.trouble: str | None = None
         """Why something is in no list yet, in words for an operator; None where nothing is in the way."""
@@ -100,8 +99,8 @@ class Listings:
     ) -> None:
         for _ in range(TRIES):
             own = [token for actor in dict.fromkeys(actors) for token in await self._next(actor, use)]
-            tokens = [*own, *(self._entropy.bytes(_TOKEN) for _ in range(filled - len(own)))]
-            made = [ListingRow(token=token, subject=row.subject, name=name) for token in sorted(tokens)]
+            filling = [self._keys.mark(_FILLING, row.subject, name, bytes([at])) for at in range(len(own), filled)]
+            made = [ListingRow(token=token, subject=row.subject, name=name) for token in sorted([*own, *filling])]
             with contextlib.suppress(ConflictError):
                 # Commit point: before it nothing is listed and somebody comes again; after it all places are taken.
                 return await self._index.apply((_listed(row), *made))

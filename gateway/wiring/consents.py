@@ -54,7 +54,7 @@ def make_consents(
         identity=identity, standings=standings, audit=audit, chain=chain, documents=documents, bus=bus, clock=clock
     )
     hands = Hands(standings=standings, audit=audit, clock=clock)
-    listings = Listings(index=index, documents=documents, sealing=sealing, entropy=entropy, domain=standings.domain)
+    listings = Listings(index=index, documents=documents, sealing=sealing, keys=keys, domain=standings.domain)
     consents = Consents(
         identity=identity,
         standings=standings,
