@@ -5,7 +5,7 @@ in nor that two rows are of one; the last place is found by looking, not kept, b
 A list is a hint: it is made of what was signed, by whoever of all replicas is first, and decides nothing. Places are
 never given up: an erasure empties them.
 
-Not listed: denies, which are told by refusals alone; and consents to anybody, which name nobody.
+Not listed: denies, which are told by refusals alone. A permit names somebody; what does not is in no list.
 """
 
 import asyncio

@@ -65,6 +65,7 @@ class Gateway:
         self.delegates = rooms.delegates
         self.audit = rooms.access_log
         self.mine = rooms.mine
+        self.listings = rooms.listings
         self.guardianships = control.guardianships
         self.recoveries = control.recoveries
         self.handover = control.handover
