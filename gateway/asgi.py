@@ -39,6 +39,7 @@ from schema.context import (
     HandoverService,
     IdentitiesService,
     IdentityService,
+    MineService,
     RecordService,
     RecoveryService,
     Services,
@@ -65,6 +66,8 @@ class Wired(Protocol):
     def consents(self) -> ConsentService: ...
     @property
     def shown_consents(self) -> ShownConsentService: ...
+    @property
+    def mine(self) -> MineService: ...
     @property
     def credentials(self) -> CredentialService: ...
     @property
@@ -135,6 +138,7 @@ class FrontDoor:
             identities=wired.identities,
             consents=wired.consents,
             shown_consents=wired.shown_consents,
+            mine=wired.mine,
             credentials=wired.credentials,
             delegates=wired.delegates,
             guardianships=wired.guardianships,

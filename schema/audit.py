@@ -8,10 +8,11 @@ from gateway.audit import model
 from gateway.audit.model import Outcome
 from gateway.consent.model import Basis, Purpose
 from gateway.ids import SubjectId, to_global
+from gateway.slices import Slice
 from schema.anchors import Anchor, to_anchor
 from schema.context import Info, RequestContext
 from schema.fields import resolved
-from schema.gates import actor_of, cursor, given, or_empty, page_size, record_of
+from schema.gates import actor_of, given, or_empty, record_of
 from schema.identity import Actor, to_actor
 from schema.relay import Node, PageInfo
 from schema.renderings import event_as_fhir
@@ -136,18 +137,19 @@ async def access_log_of(
     subject: SubjectId,
     *,
     filter: AccessFilterInput | None,
-    first: int,
-    after: str | None,
+    part: Slice,
 ) -> AccessEventConnection:
     async def steps() -> AccessEventConnection:
         page = await context.services.audit.access_log(
-            context.signed_in(),
-            subject,
-            first=page_size(first),
-            after=cursor(after),
-            wanted=_to_filter(given(filter)),
+            context.signed_in(), subject, part=part, wanted=_to_filter(given(filter))
         )
         edges = [AccessEventEdge(cursor=event.cursor, node=to_event(event)) for event in page.events]
-        return AccessEventConnection(edges=edges, page_info=PageInfo(has_next_page=page.has_next, end_cursor=page.end))
+        info = PageInfo(
+            has_next_page=page.has_next,
+            has_previous_page=page.has_previous,
+            start_cursor=page.start,
+            end_cursor=page.end,
+        )
+        return AccessEventConnection(edges=edges, page_info=info)
 
     return await or_empty(steps(), AccessEventConnection(edges=[], page_info=PageInfo(has_next_page=False)))

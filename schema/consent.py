@@ -11,11 +11,12 @@ from gateway.consent.languages import Language
 from gateway.consent.model import NO_END, Action, ConsentStatus, Effect, Purpose
 from gateway.errors import CallerError
 from gateway.ids import ActorId, ConsentId, SubjectId, to_global
+from gateway.slices import Slice
 from schema.context import Info, RequestContext
 from schema.drafts import Draft, SignedInput, to_draft, typed_data_of
 from schema.errors import Refusal
 from schema.fields import resolved
-from schema.gates import actor_of, cursor, given, or_empty, outcome, page_size, record_of, subject_of
+from schema.gates import actor_of, given, info_of, or_empty, outcome, record_of, subject_of
 from schema.identity import Actor, Patient, known_grantee, to_patient
 from schema.relay import Node, PageInfo
 from schema.renderings import consent_as_fhir
@@ -90,6 +91,10 @@ class Consent(Node):
     async def as_fhir(self, info: Info) -> Json:
         grantee = await known_grantee(info.context, self.granted_to)
         return Json(consent_as_fhir(self.view, grantee.name))
+
+    @resolved("Who signed it, or whose delegate did.")
+    def patient(self) -> Patient:
+        return to_patient(self.view.terms.subject)
 
     @strawberry.field
     async def grantee(self, info: Info) -> Actor:
@@ -222,15 +227,11 @@ async def revoke_all(context: RequestContext, input: SignedInput) -> RevokedAll 
     return await outcome(steps())
 
 
-async def consents_of(
-    context: RequestContext, subject: SubjectId, *, first: int, after: str | None
-) -> ConsentConnection:
+async def consents_of(context: RequestContext, subject: SubjectId, part: Slice) -> ConsentConnection:
     async def steps() -> ConsentConnection:
-        views, has_next, end = await context.services.shown_consents.of_patient(
-            context.signed_in(), subject=subject, first=page_size(first), after=cursor(after)
-        )
-        # A cursor is the consent id in hex: what of_patient gives as the page's end, it takes of any edge.
-        edges = [ConsentEdge(cursor=view.consent.hex(), node=to_consent(view)) for view in views]
-        return ConsentConnection(edges=edges, page_info=PageInfo(has_next_page=has_next, end_cursor=end))
+        page = await context.services.shown_consents.of_patient(context.signed_in(), subject=subject, part=part)
+        # A cursor is the consent id in hex.
+        edges = [ConsentEdge(cursor=view.consent.hex(), node=to_consent(view)) for view in page.items]
+        return ConsentConnection(edges=edges, page_info=info_of(page, [edge.cursor for edge in edges]))
 
     return await or_empty(steps(), ConsentConnection(edges=[], page_info=PageInfo(has_next_page=False)))

@@ -25,6 +25,7 @@ from gateway.consent.model import (
     Terms,
 )
 from gateway.consent.proposals import ProposalView, RecoveryView
+from gateway.consent.ties import GrantedFilter, GrantedPage, TiePage
 from gateway.emergency.model import EmergencyView, NewEmergency, Summary, Verdict
 from gateway.erasure.model import ErasureView
 from gateway.errors import ConsentryError, DeniedError, LimitError, UnauthenticatedError
@@ -56,7 +57,7 @@ from gateway.records.model import (
     Released,
     StoredRecord,
 )
-from gateway.slices import Slice
+from gateway.slices import Page, Slice
 from schema.loaders import Batch, Loader
 
 TypedData: TypeAlias = Mapping[str, Any]
@@ -66,8 +67,6 @@ MOST_FOLLOWED = 1 << 20
 """Octets of what the references of one request come to, each time that one is followed: what refers to itself in a
 list would else grow by its length with each level."""
 REFERENCES_AT_ONCE = 100
-ConsentsPage: TypeAlias = tuple[tuple[ConsentView, ...], bool, str | None]
-"""The consents, whether more follow, and the cursor to go on from."""
 
 
 class IdentityService(Protocol):
@@ -98,7 +97,7 @@ class IdentityService(Protocol):
 
 class SessionService(Protocol):
     async def refresh(self, caller: Caller | None, token: str | None) -> Session: ...
-    async def page(self, caller: Caller, *, first: int, after: str | None) -> tuple[tuple[SessionView, ...], bool]: ...
+    async def page(self, caller: Caller, *, part: Slice) -> Page[SessionView]: ...
     async def end(self, caller: Caller, session: SessionId) -> datetime: ...
     async def end_others(self, caller: Caller) -> datetime: ...
     async def sign_out(self, caller: Caller) -> datetime: ...
@@ -122,12 +121,15 @@ class ConsentService(Protocol):
 
 class ShownConsentService(Protocol):
     async def visible_patient(self, caller: Caller | None, subject: SubjectId) -> Subject | None: ...
-    async def of_patient(
-        self, caller: Caller, *, subject: SubjectId, first: int, after: str | None
-    ) -> ConsentsPage: ...
+    async def of_patient(self, caller: Caller, *, subject: SubjectId, part: Slice) -> Page[ConsentView]: ...
     async def get(self, caller: Caller, consent: ConsentId) -> ConsentView | None: ...
     async def statement(self, terms: Terms, language: Language) -> str: ...
     def changes(self, caller: Caller, *, subject: SubjectId) -> AsyncIterator[ConsentView]: ...
+
+
+class MineService(Protocol):
+    async def patients(self, caller: Caller, *, part: Slice) -> TiePage: ...
+    async def consents(self, caller: Caller, *, wanted: GrantedFilter, part: Slice) -> GrantedPage: ...
 
 
 class CredentialService(Protocol):
@@ -224,8 +226,7 @@ class AuditService(Protocol):
         caller: Caller,
         subject: SubjectId,
         *,
-        first: int,
-        after: str | None,
+        part: Slice,
         wanted: AccessFilter,
     ) -> AccessLogPage: ...
     async def event(self, caller: Caller, decision: DecisionId) -> AccessEvent | None: ...
@@ -242,13 +243,11 @@ class EmergencyService(Protocol):
     async def get(self, caller: Caller, emergency: EmergencyId, /) -> EmergencyView: ...
     async def accesses(self, caller: Caller, emergency: EmergencyId, /) -> tuple[AccessEvent, ...]: ...
     async def of_patient(
-        self, caller: Caller, subject: SubjectId, /, *, first: int, after: str | None
-    ) -> tuple[tuple[tuple[str, EmergencyView], ...], bool]: ...
+        self, caller: Caller, subject: SubjectId, /, *, part: Slice
+    ) -> Page[tuple[str, EmergencyView]]: ...
     def changes(self, caller: Caller, subject: SubjectId, /) -> AsyncIterator[EmergencyView]: ...
     async def visible_patient(self, caller: Caller, subject: SubjectId, /) -> Subject | None: ...
-    async def report(
-        self, caller: Caller, *, overdue_only: bool, first: int, after: str | None
-    ) -> tuple[tuple[Summary, ...], bool]: ...
+    async def report(self, caller: Caller, *, overdue_only: bool, part: Slice) -> Page[Summary]: ...
 
 
 class ErasureService(Protocol):
@@ -265,6 +264,7 @@ class Services:
     identities: IdentitiesService
     consents: ConsentService
     shown_consents: ShownConsentService
+    mine: MineService
     credentials: CredentialService
     delegates: DelegateService
     guardianships: GuardianshipService

@@ -9,11 +9,12 @@ import strawberry
 from gateway.emergency import model
 from gateway.emergency.model import EmergencyCode, EmergencyState, Verdict
 from gateway.ids import ActorId, EmergencyId, SubjectId, from_global, to_global
+from gateway.slices import Slice
 from schema.audit import AccessEvent, to_event
 from schema.context import Info, RequestContext
 from schema.errors import Refusal
 from schema.fields import resolved
-from schema.gates import cursor, or_empty, outcome, page_size, subject_of
+from schema.gates import info_of, or_empty, outcome, slice_of, subject_of
 from schema.identity import Actor, Patient, known_actor, to_patient
 from schema.relay import Node, PageInfo
 from schema.scalars import Hex
@@ -200,30 +201,23 @@ async def read_emergency(context: RequestContext, name: EmergencyId) -> Emergenc
     return to_emergency(await context.services.emergencies.get(context.signed_in(), name))
 
 
-async def emergencies_of(
-    context: RequestContext, subject: SubjectId, *, first: int, after: str | None
-) -> EmergencyConnection:
+async def emergencies_of(context: RequestContext, subject: SubjectId, part: Slice) -> EmergencyConnection:
     async def steps() -> EmergencyConnection:
-        found, more = await context.services.emergencies.of_patient(
-            context.signed_in(), subject, first=page_size(first), after=cursor(after)
-        )
-        edges = [EmergencyEdge(cursor=place, node=to_emergency(view)) for place, view in found]
-        end = edges[-1].cursor if edges else None
-        return EmergencyConnection(edges=edges, page_info=PageInfo(has_next_page=more, end_cursor=end))
+        page = await context.services.emergencies.of_patient(context.signed_in(), subject, part=part)
+        edges = [EmergencyEdge(cursor=place, node=to_emergency(view)) for place, view in page.items]
+        return EmergencyConnection(edges=edges, page_info=info_of(page, [edge.cursor for edge in edges]))
 
     return await or_empty(steps(), EmergencyConnection(edges=[], page_info=PageInfo(has_next_page=False)))
 
 
 async def report(
-    context: RequestContext, *, overdue_only: bool, first: int, after: str | None
+    context: RequestContext, *, overdue_only: bool, first: int, after: str | None, last: int | None, before: str | None
 ) -> UnreviewedEmergencyConnection | Refusal:
     async def steps() -> UnreviewedEmergencyConnection:
-        found, more = await context.services.emergencies.report(
-            context.signed_in(), overdue_only=overdue_only, first=page_size(first), after=cursor(after)
-        )
-        edges = [UnreviewedEmergencyEdge(cursor=one.cursor, node=_line(one)) for one in found]
-        end = edges[-1].cursor if edges else None
-        return UnreviewedEmergencyConnection(edges=edges, page_info=PageInfo(has_next_page=more, end_cursor=end))
+        part = slice_of(first, after, last, before)
+        page = await context.services.emergencies.report(context.signed_in(), overdue_only=overdue_only, part=part)
+        edges = [UnreviewedEmergencyEdge(cursor=one.cursor, node=_line(one)) for one in page.items]
+        return UnreviewedEmergencyConnection(edges=edges, page_info=info_of(page, [edge.cursor for edge in edges]))
 
     return await outcome(steps())
 

@@ -4,15 +4,16 @@ True here: NOT_PERMITTED and UNAUTHENTICATED never become an error of the respon
 answer; a stale index, a broken proof or a dead neighbour never looks like missing data.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
 import strawberry
 
 from gateway.errors import CallerError, ConsentryError, DeniedError, LimitError, UnauthenticatedError
 from gateway.ids import ActorId, RecordId, SubjectId, from_global
-from gateway.slices import Slice
+from gateway.slices import Page, Slice
 from schema.errors import Refusal, refuse
+from schema.relay import PageInfo
 
 Value = TypeVar("Value")
 
@@ -76,6 +77,16 @@ def slice_of(first: int, after: str | None, last: int | None, before: str | None
         after=cursor(after),
         before=cursor(before, field="before"),
         backwards=backwards,
+    )
+
+
+def info_of(page: Page[object], cursors: Sequence[str]) -> PageInfo:
+    """`cursors`: of the page's items."""
+    return PageInfo(
+        has_next_page=page.has_next,
+        has_previous_page=page.has_previous,
+        start_cursor=cursors[0] if cursors else None,
+        end_cursor=cursors[-1] if cursors else None,
     )
 
 

@@ -16,7 +16,7 @@ from schema.context import Info, RequestContext
 from schema.drafts import Draft, SignedInput, to_draft, typed_data_of
 from schema.errors import Refusal
 from schema.fields import resolved
-from schema.gates import actor_of, given, outcome
+from schema.gates import actor_of, given, outcome, slice_of
 from schema.relay import Node
 from schema.scalars import Address, Hex
 
@@ -172,11 +172,16 @@ class Patient(Node):
 
     @resolved("The patient's and their guardians' alone, like accessLog: others get an empty connection.")
     async def consents(
-        self, info: Info, first: int = 50, after: str | None = strawberry.UNSET
+        self,
+        info: Info,
+        first: int = 50,
+        after: str | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: str | None = strawberry.UNSET,
     ) -> Annotated["ConsentConnection", strawberry.lazy("schema.consent")]:
         from schema.consent import consents_of
 
-        return await consents_of(info.context, self.name_on_chain, first=first, after=after)
+        return await consents_of(info.context, self.name_on_chain, slice_of(first, after, last, before))
 
     @resolved("By which the patient signs in besides their wallet: shown to the patient alone.")
     async def credentials(self, info: Info) -> list[Actor]:
@@ -203,18 +208,26 @@ class Patient(Node):
         filter: Annotated["AccessFilterInput", strawberry.lazy("schema.audit")] | None = strawberry.UNSET,
         first: int = 50,
         after: str | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: str | None = strawberry.UNSET,
     ) -> Annotated["AccessEventConnection", strawberry.lazy("schema.audit")]:
         from schema.audit import access_log_of
 
-        return await access_log_of(info.context, self.name_on_chain, filter=filter, first=first, after=after)
+        part = slice_of(first, after, last, before)
+        return await access_log_of(info.context, self.name_on_chain, filter=filter, part=part)
 
     @resolved("Emergency accesses, newest first: who broke the glass, why, and who reviewed it. The patient's alone.")
     async def emergencies(
-        self, info: Info, first: int = 50, after: str | None = strawberry.UNSET
+        self,
+        info: Info,
+        first: int = 50,
+        after: str | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: str | None = strawberry.UNSET,
     ) -> Annotated["EmergencyConnection", strawberry.lazy("schema.emergency")]:
         from schema.emergency import emergencies_of
 
-        return await emergencies_of(info.context, self.name_on_chain, first=first, after=after)
+        return await emergencies_of(info.context, self.name_on_chain, slice_of(first, after, last, before))
 
 
 def to_patient(subject: SubjectId) -> Patient:

@@ -15,11 +15,8 @@ from strawberry.types import ExecutionContext
 
 from gateway.consent.model import Purpose
 from gateway.errors import CallerError, DeniedError
-from gateway.identity import model
-from gateway.identity.model import Caller, Role
-from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SubjectId, parse_global
 from schema import consent, credentials, delegates, emergency, erasure, explaining, identity, records, recovery
-from schema.audit import AccessEvent, AuditEntry, to_entry, to_event
+from schema.audit import AccessEvent, AuditEntry
 from schema.consent import Consent, ConsentInput, ConsentResult, RevokeAllResult, to_consent
 from schema.context import Info, RequestContext
 from schema.control import ControlMutations
@@ -32,7 +29,6 @@ from schema.emergency import (
     EmergencyResult,
     OpenEmergencyInput,
     ReviewEmergencyInput,
-    read_emergency,
     to_emergency,
 )
 from schema.erasure import ErasureResult
@@ -40,7 +36,7 @@ from schema.errors import report_all
 from schema.explaining import AccessExplanationResult, ConsentPreviewResult, OutlookResult
 from schema.fhir.types import read_outline, with_fhir
 from schema.fields import mutation, resolved, subscription
-from schema.gates import or_none, subject_of
+from schema.gates import or_none, slice_of, subject_of
 from schema.identities import IdentityMutations, LinkedIdentity, identities_of
 from schema.identity import (
     Actor,
@@ -55,8 +51,9 @@ from schema.identity import (
     SignInInput,
     SignInResult,
     to_actor,
-    to_patient,
 )
+from schema.me import Me, me_of
+from schema.nodes import node_of, patient_of, present
 from schema.records import (
     AmendRecordInput,
     CreateRecordInput,
@@ -66,7 +63,6 @@ from schema.records import (
     Record,
     RecordFilterInput,
     RecordResult,
-    read_record,
     to_record,
 )
 from schema.recovery import RecoveryResult
@@ -84,23 +80,32 @@ SINCE = (
 class Query:
     @resolved("Decided as TREAT; as PATRQT for the patient. What is refused is null, like what does not exist.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
-        return await or_none(_node(info.context, id))
+        return await or_none(node_of(info.context, id))
 
     @resolved("Null when the request carries no valid token.")
     async def viewer(self, info: Info) -> Actor | None:
-        caller = await or_none(_present(info.context))
+        caller = await or_none(present(info.context))
         return None if caller is None else to_actor(caller.actor)
+
+    @resolved("Whose patient you are or act for, and which consents name you. Null when nobody is signed in by key.")
+    async def me(self, info: Info) -> Me | None:
+        return await or_none(me_of(info.context))
 
     @resolved("Your own, newest first; empty when the request carries no valid token.")
     async def sessions(
-        self, info: Info, first: int = 50, after: str | None = strawberry.UNSET
+        self,
+        info: Info,
+        first: int = 50,
+        after: str | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: str | None = strawberry.UNSET,
     ) -> DeviceSessionConnection:
-        return await sessions_of(info.context, first=first, after=after)
+        return await sessions_of(info.context, slice_of(first, after, last, before))
 
     @resolved("Null alike for a patient who is not visible to the asker and for none.")
     async def patient(self, info: Info, id: strawberry.ID) -> Patient | None:
         async def steps() -> Patient | None:
-            return await _patient(info.context, subject_of(id, field="id"))
+            return await patient_of(info.context, subject_of(id, field="id"))
 
         return await or_none(steps())
 
@@ -116,9 +121,17 @@ class Query:
 
     @resolved("Emergency accesses that wait for a review, for auditors and data stewards of the house, newest first.")
     async def emergency_report(
-        self, info: Info, overdue_only: bool = False, first: int = 50, after: str | None = strawberry.UNSET
+        self,
+        info: Info,
+        overdue_only: bool = False,
+        first: int = 50,
+        after: str | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: str | None = strawberry.UNSET,
     ) -> EmergencyReportResult:
-        return await emergency.report(info.context, overdue_only=overdue_only, first=first, after=after)
+        return await emergency.report(
+            info.context, overdue_only=overdue_only, first=first, after=after, last=last, before=before
+        )
 
     @resolved("The patient's own: who may do what with this record now, for what, and on which consent.")
     async def explain_access(self, info: Info, record_id: strawberry.ID) -> AccessExplanationResult:
@@ -144,65 +157,6 @@ class Query:
     @resolved("Your own: who at an identity provider stands for you. At most a handful.")
     async def linked_identities(self, info: Info) -> list[LinkedIdentity]:
         return await identities_of(info.context)
-
-
-async def _present(context: RequestContext) -> Caller | None:
-    """Who asks, as of this very moment: no guard of the ledger stands behind these answers."""
-    return None if context.caller is None else await context.services.identity.current(context.caller)
-
-
-async def _node(context: RequestContext, id: strawberry.ID) -> Node | None:
-    kind, raw = parse_global(id)
-    if kind == "Patient":
-        return await _patient(context, SubjectId(raw))
-    if kind == "Record":
-        return await _record_node(context, context.bearing(), RecordId(raw))
-    caller = context.signed_in()
-    match kind:
-        case "Actor":
-            actor = await context.actors.get(ActorId(raw))
-            await context.services.identity.current(caller)
-            return None if actor is None else _listed(actor, caller)
-        case "Consent":
-            view = await context.services.shown_consents.get(caller, ConsentId(raw))
-            return None if view is None else to_consent(view)
-        case "AccessEvent":
-            event = await context.services.audit.event(caller, DecisionId(raw))
-            return None if event is None else to_event(event)
-        case "Decision":
-            entry = await context.services.audit.entry(caller, DecisionId(raw))
-            return None if entry is None else to_entry(entry)
-        case "Emergency":
-            return await read_emergency(context, EmergencyId(raw))
-    return None
-
-
-def _listed(actor: model.Actor, caller: Caller) -> Actor:
-    """As anyone signed in may look it up. Ids and keys stand on chain for all to read; whose they are, where it is a
-    patient, does not, and is told to nobody here but to them."""
-    shown = to_actor(actor)
-    if Role.PATIENT in actor.roles and actor.id != caller.actor.id:
-        shown.name = None
-    return shown
-
-
-async def _patient(context: RequestContext, subject: SubjectId) -> Patient | None:
-    found = await context.services.shown_consents.visible_patient(context.caller, subject)
-    if found is None and context.caller is not None and context.caller.bearer is None:
-        found = await context.services.emergencies.visible_patient(context.caller, subject)
-    return None if found is None else to_patient(found.id)
-
-
-async def _record_node(context: RequestContext, caller: Caller, record: RecordId) -> Record:
-    """As the patient's own request where the caller is a patient, and as treatment for anyone who is more than that."""
-    if Role.PATIENT not in caller.actor.roles:
-        return await read_record(context, record, purpose=Purpose.TREAT)
-    try:
-        return await read_record(context, record, purpose=Purpose.PATRQT)
-    except DeniedError:
-        if caller.actor.roles == {Role.PATIENT}:
-            raise
-        return await read_record(context, record, purpose=Purpose.TREAT)
 
 
 @strawberry.type

@@ -7,10 +7,11 @@ import strawberry
 
 from gateway.identity.model import SessionView
 from gateway.ids import SessionId, from_global, to_global
+from gateway.slices import Slice
 from schema.context import Info, RequestContext
 from schema.errors import Refusal
 from schema.fields import mutation
-from schema.gates import cursor, or_empty, outcome, page_size
+from schema.gates import info_of, or_empty, outcome
 from schema.identity import Session, SignInResult, to_session
 from schema.relay import PageInfo
 
@@ -45,14 +46,11 @@ class EndedSessions:
 EndSessionsResult = Annotated[EndedSessions | Refusal, strawberry.union("EndSessionsResult")]
 
 
-async def sessions_of(context: RequestContext, *, first: int, after: str | None) -> DeviceSessionConnection:
+async def sessions_of(context: RequestContext, part: Slice) -> DeviceSessionConnection:
     async def steps() -> DeviceSessionConnection:
-        found, more = await context.services.sessions.page(
-            context.signed_in(), first=page_size(first), after=cursor(after)
-        )
-        edges = [DeviceSessionEdge(cursor=view.cursor, node=_shown(view)) for view in found]
-        end = edges[-1].cursor if edges else None
-        return DeviceSessionConnection(edges=edges, page_info=PageInfo(has_next_page=more, end_cursor=end))
+        page = await context.services.sessions.page(context.signed_in(), part=part)
+        edges = [DeviceSessionEdge(cursor=view.cursor, node=_shown(view)) for view in page.items]
+        return DeviceSessionConnection(edges=edges, page_info=info_of(page, [edge.cursor for edge in edges]))
 
     return await or_empty(steps(), DeviceSessionConnection(edges=[], page_info=PageInfo(has_next_page=False)))
 

@@ -31,6 +31,21 @@ def encode_args(args: Mapping[str, bytes | int]) -> str:
     )
 
 
+SIGNERS = {
+    "SubjectEnrolled": "controller",
+    "CustodyEnded": "controller",
+    "ControllerChanged": "controller",
+    "DelegateAdded": "delegate",
+}
+"""Event -> the argument that is the key which it gives a say."""
+
+
+def signer_of(name: str, args: Mapping[str, bytes | int]) -> bytes | None:
+    """The key that an event gives a say, where it does; None where that is no key."""
+    found = args.get(SIGNERS.get(name, ""))
+    return found if isinstance(found, bytes) and found else None
+
+
 def decode_args(text: str) -> dict[str, bytes | int]:
     """The inverse of `encode_args`."""
     fields: dict[str, str] = json.loads(text)

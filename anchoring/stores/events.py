@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from anchoring.errors import CursorMoved
 from anchoring.indexer import Undo, names_touched
 from anchoring.model import BatchState, BlockRef, CallState, Event
-from anchoring.stores.columns import decode_args, encode_args
+from anchoring.stores.columns import decode_args, encode_args, signer_of
 from anchoring.stores.database import MANY, AnyRow, Database
 from anchoring.stores.tables import batches, calls, chain_blocks, chain_cursor, chain_events
 
@@ -207,4 +207,5 @@ def _event_row(event: Event) -> dict[str, object]:
         "args": encode_args(event.args),
         "transaction": event.transaction,
         "orphaned_at": event.orphaned_at,
+        "signer": signer_of(event.name, event.args),
     }

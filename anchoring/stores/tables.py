@@ -137,10 +137,12 @@ chain_events = Table(
     Column("args", Text, nullable=False),
     Column("transaction", LargeBinary(32), nullable=False),
     Column("orphaned_at", BigInteger),
+    Column("signer", LargeBinary),
     Index("ix_chain_events_key1", "key1", "contract"),
     Index("ix_chain_events_key2", "key2", "contract"),
     Index("ix_chain_events_key3", "key3", "contract"),
     Index("ix_chain_events_name", "name"),
+    Index("ix_chain_events_signer", "signer", "key1"),
     Index("ix_chain_events_block_number", "block_number", "log_index"),
     Index(
         "ix_chain_events_orphaned_at",
@@ -150,4 +152,5 @@ chain_events = Table(
     ),
 )
 """Contract events. `key1..3`: indexed topics after the first; `args`: `columns.encode_args`; `orphaned_at`: the head's
-number when the block was first seen off the canonical chain (null: canonical)."""
+number when the block was first seen off the canonical chain (null: canonical); `signer`: the key that the event gives a
+say, where it does."""

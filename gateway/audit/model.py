@@ -76,11 +76,13 @@ EVERYTHING = AccessFilter()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessLogPage:
-    """`end`: where to go on, behind the last entry that was looked at; a filtered page may have a next one and no
-    event."""
+    """`end`: where to go on, behind the last entry that was looked at, and `start` the same backwards; a filtered page
+    may have another one and no event."""
 
-    events: tuple[AccessEvent, ...]
-    has_next: bool
+    events: tuple[AccessEvent, ...] = ()
+    has_next: bool = False
+    has_previous: bool = False
+    start: str | None = None
     end: str | None = None
 
 

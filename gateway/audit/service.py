@@ -21,6 +21,7 @@ from gateway.ports.index import Index
 from gateway.ports.ledger import Appended, Ledger, Stale, Taken
 from gateway.ports.rows import EntryRow, Guard, Row, StoredEntry
 from gateway.ports.sealing import SealingKeys
+from gateway.slices import Slice, between, page_of
 
 _PENDING = AnchorState(status="PENDING", proof=None)
 _pack = msgspec.msgpack.Encoder().encode
@@ -143,51 +144,73 @@ class Audit:
             stale=stale,
         )
 
-    async def log(self, subject: bytes, *, first: int, after: str | None) -> AccessLogPage:
+    async def log(self, subject: bytes, *, part: Slice) -> AccessLogPage:
         """A patient's entries, newest first. Who may ask is decided by the caller of this."""
         token = await self._keys.subject_token(subject)
-        before = _NEWEST if after is None else self._keys.reveal(after, context=_CURSOR + subject)
+        after, before = self._between(subject, part)
         if token is None:
-            return AccessLogPage(events=(), has_next=False)
-        rows = await self._index.entries(token, before=before, limit=first + 1)
-        shown = rows[:first]
-        before = shown[-1][0] if shown else before
-        return await self._page(subject, shown, before=before, has_next=len(rows) > first)
+            return AccessLogPage()
+        rows = await self._index.entries(
+            token, after=after, before=before, limit=part.size + 1, backwards=part.backwards
+        )
+        found = rows[: part.size]
+        reached = found[-1][0] if found else None
+        return await self._page(subject, found, part, reached=reached, more=len(rows) > part.size)
 
-    async def search(self, subject: bytes, wanted: AccessFilter, *, first: int, after: str | None) -> AccessLogPage:
+    async def search(self, subject: bytes, wanted: AccessFilter, *, part: Slice) -> AccessLogPage:
         """As `log`, of the entries that are wanted. They are sealed, so they are opened one by one: after
         `MOST_LOOKED_AT` of them the page ends, whatever it holds."""
         token = await self._keys.subject_token(subject)
-        before = _NEWEST if after is None else self._keys.reveal(after, context=_CURSOR + subject)
+        after, before = self._between(subject, part)
         if token is None:
-            return AccessLogPage(events=(), has_next=False)
+            return AccessLogPage()
         found: list[tuple[int, StoredEntry]] = []
-        more, looked_at = True, 0
+        reached, more, looked_at = None, True, 0
         while more and looked_at < MOST_LOOKED_AT:
-            rows = await self._index.entries(token, before=before, limit=_SCAN)
+            rows = await self._index.entries(token, after=after, before=before, limit=_SCAN, backwards=part.backwards)
             looked_at += len(rows)
             more = len(rows) == _SCAN
             for row, stored in rows:
                 public, private = await self._opened(subject, stored)
-                if _is_past(wanted, public):
+                if _is_past(wanted, public, backwards=part.backwards):
                     more = False
                     break
                 if _is_wanted(wanted, public, private):
-                    if len(found) == first:
-                        return await self._page(subject, found, before=before, has_next=True)
+                    if len(found) == part.size:
+                        return await self._page(subject, found, part, reached=reached, more=True)
                     found.append((row, stored))
-                before = row
-        return await self._page(subject, found, before=before, has_next=more)
+                reached = row
+                after, before = (row, before) if part.backwards else (after, row)
+        return await self._page(subject, found, part, reached=reached, more=more)
+
+    def _between(self, subject: bytes, part: Slice) -> tuple[int, int]:
+        return between(part, lambda cursor: self._keys.reveal(cursor, context=_CURSOR + subject))
 
     async def _page(
-        self, subject: bytes, shown: Sequence[tuple[int, StoredEntry]], *, before: int, has_next: bool
+        self,
+        subject: bytes,
+        walked: Sequence[tuple[int, StoredEntry]],
+        part: Slice,
+        *,
+        reached: int | None,
+        more: bool,
     ) -> AccessLogPage:
-        states = await self._anchors.states([self._leaf(stored) for _, stored in shown])
+        """`reached`: the last entry that was looked at, from where one goes on."""
+        page = page_of(walked, part, more=more)
+        states = await self._anchors.states([self._leaf(stored) for _, stored in page.items])
         events = [
-            await self._event(subject, row, stored, state) for (row, stored), state in zip(shown, states, strict=True)
+            await self._event(subject, row, stored, state)
+            for (row, stored), state in zip(page.items, states, strict=True)
         ]
-        end = self._keys.hide(before, context=_CURSOR + subject) if has_next or events else None
-        return AccessLogPage(events=tuple(events), has_next=has_next, end=end)
+        start, end = (event.cursor for event in (events[0], events[-1])) if events else (None, None)
+        far = None if reached is None else self._keys.hide(reached, context=_CURSOR + subject)
+        return AccessLogPage(
+            events=tuple(events),
+            has_next=page.has_next,
+            has_previous=page.has_previous,
+            start=far if part.backwards else start,
+            end=end if part.backwards else far,
+        )
 
     async def subject_of(self, decision: DecisionId) -> bytes | None:
         """The patient that a decision was about."""
@@ -289,8 +312,11 @@ def _is_wanted(wanted: AccessFilter, public: _Public, private: _Private) -> bool
     )
 
 
-def _is_past(wanted: AccessFilter, public: _Public) -> bool:
-    """Whether nothing older can be wanted. Entries lie in the order of writing, by the clocks of several writers."""
+def _is_past(wanted: AccessFilter, public: _Public, *, backwards: bool) -> bool:
+    """Whether nothing older can be wanted, or nothing younger where `backwards`. Entries lie in the order of writing,
+    by the clocks of several writers."""
+    if backwards:
+        return wanted.end is not None and moment(public.at) > wanted.end + CLOCKS_APART
     return wanted.start is not None and moment(public.at) < wanted.start - CLOCKS_APART
 
 

@@ -14,6 +14,7 @@ from gateway.ids import DecisionId, SubjectId
 from gateway.ports.clock import Clock
 from gateway.ports.ledger import Appended
 from gateway.ports.rows import Guard
+from gateway.slices import Slice
 
 CEILING = 100
 TRIES = 5
@@ -35,17 +36,16 @@ class AccessLog:
         caller: Caller,
         subject: SubjectId,
         *,
-        first: int,
-        after: str | None,
+        part: Slice,
         wanted: AccessFilter = EVERYTHING,
     ) -> AccessLogPage:
-        if not 1 <= first <= CEILING:
-            raise LimitError(f"first must be 1 to {CEILING}", field=("first",))
+        if not 1 <= part.size <= CEILING:
+            raise LimitError(f"{part.field} must be 1 to {CEILING}", field=(part.field,))
         if not await self._owns(caller, subject) and not await self._let_see(caller, subject):
             return AccessLogPage(events=(), has_next=False)
         if wanted == EVERYTHING:
-            return await self._audit.log(subject, first=first, after=after)
-        return await self._audit.search(subject, wanted, first=first, after=after)
+            return await self._audit.log(subject, part=part)
+        return await self._audit.search(subject, wanted, part=part)
 
     async def event(self, caller: Caller, decision: DecisionId) -> AccessEvent | None:
         """One entry of a log that the caller may see."""

@@ -110,7 +110,7 @@ def concerned_until(
         grant.ends
         for grant in grants
         if type(grant) is Grant
-        and _lets_in(grant, requester, epochs, block_time=block_time, now=now)
+        and lets_in(grant, requester, epochs, block_time=block_time, now=now)
         and _leaves(reach, grant.terms.scope.actions, grant.terms.scope.purposes)
     ]
     broken = emergency is not None and breaks_glass(requester, epochs.subject, emergency)
@@ -154,7 +154,7 @@ def reaches(
         return False
     return any(
         type(grant) is Grant
-        and _lets_in(grant, asking, epochs, block_time=as_of.block_time, now=now)
+        and lets_in(grant, asking, epochs, block_time=as_of.block_time, now=now)
         and request.action in grant.terms.scope.actions
         and request.purpose in grant.terms.scope.purposes
         and (not grant.terms.scope.records or request.record in grant.terms.scope.records)
@@ -281,7 +281,7 @@ def permits(
     terms, scope = grant.terms, grant.terms.scope
     if terms.subject != facts.subject:
         return False
-    if not _lets_in(grant, request.requester, epochs, block_time=as_of.block_time, now=now):
+    if not lets_in(grant, request.requester, epochs, block_time=as_of.block_time, now=now):
         return False
     if request.action not in scope.actions or request.purpose not in scope.purposes:
         return False
@@ -349,7 +349,7 @@ def _unnamed_parts(scope: Scope, facts: DecisionFacts) -> frozenset[str]:
     return frozenset(part for part, inline in facts.inline.items() if not inline <= labels)
 
 
-def _lets_in(grant: Grant, requester: Requester, epochs: Epochs, *, block_time: int, now: float) -> bool:
+def lets_in(grant: Grant, requester: Requester, epochs: Epochs, *, block_time: int, now: float) -> bool:
     """A permit that stands, in its time, for the requester. Its window is read narrowly: both clocks must lie in it."""
     terms = grant.terms
     return (

@@ -4,18 +4,20 @@ The gateway relays and cannot forge: a grant enters a decision only as its signe
 once it is durable; a dead chain does not hinder it, and relaying goes on.
 """
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
 from gateway import eip712, jsontext
 from gateway.consent import limits, messages, rules
 from gateway.consent.hands import Hand, Hands
+from gateway.consent.listing import Listings
 from gateway.consent.model import ANYONE, ConsentInput, ConsentView, Effect, Mandate, RevokedAll, Terms
 from gateway.consent.names import topic
 from gateway.consent.relaying import Ending, Relaying
 from gateway.consent.standing import Standing, Standings
 from gateway.consent.texts import Signed
-from gateway.errors import CallerError, ConflictError, IntegrityError, UpstreamError
+from gateway.errors import CallerError, ConflictError, ConsentryError, IntegrityError, UpstreamError
 from gateway.identity.model import Caller, Draft
 from gateway.identity.service import Identity
 from gateway.ids import ActorId, ConsentId, SubjectId
@@ -45,6 +47,7 @@ class Consents:
         calls: Calls,
         documents: Documents,
         relaying: Relaying,
+        listings: Listings,
         bus: Bus,
         clock: Clock,
         entropy: Entropy,
@@ -57,6 +60,7 @@ class Consents:
         self._calls = calls
         self._documents = documents
         self._relaying = relaying
+        self._listings = listings
         self._bus = bus
         self._clock = clock
         self._entropy = entropy
@@ -126,6 +130,8 @@ class Consents:
                 caller, terms.subject, action="GRANT", consent=consent, rows=rows, standing_on=hand.guard
             )
             row = ConsentRow(**made)
+            with contextlib.suppress(ConsentryError):  # else it is listed a moment later
+                await self._listings.add_consent(row, terms)
         self._chain.wake()
         # 5. On chain, confirmed and indexed.
         outcome = await self._chain.outcome(row.call, timeout=GRANT_SECONDS, confirmed=True)

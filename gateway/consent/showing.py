@@ -11,7 +11,7 @@ from gateway.audit.service import Audit, Event
 from gateway.consent import policy
 from gateway.consent.languages import Language
 from gateway.consent.model import ANYONE, ConsentView, Mandate, Terms
-from gateway.consent.names import guards_of, requester, topic
+from gateway.consent.names import guards_of, requester, require_proven, topic
 from gateway.consent.standing import Standing, Standings
 from gateway.consent.wording import statement
 from gateway.errors import CallerError, UpstreamError
@@ -23,6 +23,7 @@ from gateway.ports.clock import Clock
 from gateway.ports.index import Index
 from gateway.ports.ledger import Appended
 from gateway.ports.rows import ConsentRow, Guard
+from gateway.slices import Page, Slice, page_of
 
 TRIES = 5
 
@@ -40,31 +41,23 @@ class ShownConsents:
         self._bus = bus
         self._clock = clock
 
-    async def of_patient(
-        self, caller: Caller, *, subject: SubjectId, first: int, after: str | None
-    ) -> tuple[tuple[ConsentView, ...], bool, str | None]:
-        """Newest first, whether more follow, and the cursor to go on from."""
+    async def of_patient(self, caller: Caller, *, subject: SubjectId, part: Slice) -> Page[ConsentView]:
+        """Newest first; a cursor is a consent's id in hex."""
         for _ in range(TRIES):
             caller = await self._identity.current(caller)
             standing = await self._standings.asked_for(subject)
             if standing is None:
-                return (), False, None
+                return Page()
             owner = policy.owns(requester(caller), standing.epochs)
             mandates = () if owner else self._standings.mandates_of(requester(caller), standing)
             if not owner and not mandates:
-                return (), False, None
+                return Page()
             found = reversed(await self._index.consents(subject))
             rows = [row for row in found if owner or _may_see(mandates, standing, row)]
-            start = 0
-            if after is not None:
-                start = 1 + next((at for at, row in enumerate(rows) if row.consent.hex() == after), -2)
-                if start < 0:
-                    raise CallerError("not a cursor of this connection", field=("after",))
-            shown = rows[start : start + first]
-            views = [await self._view(standing, row) for row in shown]
-            end = shown[-1].consent.hex() if shown else None
+            page = page_of(_within(rows, part), part)
+            views = [await self._view(standing, row) for row in page.items]
             if owner or await self._told(caller, standing, "SHOW_CONSENTS"):
-                return tuple(views), len(rows) > start + first, end
+                return Page(tuple(views), page.has_next, page.has_previous)
         raise UpstreamError("the consents keep changing; try again")
 
     async def get(self, caller: Caller, consent: ConsentId) -> ConsentView | None:
@@ -80,7 +73,9 @@ class ShownConsents:
                 return view
             grantee = view.terms.scope.grantee
             named = grantee == caller.actor.id or grantee in caller.organizations
-            if not named and not _may_see(self._standings.mandates_of(requester(caller), standing), standing, row):
+            if named:
+                require_proven(caller)
+            elif not _may_see(self._standings.mandates_of(requester(caller), standing), standing, row):
                 return None
             self._standings.as_of()
             if await self._told(caller, standing, "SHOW_CONSENT", consent):
@@ -143,6 +138,18 @@ class ShownConsents:
 
     async def _view(self, standing: Standing, row: ConsentRow) -> ConsentView:
         return self._standings.view(standing, ConsentId(row.consent), await self._standings.signed(row))
+
+
+def _within(rows: Sequence[ConsentRow], part: Slice) -> Sequence[ConsentRow]:
+    """Those between the two cursors, from the end that is asked for. Raises CallerError for what is no cursor of
+    these."""
+    places = {row.consent.hex(): at for at, row in enumerate(rows)}
+    for cursor, field in ((part.after, "after"), (part.before, "before")):
+        if cursor is not None and cursor not in places:
+            raise CallerError("not a cursor of this connection", field=(field,))
+    start = 0 if part.after is None else places[part.after] + 1
+    end = len(rows) if part.before is None else places[part.before]
+    return rows[start:end][::-1] if part.backwards else rows[start:end]
 
 
 def _may_see(mandates: Sequence[Mandate], standing: Standing, row: ConsentRow) -> bool:

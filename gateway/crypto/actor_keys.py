@@ -1,5 +1,7 @@
 """What an actor said of themselves, sealed under their own key: small, in rows of the index."""
 
+from collections.abc import Sequence
+
 from gateway.crypto.keys import KeyRing
 from gateway.crypto.model import actor_domain
 from gateway.errors import IntegrityError
@@ -22,3 +24,10 @@ class ActorKeys:
         if key.domain != actor_domain(actor):
             raise IntegrityError("this is sealed under another key")
         return key.open(sealed[16:], context=context)
+
+    async def places(
+        self, actor: bytes, use: bytes, numbers: Sequence[int], *, make: bool = False
+    ) -> tuple[bytes, ...]:
+        domain = actor_domain(actor)
+        key = await (self._ring.of(domain) if make else self._ring.existing(domain))
+        return () if key is None else tuple(key.token(use, number.to_bytes(8, "big")) for number in numbers)

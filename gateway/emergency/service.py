@@ -38,6 +38,7 @@ from gateway.ports.index import Index
 from gateway.ports.ledger import Appended, Stale, Taken
 from gateway.ports.rows import Bump, CallRow, EmergencyRow, EmergencyStep, EmergencyStepRow, Guard, Row
 from gateway.ports.sealing import SealingKeys
+from gateway.slices import Page, Slice
 
 TRIES = 8
 OPEN, END, REVIEW = "EMERGENCY_OPEN", "EMERGENCY_END", "EMERGENCY_REVIEW"
@@ -215,10 +216,8 @@ class Emergencies:
 
     # ---- what is shown: `Showing` says to whom
 
-    async def of_patient(
-        self, caller: Caller, subject: SubjectId, *, first: int, after: str | None
-    ) -> tuple[tuple[tuple[str, EmergencyView], ...], bool]:
-        return await self._showing.of_patient(caller, subject, first=first, after=after)
+    async def of_patient(self, caller: Caller, subject: SubjectId, *, part: Slice) -> Page[tuple[str, EmergencyView]]:
+        return await self._showing.of_patient(caller, subject, part=part)
 
     async def get(self, caller: Caller, emergency: EmergencyId) -> EmergencyView:
         return await self._showing.get(caller, emergency)
@@ -232,10 +231,8 @@ class Emergencies:
     async def visible_patient(self, caller: Caller, subject: SubjectId) -> Subject | None:
         return await self._showing.visible_patient(caller, subject)
 
-    async def report(
-        self, caller: Caller, *, overdue_only: bool, first: int, after: str | None
-    ) -> tuple[tuple[Summary, ...], bool]:
-        return await self._showing.report(caller, overdue_only=overdue_only, first=first, after=after)
+    async def report(self, caller: Caller, *, overdue_only: bool, part: Slice) -> Page[Summary]:
+        return await self._showing.report(caller, overdue_only=overdue_only, part=part)
 
     async def overdue(self) -> int:
         return await self._showing.overdue()

@@ -14,7 +14,7 @@ from gateway.consent.names import guards_of, requester, topic
 from gateway.consent.standing import Standings
 from gateway.emergency import rules
 from gateway.emergency.model import Bounds, Emergency, EmergencyView, Summary
-from gateway.emergency.openings import NEWEST, Openings
+from gateway.emergency.openings import Openings
 from gateway.errors import DeniedError, IntegrityError, UpstreamError
 from gateway.identity.model import Caller, Subject
 from gateway.identity.service import Identity
@@ -25,6 +25,7 @@ from gateway.ports.index import Index
 from gateway.ports.ledger import Appended
 from gateway.ports.rows import EmergencyRow
 from gateway.ports.sealing import SealingKeys
+from gateway.slices import Page, Slice, between, page_of
 
 TRIES = 5
 SHOW, REPORT = "EMERGENCY_SHOW", "EMERGENCY_REPORT"
@@ -58,18 +59,20 @@ class Showing:
         self._clock = clock
         self._bounds = bounds
 
-    async def of_patient(
-        self, caller: Caller, subject: SubjectId, *, first: int, after: str | None
-    ) -> tuple[tuple[tuple[str, EmergencyView], ...], bool]:
-        """(cursor, emergency), newest first, and whether more follow; the patient's alone, others get nothing."""
+    async def of_patient(self, caller: Caller, subject: SubjectId, *, part: Slice) -> Page[tuple[str, EmergencyView]]:
+        """(cursor, emergency), newest first; the patient's alone, others get nothing."""
         if not await self._owns(caller, subject):
-            return (), False
+            return Page()
         context = _CURSOR + subject
-        before = NEWEST if after is None else self._keys.reveal(after, context=context)
+        after, before = between(part, lambda cursor: self._keys.reveal(cursor, context=context))
         token = self._openings.token_of_subject(subject)
-        rows = await self._index.emergencies(token, before=before, limit=first + 1)
-        shown = [(self._keys.hide(row.seq, context=context), await self._theirs(row, subject)) for row in rows[:first]]
-        return tuple(shown), len(rows) > first
+        rows = await self._index.emergencies(
+            token, after=after, before=before, limit=part.size + 1, backwards=part.backwards
+        )
+        page = page_of(rows, part)
+        hidden = [self._keys.hide(row.seq, context=context) for row in page.items]
+        shown = [await self._theirs(row, subject) for row in page.items]
+        return Page(tuple(zip(hidden, shown, strict=True)), page.has_next, page.has_previous)
 
     async def get(self, caller: Caller, emergency: EmergencyId) -> EmergencyView:
         """The patient's, the clinician's and a reviewer's; the latter two by an entry in the patient's log.
@@ -106,11 +109,8 @@ class Showing:
         standing = None if emergency is None else await self._standings.known(subject)
         return None if standing is None else standing.subject
 
-    async def report(
-        self, caller: Caller, *, overdue_only: bool, first: int, after: str | None
-    ) -> tuple[tuple[Summary, ...], bool]:
-        """Those without a review that the caller may review, newest first, and whether more follow. DeniedError for
-        who is no reviewer."""
+    async def report(self, caller: Caller, *, overdue_only: bool, part: Slice) -> Page[Summary]:
+        """Those without a review that the caller may review, newest first. DeniedError for who is no reviewer."""
         caller = await self._identity.current(caller)
         may = bool(rules.REVIEWERS & caller.actor.roles)
         outcome, reason = (Outcome.PERMITTED, "") if may else (Outcome.DENIED, "no reviewer")
@@ -121,13 +121,20 @@ class Showing:
         now = int(self._clock.now())
         overdue = now - rules.REVIEW_SECONDS
         context = _REPORT_CURSOR + caller.actor.id
-        before = NEWEST if after is None else self._keys.reveal(after, context=context)
+        after, before = between(part, lambda cursor: self._keys.reveal(cursor, context=context))
         found: dict[int, EmergencyRow] = {}
         for token in self._tokens_of(caller):
             until = overdue if overdue_only else now
-            rows = await self._index.emergencies(token, before=before, limit=first + 1, unreviewed_until=until)
+            rows = await self._index.emergencies(
+                token,
+                after=after,
+                before=before,
+                limit=part.size + 1,
+                unreviewed_until=until,
+                backwards=part.backwards,
+            )
             found |= {row.seq: row for row in rows}
-        newest = sorted(found, reverse=True)
+        page = page_of(sorted(found, reverse=not part.backwards), part)
         shown = [
             Summary(
                 id=EmergencyId(found[seq].emergency),
@@ -136,9 +143,9 @@ class Showing:
                 overdue=found[seq].opened_at <= overdue,
                 cursor=self._keys.hide(seq, context=context),
             )
-            for seq in newest[:first]
+            for seq in page.items
         ]
-        return tuple(shown), len(newest) > first
+        return Page(tuple(shown), page.has_next, page.has_previous)
 
     async def overdue(self) -> int:
         """How many wait for a review for more than a day: a bare count, for operators."""

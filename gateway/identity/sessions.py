@@ -35,11 +35,11 @@ from gateway.ports.ledger import Appended
 from gateway.ports.rows import Row
 from gateway.ports.sealing import ActorSealing, SealingKeys
 from gateway.ports.sign_ins import OtherSessionsEnded, SessionEnded, SessionRotated, SessionRow
+from gateway.slices import Page, Slice, between, page_of
 
 GRACE_SECONDS = 10
 """A request that was under way when its token gave way is refused, and no more: it is no theft."""
 MOST_ROTATIONS = 5_000
-_NEWEST = 2**62
 _CURSOR = b"sessions"
 _DEVICE = b"session/device"
 
@@ -148,13 +148,22 @@ class Sessions:
         await self._tell(caller.actor.id)
         return self._shown(row, fresh, caller.actor, expires=expires)
 
-    async def page(self, caller: Caller, *, first: int, after: str | None) -> tuple[tuple[SessionView, ...], bool]:
-        """The caller's own that hold now, newest first, and whether more follow."""
+    async def page(self, caller: Caller, *, part: Slice) -> Page[SessionView]:
+        """The caller's own that hold now, newest first."""
         caller = await self._callers.current(caller)
         context = _CURSOR + caller.actor.id
-        before = _NEWEST if after is None else self._keys.reveal(after, context=context)
-        rows = await self._index.sessions(caller.actor.id, before=before, limit=first + 1, now=self._callers.now())
-        return tuple([await self._view(row, caller, context) for row in rows[:first]]), len(rows) > first
+        after, before = between(part, lambda cursor: self._keys.reveal(cursor, context=context))
+        rows = await self._index.sessions(
+            caller.actor.id,
+            after=after,
+            before=before,
+            limit=part.size + 1,
+            now=self._callers.now(),
+            backwards=part.backwards,
+        )
+        page = page_of(rows, part)
+        views = tuple([await self._view(row, caller, context) for row in page.items])
+        return Page(views, page.has_next, page.has_previous)
 
     async def end(self, caller: Caller, session: SessionId) -> datetime:
         """One of the caller's own. DeniedError for another's, as for none."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
+from gateway.ports.listings import ListingRow
 from gateway.ports.rows import (
     ConsentRow,
     EmergencyRow,
@@ -89,10 +90,18 @@ class Index(Protocol):
         ...
 
     async def emergencies(
-        self, token: bytes, *, before: int, limit: int, unreviewed_until: int | None = None
+        self,
+        token: bytes,
+        *,
+        before: int,
+        limit: int,
+        unreviewed_until: int | None = None,
+        after: int = -1,
+        backwards: bool = False,
     ) -> tuple[EmergencyRow, ...]:
-        """Those with a token, newest first, seq < `before`, at most `limit`; with `unreviewed_until`, those without a
-        review that were opened then (seconds since 1970) or before."""
+        """Those with a token, `after` < seq < `before`, newest first, or oldest first where `backwards`, at most
+        `limit`; with `unreviewed_until`, those without a review that were opened then (seconds since 1970) or
+        before."""
         ...
 
     async def emergency_steps(self, emergency: bytes) -> tuple[EmergencyStepRow, ...]: ...
@@ -109,6 +118,25 @@ class Index(Protocol):
         """What opens hashes on chain of a subject."""
         ...
 
+    async def unlisted_consents(self, *, after: int, limit: int) -> tuple[tuple[int, ConsentRow], ...]:
+        """(number of its arrival, consent) of those after a number that are in nobody's list yet."""
+        ...
+
+    async def unlisted_papers(self, *, after: tuple[bytes, bytes], limit: int) -> tuple[PaperRow, ...]:
+        """By subject and name, after the two of another."""
+        ...
+
+    async def listings(self, tokens: Sequence[bytes]) -> Mapping[bytes, ListingRow]:
+        """Token -> what stands at that place, where one does."""
+        ...
+
+    async def held_by(
+        self, *, signer: bytes, actor: bytes, past: bytes, limit: int, backwards: bool = False
+    ) -> tuple[bytes, ...]:
+        """Subjects that some indexed event gives to this key (as controller or delegate) or this actor (as credential),
+        in order behind `past`, or, `backwards`, before it in reverse. Who has what now is not said."""
+        ...
+
     async def is_controller(self, signer: bytes) -> bool:
         """Whether an ERC-7913 signer is or was any subject's controller, confirmed or not. Looks through every change
         of control: for keys that are no wallets."""
@@ -118,8 +146,10 @@ class Index(Protocol):
         """Every indexed event of `contract` that has `key` among its indexed topics, in chain order."""
         ...
 
-    async def entries(self, subject_token: bytes, *, before: int, limit: int) -> tuple[tuple[int, StoredEntry], ...]:
-        """(row id, entry), newest first, row id < `before`."""
+    async def entries(
+        self, subject_token: bytes, *, before: int, limit: int, after: int = -1, backwards: bool = False
+    ) -> tuple[tuple[int, StoredEntry], ...]:
+        """(row id, entry), `after` < row id < `before`: newest first, or oldest first where `backwards`."""
         ...
 
     async def entry(self, decision: bytes) -> tuple[int, StoredEntry] | None:
@@ -146,8 +176,11 @@ class Index(Protocol):
         """As `session`, by the session's own name."""
         ...
 
-    async def sessions(self, actor: bytes, *, before: int, limit: int, now: int) -> tuple[SessionRow, ...]:
-        """Those of an actor whose tokens are good, newest first, seq < `before`, at most `limit`."""
+    async def sessions(
+        self, actor: bytes, *, before: int, limit: int, now: int, after: int = -1, backwards: bool = False
+    ) -> tuple[SessionRow, ...]:
+        """Those of an actor whose tokens are good, `after` < seq < `before`, newest first, or oldest first where
+        `backwards`, at most `limit`."""
         ...
 
     async def standing_tokens(self, token_digests: Sequence[bytes]) -> frozenset[bytes]:

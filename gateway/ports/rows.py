@@ -5,6 +5,7 @@ whose record it is or what it says; all of it can be rebuilt from chain, IPFS an
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from gateway.ports.listings import ConsentListed, ListingRow, PaperListed
 from gateway.ports.sign_ins import (
     IdentitiesForgotten,
     IdentityRow,
@@ -149,7 +150,7 @@ class ErasureStep:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectForgotten:
     """Takes a subject's records, versions, search tokens, contents, uploads, consents, papers and narrowings (but the
-    erasure) out of the index. What is anchored stays."""
+    erasure) out of the index, and out of everybody's lists. What is anchored stays."""
 
     subject: bytes
 
@@ -361,6 +362,9 @@ Row = (
     | SubjectForgotten
     | NarrowingLifted
     | SessionsEnded
+    | ListingRow
+    | ConsentListed
+    | PaperListed
 )
 
 

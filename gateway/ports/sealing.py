@@ -1,6 +1,7 @@
 """Sealing for the audit: the log key for what an operator may count, a subject's audit key for the rest. And small
 things that an actor said of themselves, under a key of their own."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -47,3 +48,10 @@ class ActorSealing(Protocol):
     async def seal(self, actor: bytes, plaintext: bytes, *, context: bytes) -> bytes: ...
 
     async def open(self, actor: bytes, sealed: bytes, *, context: bytes) -> bytes: ...
+
+    async def places(
+        self, actor: bytes, use: bytes, numbers: Sequence[int], *, make: bool = False
+    ) -> tuple[bytes, ...]:
+        """Keyed tokens, 16 bytes each, of numbered places in a list of the actor's: to who has not the key, no two of
+        them are of one list. Empty where the actor has no key yet and none is to be made."""
+        ...

@@ -4,7 +4,7 @@
 2. Every pinned block is hashed, located and opened; what is not this gateway's changes nothing.
 3. Each anchored batch's manifest says which of them were acknowledged, and in which order; each audit batch's segment
    brings its entries back. Batches that were cut and not anchored yet are taken as they were cut.
-4. What no batch names is decided on (`doubts`), and records, consents and tokens are written.
+4. What no batch names is decided on (`doubts`), and records, consents, tokens and people's lists are written.
 5. An audit entry declares the gap; then the mark goes.
 Interrupted, it is begun again from the start: the mark says that all that is there is its own.
 """
@@ -33,6 +33,7 @@ from gateway.upkeep.doubts import settle_doubts
 from gateway.upkeep.emergencies import restore_emergencies
 from gateway.upkeep.entries import Entries
 from gateway.upkeep.filling import Filling
+from gateway.upkeep.listings import restore_listings
 from gateway.upkeep.papers import restore_papers
 from gateway.upkeep.records import restore_records, values_of
 from gateway.upkeep.report import Progress, RebuildReport
@@ -89,6 +90,7 @@ class Rebuild:
         await restore_records(self._scratch, self._filling, self._report, self._anchors, self._progress)
         await self._restore_documents(events)
         await asyncio.to_thread(self._parts.loader.renumber)
+        await restore_listings(self._parts)
         await self._declare()
         await asyncio.to_thread(self._parts.loader.finish)
         return self._report

@@ -7,6 +7,9 @@ from gateway.consent.access_log import AccessLog
 from gateway.consent.credentials import Credentials
 from gateway.consent.delegates import Delegates
 from gateway.consent.hands import Hands
+from gateway.consent.listing import Listings
+from gateway.consent.mine import Mine
+from gateway.consent.papers import Papers
 from gateway.consent.relaying import Relaying
 from gateway.consent.service import Consents
 from gateway.consent.showing import ShownConsents
@@ -16,6 +19,7 @@ from gateway.ports.bus import Bus
 from gateway.ports.clock import Clock, Entropy
 from gateway.ports.documents import Documents
 from gateway.ports.index import Index
+from gateway.ports.sealing import ActorSealing, SealingKeys
 from gateway.wiring.chain import ChainPort
 
 
@@ -28,6 +32,8 @@ class ConsentRooms:
     credentials: Credentials
     delegates: Delegates
     access_log: AccessLog
+    mine: Mine
+    listings: Listings
 
 
 def make_consents(
@@ -41,11 +47,14 @@ def make_consents(
     clock: Clock,
     entropy: Entropy,
     chain: ChainPort,
+    keys: SealingKeys,
+    sealing: ActorSealing,
 ) -> ConsentRooms:
     relaying = Relaying(
         identity=identity, standings=standings, audit=audit, chain=chain, documents=documents, bus=bus, clock=clock
     )
     hands = Hands(standings=standings, audit=audit, clock=clock)
+    listings = Listings(index=index, documents=documents, sealing=sealing, keys=keys, domain=standings.domain)
     consents = Consents(
         identity=identity,
         standings=standings,
@@ -55,6 +64,7 @@ def make_consents(
         calls=chain,
         documents=documents,
         relaying=relaying,
+        listings=listings,
         bus=bus,
         clock=clock,
         entropy=entropy,
@@ -76,4 +86,15 @@ def make_consents(
         credentials=Credentials(identity=identity, standings=standings, hands=hands, calls=chain, relaying=relaying),
         delegates=delegates,
         access_log=AccessLog(identity=identity, audit=audit, standings=standings, clock=clock),
+        mine=Mine(
+            identity=identity,
+            standings=standings,
+            listings=listings,
+            papers=Papers(index=index, documents=documents, standings=standings),
+            audit=audit,
+            index=index,
+            keys=keys,
+            clock=clock,
+        ),
+        listings=listings,
     )

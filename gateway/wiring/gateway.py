@@ -64,6 +64,8 @@ class Gateway:
         self.credentials = rooms.credentials
         self.delegates = rooms.delegates
         self.audit = rooms.access_log
+        self.mine = rooms.mine
+        self.listings = rooms.listings
         self.guardianships = control.guardianships
         self.recoveries = control.recoveries
         self.handover = control.handover

@@ -125,7 +125,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
     closing.push_async_callback(validator.close)
     await validator.start()
     # 5. The domains.
-    sealing = AuditKeys(keys, entropy)
+    sealing, own = AuditKeys(keys, entropy), ActorKeys(keys, entropy)
     audit = Audit(ledger=ledger, index=index, keys=sealing, anchors=anchors, entropy=entropy)
     documents = SealedDocuments(blocks=blocks, keys=keys, entropy=entropy)
     parties = RelyingParties(gateway=host_of(settings.base_url), signing=host_of(settings.signing_url))
@@ -137,7 +137,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         documents=documents,
         bus=bus,
         keys=sealing,
-        sealing=ActorKeys(keys, entropy),
+        sealing=own,
         tokens=open_providers(settings, closing, clock=clock),
         clock=clock,
         entropy=entropy,
@@ -176,6 +176,8 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         clock=clock,
         entropy=entropy,
         chain=chain,
+        keys=sealing,
+        sealing=own,
     )
     chunk_threads = ThreadPoolExecutor(2, thread_name_prefix="chunks")
     closing.callback(chunk_threads.shutdown, wait=False, cancel_futures=True)
@@ -270,6 +272,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
     closing.callback(watching.cancel)
     gateway.duties.begin("sessions", identity.vigil, closing)
     gateway.duties.begin("pinning", Pinning(index=index, blocks=blocks), closing)
+    gateway.duties.begin("listings", rooms.listings, closing)
     gateway.duties.begin("uploads", Sweeping(index=index, blocks=blocks, clock=clock), closing)
     gateway.duties.begin("erasures", course, closing)
     gateway.duties.begin("recoveries", control.succession, closing)

@@ -12,6 +12,7 @@ from gateway.audit.model import EVERYTHING, AccessEvent, AccessFilter, Outcome
 from gateway.errors import ConsentryError
 from gateway.identity.model import Caller, Role
 from gateway.ids import ActorId, RecordId, SubjectId
+from gateway.slices import Slice
 from tests.attacks.inside import Inside, Somebody, inside
 from tests.journeys.resources import observation
 
@@ -38,7 +39,7 @@ class Told:
         after, caller = None, await self.caller(who or self.owner)
         while True:
             page = await self.world.gateway.audit.access_log(
-                caller, self.subject, first=first, after=after, wanted=wanted
+                caller, self.subject, part=Slice(size=first, after=after), wanted=wanted
             )
             found.append(list(page.events))
             if not page.has_next:

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from gateway.cli import app
 from gateway.emergency.model import EmergencyCode, NewEmergency
 from gateway.identity.model import Role
+from gateway.slices import Slice
 from tests.attacks.inside import Inside, inside
 from tests.campaigns.canaries import hits, written
 from tests.journeys.resources import observation
@@ -74,7 +75,7 @@ async def _tell(world: Inside) -> str:
     mine = await world.caller(owner)
     assert mine is not None
     while True:  # until its audit is anchored, so that there is a period
-        log = await world.gateway.audit.access_log(mine, subject, first=50, after=None)
+        log = await world.gateway.audit.access_log(mine, subject, part=Slice(size=50))
         if all(event.anchor.proof for event in log.events):
             return "0x" + subject.hex()
         await asyncio.sleep(0.1)

@@ -27,6 +27,7 @@ from gateway.errors import (
 from gateway.identity.model import Role
 from gateway.ids import ActorId
 from gateway.records.model import Released
+from gateway.slices import Slice
 from tests.attacks.delegated import Family, later, signed
 from tests.attacks.inside import Inside, Somebody, inside, settled
 from tests.journeys.keys import P256Key
@@ -540,12 +541,14 @@ async def test_lists_are_shown_to_whom_the_patient_let_see_them(family: Family) 
     unseeing = await family.delegated()
     caller = await family.caller(family.parent)
     gateway = family.at.gateway
-    assert (await gateway.shown_consents.of_patient(caller, subject=family.subject, first=10, after=None))[0] == ()
-    assert (await gateway.audit.access_log(caller, family.subject, first=10, after=None)).events == ()
+    assert (await gateway.shown_consents.of_patient(caller, subject=family.subject, part=Slice(size=10))).items == ()
+    assert (await gateway.audit.access_log(caller, family.subject, part=Slice(size=10))).events == ()
     await unseeing.removed()
     seeing = await family.delegated(lists=True)
-    assert len((await gateway.shown_consents.of_patient(caller, subject=family.subject, first=10, after=None))[0]) == 1
-    assert (await gateway.audit.access_log(caller, family.subject, first=10, after=None)).events
+    assert (
+        len((await gateway.shown_consents.of_patient(caller, subject=family.subject, part=Slice(size=10))).items) == 1
+    )
+    assert (await gateway.audit.access_log(caller, family.subject, part=Slice(size=10))).events
     await seeing.removed()
-    assert (await gateway.shown_consents.of_patient(caller, subject=family.subject, first=10, after=None))[0] == ()
-    assert (await gateway.audit.access_log(caller, family.subject, first=10, after=None)).events == ()
+    assert (await gateway.shown_consents.of_patient(caller, subject=family.subject, part=Slice(size=10))).items == ()
+    assert (await gateway.audit.access_log(caller, family.subject, part=Slice(size=10))).events == ()

@@ -64,7 +64,7 @@ async def _asked(house: House, states: tuple[str, ...], *queries: str) -> dict[t
         for role in ROLES:
             answers = [await house.ask(role, one, variables(case, role)) for one in queries]
             assert all("data" in answer for answer in answers), answers
-            seen = streamed[role].union(*(letters(answer.get("data")) for answer in answers))
+            seen = streamed[role].union(*(letters(answer.get("data"), case.subject) for answer in answers))
             found[state, role] = "".join(sorted(seen))
             text = str(answers)
             for other in house.cases.values():

@@ -231,8 +231,7 @@ async def test_each_answer_and_each_refusal_stands_in_the_log(house: House) -> N
     log = await house.world.gateway.audit.access_log(
         await house.caller("patient"),
         house.subject,
-        first=5,
-        after=None,
+        part=Slice(size=5),
         wanted=replace(EVERYTHING, actions=frozenset({explaining.ACTION})),
     )
     assert [(event.outcome, event.actor) for event in log.events] == [

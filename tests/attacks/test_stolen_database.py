@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from gateway.consent.listing import CONSENTS
 from gateway.crypto import hazmat
 from gateway.identity.model import Role
 from gateway.records.model import NewBundle
@@ -69,9 +70,10 @@ def test_the_same_records_of_two_patients_have_nothing_in_common(shipped: list[t
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def dump(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, list[tuple[Any, ...]]]:
-    """Every table of an index in which two patients have the same records."""
+    """Every table of an index in which two patients have the same records and let the same clinician in."""
     folder = tmp_path_factory.mktemp("stolen")
     async with inside(folder) as at:
+        clinician = await at.person(Role.CLINICIAN)
         for _ in range(2):
             who = await at.person(Role.PATIENT)
             subject = await at.patient(who)
@@ -82,6 +84,8 @@ async def dump(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, list[tu
             )
             new = NewBundle(subject=subject, bundle=told, idempotency_key=None)
             await at.gateway.records.import_bundle(caller, new)
+            await at.consent(who, subject, clinician.actor)
+        assert await at.gateway.listings.count(clinician.actor, CONSENTS) == 2
     connection = sqlite3.connect(folder / "index.db")
     names = [row[0] for row in connection.execute("select name from sqlite_master where type = 'table'")]
     found = {name: connection.execute(f'select * from "{name}"').fetchall() for name in names}
@@ -123,6 +127,29 @@ async def test_two_patients_with_the_same_records_share_no_value(dump: Mapping[s
     assert not mine & theirs
     digests = [digest for _, _, digest, _ in dump["versions"]]
     assert len(set(digests)) == len(digests) == 10
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_nothing_tells_that_two_consents_name_the_same(dump: Mapping[str, list[tuple[Any, ...]]]) -> None:
+    """Not what a list holds of them, nor what else lies beside them: but for numbers, no two of their rows have a value
+    in common, and no token is made of what a thief has."""
+    assert (len(dump["listings"]), len(dump["consents"])) == (2, 2)
+    for table in ("listings", "consents"):
+        first, second = ({value for value in row if isinstance(value, bytes)} for row in dump[table])
+        assert not first & second
+    tokens = {row[0] for row in dump["listings"]}
+    values = [value for rows in dump.values() for row in rows for value in row if isinstance(value, bytes)]
+    assert all(values.count(token) == 1 for token in tokens)
+    keys = {value for value in values if len(value) in (16, 32)}
+    places = [number.to_bytes(8, "big") for number in range(4)]
+    messages = [b"".join(len(part).to_bytes(4, "big") + part for part in (CONSENTS, place)) for place in places]
+    guesses = {
+        hazmat.mac(key, said)[:16]
+        for one in keys
+        for key in (one, hazmat.derive(one.ljust(32, b"\0"), "search"))
+        for said in (*messages, *places)
+    }
+    assert not tokens & guesses
 
 
 @pytest.mark.timeout(3000)

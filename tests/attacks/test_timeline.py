@@ -203,7 +203,7 @@ async def test_each_page_has_its_entries_in_the_log(chart: Chart) -> None:
 
     async def entries(since: datetime) -> int:
         wanted = replace(EVERYTHING, start=since)
-        log = await chart.world.gateway.audit.access_log(caller, chart.subject, first=100, after=None, wanted=wanted)
+        log = await chart.world.gateway.audit.access_log(caller, chart.subject, part=Slice(size=100), wanted=wanted)
         return len(log.events)
 
     async def moment() -> datetime:

@@ -40,6 +40,10 @@ DRAFT_CREDENTIAL = f"""mutation ($input: CredentialInput!) {{ draftCredential(in
   __typename ... on Draft {{ id typedData }} {REFUSED} }} }}"""
 SET_CREDENTIAL = f"""mutation ($input: SignedCredentialInput!) {{ setCredential(input: $input) {{
   __typename ... on Credential {{ linked actor {{ id }} patient {{ id }} }} {REFUSED} }} }}"""
+MY_CONSENTS = f"""query ($filter: GrantedFilter, $first: Int = 50, $after: String) {{ me {{
+  consents(filter: $filter, first: $first, after: $after) {{
+    edges {{ cursor node {{ {CONSENT} patient {{ id }} }} }} {PAGE} }} }} }}"""
+MY_PATIENTS = f"""{{ me {{ patients {{ edges {{ node {{ relations patient {{ id }} }} }} {PAGE} }} }} }}"""
 CREDENTIALS = "query ($id: ID!) { patient(id: $id) { credentials { id } } }"
 DELEGATE = """number signer notAfter holds patient { id }
   limits { actions purposes resourceTypes labels denies permitsUntil lists actor { id name } }"""

@@ -15,6 +15,8 @@ QUERIES = {
     "idempotency": "select key, request, result from idempotency order by key",
     "consents in order": "select consent, subject, digest, call from consents order by seq",
     "narrowings": "select kind, subject, target, digest, call from narrowings order by subject, kind, target",
+    "places in lists": "select token from listings order by token",
+    "what is listed": "select subject, name from listings order by subject, name",
     "papers": "select name, subject, digest from papers order by subject, name",
     "emergencies in order": "select emergency, digest, decision, call, opened_at, expires_at from emergencies"
     " order by seq",

@@ -109,6 +109,15 @@ class Person:
         page = self.ask(documents.SESSIONS, {"first": 100}).value
         return [edge["node"] for edge in page["edges"]]
 
+    def lets_in(self) -> list[str]:
+        """Ids of the consents that let them in, as they find them, at most fifty."""
+        return [edge["node"]["consentId"] for edge in self.ask(documents.MY_CONSENTS).value["consents"]["edges"]]
+
+    def patients(self) -> dict[str, list[str]]:
+        """Whose patient they are or act for, and how; at most fifty."""
+        edges = self.ask(documents.MY_PATIENTS).value["patients"]["edges"]
+        return {edge["node"]["patient"]["id"]: edge["node"]["relations"] for edge in edges}
+
     def bearing(self, token: str) -> "Person":
         """The same person with another token."""
         return replace(self, token=token)

@@ -183,6 +183,9 @@ def test_the_gateway_goes_on_where_it_was(burnt: Burnt) -> None:
     page = delegated.person.ask(documents.CONSENTS, {"id": delegated.id}).value["consents"]
     assert [edge["node"]["status"] for edge in page["edges"][:4]] == ["REVOKED", "ACTIVE", "ACTIVE", "ACTIVE"]
     assert page["edges"][1]["node"]["signer"] == delegated.person.wallet.signer.lower()
+    consents = [edge["node"]["consentId"] for edge in page["edges"] if edge["node"]["status"] == "ACTIVE"]
+    assert set(reader.lets_in()) & set(consents)
+    assert delegated.person.patients() == {delegated.id: ["CONTROLLER"]}
     patient.store(observation())
     guardians_go_on(burnt.site, burnt.guarded)
     settled(burnt.site.gateway.index_url)

@@ -105,6 +105,21 @@ def test_a_session_that_ends_at_one_is_nobodys_at_the_other_at_once_without_redi
     assert other.at(pair.second).read(record).code == ""
 
 
+def test_what_is_revoked_at_one_is_in_no_list_of_the_other_at_once_without_redis(pair: Pair, patient: Patient) -> None:
+    reader = pair.crowd.clinician("Dr. List")
+    record = patient.store(observation())
+    consent = patient.consent(reader.id)
+    elsewhere = once_known(pair, reader, record)
+    assert reader.lets_in() == elsewhere.lets_in() == [consent]
+    assert patient.person.at(pair.second).patients() == {patient.id: ["CONTROLLER"]}
+    pair.redis.process.suspend()
+    try:
+        patient.revoke(consent).must()
+        assert elsewhere.lets_in() == reader.lets_in() == []
+    finally:
+        pair.redis.process.resume()
+
+
 def test_what_one_stores_the_other_reads(pair: Pair, patient: Patient, reader: Person) -> None:
     record = patient.store(observation())
     patient.consent(reader.id)

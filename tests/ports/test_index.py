@@ -15,6 +15,7 @@ from gateway.adapters.sql.urls import sqlite_path
 from gateway.errors import ConflictError, SettingsError, UpstreamError
 from gateway.ports.clock import SystemClock
 from gateway.ports.index import NAMED
+from gateway.ports.listings import ConsentListed, ListingRow, PaperListed
 from gateway.ports.rows import (
     Bump,
     CallRow,
@@ -23,7 +24,9 @@ from gateway.ports.rows import (
     IdempotencyRow,
     NarrowingKind,
     NarrowingRow,
+    PaperRow,
     RecordRow,
+    SubjectForgotten,
     TicketRow,
     UploadFinished,
     UploadGoesOn,
@@ -214,6 +217,69 @@ async def test_consents_come_in_order_of_arrival(index: SqlIndex) -> None:
     assert await index.consents(subject) == tuple(rows)
     assert await index.consent(rows[3].consent) == rows[3]
     assert await index.consent(some()) is None
+
+
+async def test_what_nobody_listed_yet_comes_in_order_and_is_listed_once(index: SqlIndex) -> None:
+    subject = some()
+    made = [ConsentRow(consent=some(), subject=subject, digest=some(), call=some(16)) for _ in range(3)]
+    papers = [PaperRow(name=some(), subject=subject, digest=some()) for _ in range(3)]
+    await index.apply([*made, *papers])
+    waiting = await index.unlisted_consents(after=-1, limit=9)
+    assert [row for _, row in waiting] == made
+    assert [row for _, row in await index.unlisted_consents(after=waiting[0][0], limit=1)] == made[1:2]
+    in_order = sorted(papers, key=lambda row: row.name)
+    assert list(await index.unlisted_papers(after=(b"", b""), limit=9)) == in_order
+    assert list(await index.unlisted_papers(after=(subject, in_order[0].name), limit=1)) == in_order[1:2]
+    listed = (ConsentListed(consent=made[0].consent), PaperListed(subject=subject, name=in_order[0].name))
+    await index.apply(listed)
+    assert [row for _, row in await index.unlisted_consents(after=-1, limit=9)] == made[1:]
+    assert list(await index.unlisted_papers(after=(b"", b""), limit=9)) == in_order[1:]
+    for again in listed:
+        with pytest.raises(ConflictError):
+            await index.apply([ListingRow(token=some(16), subject=subject, name=some()), again])
+
+
+async def test_a_place_is_found_by_its_token_and_stays_when_its_patient_is_forgotten(index: SqlIndex) -> None:
+    row = ListingRow(token=some(16), subject=some(), name=some())
+    other = ListingRow(token=some(16), subject=some(), name=some())
+    await index.apply([row, other])
+    assert await index.listings([row.token, other.token, some(16)]) == {row.token: row, other.token: other}
+    with pytest.raises(ConflictError):
+        await index.apply([replace(other, token=row.token)])
+    await index.apply([SubjectForgotten(subject=row.subject)])
+    emptied = ListingRow(token=row.token, subject=b"", name=b"")
+    assert await index.listings([row.token, other.token]) == {row.token: emptied, other.token: other}
+
+
+def _literal(url: str, value: bytes | None) -> str:
+    if value is None:
+        return "null"
+    return f"x'{value.hex()}'" if url.startswith("sqlite") else f"'\\x{value.hex()}'"
+
+
+async def test_subjects_are_found_by_whom_an_event_gives_them_to_in_either_direction(index: SqlIndex, url: str) -> None:
+    signer, actor = some(20), some()
+    named = sorted(some() for _ in range(4))
+    said = [
+        (named[0], None, "SubjectEnrolled", signer),
+        (named[1], None, "DelegateAdded", signer),
+        (named[2], actor, "CredentialSet", None),
+        (named[2], None, "ControllerChanged", signer),
+        (named[3], some(), "CredentialSet", some(20)),
+    ]
+    for at, (subject, other, name, key) in enumerate(said):
+        place, first, second, third = (_literal(url, value) for value in (some(), subject, other, key))
+        query(
+            url,
+            "insert into chain_events (block_hash, log_index, block_number, contract, name, key1, key2, args,"
+            f" \"transaction\", signer) values ({place}, {at}, {at}, 'ConsentRegistry', '{name}', {first}, {second},"
+            f" '{{}}', {place}, {third}) returning name",
+        )
+    assert await index.held_by(signer=signer, actor=actor, past=b"", limit=9) == tuple(named[:3])
+    assert await index.held_by(signer=signer, actor=actor, past=named[0], limit=1) == (named[1],)
+    last = b"\xff" * 33
+    assert await index.held_by(signer=signer, actor=actor, past=last, limit=2, backwards=True) == (named[2], named[1])
+    assert await index.held_by(signer=some(20), actor=some(), past=b"", limit=9) == ()
 
 
 async def test_narrowings_come_in_order_of_arrival(index: SqlIndex) -> None:

@@ -23,6 +23,7 @@ from gateway.adapters.sql.statements import Value, plan
 from gateway.adapters.sql.urls import sqlite_path
 from gateway.ports.clock import Clock
 from gateway.ports.index import LAST_SEQ, NAMED
+from gateway.ports.listings import ListingRow
 from gateway.ports.rows import (
     ChallengeRow,
     ConsentRow,
@@ -155,7 +156,14 @@ class SqlIndex:
         return emergency_of(*rows[0]) if rows else None
 
     async def emergencies(
-        self, token: bytes, *, before: int, limit: int, unreviewed_until: int | None = None
+        self,
+        token: bytes,
+        *,
+        before: int,
+        limit: int,
+        unreviewed_until: int | None = None,
+        after: int = -1,
+        backwards: bool = False,
     ) -> tuple[EmergencyRow, ...]:
         only = ""
         asked: tuple[int, ...] = ()
@@ -164,8 +172,9 @@ class SqlIndex:
                 f" and e.opened_at <= ? and {questions.UNREVIEWED}",
                 (unreviewed_until, int(EmergencyStep.REVIEW)),
             )
-        sql = f"{questions.EMERGENCY}{questions.MARKED} and e.seq < ?{only} order by e.seq desc limit ?"
-        rows = await self._source.fetch(sql, (token, before, *asked, limit))
+        sql = f"{questions.EMERGENCY}{questions.MARKED} and e.seq > ? and e.seq < ?{only} order by e.seq"
+        sql += _limited(backwards)
+        rows = await self._source.fetch(sql, (token, after, before, *asked, limit))
         return tuple(emergency_of(*row) for row in rows)
 
     async def emergency_steps(self, emergency: bytes) -> tuple[EmergencyStepRow, ...]:
@@ -189,6 +198,30 @@ class SqlIndex:
         rows = await self._source.fetch("select name, digest from papers where subject = ?", (subject,))
         return tuple(PaperRow(name=name, subject=subject, digest=digest) for name, digest in rows)
 
+    async def unlisted_consents(self, *, after: int, limit: int) -> tuple[tuple[int, ConsentRow], ...]:
+        rows = await self._source.fetch(f"{questions.UNLISTED_CONSENTS} limit ?", (after, limit))
+        return tuple((seq, consent_of(*row)) for seq, *row in rows)
+
+    async def unlisted_papers(self, *, after: tuple[bytes, bytes], limit: int) -> tuple[PaperRow, ...]:
+        rows = await self._source.fetch(f"{questions.UNLISTED_PAPERS} limit ?", (*after, limit))
+        return tuple(PaperRow(name=name, subject=subject, digest=digest) for subject, name, digest in rows)
+
+    async def listings(self, tokens: Sequence[bytes]) -> Mapping[bytes, ListingRow]:
+        found: dict[bytes, ListingRow] = {}
+        for start in range(0, len(tokens), _MOST):
+            some = tokens[start : start + _MOST]
+            sql = f"select token, subject, name from listings where token in ({_marks(some)})"  # noqa: S608 - only marks
+            for token, subject, name in await self._source.fetch(sql, some):
+                found[bytes(token)] = ListingRow(token=token, subject=subject, name=name)
+        return found
+
+    async def held_by(
+        self, *, signer: bytes, actor: bytes, past: bytes, limit: int, backwards: bool = False
+    ) -> tuple[bytes, ...]:
+        bound, down = ("key1 < ?", " desc") if backwards else ("key1 > ?", "")
+        sql = questions.HELD_BY.format(bound=bound, down=down)
+        return tuple(bytes(row[0]) for row in await self._source.fetch(sql, (signer, past, actor, past, limit)))
+
     async def is_controller(self, signer: bytes) -> bool:
         named = f'%"controller":"0x{signer.hex()}"%'
         return bool(await self._source.fetch(questions.CONTROLLERS, (named,)))
@@ -197,10 +230,13 @@ class SqlIndex:
         rows = await self._source.fetch(questions.EVENTS, (contract, key, key, key))
         return tuple(event_of(*row) for row in rows)
 
-    async def entries(self, subject_token: bytes, *, before: int, limit: int) -> tuple[tuple[int, StoredEntry], ...]:
+    async def entries(
+        self, subject_token: bytes, *, before: int, limit: int, after: int = -1, backwards: bool = False
+    ) -> tuple[tuple[int, StoredEntry], ...]:
         if not subject_token:
             return ()  # entries about nobody are in nobody's log
-        rows = await self._source.fetch(questions.ENTRIES, (subject_token, before, limit))
+        sql = questions.ENTRIES + _limited(backwards)
+        rows = await self._source.fetch(sql, (subject_token, after, before, limit))
         return tuple((row[0], entry_of(*row[1:])) for row in rows)
 
     async def entry(self, decision: bytes) -> tuple[int, StoredEntry] | None:
@@ -230,9 +266,12 @@ class SqlIndex:
         rows = await self._source.fetch(f"{questions.SESSION} where session = ? and expires_at > ?", (session, now))
         return session_of(*rows[0]) if rows else None
 
-    async def sessions(self, actor: bytes, *, before: int, limit: int, now: int) -> tuple[SessionRow, ...]:
-        sql = f"{questions.SESSION} where actor = ? and seq < ? and expires_at > ? order by seq desc limit ?"
-        return tuple(session_of(*row) for row in await self._source.fetch(sql, (actor, before, now, limit)))
+    async def sessions(
+        self, actor: bytes, *, before: int, limit: int, now: int, after: int = -1, backwards: bool = False
+    ) -> tuple[SessionRow, ...]:
+        sql = f"{questions.SESSION} where actor = ? and seq > ? and seq < ? and expires_at > ? order by seq"
+        rows = await self._source.fetch(sql + _limited(backwards), (actor, after, before, now, limit))
+        return tuple(session_of(*row) for row in rows)
 
     async def standing_tokens(self, token_digests: Sequence[bytes]) -> frozenset[bytes]:
         found: set[bytes] = set()
@@ -329,6 +368,11 @@ class SqlIndex:
 
     async def close(self) -> None:
         await self._source.close()
+
+
+def _limited(backwards: bool) -> str:
+    """What follows `order by …` in a list that is newest first."""
+    return " limit ?" if backwards else " desc limit ?"
 
 
 def _marks(values: Sequence[Value]) -> str:

@@ -25,7 +25,7 @@ VERSION = (
 )
 ENTRIES = (
     "select id, writer, seq, decision, previous, hash, public, private, subject_token, receipt_digest from entries"
-    " where subject_token = ? and id < ? order by id desc limit ?"
+    " where subject_token = ? and id > ? and id < ? order by id"
 )
 ENTRY = (
     "select id, writer, seq, decision, previous, hash, public, private, subject_token, receipt_digest from entries"
@@ -55,6 +55,15 @@ RECOVERING = (
     " or (l.block_number = p.block_number and l.log_index > p.log_index)))"
 )
 CONSENT = "select consent, subject, digest, call from consents"
+UNLISTED_CONSENTS = "select seq, consent, subject, digest, call from consents where listed = 0 and seq > ? order by seq"
+UNLISTED_PAPERS = (
+    "select subject, name, digest from papers where listed = 0 and (subject, name) > (?, ?) order by subject, name"
+)
+HELD_BY = (
+    "select key1 from chain_events where signer = ? and {bound}"
+    " union select key1 from chain_events where key2 = ? and contract = 'ConsentRegistry' and name = 'CredentialSet'"
+    " and {bound} order by key1{down} limit ?"
+)
 # Sign-ins that nobody finished go with the next that somebody begins or ends, sessions that are over too.
 SPEND = "delete from challenges where nonce = ? and message_digest = ? and expires_at > ?"
 SWEEP = "delete from challenges where nonce in (select nonce from challenges where expires_at <= ? limit 50)"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anchoring.stores.columns import join_values
+from gateway.ports.listings import ConsentListed, ListingRow, PaperListed
 from gateway.ports.rows import (
     Bump,
     CallRow,
@@ -76,6 +77,7 @@ IDENTITY, UNLINK, FORGET_IDENTITIES, END_BEARERS = range(34, 38)
 CONTENT, UPLOAD, UPLOAD_ON, UPLOAD_OVER, UPLOAD_DONE = range(38, 43)
 UPLOAD_PART, UPLOAD_DROP, UPLOAD_NO_PARTS, UPLOAD_GONE = range(43, 47)
 FORGET_CONTENTS, FORGET_PARTS, FORGET_UPLOADS = range(47, 50)
+LISTING, CONSENT_LISTED, PAPER_LISTED, FORGET_LISTINGS = range(50, 54)
 
 STATEMENTS: tuple[Statement, ...] = (
     Statement(
@@ -227,6 +229,12 @@ STATEMENTS: tuple[Statement, ...] = (
         sql="delete from upload_parts where upload in (select upload from uploads where subject = ?)",
     ),
     Statement(table="uploads", sql="delete from uploads where subject = ?"),
+    Statement(table="listings", sql="insert into listings (token, subject, name) values (?, ?, ?)"),
+    Statement(table="consents", sql="update consents set listed = 1 where consent = ? and listed = 0", exact=True),
+    Statement(
+        table="papers", sql="update papers set listed = 1 where subject = ? and name = ? and listed = 0", exact=True
+    ),
+    Statement(table="listings", sql="update listings set subject = ?, name = ? where subject = ?"),
 )
 
 INSERT_ENTRY = (
@@ -322,7 +330,14 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
             each = (FORGET_TOKENS, FORGET_VERSIONS, FORGET_RECORDS, FORGET_CONSENTS, FORGET_PAPERS, *large)
             ended = (FORGET_NARROWINGS, (row.subject, int(NarrowingKind.ERASE)))
             waiting = (FORGET_WAITING, (row.subject,) * 3)
-            return (waiting, *((number, (row.subject,)) for number in each), ended)
+            unlisted = (FORGET_LISTINGS, (b"", b"", row.subject))
+            return (waiting, *((number, (row.subject,)) for number in each), ended, unlisted)
+        case ListingRow():
+            return ((LISTING, (row.token, row.subject, row.name)),)
+        case ConsentListed():
+            return ((CONSENT_LISTED, (row.consent,)),)
+        case PaperListed():
+            return ((PAPER_LISTED, (row.subject, row.name)),)
         case NarrowingLifted():
             return ((LIFT, (row.subject, int(NarrowingKind.ERASE))),)
         case SessionsEnded():

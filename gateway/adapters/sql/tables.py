@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -84,9 +85,22 @@ consents = Table(
     Column("subject", LargeBinary(32), nullable=False),
     Column("digest", LargeBinary(32), nullable=False),
     Column("call", LargeBinary(16), nullable=False),
+    Column("listed", SmallInteger, nullable=False, server_default="0"),
     Index("ix_consents_subject_seq", "subject", "seq"),
+    Index("ix_consents_unlisted", "seq", sqlite_where=text("listed = 0"), postgresql_where=text("listed = 0")),
     sqlite_autoincrement=True,
 )
+"""`listed` 1: whoever it names has it in their list (`listings`), or it names nobody who has one."""
+
+listings = Table(
+    "listings",
+    metadata,
+    Column("token", LargeBinary(16), primary_key=True),
+    Column("subject", LargeBinary(32), nullable=False, index=True),
+    Column("name", LargeBinary(32), nullable=False),
+)
+"""Places in people's lists: consents by whom they name, papers of guardians by each. A token is keyed by whose list it
+is and by the place in it, so it compares with no other."""
 
 narrowings = Table(
     "narrowings",
@@ -137,6 +151,10 @@ papers = Table(
     Column("subject", LargeBinary(32), primary_key=True),
     Column("name", LargeBinary(32), primary_key=True),
     Column("digest", LargeBinary(32), nullable=False),
+    Column("listed", SmallInteger, nullable=False, server_default="0"),
+    Index(
+        "ix_papers_unlisted", "subject", "name", sqlite_where=text("listed = 0"), postgresql_where=text("listed = 0")
+    ),
 )
 """Sealed blocks that open a hash on chain: delegates' limits, guardians. `name`: that hash, which is salted."""
 erasures = Table(

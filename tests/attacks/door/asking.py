@@ -49,6 +49,9 @@ FIELDS: Final = {
     "x2": "whoCanSee(patientId: $patient) { __typename ... on Outlook { records reaches { records } } }",
     "x3": "previewConsent(input: {patientId: $patient, granteeId: $grantee, purposes: [TREAT], effect: DENY})"
     " { __typename ... on ConsentPreview { statement effects { before } } }",
+    "m": "me { __typename patients(first: 50) { edges { cursor node { relations patient { id subject } } } } }",
+    "w": "me { __typename consents(first: 2, filter: {patientId: $patient})"
+    f" {{ edges {{ cursor node {{ {_ALL['Consent']} grantee {{ name }} patient {{ id }} }} }} }} }}",
     "I": "recovery(patientId: $patient) { __typename ... on Recovery { guardians threshold pending { readyAt } } }",
 }
 _VARIABLES: Final = {
@@ -110,8 +113,8 @@ def variables(case: Case, role: str) -> dict[str, Any]:
     }
 
 
-def letters(data: Mapping[str, Any] | None) -> set[str]:
-    """What an answer released."""
+def letters(data: Mapping[str, Any] | None, subject: bytes) -> set[str]:
+    """What an answer released of a subject's."""
     found: set[str] = set()
     for alias, value in (data or {}).items():
         if value is None:
@@ -119,12 +122,20 @@ def letters(data: Mapping[str, Any] | None) -> set[str]:
         if alias in ("V", "V2"):
             found.add("V")
             found |= listed(value)
+        elif alias in ("m", "w"):
+            found |= {alias} if to_global("Patient", subject) in own(value) else set()
         elif value["__typename"] == _TYPES[alias]:
             found.add(alias[0])
             found |= listed(value.get("patient"))
         else:
             assert value["__typename"] == "Refusal"
     return found
+
+
+def own(me: Mapping[str, Any]) -> set[str]:
+    """Of which patients somebody's own lists tell."""
+    nodes = [edge["node"] for name in ("patients", "consents") for edge in me.get(name, _NOTHING)["edges"]]
+    return {node["patient"]["id"] for node in nodes}
 
 
 def listed(patient: Mapping[str, Any] | None) -> set[str]:

@@ -27,7 +27,7 @@ HELD: Final = {
     "DecisionReceipt": "decisionId consentId purpose asOfBlock decidedAt obligations payload signer signature anchor"
     " basis emergencyId stale",
     "Consent": "id consentId status effect actions purposes resourceTypes codes labels dataFrom dataTo dataUse"
-    " notBefore notAfter termsHash statement statementIn signer transactionHash grantee asFhir",
+    " notBefore notAfter termsHash statement statementIn signer transactionHash patient grantee asFhir",
     "AccessEvent": "id at action purpose outcome recordId decisionId anchor basis emergencyId actor asFhir",
     "AuditEntry": "id writer seq decision previous public private subjectToken receiptDigest anchor",
     "Emergency": "id kind reason state openedAt expiresAt endedAt review commitment salt statement transactionHash"
@@ -38,6 +38,9 @@ HELD: Final = {
     "RecordEdge": "cursor node",
     "ConsentConnection": "edges pageInfo",
     "ConsentEdge": "cursor node",
+    "MyPatient": "patient relations",
+    "MyPatientEdge": "cursor node",
+    "MyPatientConnection": "edges pageInfo",
     "AccessEventConnection": "edges pageInfo",
     "AccessEventEdge": "cursor node",
     "EmergencyConnection": "edges pageInfo",
@@ -85,7 +88,8 @@ OPEN: Final = {
     "EndedSessions": "endedAt",
     "LinkedIdentity": "id issuer subject notAfter holds",
     "SignInChallenge": "message expiresAt",
-    "Query": "viewer sessions linkedIdentities",
+    "Me": "actor",
+    "Query": "me viewer sessions linkedIdentities",
     "Mutation": "signInChallenge signIn refreshSession endSession endOtherSessions signOut linkIdentity unlinkIdentity",
 }
 SHOWN: Final = read_outline()
@@ -98,6 +102,8 @@ WAYS: Final = {
     "Query.emergency": "E",
     "Query.emergencyReport": "Q",
     **{f"Patient.{name}": "P" for name in ("records", "timeline", "latest")},
+    "Me.patients": "m",
+    "Me.consents": "w",
     "Patient.consents": "C",
     "Patient.accessLog": "L",
     "Patient.emergencies": "F",

@@ -11,6 +11,7 @@ the device are the patient's guardians.
     D a sealed entry of the log   F the patient's emergencies   E one emergency by its name
     Q what waits for a review   K credentials   Z who consents in the patient's name   U the patient's guardians
     I how a recovery stands   V that there is this patient   x who may see what, and what a consent would change
+    m that one is, acts for or guards this patient   w among one's own lists, a consent of the patient's
 """
 
 from typing import Final
@@ -45,20 +46,20 @@ PURPOSE: Final = {
 }
 """What each role's own work is called."""
 
-# state        registrar patient           other clinician organ. research. steward auditor device  payer delegate none
+# state      regist. patient            other clinician organ. research. steward auditor device    payer  delegate none
 TABLE: Final = """
-none           -         RNPSLDFEVIx       -     -         -      -         EQ      EQ      -       -     -        -
-permit         GVRPS     RNPSCcGLDFEKVZIUx GV    GVRNPS    GVRNPS GVRPSI    GVRPSEQ GVRPSEQ GVRNPSI GVRPS GVCLZ    -
-deny           G         RNPSCcGLDFEVZIx   G     G         G      G         GEQ     GEQ     G       G     VZ       -
-both           GV        RNPSCcGLDFEVIx    GV    GV        GV     GV        GVEQ    GVEQ    GV      GV    -        -
-expired        G         RNPSCcGLDFEVIx    G     G         G      G         GEQ     GEQ     G       G     -        -
-not_yet        G         RNPSCcGLDFEVIx    G     G         G      G         GEQ     GEQ     G       G     -        -
-revoked        G         RNPSCcGLDFEVIx    G     G         G      G         GEQ     GEQ     G       G     -        -
-wrong_purpose  GV        RNPSCcGLDFEVIx    GV    GV        GV     GV        GVEQ    GVEQ    GV      GV    -        -
-wrong_label    GV        RNPSCcGLDFEVIx    GV    GV        GV     GV        GVEQ    GVEQ    GV      GV    -        -
-wrong_type     GV        RNPSCcGLDFEVIx    GV    GV        GV     GV        GVEQ    GVEQ    GV      GV    -        -
-stale          V         CcGLDFEKVI        V     V         V      V         VEQ     VEQ     V       V     -        -
-broken_glass   -         RNPSLDFEVIx       -     RPSEV     -      -         EQ      EQ      -       -     -        -
+none          -      RNPSLDFEVIxm       -   -       -       -        EQ       EQ       -         -      -      -
+permit        GVRPSw RNPSCcGLDFEKVZIUxm GVw GVRNPSw GVRNPSw GVRPSImw GVRPSEQw GVRPSEQw GVRNPSImw GVRPSw GVCLZm -
+deny          G      RNPSCcGLDFEVZIxm   G   G       G       G        GEQ      GEQ      G         G      VZm    -
+both          GVw    RNPSCcGLDFEVIxm    GVw GVw     GVw     GVw      GVEQw    GVEQw    GVw       GVw    -      -
+expired       G      RNPSCcGLDFEVIxm    G   G       G       G        GEQ      GEQ      G         G      -      -
+not_yet       G      RNPSCcGLDFEVIxm    G   G       G       G        GEQ      GEQ      G         G      -      -
+revoked       G      RNPSCcGLDFEVIxm    G   G       G       G        GEQ      GEQ      G         G      -      -
+wrong_purpose GVw    RNPSCcGLDFEVIxm    GVw GVw     GVw     GVw      GVEQw    GVEQw    GVw       GVw    -      -
+wrong_label   GVw    RNPSCcGLDFEVIxm    GVw GVw     GVw     GVw      GVEQw    GVEQw    GVw       GVw    -      -
+wrong_type    GVw    RNPSCcGLDFEVIxm    GVw GVw     GVw     GVw      GVEQw    GVEQw    GVw       GVw    -      -
+stale         V      CcGLDFEKVIm        V   V       V       V        VEQ      VEQ      V         V      -      -
+broken_glass  -      RNPSLDFEVIxm       -   RPSEV   -       -        EQ       EQ       -         -      -      -
 """
 """Who was named may read what the patient said of them, whatever became of it. While the index is stale nobody reads a
 record; the patient still sees what is consented to, or nobody could revoke while the chain is away."""

@@ -15,6 +15,7 @@ from gateway.consent.names import topic
 from gateway.emergency.model import EmergencyCode, NewEmergency
 from gateway.identity.model import Caller, Role
 from gateway.ids import ConsentId, DecisionId, EmergencyId, RecordId, SubjectId
+from gateway.slices import Slice
 from schema.execution import Engine
 from tests.attacks.door.table import STATES
 from tests.attacks.inside import Inside, Somebody, engine_of, inside
@@ -90,17 +91,18 @@ class House:
             standings._freshness = before
 
 
-async def _join(world: Inside, house: Somebody, member: Somebody) -> None:
+async def enlist(world: Inside, house: Somebody, member: Somebody, *, until: datetime | None = None) -> None:
+    """For a day, or until then: a time that is past ends the membership."""
     caller = await world.caller(house)
     assert caller is not None
-    until = datetime.now(UTC) + timedelta(days=1)
+    until = until or datetime.now(UTC) + timedelta(days=1)
     identity = world.gateway.identity
     draft = await identity.draft_membership(caller, organization=house.actor, member=member.actor, not_after=until)
     signature = bytes.fromhex(house.wallet.sign_typed_data(draft.typed_data)[2:])
     await identity.add_member(caller, typed_data=draft.typed_data, signature=signature)
 
 
-async def _link(world: Inside, owner: Somebody, subject: SubjectId, actor: Somebody) -> None:
+async def link(world: Inside, owner: Somebody, subject: SubjectId, actor: Somebody) -> None:
     caller = await world.caller(owner)
     assert caller is not None
     service = world.gateway.credentials
@@ -109,7 +111,7 @@ async def _link(world: Inside, owner: Somebody, subject: SubjectId, actor: Someb
     await service.set_credential(caller, typed_data=draft.typed_data, signature=signed[0], actor_signature=signed[1])
 
 
-async def _guard(world: Inside, owner: Somebody, subject: SubjectId, guardians: tuple[Somebody, ...]) -> None:
+async def guard(world: Inside, owner: Somebody, subject: SubjectId, guardians: tuple[Somebody, ...]) -> None:
     caller = await world.caller(owner)
     assert caller is not None
     service, actors = world.gateway.guardianships, [one.actor for one in guardians]
@@ -126,7 +128,7 @@ async def _guard(world: Inside, owner: Somebody, subject: SubjectId, guardians: 
     )
 
 
-async def _delegate(world: Inside, owner: Somebody, subject: SubjectId, actor: Somebody, *, lists: bool) -> None:
+async def delegate(world: Inside, owner: Somebody, subject: SubjectId, actor: Somebody, *, lists: bool) -> None:
     caller = await world.caller(owner)
     assert caller is not None
     service = world.gateway.delegates
@@ -175,11 +177,11 @@ async def _case(world: Inside, people: dict[str, Somebody], colleague: Somebody,
     resource = observation(valueQuantity={"value": 120, "unit": canary})
     record = await world.store(owner, subject, resource, labels=("HIV",) if state == "wrong_label" else None)
     if state in LINKED:
-        await _link(world, owner, subject, people["linked"])
+        await link(world, owner, subject, people["linked"])
     if state in GUARDED:
-        await _guard(world, owner, subject, (people["researcher"], people["device"]))
+        await guard(world, owner, subject, (people["researcher"], people["device"]))
     if state in DELEGATED:
-        await _delegate(world, owner, subject, people["delegate"], lists=DELEGATED[state])
+        await delegate(world, owner, subject, people["delegate"], lists=DELEGATED[state])
     named = [await world.consent(owner, subject, people["organization"].actor, **one) for one in _consents(state)]
     if state == "revoked":
         await world.revoke(owner, subject, named[0])
@@ -192,7 +194,7 @@ async def _case(world: Inside, people: dict[str, Somebody], colleague: Somebody,
         await world.gateway.emergencies.end(caller, opened.emergency.id)
     mine = await world.caller(owner)
     assert mine is not None
-    log = await world.gateway.audit.access_log(mine, subject, first=50, after=None)
+    log = await world.gateway.audit.access_log(mine, subject, part=Slice(size=50))
     return Case(
         state=state,
         subject=subject,
@@ -241,7 +243,7 @@ async def standing_house(folder: Path) -> AsyncIterator[House]:
         house, colleague = people["organization"], people.pop("colleague")
         members = [one for name, one in people.items() if name not in ("patient", "organization", "linked", "delegate")]
         for member in (*members, colleague):
-            await _join(world, house, member)
+            await enlist(world, house, member)
         cases = await _few(_case(world, people, colleague, state) for state in STATES)
         await asyncio.sleep(SHORT_SECONDS)
         yield House(

@@ -20,6 +20,7 @@ from gateway.emergency.model import (
 from gateway.errors import DeniedError
 from gateway.identity.model import Caller, Subject
 from gateway.ids import ActorId, EmergencyId, SubjectId
+from gateway.slices import Page, Slice
 
 NAME = EmergencyId(b"\x51" * 32)
 
@@ -90,12 +91,12 @@ class Emergencies:
         return (self.event,)
 
     async def of_patient(
-        self, caller: Caller, subject: SubjectId, /, *, first: int, after: str | None
-    ) -> tuple[tuple[tuple[str, EmergencyView], ...], bool]:
+        self, caller: Caller, subject: SubjectId, /, *, part: Slice
+    ) -> Page[tuple[str, EmergencyView]]:
         made = self._made("emergencies_of_patient", caller)
         if caller.actor.id != self.patient:
-            return (), False
-        return (("m1", made),), False
+            return Page()
+        return Page((("m1", made),), has_previous=part.backwards)
 
     async def changes(self, caller: Caller, subject: SubjectId, /) -> AsyncIterator[EmergencyView]:
         self.calls.append(("emergency_changes", caller))
@@ -108,9 +109,7 @@ class Emergencies:
         self.calls.append(("visible_in_emergency", caller))
         return None
 
-    async def report(
-        self, caller: Caller, *, overdue_only: bool, first: int, after: str | None
-    ) -> tuple[tuple[Summary, ...], bool]:
+    async def report(self, caller: Caller, *, overdue_only: bool, part: Slice) -> Page[Summary]:
         self.calls.append(("emergency_report", caller))
         line = Summary(id=NAME, opened_at=1_800_000_000, expires_at=1_800_003_600, overdue=True, cursor="r1")
-        return (line,), False
+        return Page((line,), has_previous=part.backwards)

@@ -50,12 +50,13 @@ from gateway.records.model import (
     Released,
     StoredRecord,
 )
-from gateway.slices import Slice
+from gateway.slices import Page, Slice
 from schema.context import Services
 from tests.unit.schema.controls import Controls
 from tests.unit.schema.delegates import Delegated
 from tests.unit.schema.emergencies import Emergencies
 from tests.unit.schema.linking import Linking
+from tests.unit.schema.mine import Own
 from tests.unit.schema.outlooks import Outlooks
 from tests.unit.schema.signins import SignedIn, session
 
@@ -202,6 +203,7 @@ class World:
             identities=self.linking,
             consents=self,
             shown_consents=self,
+            mine=self.own,
             credentials=self,
             delegates=self.delegated,
             guardianships=self.controls,
@@ -212,6 +214,17 @@ class World:
             audit=self,
             erasures=self,
             emergencies=self.emergencies,
+        )
+
+    @property
+    def own(self) -> Own:
+        return Own(
+            calls=self.calls,
+            received=self.received,
+            patient=PATIENT,
+            owner=PATIENT_ACTOR,
+            grantee=CLINICIAN,
+            view=make_view(),
         )
 
     @property
@@ -366,13 +379,12 @@ class World:
             final_at=MOMENT,
         )
 
-    async def of_patient(
-        self, caller: Caller, *, subject: SubjectId, first: int, after: str | None
-    ) -> tuple[tuple[ConsentView, ...], bool, str | None]:
+    async def of_patient(self, caller: Caller, *, subject: SubjectId, part: Slice) -> Page[ConsentView]:
         self._called("of_patient", caller)
+        self.received.append(part)
         if caller.actor.id != PATIENT_ACTOR or subject != PATIENT:
             raise DeniedError("not theirs")
-        return (make_view(),), False, CONSENT.hex()
+        return Page((make_view(),), has_previous=part.backwards)
 
     async def get(self, caller: Caller, consent: ConsentId) -> ConsentView | None:
         self._called("get", caller)
@@ -453,13 +465,14 @@ class World:
             yield released
 
     async def access_log(
-        self, caller: Caller, subject: SubjectId, *, first: int, after: str | None, wanted: AccessFilter
+        self, caller: Caller, subject: SubjectId, *, part: Slice, wanted: AccessFilter
     ) -> AccessLogPage:
         self._called("access_log", caller)
+        self.received.append(part)
         self.wanted_log = wanted
         if caller.actor.id != PATIENT_ACTOR or subject != PATIENT:
             raise DeniedError("not theirs")
-        return AccessLogPage(events=(make_event(),), has_next=False, end=make_event().cursor)
+        return AccessLogPage(events=(make_event(),), has_previous=part.backwards, end=make_event().cursor)
 
     async def entry(self, caller: Caller, decision: DecisionId) -> SealedEntry | None:
         self._called("entry", caller)

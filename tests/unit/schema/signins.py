@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from gateway.errors import DeniedError, UnauthenticatedError
 from gateway.identity.model import Actor, Caller, Session, SessionView
 from gateway.ids import SessionId
+from gateway.slices import Page, Slice, page_of
 
 PRESENT, OTHER = SessionId(b"\x71" * 16), SessionId(b"\x72" * 16)
 MOMENT = datetime(2026, 1, 31, 8, 0, tzinfo=UTC)
@@ -23,7 +24,7 @@ class SignedIn:
             raise UnauthenticatedError("sign in first")
         return session(caller.actor)
 
-    async def page(self, caller: Caller, *, first: int, after: str | None) -> tuple[tuple[SessionView, ...], bool]:
+    async def page(self, caller: Caller, *, part: Slice) -> Page[SessionView]:
         self.calls.append(("sessions", caller))
         views = tuple(
             SessionView(
@@ -37,7 +38,7 @@ class SignedIn:
             )
             for one in (PRESENT, OTHER)
         )
-        return views[:first], len(views) > first
+        return page_of(views[::-1] if part.backwards else views, part)
 
     async def end(self, caller: Caller, session: SessionId) -> datetime:
         self.calls.append(("end", caller))

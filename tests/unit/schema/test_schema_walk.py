@@ -39,6 +39,7 @@ GUARDED = frozenset(
             "UnreviewedEmergencyConnection",
             "AuditEntry",
             "Delegate",
+            "MyPatientConnection",
         ),
         *("Guardians", "GuardiansDraft", "Recovery", "RecoveryProposal"),
         *("RecordConnection", "ConsentConnection", "AccessEventConnection"),
@@ -74,6 +75,7 @@ GUARDS = frozenset(
         *("guardians", "draft_guardians", "set_guardians"),
         *("recovery", "sign_recovery", "attest_recovery", "object_to_recovery"),
         *("explain", "who_can_see", "preview"),
+        *("my_patients", "my_consents"),
     }
 )
 """Service calls that decide, with the caller, before one of those is made."""
@@ -234,6 +236,7 @@ def test_every_type_that_the_roots_reach_is_classified(schema: GatewaySchema) ->
         *("ControlChange", "NamedGuardians", "OpenedGuardians", "PendingRecovery"),
         *("BarredAccess", "ConsentEffectOnReading", "PermittedAccess", "Reach"),
         *("EmergencyEdge", "EmergencyReview", "UnreviewedEmergency", "UnreviewedEmergencyEdge"),
+        *("Me", "MyPatient", "MyPatientEdge"),
     }
     objects = {name for name, type_ in schema._schema.type_map.items() if isinstance(type_, GraphQLObjectType)}
     assert {name for name in objects if not name.startswith("__")} == GUARDED | open_types | PARTS

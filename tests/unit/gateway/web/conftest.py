@@ -12,6 +12,7 @@ from gateway.web.options import WebOptions
 from tests.unit.schema.controls import Controls
 from tests.unit.schema.emergencies import Emergencies
 from tests.unit.schema.linking import Linking
+from tests.unit.schema.mine import Own
 from tests.unit.schema.outlooks import Outlooks
 from tests.unit.schema.services import World
 from tests.unit.schema.signins import SignedIn
@@ -41,6 +42,10 @@ class Parts:
         return self.world.linking
 
     consents = shown_consents = credentials = delegates = records = contents = uploads = audit = erasures = identity
+
+    @property
+    def mine(self) -> Own:
+        return self.world.own
 
     @property
     def guardianships(self) -> Controls:
