@@ -121,6 +121,25 @@ async def test_what_lies_long_before_the_period_is_not_looked_at(told: Told, mon
     assert len(await told.pages(AccessFilter(start=told.whole[0].at + timedelta(seconds=1)), first=10)) == 1
 
 
+@pytest.mark.parametrize("first", [1, 7, 100])
+@pytest.mark.parametrize("outcome", [None, Outcome.DENIED])
+async def test_backwards_the_log_is_the_same(told: Told, first: int, outcome: Outcome | None) -> None:
+    wanted = AccessFilter(outcome=outcome)
+    forth = [event.decision for page in await told.pages(wanted, first=first) for event in page]
+    back: list[bytes] = []
+    before, caller = None, await told.caller(told.owner)
+    while True:
+        part = Slice(size=first, before=before, backwards=True)
+        page = await told.world.gateway.audit.access_log(caller, told.subject, part=part, wanted=wanted)
+        back = [*(event.decision for event in page.events), *back]
+        assert page.has_next is (before is not None)
+        if not page.has_previous:
+            break
+        before = page.start
+    assert back == forth
+    assert len(back) > 1
+
+
 async def test_nobody_else_searches(told: Told) -> None:
     for wanted, _ in filters(told):
         for who in (told.clinician, told.stranger):
