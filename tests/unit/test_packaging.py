@@ -29,6 +29,7 @@ _READ_AT_RUN_TIME = (
     "gateway/web/graphiql/LICENCES.txt",
     "schema/fhir/types.json",
     "schema/schema.graphql",
+    "schema/words.toml",
 )
 
 
