@@ -69,11 +69,10 @@ from schema.recovery import RecoveryResult
 from schema.relay import Node
 from schema.scalars import SCALARS, Address, Hex
 from schema.sessions import DeviceSessionConnection, SessionMutations, sessions_of
+from schema.words import with_words
 
-SINCE = (
-    "First what was recorded then or later. After a broken connection give the recordedAt of the last item: nothing is "
-    "missing then, and what was there already may come once more."
-)
+SINCE = """First what was recorded then or later. After a broken connection give the recordedAt of the last item: \
+nothing is missing then, and what was there already may come once more."""
 
 
 @strawberry.type
@@ -344,7 +343,7 @@ def build_schema() -> GatewaySchema:
         types=[AccessEvent, AuditEntry, Consent, Emergency, Record, Patient, Actor],
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
     )
-    schema._schema = with_fhir(schema._schema, read_outline())
+    schema._schema = with_words(with_fhir(schema._schema, read_outline()))
     return schema
 
 

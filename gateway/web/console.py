@@ -1,7 +1,7 @@
 """The console: GraphiQL from this checkout, never from a network, with the first operations ready to try.
 
-True here: the page may load its own script and style and talk to its own origin, nothing else (CSP). It holds no
-token: the reader puts one into the headers pane, where it stays in memory. Not done here: what the API does not allow.
+True here: the page may load its own script and style and talk to its own origin, nothing else (CSP). A token that it
+got by a wallet's signature, or was given, stays in its memory. Not done here: what the API does not allow.
 """
 
 from functools import lru_cache

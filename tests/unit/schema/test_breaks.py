@@ -35,7 +35,7 @@ def test_nothing_that_clients_have_is_broken() -> None:
     ("was", "becomes", "said"),
     [
         ("code: RefusalCode!", "code: RefusalCode", "Refusal.code changed type"),
-        ("  LIMIT\n", "", "LIMIT was removed"),
+        ("  LIMIT\n", "  LIMITS\n", "LIMIT was removed"),
         ("union RecordResult = Record | Refusal", "union RecordResult = Record", "Refusal was removed"),
         ("purpose: PurposeOfUse! = TREAT", "purpose: PurposeOfUse! = PATRQT", "changed defaultValue"),
         ("first: Int! = 50", "first: Int!", "defaultValue was removed"),

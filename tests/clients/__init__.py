@@ -1,0 +1,1 @@
+"""The clients of schema/clients, against a running gateway."""
