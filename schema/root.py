@@ -14,7 +14,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from gateway.consent.model import Purpose
-from gateway.errors import CallerError, DeniedError
+from gateway.errors import CallerError, DeniedError, LimitError
 from gateway.identity import model
 from gateway.identity.model import Caller, Role
 from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SubjectId, parse_global
@@ -342,8 +342,10 @@ class Subscription:
             ):
                 if not await context.still_signed_in():
                     return
-                context.forget_references()
+                context.begin_item(len(released.content))
                 yield to_record(released)
+        except LimitError:
+            raise
         except (CallerError, DeniedError):
             return
 
