@@ -1,5 +1,5 @@
 """What a request under way may use: a bounded time, whichever part is mute, a place among those that are served, and so
-much of what is opened for it.
+much of what is opened for it; and its turn at what would hold up all others.
 
 True here: a request that nothing prolongs is given up when its seconds are over (TimeoutError from `bounded`). Work
 that is long by its nature asks for more first (`prolong`); waiting for a block of the chain stands `aside`: it has a
@@ -51,6 +51,26 @@ class Places:
 
     def _move(self, by: int) -> None:
         self._taken += by
+
+
+class Turns:
+    """For work that holds the loop: one piece of it at a time, and after each the loop is everybody's for as long as
+    the piece took. A heap of it then takes half of the loop at most, and who does little waits for one piece."""
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """A turn: what is in the block awaits nothing."""
+        await self._turn.acquire()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            yield
+        finally:
+            # Whoever had the turn goes on at once; the next one waits.
+            loop.call_later(loop.time() - began, self._turn.release)
 
 
 class Allowance:

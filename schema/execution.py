@@ -17,7 +17,7 @@ from graphql.execution import create_source_event_stream, execute_subscription_e
 from strawberry.execution import optimized_is_awaitable
 
 from gateway.identity.model import Caller
-from gateway.underway import MIB, Allowance, allow, bounded
+from gateway.underway import MIB, Allowance, Turns, allow, bounded
 from schema.answers import Answer, Bound, refusal, timed_out, to_answer
 from schema.context import RequestContext, Services
 from schema.documents import Documents, Prepared, RefusedRequest
@@ -49,12 +49,14 @@ class Engine:
         self._services = services
         self._seconds = seconds
         self._most_octets = most_octets
+        self.turns = Turns()
         self.documents = Documents(
             self._schema,
             limits=limits or Limits(),
             introspection=introspection,
             trusted=trusted,
             trusted_only=trusted_only,
+            turns=self.turns,
         )
 
     async def execute(
@@ -84,22 +86,35 @@ class Engine:
         context = self._context(caller, token, correlation_id)
         try:
             async with bounded(self._seconds):
-                result = execute(
-                    self._schema,
-                    prepared.document,
-                    context_value=context,
-                    variable_values=variables,
-                    operation_name=operation_name,
-                    executor_class=self._executor,
-                    is_awaitable=cast(Any, optimized_is_awaitable),
-                    hide_suggestions=True,
-                    operation_extensions=None,
-                    selections=prepared.selections,
-                )
+                result = await self._started(prepared, context, variables, operation_name)
                 done = await result if isawaitable(result) else result
         except TimeoutError:
             return timed_out(correlation_id)
         return to_answer(done, correlation_id=correlation_id, bound=self._bound(context, prepared))
+
+    async def _started(
+        self, prepared: Prepared, context: RequestContext, variables: dict[str, Any], operation_name: str | None
+    ) -> Any:
+        """What was executed, or is to be awaited. Of the schema itself much is told without an await: by turns."""
+
+        def run() -> Any:
+            return execute(
+                self._schema,
+                prepared.document,
+                context_value=context,
+                variable_values=variables,
+                operation_name=operation_name,
+                executor_class=self._executor,
+                is_awaitable=cast(Any, optimized_is_awaitable),
+                hide_suggestions=True,
+                operation_extensions=None,
+                selections=prepared.selections,
+            )
+
+        if not prepared.survey.introspects:
+            return run()
+        async with self.turns.one():
+            return run()
 
     async def stream(
         self,

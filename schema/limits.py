@@ -98,6 +98,7 @@ class Survey:
     cost_is_certain: bool
     """False where `first` is a variable and its ceiling makes cost or openings too much: ask `survey` again with
     values."""
+    introspects: bool
     holds_literals: bool
     """Strings or objects written into the document: such a document is never kept, it may hold a resource."""
 
@@ -157,6 +158,7 @@ class _Pass:
         self.alike: Counter[str] = Counter()
         self.holds_literals = False
         self.depends_on_variables = False
+        self.introspects = False
 
     def run(self) -> Survey:
         limits = self.limits
@@ -194,6 +196,7 @@ class _Pass:
             openings=whole.openings,
             fields=whole.fields,
             cost_is_certain=not excess,
+            introspects=self.introspects,
             holds_literals=self.holds_literals,
         )
 
@@ -261,6 +264,7 @@ class _Pass:
     def _introspection(self, below: _Size) -> _Size:
         if not self.introspection:
             raise LimitFault("introspection is off; the schema is published with the source")
+        self.introspects = True
         self._ceiling("levels of introspection", below.depth + 1, self.limits.introspection_depth)
         self._ceiling("introspected fields", below.cost, self.limits.introspection_cost)
         return _Size(depth=1, fields=below.fields + 1, cost=1, introspections=1)
