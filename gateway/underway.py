@@ -16,6 +16,8 @@ from contextvars import ContextVar
 from gateway.errors import LimitError
 
 MIB = 1024 * 1024
+MOST_RECORDS = 2_000
+MOST_PARTS = 50_000
 
 
 class Places:
@@ -78,7 +80,7 @@ class Allowance:
     lists inside them that are walked, once for each field that asks for the list. `self.octets`: of the records that an
     answer may show."""
 
-    def __init__(self, *, records: int = 2_000, octets: int = 64 * MIB, parts: int = 50_000) -> None:
+    def __init__(self, *, records: int = MOST_RECORDS, octets: int = 64 * MIB, parts: int = MOST_PARTS) -> None:
         self._most = (records, octets, parts)
         self.renew()
 

@@ -1,7 +1,7 @@
 """A request's body: bounded before it is read, read under a deadline, parsed strictly, and then a typed request.
 
-True here: of a body over the ceiling no more than the ceiling is held, and of all together a bounded sum; what passes is
-one JSON object with a query. Every refusal is a RejectedError. Source: GraphQL over HTTP, sections 5.2 and 6.
+True here: of a body over the ceiling no more than the ceiling is held, and of all together a bounded sum; what passes
+is one JSON object with a query. Every refusal is a RejectedError. Source: GraphQL over HTTP, sections 5.2 and 6.
 """
 
 import asyncio
@@ -67,7 +67,8 @@ def check_length(headers: dict[bytes, bytes], *, ceiling: int) -> None:
 
 
 class Octets:
-    """Of all bodies that are being received, or wait to be read: past `most` of them another octet is refused."""
+    """Of all bodies that are being received, or wait to be read: past `most` of them another octet is refused, but for
+    the first `SHORT` of each: however many long ones come slowly, short ones are let through."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -76,13 +77,15 @@ class Octets:
     @contextmanager
     def held(self) -> Iterator[Callable[[int], None]]:
         """Takes what one body has more; all of it is let go at the end. RejectedError past the bound."""
-        mine = 0
+        whole = mine = 0
 
         def hold(octets: int) -> None:
-            nonlocal mine
-            mine += octets
-            self._held += octets
-            if self._held > self._most:
+            nonlocal whole, mine
+            whole += octets
+            more = max(0, whole - SHORT) - mine
+            mine += more
+            self._held += more
+            if more and self._held > self._most:
                 raise RejectedError(
                     429, "too many large bodies at once; try again shortly", code="LIMIT", headers=[*CLOSE, *RETRY]
                 )
