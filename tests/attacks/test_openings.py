@@ -170,9 +170,9 @@ async def test_a_node_past_the_allowance_is_an_error_and_no_null(world: World) -
 
 
 async def test_a_long_list_under_many_names_is_walked_so_far_only(world: World) -> None:
-    long = world.fill(
-        f"{{ record(id: LONG) {{ ... on Record {{ resource {{ ... on FhirObservation {{ {many(26, 'note { text }')} }} }} }} }} }}"  # noqa: E501 - a document
-    ).replace("LONG", f'"{to_global("Record", world.records[-1])}"')
+    notes = "resource { ... on FhirObservation { " + many(26, "note { text }") + " } }"
+    named = to_global("Record", world.records[-1])
+    long = f'{{ record(id: "{named}") {{ ... on Record {{ {notes} }} }} }}'
     answer = await world.ask(long)
     assert "more than 50000 items" in answer["errors"][0]["message"]
     assert answer["errors"][0]["extensions"]["code"] == "LIMIT"

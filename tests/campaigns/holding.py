@@ -7,6 +7,7 @@ already: on a machine that others use its loop is not what is measured.
 """
 
 import asyncio
+import os
 import random
 import statistics
 import threading
@@ -14,10 +15,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import orjson
-import psutil  # type: ignore[import-untyped]
 
 from gateway import jsontext
 from tests.attacks.bombs import BODIES, DOCUMENTS, MORE
@@ -72,7 +73,6 @@ def hold(asked: Asked, *, patient: bool = False) -> Report:
         wide = owner.store({**observation(), "note": [{"text": "x" * LARGE}]})
         reader = column.site.crowd.clinician()
         owner.consent(reader.id)
-        process = psutil.Process(column.gateway.process.pid)
         names = " ".join(f"a{at}: content" for at in range(4))
         much = f'{{ record(id: "{wide}") {{ ... on Record {{ {names} }} }} }}'
         target = Target(
@@ -81,7 +81,7 @@ def hold(asked: Asked, *, patient: bool = False) -> Report:
         request = _read(target, reader.token, record)
         with honest(target.host, target.port, request, clients=1) as canary:
             alone = _warm(target, canary)
-            with _memory(process) as grown:
+            with _memory(column.gateway.process.pid) as grown:
                 single = _one_by_one(asked, target, canary, seen)
                 with honest(target.host, target.port, request, clients=CLIENTS, between=0.1) as others:
                     together, crowd = _all_at_once(asked, target, canary, others, seen)
@@ -106,7 +106,7 @@ def hold(asked: Asked, *, patient: bool = False) -> Report:
         none_of("bodies over the cap that were read", seen.unread),
         at_most("memory grown, MiB", round(max(grown), 1), GROWN_MIB),
         none_of("failures in the log that nobody foresaw", unforeseen),
-        told("load of the machine", psutil.getloadavg()),
+        told("load of the machine", os.getloadavg()),
     )
     return Report(
         bar="B10",
@@ -137,13 +137,13 @@ def _warm(target: Target, canary: Honest) -> list[Read]:
 
 
 @contextmanager
-def _memory(process: psutil.Process) -> Iterator[list[float]]:
+def _memory(pid: int) -> Iterator[list[float]]:
     """What the process holds more than at the beginning, looked at all the while (MiB)."""
-    before, grown, over = process.memory_info().rss, [0.0], threading.Event()
+    before, grown, over = _resident(pid), [0.0], threading.Event()
 
     def look() -> None:
         while not over.wait(0.02):
-            grown.append((process.memory_info().rss - before) / (1 << 20))
+            grown.append((_resident(pid) - before) / (1 << 20))
 
     looking = threading.Thread(target=look, daemon=True)
     looking.start()
@@ -152,6 +152,11 @@ def _memory(process: psutil.Process) -> Iterator[list[float]]:
     finally:
         over.set()
         looking.join()
+
+
+def _resident(pid: int) -> int:
+    """Octets of a process in memory (proc(5))."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _one_by_one(asked: Asked, target: Target, canary: Honest, seen: _Seen) -> list[Read]:
