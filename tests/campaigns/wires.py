@@ -7,13 +7,13 @@ Nothing here judges (`holding`).
 import asyncio
 import gzip
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Subprotocol
 
 from gateway import jsontext
@@ -47,7 +47,7 @@ class Heard:
     sent: int = 0
 
 
-Send = Callable[[Target], Awaitable[Heard]]
+Send = Callable[[Target], Coroutine[Any, Any, Heard]]
 
 
 def head(target: Target, *, method: str = "POST", path: str = "/graphql", **named: str) -> bytes:
@@ -194,9 +194,6 @@ async def rapid_reset(target: Target) -> Heard:
     return Heard((200,), time.perf_counter() - began)
 
 
-Talk = Callable[..., Awaitable[None]]
-
-
 def socket(*messages: str, times: int = 1, sockets: int = 1, answers: int = 0, begin: bool = True) -> Send:
     """Sockets that each say their messages so many times over, and hear so many answers or their end."""
 
@@ -204,7 +201,7 @@ def socket(*messages: str, times: int = 1, sockets: int = 1, answers: int = 0, b
         try:
             async with connect(f"ws://{target.host}:{target.port}/graphql", subprotocols=[PROTOCOL]) as to:
                 if begin:
-                    token = {"authorization": f"Bearer {target.token}"}
+                    token: jsontext.JsonValue = {"authorization": f"Bearer {target.token}"}
                     await to.send(jsontext.dumps({"type": "connection_init", "payload": token}).decode())
                     await to.recv()
                 for turn in range(times):
@@ -216,7 +213,7 @@ def socket(*messages: str, times: int = 1, sockets: int = 1, answers: int = 0, b
                 return 200
         except ConnectionClosed as closed:
             return closed.rcvd.code if closed.rcvd is not None else 0
-        except LOST:
+        except (*LOST, WebSocketException):
             return 0
 
     async def send(target: Target) -> Heard:
