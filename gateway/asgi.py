@@ -155,6 +155,7 @@ class FrontDoor:
             services,
             introspection=options.introspection,
             seconds=options.answer_seconds,
+            most_octets=options.max_answer_bytes,
             trusted=options.trusted_documents,
             trusted_only=options.trusted_only,
         )

@@ -59,7 +59,6 @@ _TOO_DEEP = b"\n" + b"  " * MAX_DEPTH
 _TOO_DEEP_MESSAGE = f"nested deeper than {MAX_DEPTH}"
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEPS = {bracket: 1 if bracket in b"[{" else -1 for bracket in b"[]{}"}
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _ASTRAL = re.compile(rb"[\xf0-\xf4]")
 _fast_loads = msgspec.json.Decoder(float_hook=Num).decode
 
@@ -131,16 +130,19 @@ def _doubled(value: JsonValue) -> JsonValue:
 def _check_brackets(raw: bytes) -> None:
     """Before any parser recurses: a library that we import lifts the interpreter's own bound (py_ecc: to 100 000 calls)
     beyond what the C stack holds, and then enough brackets end the process. Exactness is the parsers' work."""
-    if raw.count(b"[") + raw.count(b"{") <= _SHALLOW:
+    if raw.count(b"[") + raw.count(b"{") <= _SHALLOW or not _nests(raw):
         return
-    if _depth(raw) > _SHALLOW and _depth(_STRING.sub(b"", raw)) > _SHALLOW:
-        raise CallerError(_TOO_DEEP_MESSAGE)
+    try:  # brackets inside strings were counted too; orjson has a bound of its own (1,024), and stops there
+        orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        # Whatever it does not read stops here: what another parser makes of it, it would make without a bound.
+        raise CallerError(_TOO_DEEP_MESSAGE if "depth limit" in str(error) else "not JSON") from error
 
 
-def _depth(raw: bytes) -> int:
-    """How far brackets nest, those inside strings counted too."""
-    brackets = raw.translate(None, _NOT_BRACKETS)
-    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0)
+def _nests(raw: bytes) -> bool:
+    """Whether brackets nest past the bound, those inside strings counted too; no further than there."""
+    depth = accumulate(map(_STEPS.__getitem__, raw.translate(None, _NOT_BRACKETS)))
+    return any(map(_SHALLOW.__lt__, depth))
 
 
 def _as_utf8(data: bytes | str) -> bytes:

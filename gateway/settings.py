@@ -180,6 +180,12 @@ class Settings(BaseSettings):
     trusted_documents_only: bool = Field(False, description="Take no other document than those of TRUSTED_DOCUMENTS.")
     cors_origins: tuple[str, ...] = Field((), description='Origins of front ends, as JSON: ["https://clinic.example"].')
     max_body_mib: int = Field(16, ge=1, le=256, description="The largest request body, in MiB.")
+    max_answer_mib: int = Field(
+        64,
+        ge=1,
+        le=1024,
+        description="The largest answer, and the records opened for one together, in MiB; past it: LIMIT.",
+    )
     max_content_mib: int = Field(4096, ge=1, le=4096, description="The largest upload of large content, in MiB.")
     uploads_each: int = Field(
         8, ge=0, le=1000, description="Unfinished uploads that one actor may have; 0: nobody uploads."

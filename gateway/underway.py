@@ -1,9 +1,11 @@
-"""What a request under way may use: a bounded time, whichever part is mute, and a place among those that are served.
+"""What a request under way may use: a bounded time, whichever part is mute, a place among those that are served, and so
+much of what is opened for it; and its turn at what would hold up all others.
 
 True here: a request that nothing prolongs is given up when its seconds are over (TimeoutError from `bounded`). Work
 that is long by its nature asks for more first (`prolong`); waiting for a block of the chain stands `aside`: it has a
-bound of its own, uses nothing but a timer, and so takes neither the request's time nor its place. Outside a request all
-of it does nothing.
+bound of its own, uses nothing but a timer, and so takes neither the request's time nor its place. Each record that is
+released counts with its octets, also where it is decided on again; past the allowance nothing more is (LimitError).
+Outside a request all of it does nothing.
 """
 
 import asyncio
@@ -11,6 +13,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
+
+from gateway.errors import LimitError
+
+MIB = 1024 * 1024
+MOST_RECORDS = 2_000
+MOST_PARTS = 50_000
 
 
 class Places:
@@ -46,6 +54,80 @@ class Places:
 
     def _move(self, by: int) -> None:
         self._taken += by
+
+
+class Turns:
+    """For work that holds the loop: one piece of it at a time, and after each the loop is everybody's for as long as
+    the piece took. A heap of it then takes half of the loop at most, and who does little waits for one piece."""
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """A turn: what is in the block awaits nothing."""
+        await self._turn.acquire()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            yield
+        finally:
+            # Whoever had the turn goes on at once; the next one waits.
+            loop.call_later(loop.time() - began, self._turn.release)
+
+
+class Allowance:
+    """`records`: how many may be released, the same one twice counted twice; `octets`: of them all; `parts`: items of
+    lists inside them that are walked, once for each field that asks for the list. `self.octets`: of the records that an
+    answer may show."""
+
+    def __init__(self, *, records: int = MOST_RECORDS, octets: int = 64 * MIB, parts: int = MOST_PARTS) -> None:
+        self._most = (records, octets, parts)
+        self.renew()
+
+    def renew(self, *, shown: int = 0) -> None:
+        """As if nothing had been used. `shown`: octets of a record that was released before, and is shown now."""
+        self._records = self._octets = self._parts = 0
+        self.octets = shown
+
+    def release(self, octets: int) -> None:
+        """Counts one record. Raises LimitError."""
+        self._records += 1
+        self.octets += octets
+        self._octets += octets
+        records, most, _ = self._most
+        if self._records > records:
+            raise LimitError(f"more than {records} records for one answer")
+        if self._octets > most:
+            raise LimitError(f"records of more than {most // MIB} MiB for one answer")
+
+    def walk(self, parts: int) -> None:
+        """Counts items of a list inside a resource. Raises LimitError."""
+        self._parts += parts
+        if self._parts > self._most[2]:
+            raise LimitError(f"more than {self._most[2]} items of lists inside resources for one answer")
+
+
+_allowance: ContextVar[Allowance | None] = ContextVar("allowance", default=None)
+
+
+def allow(allowance: Allowance) -> None:
+    """What this task and those that it starts may use from now on."""
+    _allowance.set(allowance)
+
+
+def releasing(octets: int) -> None:
+    """A record of so many octets is about to be released. Raises LimitError."""
+    allowance = _allowance.get()
+    if allowance is not None:
+        allowance.release(octets)
+
+
+def walking(parts: int) -> None:
+    """A list of so many items inside a resource is about to be walked. Raises LimitError."""
+    allowance = _allowance.get()
+    if allowance is not None:
+        allowance.walk(parts)
 
 
 _deadline: ContextVar[asyncio.Timeout | None] = ContextVar("deadline", default=None)

@@ -58,6 +58,7 @@ from gateway.records.model import (
     StoredRecord,
 )
 from gateway.slices import Page, Slice
+from gateway.underway import Allowance
 from schema.loaders import Batch, Loader
 
 TypedData: TypeAlias = Mapping[str, Any]
@@ -285,6 +286,7 @@ class RequestContext:
     caller: Caller | None
     token: str | None = field(repr=False)
     correlation_id: str
+    allowance: Allowance = field(default_factory=Allowance, repr=False)
     actors: Loader[ActorId, Actor | None] = field(init=False, repr=False)
     organizations: Loader[ActorId, tuple[Actor, ...]] = field(init=False, repr=False)
     followed: int = field(init=False, default=0)
@@ -301,8 +303,13 @@ class RequestContext:
         if self.followed > MOST_FOLLOWED:
             raise LimitError("what is referred to is too much for one answer")
 
+    def begin_item(self, octets: int) -> None:
+        """Before each item of a subscription, a record of so many octets: what was released once is decided on afresh,
+        and counts anew."""
+        self.allowance.renew(shown=octets)
+        self.forget_references()
+
     def forget_references(self) -> None:
-        """Before each item of a subscription: what was released once is decided on afresh."""
         self.followed = 0
         too_many = LimitError(f"at most {MOST_REFERENCES} references of one request are resolved")
         self.references = Batch(self._resolve, most=MOST_REFERENCES, ceiling=too_many)

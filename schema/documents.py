@@ -5,7 +5,6 @@ many of them are; a long document waits its turn, so that a heap of them cannot 
 operator's own, always known, and nobody adds to them. Nothing is executed here.
 """
 
-import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -31,6 +30,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from gateway.errors import SettingsError
+from gateway.underway import Turns
 from schema.errors import Fault, LimitFault, public_error
 from schema.extents import extents
 from schema.limits import Limits, Survey, check_variables, survey
@@ -92,13 +92,14 @@ class Documents:
         introspection: bool,
         trusted: Mapping[str, str] = MappingProxyType({}),
         trusted_only: bool = False,
+        turns: Turns | None = None,
     ) -> None:
         self._schema = schema
         self._limits = limits
         self._introspection = introspection
         self._lists = extents(schema)
         self._known: OrderedDict[str, Prepared] = OrderedDict()
-        self._turn = asyncio.Lock()
+        self._turns = turns or Turns()
         self._trusted = trusted
         self._trusted_only = trusted_only
         self._prepared = {text: self._trust(name, text) for name, text in trusted.items()}
@@ -147,10 +148,9 @@ class Documents:
                 return self._keep(query, self._check(query, parse(query, **self._limits.parse_options)))
             # One long document at a time, with the loop free between its steps: a heap of them delays the others in
             # the heap, and nobody who sends what is known or short.
-            async with self._turn:
-                await asyncio.sleep(0)
+            async with self._turns.one():
                 document = parse(query, **self._limits.parse_options)
-                await asyncio.sleep(0)
+            async with self._turns.one():
                 return self._keep(query, self._check(query, document))
 
     def _check(self, query: str, document: DocumentNode) -> Prepared:

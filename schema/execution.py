@@ -1,23 +1,25 @@
 """From a query's text to an answer, without saying too much of what went wrong.
 
-True here: everything runs under a time budget; an unexpected failure is masked and carries a correlation id.
+True here: everything runs under a time budget, each item of a subscription under one of its own, and under an allowance
+of what is opened for it; an unexpected failure is masked and carries a correlation id.
 graphql-core is called straight: Strawberry's wrapper around it only adds extensions, of which there are none. Not done
-here: reading documents (schema.documents), HTTP, sockets, authentication.
+here: reading documents (schema.documents), writing answers (schema.answers), HTTP, sockets, authentication.
 """
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from inspect import isawaitable
 from types import MappingProxyType
 from typing import Any, cast
 
-from graphql import ExecutionResult, GraphQLError, execute, subscribe
+from graphql import ExecutionResult, Executor, GraphQLError, execute
 from graphql import OperationType as Kind
+from graphql.execution import create_source_event_stream, execute_subscription_event, map_source_to_response_event
 from strawberry.execution import optimized_is_awaitable
 
 from gateway.identity.model import Caller
-from gateway.underway import bounded
+from gateway.underway import MIB, Allowance, Turns, allow, bounded
+from schema.answers import Answer, Bound, refusal, timed_out, to_answer
 from schema.context import RequestContext, Services
 from schema.documents import Documents, Prepared, RefusedRequest
 from schema.errors import CORRELATION, INTERNAL, public_error
@@ -25,18 +27,6 @@ from schema.limits import Limits
 from schema.plain import PlainExecutor, executor_for
 from schema.root import GatewaySchema
 from schema.straight import Straight, straight_of
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """`payload`: `data` (where something was executed) and `errors`, ready to be written as JSON."""
-
-    payload: dict[str, Any]
-    executed: bool
-    well_formed: bool = True
-    """False where the request names no operation that can run here."""
-    needs_post: bool = False
-    """True where GET asked for what only POST may."""
 
 
 class Engine:
@@ -50,20 +40,25 @@ class Engine:
         limits: Limits | None = None,
         introspection: bool = True,
         seconds: float = 30.0,
+        most_octets: int = 64 * MIB,
         trusted: Mapping[str, str] = MappingProxyType({}),
         trusted_only: bool = False,
     ) -> None:
-        """`trusted`: documents by identifier; one that is not valid here is a SettingsError."""
+        """`most_octets` of an answer, and of what is opened for it. `trusted`: documents by identifier; one that is not
+        valid here is a SettingsError."""
         self._schema = schema._schema
         self._executor = executor_for(self._schema)
         self._services = services
         self._seconds = seconds
+        self._most_octets = most_octets
+        self.turns = Turns()
         self.documents = Documents(
             self._schema,
             limits=limits or Limits(),
             introspection=introspection,
             trusted=trusted,
             trusted_only=trusted_only,
+            turns=self.turns,
         )
 
     async def execute(
@@ -87,7 +82,7 @@ class Engine:
                     "INVALID", "subscriptions are served over graphql-transport-ws", well_formed=False
                 )
         except RefusedRequest as refused:
-            return _refusal(refused)
+            return refusal(refused)
         if by_get and operation.kind is Kind.MUTATION:
             return Answer(payload={}, executed=False, needs_post=True)
         context = self._context(caller, token, correlation_id)
@@ -99,27 +94,35 @@ class Engine:
                     executor = partial(self._built, prepared, context, variables, operation_name)
                     done = await straight.answer(arguments, context, executor=executor)
                 else:
-                    done = await self._executed(prepared, context, variables, operation_name)
+                    result = await self._started(prepared, context, variables, operation_name)
+                    done = await result if isawaitable(result) else result
         except TimeoutError:
-            return _timed_out(correlation_id)
-        return to_answer(done, correlation_id=correlation_id)
+            return timed_out(correlation_id)
+        return to_answer(done, correlation_id=correlation_id, bound=self._bound(context, prepared))
 
-    async def _executed(
+    async def _started(
         self, prepared: Prepared, context: RequestContext, variables: dict[str, Any], operation_name: str | None
-    ) -> ExecutionResult:
-        result = execute(
-            self._schema,
-            prepared.document,
-            context_value=context,
-            variable_values=variables,
-            operation_name=operation_name,
-            executor_class=self._executor,
-            is_awaitable=cast(Any, optimized_is_awaitable),
-            hide_suggestions=True,
-            operation_extensions=None,
-            selections=prepared.selections,
-        )
-        return await result if isawaitable(result) else result
+    ) -> Any:
+        """What was executed, or is to be awaited. Of the schema itself much is told without an await: by turns."""
+
+        def run() -> Any:
+            return execute(
+                self._schema,
+                prepared.document,
+                context_value=context,
+                variable_values=variables,
+                operation_name=operation_name,
+                executor_class=self._executor,
+                is_awaitable=cast(Any, optimized_is_awaitable),
+                hide_suggestions=True,
+                operation_extensions=None,
+                selections=prepared.selections,
+            )
+
+        if not prepared.survey.introspects:
+            return run()
+        async with self.turns.one():
+            return run()
 
     def _built(
         self, prepared: Prepared, context: RequestContext, variables: dict[str, Any], operation_name: str | None
@@ -174,7 +177,7 @@ class Engine:
             prepared = await self.documents.find(query, document_id)
             operation = self.documents.choose(prepared, operation_name, variables)
         except RefusedRequest as refused:
-            yield _refusal(refused)
+            yield refusal(refused)
             return
         if operation.kind is not Kind.SUBSCRIPTION:
             yield await self.execute(
@@ -199,52 +202,52 @@ class Engine:
         variables: dict[str, Any],
         operation_name: str | None,
     ) -> AsyncGenerator[Answer, None]:
-        source = subscribe(
+        executor = self._executor.build(
             self._schema,
             prepared.document,
             context_value=context,
-            variable_values=variables,
+            raw_variable_values=variables,
             operation_name=operation_name,
-            executor_class=self._executor,
             hide_suggestions=True,
             operation_extensions=None,
         )
-        opened: Any = await source if isawaitable(source) else source
+        if isinstance(executor, list):
+            yield to_answer(ExecutionResult(None, errors=executor), correlation_id=context.correlation_id)
+            return
+        source: Any = create_source_event_stream(executor)
+        opened = await source if isawaitable(source) else source
         if isinstance(opened, ExecutionResult):
             yield to_answer(opened, correlation_id=context.correlation_id)
             return
+        items = map_source_to_response_event(executor, opened, self._in_time)
         try:
-            async for item in opened:
-                yield to_answer(item, correlation_id=context.correlation_id)
+            async for item in items:
+                bound = self._bound(context, prepared)
+                yield to_answer(item, correlation_id=context.correlation_id, bound=bound)
+        except TimeoutError:
+            yield timed_out(context.correlation_id)
         except Exception as error:  # noqa: BLE001 - the last place that can mask what a living source raises
             wrapped = GraphQLError(INTERNAL, original_error=error)
             masked = public_error(wrapped, correlation_id=context.correlation_id)
             yield Answer(payload={"data": None, "errors": [masked]}, executed=True)
         finally:
-            await opened.aclose()
+            await items.aclose()
+
+    async def _in_time(self, item: Executor[Any]) -> ExecutionResult:
+        """One item of a subscription: TimeoutError where a mute part holds it up."""
+        async with bounded(self._seconds):
+            result = execute_subscription_event(item)
+            return await result if isawaitable(result) else result
+
+    def _bound(self, context: RequestContext, prepared: Prepared) -> Bound:
+        return Bound(
+            most=self._most_octets, allowance=context.allowance, survey=prepared.survey, followed=context.followed
+        )
 
     def _context(self, caller: Caller | None, token: str | None, correlation_id: str) -> RequestContext:
         CORRELATION.set(correlation_id)
-        return RequestContext(services=self._services, caller=caller, token=token, correlation_id=correlation_id)
-
-
-def to_answer(result: ExecutionResult, *, correlation_id: str) -> Answer:
-    """A result without data whose errors have no path comes from coercing variables: nothing was executed."""
-    if not result.errors:
-        return Answer(payload={"data": result.data}, executed=True)
-    errors = [public_error(error, correlation_id=correlation_id) for error in result.errors]
-    if result.data is None and all(error.path is None for error in result.errors):
-        return Answer(payload={"errors": errors}, executed=False)
-    return Answer(payload={"data": result.data, "errors": errors}, executed=True)
-
-
-def _refusal(refused: RefusedRequest) -> Answer:
-    return Answer(payload={"errors": refused.errors}, executed=False, well_formed=refused.well_formed)
-
-
-def _timed_out(correlation_id: str) -> Answer:
-    error = {
-        "message": "the request took too long",
-        "extensions": {"code": "UNAVAILABLE", "correlationId": correlation_id},
-    }
-    return Answer(payload={"data": None, "errors": [error]}, executed=True)
+        allowance = Allowance(octets=self._most_octets)
+        allow(allowance)
+        return RequestContext(
+            services=self._services, caller=caller, token=token, correlation_id=correlation_id, allowance=allowance
+        )

@@ -2,11 +2,13 @@
 
 True here: a list of ours counts at its page or at PLAIN_LIST. Lists inside a FHIR resource count for PART_LIST, which
 97 of 100 lists in Synthea's and HL7's resources do not pass; what one holds in truth its author was let store. A field
-that opens another record counts for DECISION more. Not done here: measuring a document (schema.limits).
+that opens another record counts for DECISION more. What a field opens is counted beside: a page each record on it and
+one that tells whether more follow, whatever is selected of them; what looks through a patient's records, some more for
+that. Not done here: measuring a document (schema.limits).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from graphql import (
@@ -26,6 +28,23 @@ PLAIN_LIST = 10
 """What a list of objects without `first` counts for."""
 PART_LIST = 3
 DECISION = 20
+ONE = 1
+ORDERING = 20
+"""What a page counts for besides, whose order is not that of arrival: all the patient's facts are looked through."""
+OUTLOOK = 100
+"""What counts so much looks through all of a patient's records, for everybody whom a consent names."""
+OPENS = {
+    "Query": {
+        "node": ONE,
+        "record": ONE,
+        "explainAccess": ONE,
+        "whoCanSee": OUTLOOK,
+        "previewConsent": OUTLOOK,
+    },
+    "Patient": {"records": ONE, "timeline": ONE + ORDERING, "latest": ONE + ORDERING},
+    "Subscription": {"recordAdded": ONE},
+}
+"""Of the fields that open records: how many at least. A page opens as many more as it has items."""
 INTROSPECTION = "__"
 """What the types of a schema's own description begin with."""
 INTROSPECTION_LISTS = {"types": 64, "fields": 8, "args": 4, "inputFields": 8, "enumValues": 8, "possibleTypes": 4}
@@ -33,11 +52,14 @@ INTROSPECTION_LISTS = {"types": 64, "fields": 8, "args": 4, "inputFields": 8, "e
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """`many` objects of `type` at most where `first` is not given; `extra`: what having it costs beside its fields."""
+    """`many` objects of `type` at most where `first` is not given; `extra`: what having it costs beside its fields;
+    `opens`: records that are opened for it; `opens_each`: for each of its objects one more."""
 
     many: int
     type: str | None
     extra: int = 0
+    opens: int = 0
+    opens_each: bool = False
 
 
 _INTROSPECTED = {name: Extent(many, INTROSPECTION) for name, many in INTROSPECTION_LISTS.items()}
@@ -64,22 +86,35 @@ def extents(schema: GraphQLSchema) -> Extents:
     widest: dict[str, Extent] = {}
     for name, type_ in schema.type_map.items():
         if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType) and not name.startswith("__"):
-            types[name] = {key: _extent(type_, field) for key, field in type_.fields.items()}
+            types[name] = {key: _extent(type_, key, field) for key, field in type_.fields.items()}
             for key, one in types[name].items():
-                before = widest.get(key)
-                if before is None or (one.many, one.extra) > (before.many, before.extra):
-                    widest[key] = Extent(one.many, None, one.extra)
+                widest[key] = _wider(one, widest.get(key))
     roots = {kind: root.name for kind in OperationType if (root := schema.get_root_type(kind)) is not None}
     return Extents(roots=roots, types=types, widest=widest)
 
 
-def _extent(type_: GraphQLObjectType | GraphQLInterfaceType, field: Any) -> Extent:
+def _wider(one: Extent, other: Extent | None) -> Extent:
+    """As much as either, of a type that is not known."""
+    if other is None:
+        return replace(one, type=None)
+    return Extent(
+        max(one.many, other.many),
+        None,
+        max(one.extra, other.extra),
+        max(one.opens, other.opens),
+        one.opens_each or other.opens_each,
+    )
+
+
+def _extent(type_: GraphQLObjectType | GraphQLInterfaceType, name: str, field: Any) -> Extent:
     holds = get_named_type(field.type).name
-    extra = DECISION if field.extensions.get(DECIDES) else 0
+    decides = field.extensions.get(DECIDES)
+    extra, opens = (DECISION, ONE) if decides else (0, OPENS.get(type_.name, {}).get(name, 0))
     bare = field.type.of_type if isinstance(field.type, GraphQLNonNull) else field.type
     if "first" in field.args:
         default = field.args["first"].default_value
-        return Extent(default if isinstance(default, int) else PAGE_CEILING, holds, extra)
+        many = default if isinstance(default, int) else PAGE_CEILING
+        return Extent(many, holds, extra, opens, opens_each=opens > 0)
     if not isinstance(bare, GraphQLList) or "pageInfo" in type_.fields:
-        return Extent(1, holds, extra)
-    return Extent(PART_LIST if type_.extensions.get(EXTENSION) else PLAIN_LIST, holds, extra)
+        return Extent(1, holds, extra, opens)
+    return Extent(PART_LIST if type_.extensions.get(EXTENSION) else PLAIN_LIST, holds, extra, opens)

@@ -31,9 +31,11 @@ async def outcome(steps: Awaitable[Value]) -> Value | Refusal:
 
 
 async def or_none(steps: Awaitable[Value]) -> Value | None:
-    """The value, or None for what is refused or not asked rightly, alike."""
+    """The value, or None for what is refused or not asked rightly, alike. What is too much stays an error."""
     try:
         return await steps
+    except LimitError:
+        raise
     except (CallerError, DeniedError):
         return None
 

@@ -51,8 +51,9 @@ class ParseOptions(TypedDict):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Ceilings. `depth` counts fields inside each other; `nesting` the syntax around them, spreads and all, and bounds
-    this pass's own recursion. `cost` counts fields of the answer, each list at its ceiling; `alike` counts fields
-    with a selection or arguments and the same response name, because validation compares those pair by pair."""
+    this pass's own recursion. `cost` counts fields of the answer, each list at its ceiling, and `openings` the records
+    that are decrypted for it; `alike` counts fields with a selection or arguments and the same response name, because
+    validation compares those pair by pair."""
 
     characters: int = 65_536
     tokens: int = 5_000
@@ -75,6 +76,7 @@ class Limits:
     literal_depth: int = 32
     list_items: int = 1_000
     cost: int = 10_000
+    openings: int = 1_000
 
     @property
     def parse_options(self) -> ParseOptions:
@@ -90,8 +92,13 @@ class Survey:
     """What the pass found in a document that is within its limits."""
 
     cost: int
+    openings: int
+    fields: int
+    """Written in one operation, counted through fragments."""
     cost_is_certain: bool
-    """False where `first` is a variable and the cost at its ceiling is too much: ask `survey` again with values."""
+    """False where `first` is a variable and its ceiling makes cost or openings too much: ask `survey` again with
+    values."""
+    introspects: bool
     holds_literals: bool
     """Strings or objects written into the document: such a document is never kept, it may hold a resource."""
 
@@ -103,6 +110,7 @@ class _Size:
     depth: int = 0
     fields: int = 0
     cost: int = 0
+    openings: int = 0
     introspections: int = 0
 
 
@@ -150,12 +158,13 @@ class _Pass:
         self.alike: Counter[str] = Counter()
         self.holds_literals = False
         self.depends_on_variables = False
+        self.introspects = False
 
     def run(self) -> Survey:
         limits = self.limits
         self._ceiling("operations", len(self.operations), limits.operations)
         self._ceiling("fragments", self.definitions - len(self.operations), limits.fragments)
-        cost = 0
+        whole = _Size()
         for operation in self.operations:
             definitions = operation.variable_definitions or ()
             self._count("variables", len(definitions), limits.variables)
@@ -167,12 +176,29 @@ class _Pass:
             self._directives(operation.directives or ())
             size = self._selections(operation.selection_set, 0, self.lists.roots.get(operation.operation))
             self._ceiling("levels", size.depth, limits.depth)
-            cost = max(cost, size.cost)
+            whole.cost = max(whole.cost, size.cost)
+            whole.openings = max(whole.openings, size.openings)
+            whole.fields = max(whole.fields, size.fields)
         for name in self.fragments:
             self._fragment(name, 0)
-        if cost > limits.cost and not (self.depends_on_variables and self.variables is None):
-            raise LimitFault(f"the document asks for {cost} fields at most, the limit is {limits.cost}")
-        return Survey(cost=cost, cost_is_certain=cost <= limits.cost, holds_literals=self.holds_literals)
+        return self._surveyed(whole)
+
+    def _surveyed(self, whole: _Size) -> Survey:
+        limits, excess = self.limits, ""
+        if whole.cost > limits.cost:
+            excess = f"the document asks for {whole.cost} fields at most, the limit is {limits.cost}"
+        elif whole.openings > limits.openings:
+            excess = f"the document opens {whole.openings} records at most, the limit is {limits.openings}"
+        if excess and not (self.depends_on_variables and self.variables is None):
+            raise LimitFault(excess)
+        return Survey(
+            cost=whole.cost,
+            openings=whole.openings,
+            fields=whole.fields,
+            cost_is_certain=not excess,
+            introspects=self.introspects,
+            holds_literals=self.holds_literals,
+        )
 
     def _ceiling(self, what: str, found: int, limit: int) -> None:
         if found > limit:
@@ -204,6 +230,7 @@ class _Pass:
             total.depth = max(total.depth, part.depth)
             total.fields += part.fields
             total.cost += part.cost
+            total.openings += part.openings
             total.introspections += part.introspections
         self._ceiling("fields, counted through fragments", total.fields, 2 * self.limits.fields)
         self._ceiling("introspections", total.introspections, self.limits.introspections)
@@ -222,7 +249,7 @@ class _Pass:
             self.alike[shown] += 1
             self._ceiling("fields of one response name", self.alike[shown], self.limits.alike)
         if node.selection_set is None:
-            return _Size(depth=1, fields=1, cost=1)
+            return _Size(depth=1, fields=1, cost=1, openings=extent.opens)
         below = self._selections(node.selection_set, level + 1, extent.type)
         if name in INTROSPECTION:
             return self._introspection(below)
@@ -230,12 +257,14 @@ class _Pass:
             depth=below.depth + 1,
             fields=below.fields + 1,
             cost=1 + extent.extra + many * below.cost,
+            openings=extent.opens + many * (extent.opens_each + below.openings),
             introspections=below.introspections,
         )
 
     def _introspection(self, below: _Size) -> _Size:
         if not self.introspection:
             raise LimitFault("introspection is off; the schema is published with the source")
+        self.introspects = True
         self._ceiling("levels of introspection", below.depth + 1, self.limits.introspection_depth)
         self._ceiling("introspected fields", below.cost, self.limits.introspection_cost)
         return _Size(depth=1, fields=below.fields + 1, cost=1, introspections=1)

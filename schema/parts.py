@@ -1,7 +1,8 @@
 """Parts of a JSON tree as GraphQL objects: how a field is read from one, the long way and the short.
 
 True here: both ways give the same. A part never fails: a member that is not there, was taken out, or is not what the
-type says reads null, like any other. Not done here: which types there are (schema.fhir), and where a tree comes from.
+type says reads null, like any other; but lists are walked only as far as the request's allowance goes. Not done here:
+which types there are (schema.fhir), and where a tree comes from.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,8 @@ from typing import Any, TypeAlias
 
 from graphql import GraphQLField, GraphQLList, GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema, get_named_type
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
+
+from gateway.underway import walking
 
 EXTENSION = "part"
 """Under this name a GraphQL field's extensions hold its Member, and those of a type of parts hold True."""
@@ -42,6 +45,8 @@ class Member:
         value = part.value.get(self.name)
         if value is None:
             return None
+        if type(value) is list:
+            walking(len(value))
         if self.write is not None:
             return self.write(value)
         if self.many:
@@ -147,6 +152,8 @@ def walk(steps: Sequence[Step], value: Tree) -> Tree:
         if step.constant is not None:
             found = step.constant
         elif found is not None:
+            if type(found) is list:
+                walking(len(found))
             if step.below is None:
                 found = step.write(found) if step.write is not None else None
             elif step.many:

@@ -2,7 +2,7 @@
 filters or redacts it. `Record.resource`, which reads it, is added in `schema.fhir`."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 
@@ -39,6 +39,8 @@ class Record(Node):
     cid: Cid = strawberry.field(description="Of the ciphertext on IPFS.")
     anchor: Anchor
     receipt: DecisionReceipt
+    read: strawberry.Private[Any] = None
+    """The resource by its fields, once somebody asked for them: it is read once, under however many names."""
 
     @strawberry.field
     def patient(self) -> Patient:

@@ -14,7 +14,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from gateway.consent.model import Purpose
-from gateway.errors import CallerError, DeniedError
+from gateway.errors import CallerError, DeniedError, LimitError
 from schema import consent, credentials, delegates, emergency, erasure, explaining, identity, records, recovery
 from schema.audit import AccessEvent, AuditEntry
 from schema.consent import Consent, ConsentInput, ConsentResult, RevokeAllResult, to_consent
@@ -295,8 +295,10 @@ class Subscription:
             ):
                 if not await context.still_signed_in():
                     return
-                context.forget_references()
+                context.begin_item(len(released.content))
                 yield to_record(released)
+        except LimitError:
+            raise
         except (CallerError, DeniedError):
             return
 

@@ -28,6 +28,7 @@ from gateway.ports.rows import Guard, RecordRow
 from gateway.records.model import RecordFilter, Released
 from gateway.records.opening import Found, Opening, in_period, is_labelled, met_by, told_by
 from gateway.records.receipt import receipt_text
+from gateway.underway import releasing
 
 TRIES = 8
 """How often a decision is made again when its guards moved, before the answer is STALE."""
@@ -146,6 +147,7 @@ class Reading:
         content = self._opening.content(seen.permit, seen.found, now=self._clock.now())
         if seen.permit.obligations and not met_by(content, wanted):
             return None  # what is hidden answers no question either
+        releasing(len(content))
         return self._release(caller, seen, content)
 
     async def sight(

@@ -1,11 +1,13 @@
 """A request's body: bounded before it is read, read under a deadline, parsed strictly, and then a typed request.
 
-True here: of a body over the ceiling no more than the ceiling is held; what passes is one JSON object with a query.
-Every refusal is a RejectedError. Source: GraphQL over HTTP, sections 5.2 and 6.
+True here: of a body over the ceiling no more than the ceiling is held, and of all together a bounded sum; what passes
+is one JSON object with a query. Every refusal is a RejectedError. Source: GraphQL over HTTP, sections 5.2 and 6.
 """
 
 import asyncio
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +15,15 @@ from starlette.types import Receive
 
 from gateway import jsontext
 from gateway.errors import CallerError
+from gateway.web.access import RETRY
 from gateway.web.replies import RejectedError
 
 CLOSE = [(b"connection", b"close")]
 VALUES_CEILING = 1_000_000
 """JSON values in one body, counted by their separators before anything is built of them."""
 COUNTED_FROM = 1024 * 1024
+SHORT = 64 * 1024
+"""Octets up to which a body is read at once; longer ones wait their turn, so that a heap of them holds up nobody."""
 DOCUMENT_ID_CHARACTERS = 256
 SHA256_HEX = re.compile("[0-9a-f]{64}")
 
@@ -61,20 +66,53 @@ def check_length(headers: dict[bytes, bytes], *, ceiling: int) -> None:
         raise _too_large(ceiling)
 
 
-async def read_body(receive: Receive, *, ceiling: int, seconds: float) -> bytes:
-    """The whole body, cut off at the ceiling whatever length was declared."""
+class Octets:
+    """Of all bodies that are being received, or wait to be read: past `most` of them another octet is refused, but for
+    the first `SHORT` of each: however many long ones come slowly, short ones are let through."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held = 0
+
+    @contextmanager
+    def held(self) -> Iterator[Callable[[int], None]]:
+        """Takes what one body has more; all of it is let go at the end. RejectedError past the bound."""
+        whole = mine = 0
+
+        def hold(octets: int) -> None:
+            nonlocal whole, mine
+            whole += octets
+            more = max(0, whole - SHORT) - mine
+            mine += more
+            self._held += more
+            if more and self._held > self._most:
+                raise RejectedError(
+                    429, "too many large bodies at once; try again shortly", code="LIMIT", headers=[*CLOSE, *RETRY]
+                )
+
+        try:
+            yield hold
+        finally:
+            self._held -= mine
+
+
+async def read_body(
+    receive: Receive, *, ceiling: int, seconds: float, hold: Callable[[int], None] = lambda octets: None
+) -> bytes:
+    """The whole body, cut off at the ceiling whatever length was declared. `hold` is told of each part."""
     try:
         async with asyncio.timeout(seconds):
-            return await _collect(receive, ceiling)
+            return await _collect(receive, ceiling, hold)
     except TimeoutError as error:
         raise RejectedError(408, "the body took too long", headers=CLOSE) from error
 
 
-async def _collect(receive: Receive, ceiling: int) -> bytes:
+async def _collect(receive: Receive, ceiling: int, hold: Callable[[int], None]) -> bytes:
     message = await receive()
     if message["type"] == "http.disconnect":
         raise DisconnectedError
     body: bytes = message.get("body", b"")
+    hold(len(body))
     if not message.get("more_body", False):
         if len(body) > ceiling:
             raise _too_large(ceiling)
@@ -87,6 +125,7 @@ async def _collect(receive: Receive, ceiling: int) -> bytes:
         if message["type"] == "http.disconnect":
             raise DisconnectedError
         part = message.get("body", b"")
+        hold(len(part))
         size += len(part)
         parts.append(part)
     if size > ceiling:

@@ -7,6 +7,7 @@ that may not go on is cut short, so that no client takes a part for the whole. S
 
 import base64
 from contextlib import aclosing
+from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
@@ -96,15 +97,18 @@ class ContentDoor:
                 401, "sign in first", code="UNAUTHENTICATED", headers=[(b"www-authenticate", b"Bearer")]
             )
         with self._transfers.one(caller.actor.id):
+            proves = scope["path"].endswith(PROOF)
             try:
                 async with bounded(self._options.answer_seconds):
                     content = await self._open(caller, scope["path"], headers)
+                    payload = await self._proof(content, headers) if proves else None
             except TimeoutError as error:
                 raise RejectedError(503, "the request took too long", code="UNAVAILABLE") from error
-            if scope["path"].endswith(PROOF):
-                await self._prove(content, scope, send, exchange)
-            else:
+            if payload is None:
                 await self._send(content, token, scope, receive, send, exchange)
+            else:
+                told = _told(content)
+                await reply_json(send, exchange, status=200, payload=payload, headers=told, media=JSON_TYPE)
 
     async def _open(self, caller: Caller, path: str, headers: dict[bytes, bytes]) -> OpenContent:
         name = path.removeprefix(PREFIX).removesuffix(PROOF)
@@ -151,17 +155,17 @@ class ContentDoor:
             await send(beginning)
             await send_all(first, octets, receive, send, exchange)
 
-    async def _prove(self, content: OpenContent, scope: Scope, send: Send, exchange: Exchange) -> None:
+    async def _proof(self, content: OpenContent, headers: dict[bytes, bytes]) -> dict[str, Any]:
         """`Range` names octets; the proof is of each chunk that holds some of them."""
         try:
-            start, stop = parse_range(headers_of(scope).get(b"range"), content.size) or (0, content.size)
+            start, stop = parse_range(headers.get(b"range"), content.size) or (0, content.size)
         except UnsatisfiableError as error:
             raise RejectedError(416, "no octet of the content is in the range") from error
         first, last = start // CHUNK_SIZE, (stop - 1) // CHUNK_SIZE
         if last - first >= MOST_PROVEN:
             raise RejectedError(413, f"at most {MOST_PROVEN} chunks in one proof", code="LIMIT")
         chunks = await self._contents.prove(content, first=first, last=last)
-        payload = {
+        return {
             "chunkSize": CHUNK_SIZE,
             "size": str(content.size),
             "count": count_of(content.size),
@@ -175,7 +179,6 @@ class ContentDoor:
                 for one in chunks
             ],
         }
-        await reply_json(send, exchange, status=200, payload=payload, headers=_told(content), media=JSON_TYPE)
 
 
 def _etag(content: OpenContent) -> bytes:

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Protocol, TypeAlias
 
 from gateway.identity.model import Caller
+from gateway.underway import Turns
 
 Authenticate: TypeAlias = Callable[[str | None], Awaitable[Caller | None]]
 """A bearer token -> the caller it stands for; None for no token, and for one that does not hold."""
@@ -34,6 +35,11 @@ class Answer(Protocol):
 
 
 class Engine(Protocol):
+    @property
+    def turns(self) -> Turns:
+        """For what would hold the loop: long bodies and long documents share them."""
+        ...
+
     async def execute(
         self,
         query: str | None,

@@ -35,6 +35,8 @@ Endpoint = Callable[[Scope, Receive, Send, Exchange], Awaitable[None]]
 
 PROMPT_SECONDS = 0.1
 """A body that comes so soon keeps its place: given up for it, others would take it, and more be served than may be."""
+BODIES_TOGETHER = 4
+"""How many of the largest bodies are held at once, in octets."""
 PREFLIGHT: HeaderList = [
     (b"access-control-allow-methods", b"GET, POST"),
     (b"access-control-allow-headers", b"authorization, content-type"),
@@ -81,6 +83,7 @@ class _GraphQL:
         self.allow = allow
         self.options = options
         self.places = Places(options.most_underway)
+        self.octets = bodies.Octets(BODIES_TOGETHER * options.max_body_bytes)
         self.origins = frozenset(origin.encode() for origin in options.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
@@ -100,7 +103,9 @@ class _GraphQL:
                 raise RejectedError(405, "send mutations with POST", headers=ALLOW_POST)
             failed = not answer.well_formed or (media is GRAPHQL_TYPE and not answer.executed)
             status, payload, added = (400 if failed else 200), answer.payload, extra
-        except DisconnectedError:
+        except DisconnectedError:  # gone, or not heard any more because its body is none: then the server tells it
+            refused = RejectedError(400, "the body ended before it was whole", headers=bodies.CLOSE)
+            await reply_json(send, exchange, status=400, payload=refused.payload(), headers=refused.headers)
             exchange.status = 499
             return
         except RejectedError as refused:
@@ -139,13 +144,17 @@ class _GraphQL:
         )
 
     async def _receive(self, receive: Receive) -> GraphQLRequest:
-        async with aside(after=PROMPT_SECONDS):  # a slow client takes nobody's place
-            body = await bodies.read_body(
-                receive, ceiling=self.options.max_body_bytes, seconds=self.options.request_seconds
-            )
-        if self.places.crowded:  # others came meanwhile
-            raise _too_many()
-        return bodies.to_request(bodies.parse_object(body))
+        with self.octets.held() as hold:
+            async with aside(after=PROMPT_SECONDS):  # a slow client takes nobody's place
+                body = await bodies.read_body(
+                    receive, ceiling=self.options.max_body_bytes, seconds=self.options.request_seconds, hold=hold
+                )
+            if self.places.crowded:  # others came meanwhile
+                raise _too_many()
+            if len(body) <= bodies.SHORT:
+                return bodies.to_request(bodies.parse_object(body))
+            async with self.engine.turns.one():
+                return bodies.to_request(bodies.parse_object(body))
 
     async def _admit(self, scope: Scope, token: str | None) -> Caller | None:
         """Who asks; RejectedError for one who asks too often. Before the body is read: headers are enough for it."""

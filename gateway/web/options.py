@@ -16,6 +16,7 @@ class WebOptions:
     taken."""
 
     max_body_bytes: int = 16 * 1024 * 1024
+    max_answer_bytes: int = 64 * 1024 * 1024
     max_message_bytes: int = 1024 * 1024
     request_seconds: float = 30.0
     answer_seconds: float = 4.5

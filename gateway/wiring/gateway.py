@@ -90,6 +90,7 @@ class Gateway:
         settings = self.settings
         return WebOptions(
             max_body_bytes=settings.max_body_mib * 1024 * 1024,
+            max_answer_bytes=settings.max_answer_mib * 1024 * 1024,
             console=settings.console,
             introspection=settings.introspection,
             trusted_documents=read_trusted(settings.trusted_documents),

@@ -180,4 +180,7 @@ def with_fhir(schema: GraphQLSchema, outline: Outline) -> GraphQLSchema:
 
 
 def _resource(record: Record, _info: ResolveInfo) -> Part:
-    return part_of(record)
+    if record.read is None:
+        record.read = part_of(record)
+    part: Part = record.read
+    return part

@@ -5,6 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 
 from tests.campaigns import (
     disclosures,
+    holding,
     io_errors,
     kills,
     links,
@@ -87,6 +88,12 @@ CATALOGUE: Mapping[str, Listed] = {
         nonsense.send_nonsense,
         short=2_000,
         release=52_000,
+    ),
+    "B10": Listed(
+        "bombs, one by one and all at once, while honest clients read; rounds are how often each falls",
+        holding.hold,
+        short=1,
+        release=5,
     ),
     "B13": Listed(
         "no answer without its durable audit entry: killed, full, hung; rounds are reads",

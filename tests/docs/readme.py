@@ -32,7 +32,7 @@ def settings_table() -> str:
 
 def limits() -> str:
     """The table of what one document may ask for."""
-    return text().split("## What one request may ask\n")[1].split("\nA page has")[0].split("|---|---|---|\n")[1]
+    return text().split("## What one request may ask\n")[1].split("\nThese are counted")[0].split("|---|---|---|\n")[1]
 
 
 def commands() -> str:

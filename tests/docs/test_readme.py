@@ -12,6 +12,9 @@ import pytest
 
 from gateway.records.explaining import DECISIONS_CEILING
 from gateway.records.pages import ORDERED_CEILING
+from gateway.underway import MOST_PARTS, MOST_RECORDS
+from gateway.web.bodies import SHORT
+from gateway.web.graphql import BODIES_TOGETHER
 from gateway.web.options import WebOptions
 from schema.context import MOST_FOLLOWED, MOST_REFERENCES
 from schema.gates import PAGE_CEILING
@@ -103,6 +106,9 @@ def test_every_limit_is_published_as_it_is() -> None:
     ) in readme.text()
     assert f"at most {ORDERED_CEILING:,} records in order" in readme.text()
     assert f"at most {DECISIONS_CEILING:,} decisions" in readme.text()
+    assert f"releases at most {MOST_RECORDS:,} records" in readme.text()
+    assert f"at most {MOST_PARTS:,} items of lists" in readme.text()
+    assert (BODIES_TOGETHER, SHORT) == (4, 64 * 1024)
 
 
 def test_every_command_is_listed_as_its_help_says() -> None:

@@ -1,11 +1,12 @@
-"""A request's time and place: bounded, prolonged, and given up while it waits for the chain."""
+"""A request's time and place: bounded, prolonged, and given up while it waits for the chain; and what it may open."""
 
 import asyncio
 import time
 
 import pytest
 
-from gateway.underway import Places, aside, bounded, prolong
+from gateway.errors import LimitError
+from gateway.underway import Allowance, Places, allow, aside, bounded, prolong, releasing, walking
 
 
 async def test_a_request_is_given_up_when_its_seconds_are_over() -> None:
@@ -108,3 +109,39 @@ async def test_a_place_comes_back_though_the_time_is_over_in_the_moment_of_leavi
             await late()
         assert places.taken == 1
     assert places.taken == 0
+
+
+async def test_an_allowance_is_shared_by_all_tasks_of_a_request() -> None:
+    allow(Allowance(records=3))
+    await asyncio.gather(*(asyncio.create_task(_release(1)) for _ in range(3)))
+    with pytest.raises(LimitError):
+        releasing(0)
+
+
+async def _release(octets: int) -> None:
+    releasing(octets)
+
+
+async def test_an_allowance_is_of_records_their_octets_and_their_lists() -> None:
+    allow(Allowance(octets=10, parts=4))
+    releasing(10)
+    with pytest.raises(LimitError):
+        releasing(1)
+    walking(4)
+    with pytest.raises(LimitError):
+        walking(1)
+
+
+async def test_what_is_renewed_counts_anew() -> None:
+    allowance = Allowance(records=1, parts=1)
+    allow(allowance)
+    for _ in range(3):
+        releasing(5)
+        walking(1)
+        assert allowance.octets == 5
+        allowance.renew()
+
+
+async def test_outside_a_request_nothing_is_counted() -> None:
+    await asyncio.create_task(_release(2**40))
+    walking(2**40)

@@ -7,7 +7,8 @@ import orjson
 import pytest
 
 from gateway import jsontext
-from schema.execution import Answer, Engine
+from schema.answers import Answer
+from schema.execution import Engine
 from schema.root import GatewaySchema, build_schema
 from tests.unit.schema.services import World
 

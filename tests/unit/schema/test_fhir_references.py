@@ -1,5 +1,6 @@
 """A reference comes to a record asked for with the caller, or to one refusal; a page's are asked for at once."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, cast
@@ -11,8 +12,10 @@ from gateway.consent.model import Purpose
 from gateway.errors import IntegrityError
 from gateway.ids import to_global
 from gateway.records.model import RecordPage
+from gateway.underway import releasing
 from schema.context import MOST_FOLLOWED, MOST_REFERENCES
 from schema.execution import Engine
+from schema.root import GatewaySchema
 from tests.unit.schema.conftest import Ask
 from tests.unit.schema.services import CLINICIAN, PATIENT, RECORD, World, make_released
 
@@ -173,6 +176,80 @@ async def test_each_item_of_a_subscription_has_its_references_decided_afresh(eng
     ]
     assert shown == ["FhirEncounter", "Refusal"]
     assert [name for name, _ in world.calls].count("referenced") == 2
+
+
+async def test_an_item_of_a_subscription_that_is_held_up_ends_it_in_time(schema: GatewaySchema, world: World) -> None:
+    released = replace(make_released(Purpose.TREAT), content=observation("Encounter/e"))
+
+    async def added(*_: object, **__: object) -> AsyncIterator[Any]:
+        yield released
+        yield released
+
+    async def never(*_: object, **__: object) -> None:
+        await asyncio.sleep(60)
+
+    cast(Any, world).added = added
+    cast(Any, world).referenced = never
+    query = """subscription($p: ID!) { recordAdded(patientId: $p) { resource { ... on FhirObservation {
+      encounter { resource { __typename } } } } } }"""
+    answers = [
+        answer.payload
+        async for answer in Engine(schema, world.services(), seconds=0.05).stream(
+            query,
+            variables={"p": to_global("Patient", PATIENT)},
+            operation_name=None,
+            caller=await world.caller("clinician"),
+            token="clinician",
+            correlation_id="c0ffee",
+        )
+    ]
+    assert [one["errors"][0]["extensions"]["code"] for one in answers] == ["UNAVAILABLE"]
+
+
+async def test_each_item_of_a_subscription_has_an_allowance_of_its_own(schema: GatewaySchema, world: World) -> None:
+    released = replace(make_released(Purpose.TREAT), content=observation("Encounter/e", note="x" * 600))
+
+    async def added(*_: object, **__: object) -> AsyncIterator[Any]:
+        for _ in range(5):
+            releasing(len(released.content))
+            yield released
+
+    cast(Any, world).added = added
+    answers = [
+        answer.payload
+        async for answer in Engine(schema, world.services(), most_octets=1_000).stream(
+            "subscription($p: ID!) { recordAdded(patientId: $p) { id } }",
+            variables={"p": to_global("Patient", PATIENT)},
+            operation_name=None,
+            caller=await world.caller("clinician"),
+            token="clinician",
+            correlation_id="c0ffee",
+        )
+    ]
+    assert len(answers) == 5
+    assert not any("errors" in one for one in answers)
+
+
+async def test_an_item_under_many_names_is_no_larger_than_an_answer_may_be(schema: GatewaySchema, world: World) -> None:
+    released = replace(make_released(Purpose.TREAT), content=observation("Encounter/e", note="x" * 2**18))
+
+    async def added(*_: object, **__: object) -> AsyncIterator[Any]:
+        yield released
+
+    cast(Any, world).added = added
+    many = " ".join(f"a{at}: content" for at in range(5))
+    answers = [
+        answer.payload
+        async for answer in Engine(schema, world.services(), most_octets=2**20).stream(
+            f"subscription($p: ID!) {{ recordAdded(patientId: $p) {{ {many} }} }}",
+            variables={"p": to_global("Patient", PATIENT)},
+            operation_name=None,
+            caller=await world.caller("clinician"),
+            token="clinician",
+            correlation_id="c0ffee",
+        )
+    ]
+    assert [one["errors"][0]["extensions"]["code"] for one in answers] == ["LIMIT"]
 
 
 async def test_what_is_known_of_a_document_does_not_grow_with_its_use(engine: Engine, world: World) -> None:

@@ -1,5 +1,6 @@
 """POST /graphql: what is refused before anything runs, and how an answer is shaped."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -164,8 +165,6 @@ async def test_body_without_a_length_is_cut_at_the_ceiling(build: Callable[..., 
 
 
 async def test_slow_body_ends_with_408(build: Callable[..., FrontDoor]) -> None:
-    import asyncio
-
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -179,7 +178,8 @@ async def test_slow_body_ends_with_408(build: Callable[..., FrontDoor]) -> None:
     assert sent[0]["status"] == 408
 
 
-async def test_client_that_leaves_gets_nothing(build: Callable[..., FrontDoor]) -> None:
+async def test_body_that_ends_too_soon_is_400_where_anybody_still_hears_it(build: Callable[..., FrontDoor]) -> None:
+    """A server tells a client's leaving and chunks that are none alike: without an answer of ours it would say 500."""
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -189,7 +189,7 @@ async def test_client_that_leaves_gets_nothing(build: Callable[..., FrontDoor]) 
         sent.append(message)
 
     await build()(http_scope([(b"content-type", b"application/json")]), receive, send)
-    assert sent == []
+    assert [message.get("status") for message in sent] == [400, None]
 
 
 def http_scope(headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
@@ -334,3 +334,28 @@ async def test_unexpected_failure_of_the_door_is_masked(client: httpx.AsyncClien
     assert response.status_code == 500
     assert response.json()["errors"][0]["message"] == "internal error"
     assert logs[0]["type"] == "TypeError"
+
+
+async def test_long_bodies_that_come_at_once_are_held_up_to_a_sum_and_short_ones_always(
+    build: Callable[..., FrontDoor],
+) -> None:
+    door, ceiling = build(max_body_bytes=200_000), 200_000
+    waiting = asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b" " * (ceiling - 100)
+        await waiting.wait()
+        yield b'{"query": "{ __typename }"}'
+
+    headers = {"content-type": "application/json"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://gateway") as client:
+        slow = [asyncio.create_task(client.post("/graphql", content=slowly(), headers=headers)) for _ in range(7)]
+        done, _ = await asyncio.wait(slow, timeout=2.0, return_when=asyncio.FIRST_COMPLETED)
+        refused = [task.result() for task in done]
+        assert {one.status_code for one in refused} == {429}
+        assert refused[0].json()["errors"][0]["extensions"]["code"] == "LIMIT"
+        assert (await client.post("/graphql", json={"query": "{ __typename }"})).status_code == 200
+        waiting.set()
+        statuses = [(await task).status_code for task in slow]
+        assert statuses.count(200) == 5
+        assert (await client.post("/graphql", content=slowly(), headers=headers)).status_code == 200
