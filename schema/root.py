@@ -18,9 +18,9 @@ from gateway.errors import CallerError, DeniedError
 from gateway.identity import model
 from gateway.identity.model import Caller, Role
 from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SubjectId, parse_global
-from schema import consent, credentials, delegates, emergency, erasure, explaining, identity, records, recovery
+from schema import credentials, delegates, emergency, erasure, explaining, identity, records, recovery
 from schema.audit import AccessEvent, AuditEntry, to_entry, to_event
-from schema.consent import Consent, ConsentInput, ConsentResult, RevokeAllResult, to_consent
+from schema.consent import Consent, ConsentInput, ConsentMutations, to_consent
 from schema.context import Info, RequestContext
 from schema.control import ControlMutations
 from schema.credentials import CredentialInput, CredentialResult, SignedCredentialInput
@@ -71,7 +71,7 @@ from schema.records import (
 )
 from schema.recovery import RecoveryResult
 from schema.relay import Node
-from schema.scalars import SCALARS, Address, Hex
+from schema.scalars import SCALARS, Address
 from schema.sessions import DeviceSessionConnection, SessionMutations, sessions_of
 
 SINCE = (
@@ -206,7 +206,7 @@ async def _record_node(context: RequestContext, caller: Caller, record: RecordId
 
 
 @strawberry.type
-class Mutation(ControlMutations, SessionMutations, IdentityMutations):
+class Mutation(ConsentMutations, ControlMutations, SessionMutations, IdentityMutations):
     @mutation("EIP-4361 sign-in: sign `message` with the actor's key.")
     async def sign_in_challenge(self, info: Info, address: Address) -> SignInChallengeResult:
         return await identity.challenge(info.context, address)
@@ -269,30 +269,6 @@ class Mutation(ControlMutations, SessionMutations, IdentityMutations):
     @mutation("A FHIR Bundle (collection, batch or transaction) as records: all or nothing.")
     async def import_bundle(self, info: Info, input: ImportBundleInput) -> ImportBundleResult:
         return await records.import_bundle(info.context, input)
-
-    @mutation("The patient's (or their guardian's): draft, sign `typedData` (eth_signTypedData_v4), submit.")
-    async def draft_consent(self, info: Info, input: ConsentInput) -> DraftResult:
-        return await consent.draft(info.context, input)
-
-    @mutation("Returns when the consent is on chain and in force here.")
-    async def grant_consent(self, info: Info, input: SignedInput) -> ConsentResult:
-        return await consent.grant(info.context, input)
-
-    @strawberry.mutation
-    async def draft_revocation(self, info: Info, patient_id: strawberry.ID, consent_id: Hex) -> DraftResult:
-        return await consent.draft_revocation(info.context, patient_id, consent_id)
-
-    @mutation("In force here when it returns, whatever the chain does.")
-    async def revoke_consent(self, info: Info, input: SignedInput) -> ConsentResult:
-        return await consent.revoke(info.context, input)
-
-    @mutation("Ends every permit of the patient at once; denies stay.")
-    async def draft_revocation_of_all(self, info: Info, patient_id: strawberry.ID) -> DraftResult:
-        return await consent.draft_revocation_of_all(info.context, patient_id)
-
-    @mutation("In force here when it returns, whatever the chain does.")
-    async def revoke_all_consents(self, info: Info, input: SignedInput) -> RevokeAllResult:
-        return await consent.revoke_all(info.context, input)
 
     @mutation(
         "A clinician's, for a patient whose id they know: reads and writes under ETREAT, for some hours at most, past "

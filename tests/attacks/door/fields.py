@@ -111,6 +111,7 @@ WAYS: Final = {
     "Subscription.emergencyOpened": "F",
     **{f"Mutation.{name}": "W" for name in ("createRecord", "amendRecord", "importBundle")},
     **{f"Mutation.{name}": "M" for name in ("draftConsent", "grantConsent", "draftRevocation", "revokeConsent")},
+    "Mutation.draftConsentFromFhir": "M",
     **{f"Mutation.{name}": "T" for name in ("draftRevocationOfAll", "revokeAllConsents", "draftErasure")},
     **{f"Mutation.{name}": "T" for name in ("erasePatient", "draftCredential", "setCredential")},
     **{f"Mutation.{name}": "T" for name in ("draftDelegate", "addDelegate")},

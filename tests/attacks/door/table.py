@@ -84,6 +84,7 @@ UNSIGNED: Final = {"signRecovery": "INVALID", "attestRecovery": "INVALID", "draf
 
 BY_DELEGATE: Final = {
     "draftConsent": "",
+    "draftConsentFromFhir": "",
     "grantConsent": "INVALID",  # the text is the patient's, and a delegate signs their own
     "draftDelegateRemoval": "",
     "removeDelegate": "",

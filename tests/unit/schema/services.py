@@ -325,7 +325,7 @@ class World:
         self._called("credentials", caller)
         return (PATIENT_ACTOR,) if caller.actor.id == PATIENT_ACTOR else ()
 
-    async def draft(self, caller: Caller, consent: ConsentInput) -> Draft:
+    async def draft(self, caller: Caller, consent: ConsentInput, *, signer: bytes | None = None) -> Draft:
         self._called("draft", caller)
         self.received.append(consent)
         return Draft(id=CONSENT, typed_data={"primaryType": "Consent"})
