@@ -41,6 +41,7 @@ from schema.context import (
     IdentityService,
     RecordService,
     RecoveryService,
+    RequestService,
     Services,
     SessionService,
     ShownConsentService,
@@ -67,6 +68,9 @@ class Wired(Protocol):
     def shown_consents(self) -> ShownConsentService: ...
     @property
     def credentials(self) -> CredentialService: ...
+
+    @property
+    def consent_requests(self) -> RequestService: ...
     @property
     def delegates(self) -> DelegateService: ...
     @property
@@ -136,6 +140,7 @@ class FrontDoor:
             consents=wired.consents,
             shown_consents=wired.shown_consents,
             credentials=wired.credentials,
+            consent_requests=wired.consent_requests,
             delegates=wired.delegates,
             guardianships=wired.guardianships,
             recoveries=wired.recoveries,

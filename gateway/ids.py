@@ -20,6 +20,8 @@ ConsentId = NewType("ConsentId", bytes)
 """32 bytes: the EIP-712 digest of the signed consent."""
 EmergencyId = NewType("EmergencyId", bytes)
 """32 bytes: the salted commitment of an emergency access, as it stands on chain."""
+RequestId = NewType("RequestId", bytes)
+"""16 random bytes: names a request for consent."""
 SessionId = NewType("SessionId", bytes)
 """16 random bytes: names a session to its owner, and opens nothing."""
 DecisionId = NewType("DecisionId", bytes)
@@ -37,6 +39,7 @@ SIZES = {
     "Decision": 16,
     "Session": 16,
     "Identity": 16,
+    "ConsentRequest": 16,
 }
 
 

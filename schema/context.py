@@ -25,6 +25,7 @@ from gateway.consent.model import (
     Terms,
 )
 from gateway.consent.proposals import ProposalView, RecoveryView
+from gateway.consent.requested import ConsentRequest, RequestInput, RequestPage, RequestView
 from gateway.emergency.model import EmergencyView, NewEmergency, Summary, Verdict
 from gateway.erasure.model import ErasureView
 from gateway.errors import ConsentryError, DeniedError, LimitError, UnauthenticatedError
@@ -41,7 +42,7 @@ from gateway.identity.model import (
     SessionView,
     Subject,
 )
-from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SessionId, SubjectId
+from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, RequestId, SessionId, SubjectId
 from gateway.records.model import (
     Amendment,
     Explanation,
@@ -128,6 +129,16 @@ class ShownConsentService(Protocol):
     async def get(self, caller: Caller, consent: ConsentId) -> ConsentView | None: ...
     async def statement(self, terms: Terms, language: Language) -> str: ...
     def changes(self, caller: Caller, *, subject: SubjectId) -> AsyncIterator[ConsentView]: ...
+
+
+class RequestService(Protocol):
+    async def ask(self, caller: Caller, asked: RequestInput, /) -> RequestView: ...
+    async def withdraw(self, caller: Caller, request: RequestId, /) -> RequestView: ...
+    async def sent(self, caller: Caller, part: Slice, /) -> RequestPage: ...
+    async def of_patient(self, caller: Caller, *, subject: SubjectId, part: Slice) -> RequestPage: ...
+    async def draft(self, caller: Caller, request: RequestId, /, *, language: Language) -> Draft: ...
+    async def decline(self, caller: Caller, request: RequestId, /) -> RequestView: ...
+    def terms(self, request: ConsentRequest, /) -> Terms: ...
 
 
 class CredentialService(Protocol):
@@ -266,6 +277,7 @@ class Services:
     consents: ConsentService
     shown_consents: ShownConsentService
     credentials: CredentialService
+    consent_requests: RequestService
     delegates: DelegateService
     guardianships: GuardianshipService
     recoveries: RecoveryService

@@ -71,6 +71,7 @@ from schema.records import (
 )
 from schema.recovery import RecoveryResult
 from schema.relay import Node
+from schema.requests import ConsentRequestConnection, RequestMutations, sent
 from schema.scalars import SCALARS, Address
 from schema.sessions import DeviceSessionConnection, SessionMutations, sessions_of
 
@@ -145,6 +146,20 @@ class Query:
     async def linked_identities(self, info: Info) -> list[LinkedIdentity]:
         return await identities_of(info.context)
 
+    @resolved(
+        "Your own requests for consent, newest first; empty when the request carries no valid token. Those whose "
+        "patient was erased are gone."
+    )
+    async def sent_consent_requests(
+        self,
+        info: Info,
+        first: int = 50,
+        after: str | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: str | None = strawberry.UNSET,
+    ) -> ConsentRequestConnection:
+        return await sent(info.context, first=first, after=after, last=last, before=before)
+
 
 async def _present(context: RequestContext) -> Caller | None:
     """Who asks, as of this very moment: no guard of the ledger stands behind these answers."""
@@ -206,7 +221,7 @@ async def _record_node(context: RequestContext, caller: Caller, record: RecordId
 
 
 @strawberry.type
-class Mutation(ConsentMutations, ControlMutations, SessionMutations, IdentityMutations):
+class Mutation(ConsentMutations, RequestMutations, ControlMutations, SessionMutations, IdentityMutations):
     @mutation("EIP-4361 sign-in: sign `message` with the actor's key.")
     async def sign_in_challenge(self, info: Info, address: Address) -> SignInChallengeResult:
         return await identity.challenge(info.context, address)

@@ -63,9 +63,11 @@ class Consents:
 
     # ---- granting
 
-    async def draft(self, caller: Caller, consent: ConsentInput, *, signer: bytes | None = None) -> Draft:
+    async def draft(
+        self, caller: Caller, consent: ConsentInput, *, signer: bytes | None = None, salt: bytes | None = None
+    ) -> Draft:
         """Typed data for the patient or a delegate to sign, with a statement in plain words. `signer`: who must sign
-        it, where what it was read from says so."""
+        it, where what it was read from says so; `salt`: of the request that it answers, 32 bytes."""
         hand = await self._hands.acting(caller, consent.subject, "GRANT")
         if signer is not None and signer not in _signers(hand):
             raise CallerError("another key signs for this patient", field=("resource", "performer"))
@@ -76,7 +78,7 @@ class Consents:
             consent,
             epoch=hand.standing.epochs.epoch,
             now=int(self._clock.now()),
-            salt=self._entropy.bytes(32),
+            salt=salt or self._entropy.bytes(32),
             grantee_name=name,
         )
         if terms.not_after <= self._clock.now():

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
+from gateway.ports.requests import RequestRow
 from gateway.ports.rows import (
     ConsentRow,
     EmergencyRow,
@@ -107,6 +108,30 @@ class Index(Protocol):
 
     async def papers(self, subject: bytes) -> tuple[PaperRow, ...]:
         """What opens hashes on chain of a subject."""
+        ...
+
+    async def request(self, request: bytes) -> RequestRow | None: ...
+
+    async def requests(
+        self,
+        *,
+        subject: bytes | None = None,
+        asker: bytes | None = None,
+        after: int,
+        before: int,
+        limit: int,
+        backwards: bool = False,
+    ) -> tuple[RequestRow, ...]:
+        """Requests for consent with these tokens, `after` < seq < `before`, descending, or ascending where
+        `backwards`; at most `limit`."""
+        ...
+
+    async def count_requests(self, *, asker: bytes, since: int) -> int:
+        """Those of an asker's token that were made at `since` (seconds since 1970) or later."""
+        ...
+
+    async def open_requests(self, *, pair: bytes, now: int) -> int:
+        """Those with a token of patient and asker that are neither over nor withdrawn."""
         ...
 
     async def is_controller(self, signer: bytes) -> bool:

@@ -5,6 +5,7 @@ whose record it is or what it says; all of it can be rebuilt from chain, IPFS an
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from gateway.ports.requests import RequestDeclined, RequestRow, RequestsOver, RequestWithdrawn
 from gateway.ports.sign_ins import (
     IdentitiesForgotten,
     IdentityRow,
@@ -149,9 +150,10 @@ class ErasureStep:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectForgotten:
     """Takes a subject's records, versions, search tokens, contents, uploads, consents, papers and narrowings (but the
-    erasure) out of the index. What is anchored stays."""
+    erasure) out of the index, and, by their keyed token `asked`, requests for consent. What is anchored stays."""
 
     subject: bytes
+    asked: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,6 +339,10 @@ Row = (
     | EmergencyRow
     | EmergencyStepRow
     | PaperRow
+    | RequestRow
+    | RequestWithdrawn
+    | RequestDeclined
+    | RequestsOver
     | UnpinnedRow
     | ContentRow
     | UploadRow

@@ -8,6 +8,7 @@ from gateway.consent.credentials import Credentials
 from gateway.consent.delegates import Delegates
 from gateway.consent.hands import Hands
 from gateway.consent.relaying import Relaying
+from gateway.consent.requesting import ConsentRequests
 from gateway.consent.service import Consents
 from gateway.consent.showing import ShownConsents
 from gateway.consent.standing import Standings
@@ -16,6 +17,8 @@ from gateway.ports.bus import Bus
 from gateway.ports.clock import Clock, Entropy
 from gateway.ports.documents import Documents
 from gateway.ports.index import Index
+from gateway.ports.sealing import RequestSealing, SealingKeys
+from gateway.settings import Settings
 from gateway.wiring.chain import ChainPort
 
 
@@ -27,16 +30,20 @@ class ConsentRooms:
     shown: ShownConsents
     credentials: Credentials
     delegates: Delegates
+    requests: ConsentRequests
     access_log: AccessLog
 
 
 def make_consents(
+    settings: Settings,
     *,
     identity: Identity,
     standings: Standings,
     audit: Audit,
     index: Index,
     documents: Documents,
+    keys: SealingKeys,
+    sealing: RequestSealing,
     bus: Bus,
     clock: Clock,
     entropy: Entropy,
@@ -70,7 +77,23 @@ def make_consents(
         clock=clock,
         entropy=entropy,
     )
+    requests = ConsentRequests(
+        identity=identity,
+        standings=standings,
+        hands=hands,
+        consents=consents,
+        relaying=relaying,
+        audit=audit,
+        index=index,
+        keys=keys,
+        sealing=sealing,
+        bus=bus,
+        clock=clock,
+        entropy=entropy,
+        each=settings.requests_per_asker,
+    )
     return ConsentRooms(
+        requests=requests,
         consents=consents,
         shown=ShownConsents(identity=identity, standings=standings, audit=audit, index=index, bus=bus, clock=clock),
         credentials=Credentials(identity=identity, standings=standings, hands=hands, calls=chain, relaying=relaying),

@@ -71,6 +71,7 @@ async def _asked(house: House, states: tuple[str, ...], *queries: str) -> dict[t
                 assert other is case or (other.canary not in text and other.reason not in text), (state, role)
             assert case.canary not in text or seen & set("RNPS"), (state, role)
             assert case.reason not in text or seen & set("EF"), (state, role)
+            assert case.asked not in text or seen & set("qa"), (state, role)
     return found
 
 

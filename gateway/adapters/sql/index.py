@@ -13,6 +13,7 @@ from gateway.adapters.sql.mapping import (
     identity_of,
     narrowing_of,
     record_of,
+    request_of,
     session_of,
     upload_of,
 )
@@ -23,6 +24,7 @@ from gateway.adapters.sql.statements import Value, plan
 from gateway.adapters.sql.urls import sqlite_path
 from gateway.ports.clock import Clock
 from gateway.ports.index import LAST_SEQ, NAMED
+from gateway.ports.requests import RequestRow
 from gateway.ports.rows import (
     ChallengeRow,
     ConsentRow,
@@ -188,6 +190,37 @@ class SqlIndex:
     async def papers(self, subject: bytes) -> tuple[PaperRow, ...]:
         rows = await self._source.fetch("select name, digest from papers where subject = ?", (subject,))
         return tuple(PaperRow(name=name, subject=subject, digest=digest) for name, digest in rows)
+
+    async def request(self, request: bytes) -> RequestRow | None:
+        rows = await self._source.fetch(f"{questions.REQUEST} where request = ?", (request,))
+        return request_of(*rows[0]) if rows else None
+
+    async def requests(
+        self,
+        *,
+        subject: bytes | None = None,
+        asker: bytes | None = None,
+        after: int,
+        before: int,
+        limit: int,
+        backwards: bool = False,
+    ) -> tuple[RequestRow, ...]:
+        column, token = ("asker", asker) if subject is None else ("subject", subject)
+        if token is None:
+            return ()  # of nobody there are none
+        order = "seq" if backwards else "seq desc"
+        sql = f"{questions.REQUEST} where {column} = ? and seq > ? and seq < ? order by {order} limit ?"
+        return tuple(request_of(*row) for row in await self._source.fetch(sql, (token, after, before, limit)))
+
+    async def count_requests(self, *, asker: bytes, since: int) -> int:
+        sql = "select count(*) from requests where asker = ? and asked_at >= ?"
+        ((count,),) = await self._source.fetch(sql, (asker, since))
+        return int(count)
+
+    async def open_requests(self, *, pair: bytes, now: int) -> int:
+        sql = "select count(*) from requests where pair = ? and withdrawn = 0 and expires_at > ?"
+        ((count,),) = await self._source.fetch(sql, (pair, now))
+        return int(count)
 
     async def is_controller(self, signer: bytes) -> bool:
         named = f'%"controller":"0x{signer.hex()}"%'

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anchoring.stores.columns import join_values
+from gateway.ports.requests import RequestDeclined, RequestRow, RequestsOver, RequestWithdrawn
 from gateway.ports.rows import (
     Bump,
     CallRow,
@@ -76,6 +77,7 @@ IDENTITY, UNLINK, FORGET_IDENTITIES, END_BEARERS = range(34, 38)
 CONTENT, UPLOAD, UPLOAD_ON, UPLOAD_OVER, UPLOAD_DONE = range(38, 43)
 UPLOAD_PART, UPLOAD_DROP, UPLOAD_NO_PARTS, UPLOAD_GONE = range(43, 47)
 FORGET_CONTENTS, FORGET_PARTS, FORGET_UPLOADS = range(47, 50)
+REQUEST, WITHDRAW, DECLINE, REQUESTS_OVER, FORGET_REQUESTS = range(50, 55)
 
 STATEMENTS: tuple[Statement, ...] = (
     Statement(
@@ -227,6 +229,23 @@ STATEMENTS: tuple[Statement, ...] = (
         sql="delete from upload_parts where upload in (select upload from uploads where subject = ?)",
     ),
     Statement(table="uploads", sql="delete from uploads where subject = ?"),
+    Statement(
+        table="requests",
+        sql="insert into requests (request, subject, asker, pair, asked_at, expires_at, sealed, withdrawn, declined)"
+        " values (?, ?, ?, ?, ?, ?, ?, 0, 0)",
+    ),
+    Statement(
+        table="requests",
+        sql="update requests set withdrawn = 1 where request = ? and withdrawn = 0",
+        exact=True,
+    ),
+    Statement(
+        table="requests",
+        sql="update requests set declined = 1 where request = ? and declined = 0",
+        exact=True,
+    ),
+    Statement(table="requests", sql="delete from requests where asker = ? and expires_at < ?"),
+    Statement(table="requests", sql="delete from requests where subject = ?"),
 )
 
 INSERT_ENTRY = (
@@ -273,6 +292,8 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
             | UploadGone()
         ):
             return _steps_of_upload(row)
+        case RequestRow() | RequestWithdrawn() | RequestDeclined() | RequestsOver():
+            return (_step_of_request(row),)
         case Bump():
             return ((BUMP, (row.name,)),)
         case IdempotencyRow():
@@ -322,7 +343,8 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
             each = (FORGET_TOKENS, FORGET_VERSIONS, FORGET_RECORDS, FORGET_CONSENTS, FORGET_PAPERS, *large)
             ended = (FORGET_NARROWINGS, (row.subject, int(NarrowingKind.ERASE)))
             waiting = (FORGET_WAITING, (row.subject,) * 3)
-            return (waiting, *((number, (row.subject,)) for number in each), ended)
+            asked = (FORGET_REQUESTS, (row.asked,))
+            return (waiting, *((number, (row.subject,)) for number in each), ended, asked)
         case NarrowingLifted():
             return ((LIFT, (row.subject, int(NarrowingKind.ERASE))),)
         case SessionsEnded():
@@ -350,6 +372,21 @@ def _steps_of_upload(
             return (done, (UPLOAD_NO_PARTS, (row.upload,)))
         case UploadGone():
             return ((UPLOAD_NO_PARTS, (row.upload,)), (UPLOAD_GONE, (row.upload,)))
+
+
+def _step_of_request(
+    row: RequestRow | RequestWithdrawn | RequestDeclined | RequestsOver,
+) -> tuple[int, Parameters]:
+    match row:
+        case RequestRow():
+            tokens = (row.subject, row.asker, row.pair)
+            return REQUEST, (row.request, *tokens, row.asked_at, row.expires_at, row.sealed)
+        case RequestWithdrawn():
+            return WITHDRAW, (row.request,)
+        case RequestDeclined():
+            return DECLINE, (row.request,)
+        case RequestsOver():
+            return REQUESTS_OVER, (row.asker, row.before)
 
 
 def _of_erasure(row: ErasureRow) -> Parameters:

@@ -56,6 +56,7 @@ ORDER: Final = (
     *("registerActor", "enrolPatient", "draftMembership", "addMember"),
     *("createRecord", "amendRecord", "importBundle"),
     *("draftConsent", "draftConsentFromFhir", "grantConsent", "draftRevocation", "revokeConsent"),
+    *("requestConsent", "draftRequestedConsent", "declineConsentRequest", "withdrawConsentRequest"),
     *("draftCredential", "setCredential", "draftDelegate", "addDelegate", "draftDelegateRemoval", "removeDelegate"),
     *("draftGuardians", "setGuardians", "draftObjection", "objectToRecovery"),
     *("draftAttestation", "attestRecovery", "draftCustodyEnd", "endCustody"),
@@ -126,6 +127,7 @@ async def deeds_of(house: House, case: Case) -> dict[str, Any]:
         return {"typedData": typed, "signature": wallet.sign_typed_data(typed)}
 
     emergency, linked = to_global("Emergency", case.emergency), to_global("Actor", house.people["linked"].actor)
+    request = to_global("ConsentRequest", case.request)
     words = "As good a reason as any other"
     given: dict[str, dict[str, Any]] = {
         "registerActor": {"input": {"key": Wallet.new().signer, "roles": ["DEVICE"], "name": "Made in passing"}},
@@ -157,6 +159,18 @@ async def deeds_of(house: House, case: Case) -> dict[str, Any]:
         "grantConsent": {"input": signed(consent.typed_data)},
         "draftRevocation": {"patientId": patient, "consentId": "0x" + case.consent.hex()},
         "revokeConsent": {"input": signed(revocation)},
+        "requestConsent": {
+            "input": {
+                "patientId": patient,
+                "organizationId": to_global("Actor", organization.actor),
+                "purposes": ["TREAT"],
+                "reason": words,
+                "notAfter": _text(tomorrow),
+            }
+        },
+        "draftRequestedConsent": {"requestId": request, "language": "EN"},
+        "declineConsentRequest": {"requestId": request},
+        "withdrawConsentRequest": {"requestId": request},
         "draftCredential": {"input": {"patientId": patient, "actorId": linked}},
         "setCredential": {"input": {**signed(unlink.typed_data), "actorSignature": "0x"}},
         "draftDelegate": {

@@ -28,6 +28,10 @@ HELD: Final = {
     " basis emergencyId stale",
     "Consent": "id consentId status effect actions purposes resourceTypes codes labels dataFrom dataTo dataUse"
     " notBefore notAfter termsHash statement statementIn signer transactionHash grantee asFhir",
+    "ConsentRequest": "id state reason askedAt expiresAt actions purposes resourceTypes codes labels dataFrom dataTo"
+    " dataUse notBefore notAfter termsHash statement asker grantee patient consent",
+    "ConsentRequestConnection": "edges pageInfo",
+    "ConsentRequestEdge": "cursor node",
     "AccessEvent": "id at action purpose outcome recordId decisionId anchor basis emergencyId actor asFhir",
     "AuditEntry": "id writer seq decision previous public private subjectToken receiptDigest anchor",
     "Emergency": "id kind reason state openedAt expiresAt endedAt review commitment salt statement transactionHash"
@@ -99,6 +103,11 @@ WAYS: Final = {
     "Query.emergencyReport": "Q",
     **{f"Patient.{name}": "P" for name in ("records", "timeline", "latest")},
     "Patient.consents": "C",
+    "Patient.consentRequests": "q",
+    "Query.sentConsentRequests": "a",
+    "Mutation.requestConsent": "e",
+    "Mutation.withdrawConsentRequest": "w",
+    **{f"Mutation.{name}": "M" for name in ("draftRequestedConsent", "declineConsentRequest")},
     "Patient.accessLog": "L",
     "Patient.emergencies": "F",
     "Patient.credentials": "K",

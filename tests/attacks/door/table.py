@@ -10,6 +10,7 @@ the device are the patient's guardians.
     C the patient's consents   c the same as they change   G one consent by its name   L the access log
     D a sealed entry of the log   F the patient's emergencies   E one emergency by its name
     Q what waits for a review   K credentials   Z who consents in the patient's name   U the patient's guardians
+    q who asks the patient for consent   a what somebody asked for: the payer, of everybody
     I how a recovery stands   V that there is this patient   x who may see what, and what a consent would change
 """
 
@@ -45,20 +46,20 @@ PURPOSE: Final = {
 }
 """What each role's own work is called."""
 
-# state        registrar patient           other clinician organ. research. steward auditor device  payer delegate none
+# state       registrar patient            other clinician organ. research. steward auditor device  payer  delegate none
 TABLE: Final = """
-none           -         RNPSLDFEVIx       -     -         -      -         EQ      EQ      -       -     -        -
-permit         GVRPS     RNPSCcGLDFEKVZIUx GV    GVRNPS    GVRNPS GVRPSI    GVRPSEQ GVRPSEQ GVRNPSI GVRPS GVCLZ    -
-deny           G         RNPSCcGLDFEVZIx   G     G         G      G         GEQ     GEQ     G       G     VZ       -
-both           GV        RNPSCcGLDFEVIx    GV    GV        GV     GV        GVEQ    GVEQ    GV      GV    -        -
-expired        G         RNPSCcGLDFEVIx    G     G         G      G         GEQ     GEQ     G       G     -        -
-not_yet        G         RNPSCcGLDFEVIx    G     G         G      G         GEQ     GEQ     G       G     -        -
-revoked        G         RNPSCcGLDFEVIx    G     G         G      G         GEQ     GEQ     G       G     -        -
-wrong_purpose  GV        RNPSCcGLDFEVIx    GV    GV        GV     GV        GVEQ    GVEQ    GV      GV    -        -
-wrong_label    GV        RNPSCcGLDFEVIx    GV    GV        GV     GV        GVEQ    GVEQ    GV      GV    -        -
-wrong_type     GV        RNPSCcGLDFEVIx    GV    GV        GV     GV        GVEQ    GVEQ    GV      GV    -        -
-stale          V         CcGLDFEKVI        V     V         V      V         VEQ     VEQ     V       V     -        -
-broken_glass   -         RNPSLDFEVIx       -     RPSEV     -      -         EQ      EQ      -       -     -        -
+none          -         RNPSLDFEVIxq       -     -         -      -         EQ      EQ      -       a      -        -
+permit        GVRPS     RNPSCcGLDFEKVZIUxq GV    GVRNPS    GVRNPS GVRPSI    GVRPSEQ GVRPSEQ GVRNPSI GVRPSa GVCLZq   -
+deny          G         RNPSCcGLDFEVZIxq   G     G         G      G         GEQ     GEQ     G       Ga     VZq      -
+both          GV        RNPSCcGLDFEVIxq    GV    GV        GV     GV        GVEQ    GVEQ    GV      GVa    -        -
+expired       G         RNPSCcGLDFEVIxq    G     G         G      G         GEQ     GEQ     G       Ga     -        -
+not_yet       G         RNPSCcGLDFEVIxq    G     G         G      G         GEQ     GEQ     G       Ga     -        -
+revoked       G         RNPSCcGLDFEVIxq    G     G         G      G         GEQ     GEQ     G       Ga     -        -
+wrong_purpose GV        RNPSCcGLDFEVIxq    GV    GV        GV     GV        GVEQ    GVEQ    GV      GVa    -        -
+wrong_label   GV        RNPSCcGLDFEVIxq    GV    GV        GV     GV        GVEQ    GVEQ    GV      GVa    -        -
+wrong_type    GV        RNPSCcGLDFEVIxq    GV    GV        GV     GV        GVEQ    GVEQ    GV      GVa    -        -
+stale         V         CcGLDFEKVIq        V     V         V      V         VEQ     VEQ     V       Va     -        -
+broken_glass  -         RNPSLDFEVIxq       -     RPSEV     -      -         EQ      EQ      -       a      -        -
 """
 """Who was named may read what the patient said of them, whatever became of it. While the index is stale nobody reads a
 record; the patient still sees what is consented to, or nobody could revoke while the chain is away."""
@@ -69,6 +70,8 @@ DONE: Final = {
     "M": {"patient"},
     "Y": {"patient"},
     "B": {"clinician"},
+    "e": set(ROLES) - {"anonymous", "patient", "other_patient", "delegate"},
+    "w": {"payer"},
     "X": {"clinician"},
     "J": {"auditor", "data_steward"},
     "A": {"registrar"},
@@ -76,8 +79,8 @@ DONE: Final = {
     "O": set(ROLES) - {"anonymous"},
 }
 """Who may do what, in every state: write (nobody was permitted to), what the patient signs (T alone, M or a delegate),
-end a delegation, break the glass, end what they opened, review it, enrol, make members, and what tells nothing that
-does not stand on chain."""
+end a delegation, ask for a consent (who is more than a patient) and take that back, break the glass, end what they
+opened, review it, enrol, make members, and what tells nothing that does not stand on chain."""
 
 UNSIGNED: Final = {"signRecovery": "INVALID", "attestRecovery": "INVALID", "draftIdentityLink": "UNAUTHENTICATED"}
 """What they hear who may do it: no guardian has signed, and no identity provider is trusted."""
@@ -86,6 +89,8 @@ BY_DELEGATE: Final = {
     "draftConsent": "",
     "draftConsentFromFhir": "",
     "grantConsent": "INVALID",  # the text is the patient's, and a delegate signs their own
+    "draftRequestedConsent": "",
+    "declineConsentRequest": "",
     "draftDelegateRemoval": "",
     "removeDelegate": "",
 }

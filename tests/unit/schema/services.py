@@ -52,6 +52,7 @@ from gateway.records.model import (
 )
 from gateway.slices import Slice
 from schema.context import Services
+from tests.unit.schema.asking import Requests, make_request
 from tests.unit.schema.controls import Controls
 from tests.unit.schema.delegates import Delegated
 from tests.unit.schema.emergencies import Emergencies
@@ -212,7 +213,13 @@ class World:
             audit=self,
             erasures=self,
             emergencies=self.emergencies,
+            consent_requests=self.consent_requests,
         )
+
+    @property
+    def consent_requests(self) -> Requests:
+        view = make_request(PATIENT, CLINICIAN, CONSENT)
+        return Requests(calls=self.calls, received=self.received, view=view, patient=PATIENT_ACTOR)
 
     @property
     def emergencies(self) -> Emergencies:

@@ -24,6 +24,7 @@ from graphql import (
 from gateway.ids import to_global
 from schema.fhir.types import OTHER, read_outline, type_name
 from schema.root import GatewaySchema, build_schema
+from tests.unit.schema.asking import REQUEST
 from tests.unit.schema.conftest import Ask
 from tests.unit.schema.emergencies import NAME
 from tests.unit.schema.services import CONSENT, PATIENT, RECORD, World
@@ -43,6 +44,7 @@ GUARDED = frozenset(
         *("Guardians", "GuardiansDraft", "Recovery", "RecoveryProposal"),
         *("RecordConnection", "ConsentConnection", "AccessEventConnection"),
         *("AccessExplanation", "Outlook", "ConsentPreview"),
+        *("ConsentRequest", "ConsentRequestConnection"),
     }
 )
 """Types that hold something of a patient's, or how much of it there is."""
@@ -74,6 +76,7 @@ GUARDS = frozenset(
         *("guardians", "draft_guardians", "set_guardians"),
         *("recovery", "sign_recovery", "attest_recovery", "object_to_recovery"),
         *("explain", "who_can_see", "preview"),
+        *("ask", "withdraw", "decline", "sent", "requests_of_patient"),
     }
 )
 """Service calls that decide, with the caller, before one of those is made."""
@@ -103,6 +106,12 @@ VALUES = {
         "patientId": to_global("Patient", PATIENT),
         "granteeId": to_global("Actor", b"\x01" * 32),
         "purposes": ["TREAT"],
+    },
+    "RequestConsentInput!": {
+        "patientId": to_global("Patient", PATIENT),
+        "purposes": ["TREAT"],
+        "reason": "For the follow-up of your surgery",
+        "notAfter": "2100-01-01T00:00:00Z",
     },
     "SignedInput!": {"typedData": {}, "signature": "0x00"},
     "SignedCredentialInput!": {"typedData": {}, "signature": "0x00", "actorSignature": "0x00"},
@@ -163,7 +172,9 @@ def write(target: str, kind: str, steps: list[Step]) -> tuple[str, dict[str, Any
             wanted = "Patient" if argument == "patientId" or name == "patient" else None
             wanted = node_kind(steps, target) if name == "node" else wanted
             wanted = "Emergency" if argument == "emergencyId" or name == "emergency" else wanted
+            wanted = "ConsentRequest" if argument == "requestId" else wanted
             ids = {
+                "ConsentRequest": REQUEST,
                 "Patient": PATIENT,
                 "Record": RECORD,
                 "Consent": CONSENT,
@@ -233,6 +244,7 @@ def test_every_type_that_the_roots_reach_is_classified(schema: GatewaySchema) ->
         *("DeviceSession", "DeviceSessionConnection", "DeviceSessionEdge", "EndedSessions"),
         *("ControlChange", "NamedGuardians", "OpenedGuardians", "PendingRecovery"),
         *("BarredAccess", "ConsentEffectOnReading", "PermittedAccess", "Reach"),
+        "ConsentRequestEdge",
         *("EmergencyEdge", "EmergencyReview", "UnreviewedEmergency", "UnreviewedEmergencyEdge"),
     }
     objects = {name for name, type_ in schema._schema.type_map.items() if isinstance(type_, GraphQLObjectType)}
@@ -265,6 +277,7 @@ def test_out_of_a_resource_only_references_lead(schema: GatewaySchema) -> None:
 
 def test_edges_and_receipts_are_reached_through_guarded_types_alone(schema: GatewaySchema) -> None:
     inside = {
+        "ConsentRequestEdge": "ConsentRequestConnection",
         "RecordEdge": "RecordConnection",
         "ConsentEdge": "ConsentConnection",
         "AccessEventEdge": "AccessEventConnection",
