@@ -35,6 +35,7 @@ from schema.context import (
     EmergencyService,
     ErasureService,
     ExplainingService,
+    FormService,
     GuardianshipService,
     HandoverService,
     IdentitiesService,
@@ -68,6 +69,9 @@ class Wired(Protocol):
     def shown_consents(self) -> ShownConsentService: ...
     @property
     def credentials(self) -> CredentialService: ...
+
+    @property
+    def forms(self) -> FormService: ...
 
     @property
     def consent_requests(self) -> RequestService: ...
@@ -141,6 +145,7 @@ class FrontDoor:
             shown_consents=wired.shown_consents,
             credentials=wired.credentials,
             consent_requests=wired.consent_requests,
+            forms=wired.forms,
             delegates=wired.delegates,
             guardianships=wired.guardianships,
             recoveries=wired.recoveries,

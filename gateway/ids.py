@@ -22,6 +22,8 @@ EmergencyId = NewType("EmergencyId", bytes)
 """32 bytes: the salted commitment of an emergency access, as it stands on chain."""
 RequestId = NewType("RequestId", bytes)
 """16 random bytes: names a request for consent."""
+FormId = NewType("FormId", bytes)
+"""16 random bytes: names a consent form through its versions."""
 SessionId = NewType("SessionId", bytes)
 """16 random bytes: names a session to its owner, and opens nothing."""
 DecisionId = NewType("DecisionId", bytes)
@@ -40,6 +42,7 @@ SIZES = {
     "Session": 16,
     "Identity": 16,
     "ConsentRequest": 16,
+    "ConsentForm": 16,
 }
 
 

@@ -15,6 +15,7 @@ from schema.context import Info, RequestContext
 from schema.drafts import Draft, DraftResult, SignedInput, to_draft, typed_data_of
 from schema.errors import Refusal
 from schema.fields import mutation, resolved
+from schema.forms import ConsentForm, form_signed
 from schema.gates import actor_of, cursor, given, or_empty, outcome, page_size, record_of, subject_of
 from schema.identity import Actor, Patient, known_grantee, to_patient
 from schema.readings import consent_from_fhir
@@ -86,6 +87,10 @@ class Consent(Node):
     @resolved("The same in another language, by the grantee's present name. What counts is what was signed.")
     async def statement_in(self, info: Info, language: Language) -> str:
         return await info.context.services.shown_consents.statement(self.view.terms, language)
+
+    @resolved("The consent form whose hash was signed; null where there is none, or it is not known here.")
+    async def form(self, info: Info) -> ConsentForm | None:
+        return await form_signed(info.context, self.terms_hash)
 
     @resolved("As a FHIR R4 Consent. What counts is what was signed.")
     async def as_fhir(self, info: Info) -> Json:

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeAlias
 import strawberry
 
 from gateway.audit.model import AccessEvent, AccessFilter, AccessLogPage, SealedEntry
+from gateway.consent.forms import FormInput, FormVersion
 from gateway.consent.guardianship import GuardiansDraft, GuardiansView
 from gateway.consent.languages import Language
 from gateway.consent.model import (
@@ -42,7 +43,7 @@ from gateway.identity.model import (
     SessionView,
     Subject,
 )
-from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, RequestId, SessionId, SubjectId
+from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, FormId, RecordId, RequestId, SessionId, SubjectId
 from gateway.records.model import (
     Amendment,
     Explanation,
@@ -129,6 +130,15 @@ class ShownConsentService(Protocol):
     async def get(self, caller: Caller, consent: ConsentId) -> ConsentView | None: ...
     async def statement(self, terms: Terms, language: Language) -> str: ...
     def changes(self, caller: Caller, *, subject: SubjectId) -> AsyncIterator[ConsentView]: ...
+
+
+class FormService(Protocol):
+    async def publish(self, caller: Caller, asked: FormInput, /) -> FormVersion: ...
+    async def get(self, caller: Caller, form: FormId, /, *, version: int | None) -> FormVersion | None: ...
+    async def signed(self, hash: bytes, /) -> FormVersion | None: ...
+    async def page(
+        self, caller: Caller, *, publisher: ActorId | None, form: FormId | None, first: int, after: str | None
+    ) -> tuple[tuple[tuple[str, FormVersion], ...], bool]: ...
 
 
 class RequestService(Protocol):
@@ -278,6 +288,7 @@ class Services:
     shown_consents: ShownConsentService
     credentials: CredentialService
     consent_requests: RequestService
+    forms: FormService
     delegates: DelegateService
     guardianships: GuardianshipService
     recoveries: RecoveryService

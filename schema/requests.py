@@ -16,6 +16,7 @@ from schema.context import Info, RequestContext
 from schema.drafts import Draft, DraftResult, to_draft
 from schema.errors import Refusal
 from schema.fields import mutation, resolved
+from schema.forms import ConsentForm, form_signed
 from schema.gates import actor_of, given, or_empty, or_none, outcome, record_of, slice_of, subject_of
 from schema.identity import Actor, Patient, known_actor, to_patient
 from schema.relay import PageInfo
@@ -62,7 +63,8 @@ class RequestConsentInput:
         default=strawberry.UNSET, description="The beginning of the consent; without one, when it is drafted."
     )
     terms_hash: Hex | None = strawberry.field(
-        default=strawberry.UNSET, description="SHA-256 of a text that is agreed to with the consent, 32 bytes."
+        default=strawberry.UNSET,
+        description="Of a consent form (`ConsentForm.termsHash`), or of any text that is agreed to.",
     )
     days: int = strawberry.field(default=30, description="How long the request stays open, 1 to 90 days.")
 
@@ -97,6 +99,10 @@ class ConsentRequest:
     ) -> str:
         services = info.context.services
         return await services.shown_consents.statement(services.consent_requests.terms(self.view.request), language)
+
+    @resolved("The consent form whose hash would be signed; null where there is none, or it is not known here.")
+    async def form(self, info: Info) -> ConsentForm | None:
+        return await form_signed(info.context, self.terms_hash)
 
     @resolved("Who asks.")
     async def asker(self, info: Info) -> Actor:

@@ -40,6 +40,7 @@ from schema.errors import report_all
 from schema.explaining import AccessExplanationResult, ConsentPreviewResult, OutlookResult
 from schema.fhir.types import read_outline, with_fhir
 from schema.fields import mutation, resolved, subscription
+from schema.forms import FormMutations, FormQueries
 from schema.gates import or_none, subject_of
 from schema.identities import IdentityMutations, LinkedIdentity, identities_of
 from schema.identity import (
@@ -82,7 +83,7 @@ SINCE = (
 
 
 @strawberry.type
-class Query:
+class Query(FormQueries):
     @resolved("Decided as TREAT; as PATRQT for the patient. What is refused is null, like what does not exist.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
         return await or_none(_node(info.context, id))
@@ -221,7 +222,9 @@ async def _record_node(context: RequestContext, caller: Caller, record: RecordId
 
 
 @strawberry.type
-class Mutation(ConsentMutations, RequestMutations, ControlMutations, SessionMutations, IdentityMutations):
+class Mutation(
+    ConsentMutations, RequestMutations, FormMutations, ControlMutations, SessionMutations, IdentityMutations
+):
     @mutation("EIP-4361 sign-in: sign `message` with the actor's key.")
     async def sign_in_challenge(self, info: Info, address: Address) -> SignInChallengeResult:
         return await identity.challenge(info.context, address)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
-from gateway.ports.requests import RequestRow
+from gateway.ports.requests import FormRow, RequestRow
 from gateway.ports.rows import (
     ConsentRow,
     EmergencyRow,
@@ -132,6 +132,18 @@ class Index(Protocol):
 
     async def open_requests(self, *, pair: bytes, now: int) -> int:
         """Those with a token of patient and asker that are neither over nor withdrawn."""
+        ...
+
+    async def form(self, form: bytes, *, version: int | None = None) -> FormRow | None:
+        """The newest version of a consent form, or that of a number."""
+        ...
+
+    async def form_of_hash(self, hash: bytes) -> FormRow | None: ...
+
+    async def forms(
+        self, *, publisher: bytes | None, form: bytes | None, before: int, limit: int
+    ) -> tuple[FormRow, ...]:
+        """Versions, of a publisher or a form where one is given, newest first, seq < `before`, at most `limit`."""
         ...
 
     async def is_controller(self, signer: bytes) -> bool:

@@ -1,4 +1,5 @@
-"""Rows of requests for consent: keyed tokens and a sealed text, so that nobody learns from them who asked whom."""
+"""Rows of requests for consent: keyed tokens and a sealed text, so that nobody learns from them who asked whom; and of
+the forms that are agreed to."""
 
 from dataclasses import dataclass, field
 
@@ -41,3 +42,16 @@ class RequestsOver:
 
     asker: bytes
     before: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormRow:
+    """A version of a consent form. `hash`: SHA-256 of its octets, which consents are signed with; `digest`: the sealed
+    block that holds them. `seq`: the ledger assigns it (0: not yet stored)."""
+
+    form: bytes
+    version: int
+    publisher: bytes
+    hash: bytes
+    digest: bytes
+    seq: int = 0

@@ -5,7 +5,7 @@ whose record it is or what it says; all of it can be rebuilt from chain, IPFS an
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from gateway.ports.requests import RequestDeclined, RequestRow, RequestsOver, RequestWithdrawn
+from gateway.ports.requests import FormRow, RequestDeclined, RequestRow, RequestsOver, RequestWithdrawn
 from gateway.ports.sign_ins import (
     IdentitiesForgotten,
     IdentityRow,
@@ -339,6 +339,7 @@ Row = (
     | EmergencyRow
     | EmergencyStepRow
     | PaperRow
+    | FormRow
     | RequestRow
     | RequestWithdrawn
     | RequestDeclined

@@ -7,6 +7,7 @@ from gateway.consent.access_log import AccessLog
 from gateway.consent.credentials import Credentials
 from gateway.consent.delegates import Delegates
 from gateway.consent.hands import Hands
+from gateway.consent.publishing import ConsentForms
 from gateway.consent.relaying import Relaying
 from gateway.consent.requesting import ConsentRequests
 from gateway.consent.service import Consents
@@ -31,6 +32,7 @@ class ConsentRooms:
     credentials: Credentials
     delegates: Delegates
     requests: ConsentRequests
+    forms: ConsentForms
     access_log: AccessLog
 
 
@@ -94,6 +96,15 @@ def make_consents(
     )
     return ConsentRooms(
         requests=requests,
+        forms=ConsentForms(
+            identity=identity,
+            audit=audit,
+            index=index,
+            documents=documents,
+            keys=keys,
+            clock=clock,
+            entropy=entropy,
+        ),
         consents=consents,
         shown=ShownConsents(identity=identity, standings=standings, audit=audit, index=index, bus=bus, clock=clock),
         credentials=Credentials(identity=identity, standings=standings, hands=hands, calls=chain, relaying=relaying),

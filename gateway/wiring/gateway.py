@@ -63,6 +63,7 @@ class Gateway:
         self.shown_consents = rooms.shown
         self.credentials = rooms.credentials
         self.consent_requests = rooms.requests
+        self.forms = rooms.forms
         self.delegates = rooms.delegates
         self.audit = rooms.access_log
         self.guardianships = control.guardianships

@@ -142,3 +142,13 @@ DRAFT_FROM_FHIR = f"""mutation ($patient: ID!, $resource: JSON!) {{
   draftConsentFromFhir(patientId: $patient, resource: $resource) {{
   __typename ... on Draft {{ id typedData }} {REFUSED} }} }}"""
 CONSENT_AS_FHIR = "query ($id: ID!) { patient(id: $id) { consents(first: 1) { edges { node { asFhir } } } } }"
+PUBLISH_FORM = f"""mutation ($input: PublishConsentFormInput!) {{ publishConsentForm(input: $input) {{
+  __typename ... on ConsentForm {{ formId version title termsHash document publisher {{ id }} }} {REFUSED} }} }}"""
+FORM = f"""query ($id: ID!, $version: Int) {{ consentForm(id: $id, version: $version) {{
+  __typename ... on ConsentForm {{ version termsHash document texts {{ language text }} }} {REFUSED} }} }}"""
+FORMS = """query ($form: ID, $first: Int = 50, $after: String) {
+  consentForms(formId: $form, first: $first, after: $after) { edges { cursor node { version termsHash } }
+  pageInfo { hasNextPage endCursor } } }"""
+SIGNED_FORM = (
+    "query ($id: ID!) { patient(id: $id) { consents(first: 1) { edges { node { form { version title } } } } } }"
+)

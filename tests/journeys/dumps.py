@@ -16,6 +16,7 @@ QUERIES = {
     "consents in order": "select consent, subject, digest, call from consents order by seq",
     "narrowings": "select kind, subject, target, digest, call from narrowings order by subject, kind, target",
     "papers": "select name, subject, digest from papers order by subject, name",
+    "forms in order": "select form, version, publisher, hash, digest from forms order by seq",
     "emergencies in order": "select emergency, digest, decision, call, opened_at, expires_at from emergencies"
     " order by seq",
     "emergency tokens": "select token, emergency from emergency_tokens order by token, emergency",

@@ -1,6 +1,7 @@
 """A clinician asks, the patient reads it in their language, signs or declines; and a consent goes out and comes back as
 FHIR."""
 
+import hashlib
 import time
 from typing import Any
 
@@ -108,3 +109,27 @@ def test_a_consent_goes_out_as_fhir_and_comes_back(patient: Patient, asker: Pers
     resource["provision"]["provision"] = [{"type": "deny"}]
     refused = patient.person.ask(documents.DRAFT_FROM_FHIR, given)
     assert (refused.code, refused.field) == ("INVALID", ("resource", "provision", "provision"))
+
+
+def test_a_form_is_published_asked_for_signed_and_found_again(site: Site, patient: Patient, asker: Person) -> None:
+    clinic = site.crowd.register("ORGANIZATION", "Clinic")
+    texts = [{"language": "EN", "text": "# What you agree to"}, {"language": "DE", "text": "# Wozu Sie ja sagen"}]
+    first = clinic.ask(documents.PUBLISH_FORM, {"input": {"title": "Follow-up", "texts": texts}}).value
+    assert first["termsHash"] == "0x" + hashlib.sha256(first["document"].encode()).hexdigest()
+    assert (first["version"], first["publisher"]["id"]) == (1, clinic.id)
+    made = ask(asker, patient.id, termsHash=first["termsHash"]).value
+    draft = patient.person.ask(documents.DRAFT_REQUESTED, {"id": made["id"]}).value
+    assert first["termsHash"] in draft["typedData"]["message"]["scope"]["statement"]
+    patient.person.submit(documents.GRANT, draft["typedData"]).must()
+    later = {"formId": first["formId"], "title": "Follow-up, again", "texts": texts[:1]}
+    second = clinic.ask(documents.PUBLISH_FORM, {"input": later}).value
+    assert second["version"] == 2
+    page = patient.person.ask(documents.SIGNED_FORM, {"id": patient.id}).value
+    assert page["consents"]["edges"] == [{"node": {"form": {"version": 1, "title": "Follow-up"}}}]
+    assert asker.ask(documents.PUBLISH_FORM, {"input": later}).code == "NOT_PERMITTED"
+    assert asker.ask(documents.FORM, {"id": first["formId"]}).value["version"] == 2
+    old = asker.ask(documents.FORM, {"id": first["formId"], "version": 1}).value
+    assert (old["document"], [one["language"] for one in old["texts"]]) == (first["document"], ["DE", "EN"])
+    assert asker.ask(documents.FORM, {"id": first["formId"], "version": 3}).code == "INVALID"
+    listed = asker.ask(documents.FORMS, {"form": first["formId"], "first": 1}).value
+    assert ([edge["node"]["version"] for edge in listed["edges"]], listed["pageInfo"]["hasNextPage"]) == ([2], True)

@@ -10,6 +10,7 @@ from gateway.adapters.sql.mapping import (
     entry_of,
     erasure_of,
     event_of,
+    form_of,
     identity_of,
     narrowing_of,
     record_of,
@@ -24,7 +25,7 @@ from gateway.adapters.sql.statements import Value, plan
 from gateway.adapters.sql.urls import sqlite_path
 from gateway.ports.clock import Clock
 from gateway.ports.index import LAST_SEQ, NAMED
-from gateway.ports.requests import RequestRow
+from gateway.ports.requests import FormRow, RequestRow
 from gateway.ports.rows import (
     ChallengeRow,
     ConsentRow,
@@ -221,6 +222,25 @@ class SqlIndex:
         sql = "select count(*) from requests where pair = ? and withdrawn = 0 and expires_at > ?"
         ((count,),) = await self._source.fetch(sql, (pair, now))
         return int(count)
+
+    async def form(self, form: bytes, *, version: int | None = None) -> FormRow | None:
+        only, asked = ("", (form,)) if version is None else (" and version = ?", (form, version))
+        sql = f"{questions.FORM} where form = ?{only} order by version desc limit 1"
+        rows = await self._source.fetch(sql, asked)
+        return form_of(*rows[0]) if rows else None
+
+    async def form_of_hash(self, hash: bytes) -> FormRow | None:
+        rows = await self._source.fetch(f"{questions.FORM} where hash = ? order by seq limit 1", (hash,))
+        return form_of(*rows[0]) if rows else None
+
+    async def forms(
+        self, *, publisher: bytes | None, form: bytes | None, before: int, limit: int
+    ) -> tuple[FormRow, ...]:
+        asked = [(name, value) for name, value in (("publisher", publisher), ("form", form)) if value is not None]
+        only = "".join(f" and {name} = ?" for name, _ in asked)
+        sql = f"{questions.FORM} where seq < ?{only} order by seq desc limit ?"
+        rows = await self._source.fetch(sql, (before, *(value for _, value in asked), limit))
+        return tuple(form_of(*row) for row in rows)
 
     async def is_controller(self, signer: bytes) -> bool:
         named = f'%"controller":"0x{signer.hex()}"%'

@@ -2,7 +2,7 @@
 
 from anchoring.stores.columns import decode_args
 from gateway.errors import IntegrityError
-from gateway.ports.requests import RequestRow
+from gateway.ports.requests import FormRow, RequestRow
 from gateway.ports.rows import (
     ConsentRow,
     EmergencyRow,
@@ -102,6 +102,10 @@ def emergency_of(
         expires_at=expires_at,
         seq=seq,
     )
+
+
+def form_of(form: bytes, version: int, publisher: bytes, hash_: bytes, digest: bytes, seq: int) -> FormRow:
+    return FormRow(form=form, version=version, publisher=publisher, hash=hash_, digest=digest, seq=seq)
 
 
 def request_of(

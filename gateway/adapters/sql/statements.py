@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anchoring.stores.columns import join_values
-from gateway.ports.requests import RequestDeclined, RequestRow, RequestsOver, RequestWithdrawn
+from gateway.ports.requests import FormRow, RequestDeclined, RequestRow, RequestsOver, RequestWithdrawn
 from gateway.ports.rows import (
     Bump,
     CallRow,
@@ -78,6 +78,7 @@ CONTENT, UPLOAD, UPLOAD_ON, UPLOAD_OVER, UPLOAD_DONE = range(38, 43)
 UPLOAD_PART, UPLOAD_DROP, UPLOAD_NO_PARTS, UPLOAD_GONE = range(43, 47)
 FORGET_CONTENTS, FORGET_PARTS, FORGET_UPLOADS = range(47, 50)
 REQUEST, WITHDRAW, DECLINE, REQUESTS_OVER, FORGET_REQUESTS = range(50, 55)
+FORM = 55
 
 STATEMENTS: tuple[Statement, ...] = (
     Statement(
@@ -246,6 +247,7 @@ STATEMENTS: tuple[Statement, ...] = (
     ),
     Statement(table="requests", sql="delete from requests where asker = ? and expires_at < ?"),
     Statement(table="requests", sql="delete from requests where subject = ?"),
+    Statement(table="forms", sql="insert into forms (form, version, publisher, hash, digest) values (?, ?, ?, ?, ?)"),
 )
 
 INSERT_ENTRY = (
@@ -294,6 +296,8 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
             return _steps_of_upload(row)
         case RequestRow() | RequestWithdrawn() | RequestDeclined() | RequestsOver():
             return (_step_of_request(row),)
+        case FormRow():
+            return ((FORM, (row.form, row.version, row.publisher, row.hash, row.digest)),)
         case Bump():
             return ((BUMP, (row.name,)),)
         case IdempotencyRow():

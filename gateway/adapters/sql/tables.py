@@ -159,6 +159,19 @@ requests = Table(
 )
 """Requests for consent: keyed tokens, and what is asked of whom, sealed under the patient's key. Not rebuilt: they
 confer nothing."""
+forms = Table(
+    "forms",
+    metadata,
+    Column("seq", Counter, primary_key=True, autoincrement=True),
+    Column("form", LargeBinary(16), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("publisher", LargeBinary(32), nullable=False, index=True),
+    Column("hash", LargeBinary(32), nullable=False, index=True),
+    Column("digest", LargeBinary(32), nullable=False),
+    UniqueConstraint("form", "version"),
+    sqlite_autoincrement=True,
+)
+"""Versions of consent forms, which hold nothing of a patient: appended to, never changed."""
 erasures = Table(
     "erasures",
     metadata,

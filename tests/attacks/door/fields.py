@@ -27,9 +27,9 @@ HELD: Final = {
     "DecisionReceipt": "decisionId consentId purpose asOfBlock decidedAt obligations payload signer signature anchor"
     " basis emergencyId stale",
     "Consent": "id consentId status effect actions purposes resourceTypes codes labels dataFrom dataTo dataUse"
-    " notBefore notAfter termsHash statement statementIn signer transactionHash grantee asFhir",
+    " notBefore notAfter termsHash statement statementIn signer transactionHash grantee asFhir form",
     "ConsentRequest": "id state reason askedAt expiresAt actions purposes resourceTypes codes labels dataFrom dataTo"
-    " dataUse notBefore notAfter termsHash statement asker grantee patient consent",
+    " dataUse notBefore notAfter termsHash statement asker grantee patient consent form",
     "ConsentRequestConnection": "edges pageInfo",
     "ConsentRequestEdge": "cursor node",
     "AccessEvent": "id at action purpose outcome recordId decisionId anchor basis emergencyId actor asFhir",
@@ -76,6 +76,11 @@ HELD: Final = {
 }
 OPEN: Final = {
     "Actor": "id actor roles name address organizations",
+    # What is agreed to, published: see tests/attacks/test_consent_forms.py.
+    "ConsentForm": "formId version title texts termsHash document publishedAt publisher",
+    "ConsentFormText": "language text",
+    "ConsentFormEdge": "cursor node",
+    "ConsentFormConnection": "edges pageInfo",
     "Anchor": "status proof",
     "AnchorProof": "log leafEncoding leafValues path root chainId contract transactionHash blockNumber",
     "PageInfo": "hasNextPage endCursor hasPreviousPage startCursor",
@@ -89,8 +94,9 @@ OPEN: Final = {
     "EndedSessions": "endedAt",
     "LinkedIdentity": "id issuer subject notAfter holds",
     "SignInChallenge": "message expiresAt",
-    "Query": "viewer sessions linkedIdentities",
-    "Mutation": "signInChallenge signIn refreshSession endSession endOtherSessions signOut linkIdentity unlinkIdentity",
+    "Query": "viewer sessions linkedIdentities consentForm consentForms",
+    "Mutation": "signInChallenge signIn refreshSession endSession endOtherSessions signOut linkIdentity unlinkIdentity"
+    " publishConsentForm",
 }
 SHOWN: Final = read_outline()
 """The types of FHIR. Each is a part of a released record, and reached through one alone (`parts_reached`): a field of

@@ -1,14 +1,15 @@
-"""The in-memory world's requests for consent: one, of the clinician, to the patient. Calls are in its log."""
+"""The in-memory world's consent form and its request for consent, of the clinician to the patient."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from gateway.consent.forms import FormInput, FormVersion, made
 from gateway.consent.languages import Language
 from gateway.consent.model import Action, ConsentInput, Effect, Purpose, Terms
 from gateway.consent.requested import ConsentRequest, RequestInput, RequestPage, RequestState, RequestView, terms_of
 from gateway.errors import DeniedError
 from gateway.identity.model import Caller, Draft
-from gateway.ids import ActorId, ConsentId, RequestId, SubjectId
+from gateway.ids import ActorId, ConsentId, FormId, RequestId, SubjectId
 from gateway.slices import Slice
 
 REQUEST = RequestId(b"\x61" * 16)
@@ -25,7 +26,7 @@ def make_request(subject: SubjectId, asker: ActorId, consent: ConsentId) -> Requ
         **dict.fromkeys(("resource_types", "codes", "authors", "records", "labels", "data_use"), ()),
         **dict.fromkeys(("data_from", "data_to", "not_before", "terms_hash")),
     )
-    made = ConsentRequest(
+    request = ConsentRequest(
         id=REQUEST,
         asker=asker,
         terms=terms,
@@ -34,7 +35,7 @@ def make_request(subject: SubjectId, asker: ActorId, consent: ConsentId) -> Requ
         asked_at=1_800_000_000,
         expires_at=1_900_000_000,
     )
-    return RequestView(request=made, state=RequestState.GRANTED, consent=consent)
+    return RequestView(request=request, state=RequestState.GRANTED, consent=consent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,3 +77,40 @@ class Requests:
 
     def terms(self, request: ConsentRequest, /) -> Terms:
         return terms_of(request, now=1_800_000_000)
+
+
+FORM = made(
+    FormInput(form=None, publisher=None, title="Follow-up", texts={Language.EN: "# What you agree to"}),
+    form=FormId(b"\x64" * 16),
+    version=1,
+    publisher=ActorId(b"\x03" * 32),
+    previous=b"",
+    now=1_800_000_000,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forms:
+    """Behind `Services.forms`: one form. `calls`: the world's log."""
+
+    calls: list[tuple[str, Caller | None]]
+    received: list[object]
+
+    async def publish(self, caller: Caller, asked: FormInput, /) -> FormVersion:
+        self.calls.append(("publish", caller))
+        self.received.append(asked)
+        return FORM
+
+    async def get(self, caller: Caller, form: FormId, /, *, version: int | None) -> FormVersion | None:
+        self.calls.append(("get_form", caller))
+        return FORM if (form, version) in ((FORM.form, None), (FORM.form, 1)) else None
+
+    async def signed(self, hash: bytes, /) -> FormVersion | None:
+        return FORM if hash == FORM.hash else None
+
+    async def page(
+        self, caller: Caller, *, publisher: ActorId | None, form: FormId | None, first: int, after: str | None
+    ) -> tuple[tuple[tuple[str, FormVersion], ...], bool]:
+        self.calls.append(("forms", caller))
+        self.received.append((publisher, form))
+        return (("form", FORM),), False

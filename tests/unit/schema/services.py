@@ -52,7 +52,7 @@ from gateway.records.model import (
 )
 from gateway.slices import Slice
 from schema.context import Services
-from tests.unit.schema.asking import Requests, make_request
+from tests.unit.schema.asking import Forms, Requests, make_request
 from tests.unit.schema.controls import Controls
 from tests.unit.schema.delegates import Delegated
 from tests.unit.schema.emergencies import Emergencies
@@ -214,7 +214,12 @@ class World:
             erasures=self,
             emergencies=self.emergencies,
             consent_requests=self.consent_requests,
+            forms=self.forms,
         )
+
+    @property
+    def forms(self) -> Forms:
+        return Forms(calls=self.calls, received=self.received)
 
     @property
     def consent_requests(self) -> Requests:

@@ -245,6 +245,7 @@ def test_every_type_that_the_roots_reach_is_classified(schema: GatewaySchema) ->
         *("ControlChange", "NamedGuardians", "OpenedGuardians", "PendingRecovery"),
         *("BarredAccess", "ConsentEffectOnReading", "PermittedAccess", "Reach"),
         "ConsentRequestEdge",
+        *("ConsentForm", "ConsentFormConnection", "ConsentFormEdge", "ConsentFormText"),
         *("EmergencyEdge", "EmergencyReview", "UnreviewedEmergency", "UnreviewedEmergencyEdge"),
     }
     objects = {name for name, type_ in schema._schema.type_map.items() if isinstance(type_, GraphQLObjectType)}

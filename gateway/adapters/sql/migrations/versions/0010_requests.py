@@ -1,4 +1,4 @@
-"""Requests for consent.
+"""Requests for consent, and consent forms.
 
 Written once: a migration that has shipped is never edited; the next change is the next file.
 """
@@ -35,3 +35,17 @@ def upgrade() -> None:
     op.create_index("ix_requests_pair", "requests", ["pair"], unique=False)
     op.create_index("ix_requests_subject_seq", "requests", ["subject", "seq"], unique=False)
     op.create_index("ix_requests_asker_seq", "requests", ["asker", "seq"], unique=False)
+    op.create_table(
+        "forms",
+        sa.Column("seq", _COUNTER, nullable=False),
+        sa.Column("form", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("publisher", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name="pk_forms"),
+        sa.UniqueConstraint("form", "version", name="uq_forms_form_version"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_forms_publisher", "forms", ["publisher"], unique=False)
+    op.create_index("ix_forms_hash", "forms", ["hash"], unique=False)
