@@ -35,6 +35,7 @@ from schema.context import (
     EmergencyService,
     ErasureService,
     ExplainingService,
+    FormService,
     GuardianshipService,
     HandoverService,
     IdentitiesService,
@@ -42,6 +43,7 @@ from schema.context import (
     MineService,
     RecordService,
     RecoveryService,
+    RequestService,
     Services,
     SessionService,
     ShownConsentService,
@@ -70,6 +72,12 @@ class Wired(Protocol):
     def mine(self) -> MineService: ...
     @property
     def credentials(self) -> CredentialService: ...
+
+    @property
+    def forms(self) -> FormService: ...
+
+    @property
+    def consent_requests(self) -> RequestService: ...
     @property
     def delegates(self) -> DelegateService: ...
     @property
@@ -140,6 +148,8 @@ class FrontDoor:
             shown_consents=wired.shown_consents,
             mine=wired.mine,
             credentials=wired.credentials,
+            consent_requests=wired.consent_requests,
+            forms=wired.forms,
             delegates=wired.delegates,
             guardianships=wired.guardianships,
             recoveries=wired.recoveries,

@@ -20,6 +20,10 @@ ConsentId = NewType("ConsentId", bytes)
 """32 bytes: the EIP-712 digest of the signed consent."""
 EmergencyId = NewType("EmergencyId", bytes)
 """32 bytes: the salted commitment of an emergency access, as it stands on chain."""
+RequestId = NewType("RequestId", bytes)
+"""16 random bytes: names a request for consent."""
+FormId = NewType("FormId", bytes)
+"""16 random bytes: names a consent form through its versions."""
 SessionId = NewType("SessionId", bytes)
 """16 random bytes: names a session to its owner, and opens nothing."""
 DecisionId = NewType("DecisionId", bytes)
@@ -37,6 +41,8 @@ SIZES = {
     "Decision": 16,
     "Session": 16,
     "Identity": 16,
+    "ConsentRequest": 16,
+    "ConsentForm": 16,
 }
 
 

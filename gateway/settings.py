@@ -151,6 +151,9 @@ class Settings(BaseSettings):
     emergencies_per_organization: int = Field(
         100, ge=0, description="Emergency accesses that the members of one organization may open in 24 hours."
     )
+    requests_per_asker: int = Field(
+        100, ge=0, description="Requests for consent that one asker may make in 24 hours; 0: none at all."
+    )
     emergency_reviewers: tuple[str, ...] = Field(
         (),
         description="Addresses of auditors or data stewards who review everybody's, as JSON. Empty: those of the"

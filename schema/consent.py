@@ -13,11 +13,13 @@ from gateway.errors import CallerError
 from gateway.ids import ActorId, ConsentId, SubjectId, to_global
 from gateway.slices import Slice
 from schema.context import Info, RequestContext
-from schema.drafts import Draft, SignedInput, to_draft, typed_data_of
+from schema.drafts import Draft, DraftResult, SignedInput, to_draft, typed_data_of
 from schema.errors import Refusal
-from schema.fields import resolved
+from schema.fields import mutation, resolved
+from schema.forms import ConsentForm, form_signed
 from schema.gates import actor_of, given, info_of, or_empty, outcome, record_of, subject_of
 from schema.identity import Actor, Patient, known_grantee, to_patient
+from schema.readings import consent_from_fhir
 from schema.relay import Node, PageInfo
 from schema.renderings import consent_as_fhir
 from schema.scalars import Hex, Json, moment_of, parse_instant
@@ -87,6 +89,10 @@ class Consent(Node):
     async def statement_in(self, info: Info, language: Language) -> str:
         return await info.context.services.shown_consents.statement(self.view.terms, language)
 
+    @resolved("The consent form whose hash was signed; null where there is none, or it is not known here.")
+    async def form(self, info: Info) -> ConsentForm | None:
+        return await form_signed(info.context, self.terms_hash)
+
     @resolved("As a FHIR R4 Consent. What counts is what was signed.")
     async def as_fhir(self, info: Info) -> Json:
         grantee = await known_grantee(info.context, self.granted_to)
@@ -146,6 +152,17 @@ def to_consent(view: model.ConsentView) -> Consent:
 async def draft(context: RequestContext, input: ConsentInput) -> Draft | Refusal:
     async def steps() -> Draft:
         return to_draft(await context.services.consents.draft(context.signed_in(), to_consent_input(input)))
+
+    return await outcome(steps())
+
+
+async def draft_from_fhir(
+    context: RequestContext, patient: strawberry.ID, resource: object, language: Language
+) -> Draft | Refusal:
+    async def steps() -> Draft:
+        caller = context.signed_in()
+        read = consent_from_fhir(resource, subject=subject_of(patient), language=language)
+        return to_draft(await context.services.consents.draft(caller, read.asked, signer=read.signer))
 
     return await outcome(steps())
 
@@ -235,3 +252,45 @@ async def consents_of(context: RequestContext, subject: SubjectId, part: Slice) 
         return ConsentConnection(edges=edges, page_info=info_of(page, [edge.cursor for edge in edges]))
 
     return await or_empty(steps(), ConsentConnection(edges=[], page_info=PageInfo(has_next_page=False)))
+
+
+@strawberry.type
+class ConsentMutations:
+    """What a patient, or a delegate of theirs, does with consents."""
+
+    @mutation("The patient's (or their guardian's): draft, sign `typedData` (eth_signTypedData_v4), submit.")
+    async def draft_consent(self, info: Info, input: ConsentInput) -> DraftResult:
+        return await draft(info.context, input)
+
+    @mutation(
+        "As draftConsent, from a FHIR R4 Consent. Only where our scope can say all that it says: what it cannot is "
+        "INVALID, and `field` is its path. A Consent that is stored as a record is a document and decides nothing."
+    )
+    async def draft_consent_from_fhir(
+        self,
+        info: Info,
+        patient_id: strawberry.ID,
+        resource: Annotated[Json, strawberry.argument(description="A FHIR R4 Consent, as `Consent.asFhir` gives.")],
+        language: Annotated[Language, strawberry.argument(description=OF_STATEMENT)] = Language.EN,
+    ) -> DraftResult:
+        return await draft_from_fhir(info.context, patient_id, resource, language)
+
+    @mutation("Returns when the consent is on chain and in force here.")
+    async def grant_consent(self, info: Info, input: SignedInput) -> ConsentResult:
+        return await grant(info.context, input)
+
+    @strawberry.mutation
+    async def draft_revocation(self, info: Info, patient_id: strawberry.ID, consent_id: Hex) -> DraftResult:
+        return await draft_revocation(info.context, patient_id, consent_id)
+
+    @mutation("In force here when it returns, whatever the chain does.")
+    async def revoke_consent(self, info: Info, input: SignedInput) -> ConsentResult:
+        return await revoke(info.context, input)
+
+    @mutation("Ends every permit of the patient at once; denies stay.")
+    async def draft_revocation_of_all(self, info: Info, patient_id: strawberry.ID) -> DraftResult:
+        return await draft_revocation_of_all(info.context, patient_id)
+
+    @mutation("In force here when it returns, whatever the chain does.")
+    async def revoke_all_consents(self, info: Info, input: SignedInput) -> RevokeAllResult:
+        return await revoke_all(info.context, input)

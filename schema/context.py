@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeAlias
 import strawberry
 
 from gateway.audit.model import AccessEvent, AccessFilter, AccessLogPage, SealedEntry
+from gateway.consent.forms import FormInput, FormVersion
 from gateway.consent.guardianship import GuardiansDraft, GuardiansView
 from gateway.consent.languages import Language
 from gateway.consent.model import (
@@ -25,6 +26,7 @@ from gateway.consent.model import (
     Terms,
 )
 from gateway.consent.proposals import ProposalView, RecoveryView
+from gateway.consent.requested import ConsentRequest, RequestInput, RequestPage, RequestView
 from gateway.consent.ties import GrantedFilter, GrantedPage, TiePage
 from gateway.emergency.model import EmergencyView, NewEmergency, Summary, Verdict
 from gateway.erasure.model import ErasureView
@@ -42,7 +44,7 @@ from gateway.identity.model import (
     SessionView,
     Subject,
 )
-from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SessionId, SubjectId
+from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, FormId, RecordId, RequestId, SessionId, SubjectId
 from gateway.records.model import (
     Amendment,
     Explanation,
@@ -112,7 +114,7 @@ class IdentitiesService(Protocol):
 
 
 class ConsentService(Protocol):
-    async def draft(self, caller: Caller, consent: ConsentInput) -> Draft: ...
+    async def draft(self, caller: Caller, consent: ConsentInput, *, signer: bytes | None = None) -> Draft: ...
     async def grant(self, caller: Caller, *, typed_data: TypedData, signature: bytes) -> ConsentView: ...
     async def draft_revocation(self, caller: Caller, *, subject: SubjectId, consent: ConsentId) -> Draft: ...
     async def revoke(self, caller: Caller, *, typed_data: TypedData, signature: bytes) -> ConsentView: ...
@@ -131,6 +133,25 @@ class ShownConsentService(Protocol):
 class MineService(Protocol):
     async def patients(self, caller: Caller, *, part: Slice) -> TiePage: ...
     async def consents(self, caller: Caller, *, wanted: GrantedFilter, part: Slice) -> GrantedPage: ...
+
+
+class FormService(Protocol):
+    async def publish(self, caller: Caller, asked: FormInput, /) -> FormVersion: ...
+    async def get(self, caller: Caller, form: FormId, /, *, version: int | None) -> FormVersion | None: ...
+    async def signed(self, hash: bytes, /) -> FormVersion | None: ...
+    async def page(
+        self, caller: Caller, *, publisher: ActorId | None, form: FormId | None, first: int, after: str | None
+    ) -> tuple[tuple[tuple[str, FormVersion], ...], bool]: ...
+
+
+class RequestService(Protocol):
+    async def ask(self, caller: Caller, asked: RequestInput, /) -> RequestView: ...
+    async def withdraw(self, caller: Caller, request: RequestId, /) -> RequestView: ...
+    async def sent(self, caller: Caller, part: Slice, /) -> RequestPage: ...
+    async def of_patient(self, caller: Caller, *, subject: SubjectId, part: Slice) -> RequestPage: ...
+    async def draft(self, caller: Caller, request: RequestId, /, *, language: Language) -> Draft: ...
+    async def decline(self, caller: Caller, request: RequestId, /) -> RequestView: ...
+    def terms(self, request: ConsentRequest, /) -> Terms: ...
 
 
 class CredentialService(Protocol):
@@ -267,6 +288,8 @@ class Services:
     shown_consents: ShownConsentService
     mine: MineService
     credentials: CredentialService
+    consent_requests: RequestService
+    forms: FormService
     delegates: DelegateService
     guardianships: GuardianshipService
     recoveries: RecoveryService

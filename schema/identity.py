@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from schema.emergency import EmergencyConnection
     from schema.guardians import Guardians
     from schema.records import RecordConnection, RecordFilterInput
+    from schema.requests import ConsentRequestConnection
 
 ADDRESS_OCTETS = 20
 
@@ -182,6 +183,22 @@ class Patient(Node):
         from schema.consent import consents_of
 
         return await consents_of(info.context, self.name_on_chain, slice_of(first, after, last, before))
+
+    @resolved(
+        "Who asks for a consent, for what and why, newest first: the patient's alone, and those of a delegate who sees "
+        "all or could sign it."
+    )
+    async def consent_requests(
+        self,
+        info: Info,
+        first: int = 50,
+        after: str | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: str | None = strawberry.UNSET,
+    ) -> Annotated["ConsentRequestConnection", strawberry.lazy("schema.requests")]:
+        from schema.requests import requests_of
+
+        return await requests_of(info.context, self.name_on_chain, first=first, after=after, last=last, before=before)
 
     @resolved("By which the patient signs in besides their wallet: shown to the patient alone.")
     async def credentials(self, info: Info) -> list[Actor]:

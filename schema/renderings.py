@@ -6,6 +6,7 @@ Source: https://hl7.org/fhir/R4/consent.html; https://hl7.org/fhir/R4/auditevent
 Log Patterns 1.1 (Patient Read, and the create, update and authorization events of its kind).
 """
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any, Final
 
@@ -14,12 +15,15 @@ from gateway.consent.model import ANYONE, NO_END, ConsentStatus, ConsentView, Ef
 from gateway.ids import to_global
 from schema.scalars import moment_of, write_instant
 
-_TERMINOLOGY: Final = "http://terminology.hl7.org/CodeSystem/"
+TERMINOLOGY: Final = "http://terminology.hl7.org/CodeSystem/"
 _DICOM: Final = "http://dicom.nema.org/resources/ontology/DCM"
-_DUO: Final = "http://purl.obolibrary.org/obo/duo.owl"
+DUO: Final = "http://purl.obolibrary.org/obo/duo.owl"
 _BALP_ENTITY: Final = "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType"
-_RESEARCH: Final = frozenset({"HRESCH", "CLINTRCH"})
-_ACTIONS: Final = {"READ": ("access",), "WRITE": ("collect", "correct")}
+RESEARCH: Final = frozenset({"HRESCH", "CLINTRCH"})
+ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {"READ": ("access",), "WRITE": ("collect", "correct")}
+CATEGORY: Final = {"system": "http://loinc.org", "code": "59284-0", "display": "Consent Document"}
+RESOURCE_TYPES: Final = "http://hl7.org/fhir/resource-types"
+TERMS: Final = "urn:consentry:terms:"
 _INTERACTIONS: Final = {"READ": ("read", "R"), "WRITE": ("update", "U"), "EXPLAIN": ("operation", "E")}
 """By the log's action; whatever else it says is an operation on consents or control."""
 
@@ -28,7 +32,7 @@ def consent_as_fhir(view: ConsentView, grantee: str | None) -> dict[str, Any]:
     """A FHIR Consent. `grantee`: as registered, None where no name may be told."""
     terms, scope = view.terms, view.terms.scope
     permit = terms.effect is Effect.PERMIT
-    research = bool(scope.purposes) and _RESEARCH.issuperset(scope.purposes)
+    research = bool(scope.purposes) and RESEARCH.issuperset(scope.purposes)
     over = view.status in (ConsentStatus.REVOKED, ConsentStatus.EXPIRED)
     found: dict[str, Any] = {
         "resourceType": "Consent",
@@ -37,14 +41,14 @@ def consent_as_fhir(view: ConsentView, grantee: str | None) -> dict[str, Any]:
         "identifier": [_identifier("consent", view.consent)],
         "status": "inactive" if over else "active",
         "scope": _concept("consentscope", "research" if research else "patient-privacy"),
-        "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0", "display": "Consent Document"}]}],
+        "category": [{"coding": [dict(CATEGORY)]}],
         "patient": {"identifier": _identifier("subject", terms.subject)},
         "performer": [{"identifier": _identifier("signer", view.signer)}],
         "policyRule": _concept("v3-ActCode", "OPTIN" if permit else "OPTOUT"),
         "provision": _provision(view, grantee),
     }
     if any(scope.terms_hash):
-        found["policy"] = [{"uri": f"urn:consentry:terms:0x{scope.terms_hash.hex()}"}]
+        found["policy"] = [{"uri": f"{TERMS}0x{scope.terms_hash.hex()}"}]
     return found
 
 
@@ -61,13 +65,13 @@ def _provision(view: ConsentView, grantee: str | None) -> dict[str, Any]:
         "actor": []
         if scope.grantee == ANYONE
         else [{"role": _concept("v3-ParticipationType", "IRCP"), "reference": actor}],
-        "action": [_concept("consentaction", code) for action in scope.actions for code in _ACTIONS[action]],
+        "action": [_concept("consentaction", code) for action in scope.actions for code in ACTIONS[action]],
         "securityLabel": [_coding("v3-ActCode", label) for label in scope.labels],
         "purpose": [
             *(_coding("v3-ActReason", purpose) for purpose in scope.purposes),
-            *({"system": _DUO, "code": term} for term in scope.data_use),
+            *({"system": DUO, "code": term} for term in scope.data_use),
         ],
-        "class": [{"system": "http://hl7.org/fhir/resource-types", "code": name} for name in scope.resource_types],
+        "class": [{"system": RESOURCE_TYPES, "code": name} for name in scope.resource_types],
         "code": [{"coding": [_split(code)]} for code in scope.codes],
         "dataPeriod": _period(scope.data_from, scope.data_to),
         "data": [
@@ -144,7 +148,7 @@ def _identifier(kind: str, name: bytes) -> dict[str, str]:
 
 
 def _coding(system: str, code: str) -> dict[str, str]:
-    return {"system": _TERMINOLOGY + system, "code": code}
+    return {"system": TERMINOLOGY + system, "code": code}
 
 
 def _concept(system: str, code: str) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from strawberry.types import ExecutionContext
 
 from gateway.consent.model import Purpose
 from gateway.errors import CallerError, DeniedError, LimitError
-from schema import consent, credentials, delegates, emergency, erasure, explaining, identity, records, recovery
+from schema import credentials, delegates, emergency, erasure, explaining, identity, records, recovery
 from schema.audit import AccessEvent, AuditEntry
-from schema.consent import Consent, ConsentInput, ConsentResult, RevokeAllResult, to_consent
+from schema.consent import Consent, ConsentInput, ConsentMutations, to_consent
 from schema.context import Info, RequestContext
 from schema.control import ControlMutations
 from schema.credentials import CredentialInput, CredentialResult, SignedCredentialInput
@@ -36,6 +36,7 @@ from schema.errors import report_all
 from schema.explaining import AccessExplanationResult, ConsentPreviewResult, OutlookResult
 from schema.fhir.types import read_outline, with_fhir
 from schema.fields import mutation, resolved, subscription
+from schema.forms import FormMutations, FormQueries
 from schema.gates import or_none, slice_of, subject_of
 from schema.identities import IdentityMutations, LinkedIdentity, identities_of
 from schema.identity import (
@@ -67,7 +68,8 @@ from schema.records import (
 )
 from schema.recovery import RecoveryResult
 from schema.relay import Node
-from schema.scalars import SCALARS, Address, Hex
+from schema.requests import ConsentRequestConnection, RequestMutations, sent
+from schema.scalars import SCALARS, Address
 from schema.sessions import DeviceSessionConnection, SessionMutations, sessions_of
 from schema.words import with_words
 
@@ -76,7 +78,7 @@ nothing is missing then, and what was there already may come once more."""
 
 
 @strawberry.type
-class Query:
+class Query(FormQueries):
     @resolved("Decided as TREAT; as PATRQT for the patient. What is refused is null, like what does not exist.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
         return await or_none(node_of(info.context, id))
@@ -157,9 +159,25 @@ class Query:
     async def linked_identities(self, info: Info) -> list[LinkedIdentity]:
         return await identities_of(info.context)
 
+    @resolved(
+        "Your own requests for consent, newest first; empty when the request carries no valid token. Those whose "
+        "patient was erased are gone."
+    )
+    async def sent_consent_requests(
+        self,
+        info: Info,
+        first: int = 50,
+        after: str | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: str | None = strawberry.UNSET,
+    ) -> ConsentRequestConnection:
+        return await sent(info.context, first=first, after=after, last=last, before=before)
+
 
 @strawberry.type
-class Mutation(ControlMutations, SessionMutations, IdentityMutations):
+class Mutation(
+    ConsentMutations, RequestMutations, FormMutations, ControlMutations, SessionMutations, IdentityMutations
+):
     @mutation("EIP-4361 sign-in: sign `message` with the actor's key.")
     async def sign_in_challenge(self, info: Info, address: Address) -> SignInChallengeResult:
         return await identity.challenge(info.context, address)
@@ -222,30 +240,6 @@ class Mutation(ControlMutations, SessionMutations, IdentityMutations):
     @mutation("A FHIR Bundle (collection, batch or transaction) as records: all or nothing.")
     async def import_bundle(self, info: Info, input: ImportBundleInput) -> ImportBundleResult:
         return await records.import_bundle(info.context, input)
-
-    @mutation("The patient's (or their guardian's): draft, sign `typedData` (eth_signTypedData_v4), submit.")
-    async def draft_consent(self, info: Info, input: ConsentInput) -> DraftResult:
-        return await consent.draft(info.context, input)
-
-    @mutation("Returns when the consent is on chain and in force here.")
-    async def grant_consent(self, info: Info, input: SignedInput) -> ConsentResult:
-        return await consent.grant(info.context, input)
-
-    @strawberry.mutation
-    async def draft_revocation(self, info: Info, patient_id: strawberry.ID, consent_id: Hex) -> DraftResult:
-        return await consent.draft_revocation(info.context, patient_id, consent_id)
-
-    @mutation("In force here when it returns, whatever the chain does.")
-    async def revoke_consent(self, info: Info, input: SignedInput) -> ConsentResult:
-        return await consent.revoke(info.context, input)
-
-    @mutation("Ends every permit of the patient at once; denies stay.")
-    async def draft_revocation_of_all(self, info: Info, patient_id: strawberry.ID) -> DraftResult:
-        return await consent.draft_revocation_of_all(info.context, patient_id)
-
-    @mutation("In force here when it returns, whatever the chain does.")
-    async def revoke_all_consents(self, info: Info, input: SignedInput) -> RevokeAllResult:
-        return await consent.revoke_all(info.context, input)
 
     @mutation(
         "A clinician's, for a patient whose id they know: reads and writes under ETREAT, for some hours at most, past "

@@ -67,9 +67,14 @@ class Consents:
 
     # ---- granting
 
-    async def draft(self, caller: Caller, consent: ConsentInput) -> Draft:
-        """Typed data for the patient or a delegate to sign, with a statement in plain words."""
+    async def draft(
+        self, caller: Caller, consent: ConsentInput, *, signer: bytes | None = None, salt: bytes | None = None
+    ) -> Draft:
+        """Typed data for the patient or a delegate to sign, with a statement in plain words. `signer`: who must sign
+        it, where what it was read from says so; `salt`: of the request that it answers, 32 bytes."""
         hand = await self._hands.acting(caller, consent.subject, "GRANT")
+        if signer is not None and signer not in _signers(hand):
+            raise CallerError("another key signs for this patient", field=("resource", "performer"))
         if consent.effect is Effect.PERMIT:
             rules.require_free(hand.standing.control.recovery)
         name = await self._grantee_name(consent.grantee)
@@ -77,7 +82,7 @@ class Consents:
             consent,
             epoch=hand.standing.epochs.epoch,
             now=int(self._clock.now()),
-            salt=self._entropy.bytes(32),
+            salt=salt or self._entropy.bytes(32),
             grantee_name=name,
         )
         if terms.not_after <= self._clock.now():
@@ -246,6 +251,13 @@ class Consents:
             raise UpstreamError("the subject is being indexed again; ask again")
         await self._bus.publish(topic(subject), b"consent:" + consent)
         return self._standings.view(standing, consent, signed)
+
+
+def _signers(hand: Hand) -> frozenset[bytes]:
+    """Whose signature a grant by this hand takes."""
+    if hand.mandates:
+        return frozenset(mandate.signer for mandate in hand.mandates)
+    return frozenset({hand.standing.subject.controller})
 
 
 def _mandate(hand: Hand, terms: Terms, *, at: tuple[str, ...]) -> Mandate | None:

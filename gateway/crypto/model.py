@@ -179,4 +179,12 @@ class PaperFacts(msgspec.Struct, frozen=True, array_like=True, tag="paper"):
     octets: bytes
 
 
-Facts = RecordFacts | ConsentFacts | ProfileFacts | StatementFacts | SegmentFacts | PaperFacts
+class FormFacts(msgspec.Struct, frozen=True, array_like=True, tag="form"):
+    """A version of a consent form (`gateway.consent.forms`), under its publisher's key."""
+
+    salt: bytes
+    publisher: bytes
+    octets: bytes
+
+
+Facts = RecordFacts | ConsentFacts | ProfileFacts | StatementFacts | SegmentFacts | PaperFacts | FormFacts

@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from gateway.consent.names import topic
+from gateway.consent.requested import SUBJECT as ASKED
 from gateway.consent.standing import Standings
 from gateway.crypto.chunks import LARGEST_SEALED
 from gateway.crypto.keys import KeyRing
@@ -194,7 +195,7 @@ class Course:
         await self._index.apply(
             (
                 ErasureStep(before=row.state, row=emptied),
-                SubjectForgotten(subject=row.subject),
+                self._forgotten(row.subject),
                 *moving,
                 *ended,
             )
@@ -282,7 +283,11 @@ class Course:
     async def _empty_again(self, subject: bytes) -> None:
         """What a write under way left, or an index that was restored brought back."""
         await self._blocks.remove(await self._cids(subject, None))
-        await self._index.apply((SubjectForgotten(subject=subject), Bump(name=subject)))
+        await self._index.apply((self._forgotten(subject), Bump(name=subject)))
+
+    def _forgotten(self, subject: bytes) -> SubjectForgotten:
+        """Requests for consent are found by a keyed token."""
+        return SubjectForgotten(subject=subject, asked=self._keys.log.token(ASKED, subject))
 
     async def _patient_of(self, subject: bytes) -> Actor | None:
         """The actor who signs in as this patient, if that is all that they are, and of nobody else."""

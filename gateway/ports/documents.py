@@ -68,6 +68,16 @@ class Documents(Protocol):
         """Of this subject alone (IntegrityError)."""
         ...
 
+    async def seal_form(self, publisher: bytes, octets: bytes) -> UnpinnedRow:
+        """Under the publisher's key. Sealed and not put, as `seal_signed`."""
+        ...
+
+    async def pin(self, sealed: UnpinnedRow) -> None:
+        """What is durable with its row already."""
+        ...
+
+    async def form(self, publisher: bytes, digest: bytes) -> bytes: ...
+
     async def put_profile(
         self, actor: bytes, *, name: str, encryption_key: bytes, encryption_key_signature: bytes
     ) -> bytes: ...

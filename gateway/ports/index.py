@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from gateway.ports.listings import ListingRow
+from gateway.ports.requests import FormRow, RequestRow
 from gateway.ports.rows import (
     ConsentRow,
     EmergencyRow,
@@ -135,6 +136,41 @@ class Index(Protocol):
     ) -> tuple[bytes, ...]:
         """Subjects that some indexed event gives to this key (as controller or delegate) or this actor (as credential),
         in order behind `past`, or, `backwards`, before it in reverse. Who has what now is not said."""
+
+    async def request(self, request: bytes) -> RequestRow | None: ...
+
+    async def requests(
+        self,
+        *,
+        subject: bytes | None = None,
+        asker: bytes | None = None,
+        after: int,
+        before: int,
+        limit: int,
+        backwards: bool = False,
+    ) -> tuple[RequestRow, ...]:
+        """Requests for consent with these tokens, `after` < seq < `before`, descending, or ascending where
+        `backwards`; at most `limit`."""
+        ...
+
+    async def count_requests(self, *, asker: bytes, since: int) -> int:
+        """Those of an asker's token that were made at `since` (seconds since 1970) or later."""
+        ...
+
+    async def open_requests(self, *, pair: bytes, now: int) -> int:
+        """Those with a token of patient and asker that are neither over nor withdrawn."""
+        ...
+
+    async def form(self, form: bytes, *, version: int | None = None) -> FormRow | None:
+        """The newest version of a consent form, or that of a number."""
+        ...
+
+    async def form_of_hash(self, hash: bytes) -> FormRow | None: ...
+
+    async def forms(
+        self, *, publisher: bytes | None, form: bytes | None, before: int, limit: int
+    ) -> tuple[FormRow, ...]:
+        """Versions, of a publisher or a form where one is given, newest first, seq < `before`, at most `limit`."""
         ...
 
     async def is_controller(self, signer: bytes) -> bool:

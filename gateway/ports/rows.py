@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from gateway.ports.listings import ConsentListed, ListingRow, PaperListed
+from gateway.ports.requests import FormRow, RequestDeclined, RequestRow, RequestsOver, RequestWithdrawn
 from gateway.ports.sign_ins import (
     IdentitiesForgotten,
     IdentityRow,
@@ -150,9 +151,11 @@ class ErasureStep:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectForgotten:
     """Takes a subject's records, versions, search tokens, contents, uploads, consents, papers and narrowings (but the
-    erasure) out of the index, and out of everybody's lists. What is anchored stays."""
+    erasure) out of the index, out of everybody's lists, and, by their keyed token `asked`, requests for consent. What
+    is anchored stays."""
 
     subject: bytes
+    asked: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,6 +341,11 @@ Row = (
     | EmergencyRow
     | EmergencyStepRow
     | PaperRow
+    | FormRow
+    | RequestRow
+    | RequestWithdrawn
+    | RequestDeclined
+    | RequestsOver
     | UnpinnedRow
     | ContentRow
     | UploadRow

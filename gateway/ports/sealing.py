@@ -41,6 +41,21 @@ class SealingKeys(Protocol):
         ...
 
 
+class RequestSealing(Protocol):
+    """Requests for consent: under the patient's own key, which an erasure destroys; where there is no such patient,
+    under the key of who asks, at like cost."""
+
+    async def seal(
+        self, subject: bytes | None, asker: bytes, plaintext: bytes, *, context: bytes, like: bytes | None
+    ) -> bytes:
+        """`like`: a subject whose key is looked up where there is none."""
+        ...
+
+    async def open(self, sealed: bytes, *, context: bytes) -> tuple[bytes, bytes] | None:
+        """(whose key it is under, plaintext); None where that key is no more. IntegrityError where it does not open."""
+        ...
+
+
 class ActorSealing(Protocol):
     """Under the actor's own key, which goes when a patient's sign-in is erased. IntegrityError where it is gone, or
     something does not open."""

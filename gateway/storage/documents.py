@@ -6,6 +6,7 @@ from gateway.crypto.model import (
     ConsentFacts,
     Domain,
     Facts,
+    FormFacts,
     PaperFacts,
     ProfileFacts,
     StatementFacts,
@@ -73,6 +74,20 @@ class SealedDocuments:
         if not isinstance(facts, PaperFacts) or facts.subject != subject:
             raise IntegrityError("the block is no paper of this subject")
         return Paper(kind=PaperKind(facts.kind), name=facts.name, octets=facts.octets)
+
+    async def seal_form(self, publisher: bytes, octets: bytes) -> UnpinnedRow:
+        facts = FormFacts(salt=self._entropy.bytes(32), publisher=publisher, octets=octets)
+        block = await self._sealed(facts, actor_domain(publisher))
+        return UnpinnedRow(digest=Cid.of(block).digest, block=block)
+
+    async def pin(self, sealed: UnpinnedRow) -> None:
+        await self._blocks.put(sealed.block)
+
+    async def form(self, publisher: bytes, digest: bytes) -> bytes:
+        facts = await self._open(digest, actor_domain(publisher))
+        if not isinstance(facts, FormFacts) or facts.publisher != publisher:
+            raise IntegrityError("the block is no form of this publisher")
+        return facts.octets
 
     async def put_profile(
         self, actor: bytes, *, name: str, encryption_key: bytes, encryption_key_signature: bytes

@@ -33,6 +33,7 @@ from gateway.upkeep.doubts import settle_doubts
 from gateway.upkeep.emergencies import restore_emergencies
 from gateway.upkeep.entries import Entries
 from gateway.upkeep.filling import Filling
+from gateway.upkeep.forms import restore_forms
 from gateway.upkeep.listings import restore_listings
 from gateway.upkeep.papers import restore_papers
 from gateway.upkeep.records import restore_records, values_of
@@ -269,6 +270,7 @@ class Rebuild:
             await self._filling.intend(one.call, event=one.event)
             await self._filling.insert(one.table, [dict(one.values)])
             self._report.restored[one.table] += 1
+        await self._filling.insert("forms", restore_forms(self._scratch, self._report))
         await self._filling.insert("papers", restore_papers(self._scratch, self._report, events))
         await restore_emergencies(self._parts, self._scratch, self._filling, self._report, events)
 

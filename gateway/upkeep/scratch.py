@@ -69,6 +69,14 @@ class FoundPaper:
     name: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class FoundForm:
+    """A version of a consent form: the SHA-256 in its CID, and its octets."""
+
+    digest: bytes
+    octets: bytes
+
+
 _COLUMNS = ", ".join(field.name for field in fields(FoundRecord))
 _INSERT = "insert or ignore into records values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -90,6 +98,7 @@ class Scratch:
         self._db.execute("create table documents (digest primary key, subject, typed_data, signature) without rowid")
         self._db.execute("create table statements (digest primary key, subject, octets, salt) without rowid")
         self._db.execute("create table papers (digest primary key, subject, kind, name) without rowid")
+        self._db.execute("create table forms (digest primary key, octets) without rowid")
         self._db.execute("create table entries (hash primary key, previous, writer, seq, unique (writer, seq))")
         self._db.execute("create table others (content primary key, cid) without rowid")
 
@@ -121,6 +130,13 @@ class Scratch:
     def papers(self) -> Iterator[FoundPaper]:
         for row in self._db.execute("select digest, subject, kind, name from papers order by digest"):
             yield FoundPaper(*row)
+
+    def add_form(self, found: FoundForm) -> None:
+        self._db.execute("insert or ignore into forms values (?, ?)", astuple(found))
+
+    def forms(self) -> Iterator[FoundForm]:
+        for row in self._db.execute("select digest, octets from forms order by digest"):
+            yield FoundForm(*row)
 
     def add_other(self, content: bytes, cid: bytes) -> None:
         """A block that is not sealed by this gateway: the SHA-256 of its content, and its binary CID."""

@@ -19,6 +19,7 @@ from gateway.crypto.model import (
     ConsentFacts,
     Domain,
     Facts,
+    FormFacts,
     PaperFacts,
     ProfileFacts,
     RecordFacts,
@@ -33,7 +34,7 @@ from gateway.records.opening import TREE, search_tokens
 from gateway.storage.dag import DagLimits
 from gateway.storage.model import Cid, Codec
 from gateway.storage.service import Blocks
-from gateway.upkeep.scratch import FoundDocument, FoundPaper, FoundRecord, FoundStatement, Scratch
+from gateway.upkeep.scratch import FoundDocument, FoundForm, FoundPaper, FoundRecord, FoundStatement, Scratch
 
 HEAD: Final = 8
 LARGE_TREE: Final = DagLimits(content=LARGEST_SEALED)
@@ -120,6 +121,10 @@ def _paper(found: Found, facts: Any, key: DomainKey, scratch: Scratch) -> None:
     scratch.add_paper(FoundPaper(digest=found.cid.digest, subject=facts.subject, kind=facts.kind, name=facts.name))
 
 
+def _form(found: Found, facts: Any, key: DomainKey, scratch: Scratch) -> None:
+    scratch.add_form(FoundForm(digest=found.cid.digest, octets=facts.octets))
+
+
 def _nothing(found: Found, facts: Any, key: DomainKey, scratch: Scratch) -> None:
     """Found where it is named: a profile by its actor's events, a segment by its batch's manifest."""
 
@@ -139,6 +144,7 @@ KINDS: Final[Mapping[type[Facts], Kind]] = {
     ProfileFacts: Kind(name="profiles", domain=lambda facts: actor_domain(facts.actor), stage=_nothing),
     StatementFacts: Kind(name="statements", domain=lambda facts: audit_domain(facts.subject), stage=_statement),
     PaperFacts: Kind(name="papers", domain=lambda facts: subject_domain(facts.subject), stage=_paper),
+    FormFacts: Kind(name="forms", domain=lambda facts: actor_domain(facts.publisher), stage=_form),
     SegmentFacts: Kind(name="segments", domain=lambda facts: LOG_DOMAIN, stage=_nothing),
 }
 

@@ -62,6 +62,8 @@ class Gateway:
         self.consents = rooms.consents
         self.shown_consents = rooms.shown
         self.credentials = rooms.credentials
+        self.consent_requests = rooms.requests
+        self.forms = rooms.forms
         self.delegates = rooms.delegates
         self.audit = rooms.access_log
         self.mine = rooms.mine

@@ -20,6 +20,7 @@ from gateway.consent.freshness import Freshness
 from gateway.consent.standing import Standings
 from gateway.crypto.actor_keys import ActorKeys
 from gateway.crypto.audit_keys import AuditKeys
+from gateway.crypto.request_keys import RequestKeys
 from gateway.identity.service import Identity
 from gateway.identity.sessions import SessionTerms, SignInTerms
 from gateway.identity.verdicts import RelyingParties
@@ -167,17 +168,19 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         ),
     )
     rooms = make_consents(
+        settings,
         identity=identity,
         standings=standings,
         audit=audit,
         index=index,
         documents=documents,
+        keys=sealing,
+        sealing=RequestKeys(keys, entropy),
+        own=own,
         bus=bus,
         clock=clock,
         entropy=entropy,
         chain=chain,
-        keys=sealing,
-        sealing=own,
     )
     chunk_threads = ThreadPoolExecutor(2, thread_name_prefix="chunks")
     closing.callback(chunk_threads.shutdown, wait=False, cancel_futures=True)

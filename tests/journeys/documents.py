@@ -123,3 +123,36 @@ EMERGENCIES = f"""query ($id: ID!, $first: Int! = 50, $after: String) {{ patient
 EMERGENCY_OPENED = f"""subscription ($id: ID!) {{ emergencyOpened(patientId: $id) {{ {EMERGENCY} }} }}"""
 TOLD = """query ($id: ID!) { patient(id: $id) { accessLog(first: 100) { edges { node {
   at action purpose outcome recordId basis emergencyId actor { id } } } } } }"""
+
+ASKED = """id state reason askedAt expiresAt actions purposes resourceTypes labels notAfter termsHash statement
+  asker { id name } grantee { id } patient { id } consent { consentId status }"""
+REQUEST_CONSENT = f"""mutation ($input: RequestConsentInput!) {{ requestConsent(input: $input) {{
+  __typename ... on ConsentRequest {{ {ASKED} }} {REFUSED} }} }}"""
+WITHDRAW_REQUEST = f"""mutation ($id: ID!) {{ withdrawConsentRequest(requestId: $id) {{
+  __typename ... on ConsentRequest {{ {ASKED} }} {REFUSED} }} }}"""
+DECLINE_REQUEST = f"""mutation ($id: ID!) {{ declineConsentRequest(requestId: $id) {{
+  __typename ... on ConsentRequest {{ {ASKED} }} {REFUSED} }} }}"""
+DRAFT_REQUESTED = f"""mutation ($id: ID!, $language: Language! = EN) {{
+  draftRequestedConsent(requestId: $id, language: $language) {{
+  __typename ... on Draft {{ id typedData }} {REFUSED} }} }}"""
+_BOTH_WAYS = "pageInfo { hasNextPage endCursor hasPreviousPage startCursor }"
+SENT_REQUESTS = f"""query ($first: Int = 50, $after: String, $last: Int, $before: String) {{
+  sentConsentRequests(first: $first, after: $after, last: $last, before: $before) {{
+  edges {{ cursor node {{ {ASKED} }} }} {_BOTH_WAYS} }} }}"""
+PATIENTS_REQUESTS = f"""query ($id: ID!, $first: Int = 50, $after: String, $last: Int, $before: String) {{
+  patient(id: $id) {{ consentRequests(first: $first, after: $after, last: $last, before: $before) {{
+  edges {{ cursor node {{ {ASKED} german: statement(language: DE) }} }} {_BOTH_WAYS} }} }} }}"""
+DRAFT_FROM_FHIR = f"""mutation ($patient: ID!, $resource: JSON!) {{
+  draftConsentFromFhir(patientId: $patient, resource: $resource) {{
+  __typename ... on Draft {{ id typedData }} {REFUSED} }} }}"""
+CONSENT_AS_FHIR = "query ($id: ID!) { patient(id: $id) { consents(first: 1) { edges { node { asFhir } } } } }"
+PUBLISH_FORM = f"""mutation ($input: PublishConsentFormInput!) {{ publishConsentForm(input: $input) {{
+  __typename ... on ConsentForm {{ formId version title termsHash document publisher {{ id }} }} {REFUSED} }} }}"""
+FORM = f"""query ($id: ID!, $version: Int) {{ consentForm(id: $id, version: $version) {{
+  __typename ... on ConsentForm {{ version termsHash document texts {{ language text }} }} {REFUSED} }} }}"""
+FORMS = """query ($form: ID, $first: Int = 50, $after: String) {
+  consentForms(formId: $form, first: $first, after: $after) { edges { cursor node { version termsHash } }
+  pageInfo { hasNextPage endCursor } } }"""
+SIGNED_FORM = (
+    "query ($id: ID!) { patient(id: $id) { consents(first: 1) { edges { node { form { version title } } } } } }"
+)

@@ -18,6 +18,7 @@ QUERIES = {
     "places in lists": "select token from listings order by token",
     "what is listed": "select subject, name from listings order by subject, name",
     "papers": "select name, subject, digest from papers order by subject, name",
+    "forms in order": "select form, version, publisher, hash, digest from forms order by seq",
     "emergencies in order": "select emergency, digest, decision, call, opened_at, expires_at from emergencies"
     " order by seq",
     "emergency tokens": "select token, emergency from emergency_tokens order by token, emergency",

@@ -82,6 +82,7 @@ def live(site: Site, records: int) -> tuple[list[Patient], Person]:
     """Some days of a small practice: imports, amendments, consents, refusals, revocations."""
     patients = [site.crowd.patient(f"Patient {number}") for number in range(3)]
     clinician = site.crowd.clinician()
+    published(site)
     each = records // len(patients)
     for number, patient in enumerate(patients):
         resources = [observation(value=f"{number}.{at}0") for at in range(each)]
@@ -95,6 +96,14 @@ def live(site: Site, records: int) -> tuple[list[Patient], Person]:
     consented_for(site, patients[1], clinician)
     assert patients[2].revoke_all().value
     return patients, clinician
+
+
+def published(site: Site) -> None:
+    """A consent form of two versions."""
+    house = site.crowd.register("ORGANIZATION", "House")
+    asked: dict[str, object] = {"title": "Follow-up", "texts": [{"language": "EN", "text": "What you agree to"}]}
+    first = house.ask(documents.PUBLISH_FORM, {"input": asked}).value
+    house.ask(documents.PUBLISH_FORM, {"input": {**asked, "formId": first["formId"]}}).must()
 
 
 def consented_for(site: Site, patient: Patient, clinician: Person) -> None:

@@ -14,8 +14,9 @@ from gateway.adapters.sql.index import SqlIndex
 from gateway.adapters.sql.urls import sqlite_path
 from gateway.errors import ConflictError, SettingsError, UpstreamError
 from gateway.ports.clock import SystemClock
-from gateway.ports.index import NAMED
+from gateway.ports.index import LAST_SEQ, NAMED
 from gateway.ports.listings import ConsentListed, ListingRow, PaperListed
+from gateway.ports.requests import RequestDeclined, RequestRow, RequestsOver, RequestWithdrawn
 from gateway.ports.rows import (
     Bump,
     CallRow,
@@ -612,3 +613,52 @@ async def test_an_upload_is_finished_or_over_and_never_both(index: SqlIndex) -> 
     await index.apply([done[1]])
     with pytest.raises(ConflictError):
         await index.apply([over[1]])
+
+
+def asked(subject: bytes, asker: bytes, *, asked_at: int = 10, expires_at: int = 100) -> RequestRow:
+    return RequestRow(
+        request=some(16),
+        subject=subject,
+        asker=asker,
+        pair=asker[:8] + subject[:8],
+        asked_at=asked_at,
+        expires_at=expires_at,
+        sealed=some(40),
+    )
+
+
+async def test_requests_are_listed_both_ways_and_counted(index: SqlIndex) -> None:
+    subject, asker = some(16), some(16)
+    mine = [asked(subject, asker, asked_at=at) for at in (10, 20, 30)]
+    await index.apply([*mine, asked(some(16), some(16))])
+    found = await index.requests(subject=subject, after=0, before=LAST_SEQ, limit=9)
+    assert [row.request for row in found] == [row.request for row in reversed(mine)]
+    assert [row.seq for row in found] == sorted((row.seq for row in found), reverse=True)
+    assert replace(found[0], seq=0) == mine[2]
+    older = await index.requests(asker=asker, after=0, before=found[0].seq, limit=1)
+    assert [row.request for row in older] == [mine[1].request]
+    newer = await index.requests(asker=asker, after=found[2].seq, before=LAST_SEQ, limit=1, backwards=True)
+    assert [row.request for row in newer] == [mine[1].request]
+    assert await index.requests(after=0, before=LAST_SEQ, limit=9) == ()
+    assert await index.count_requests(asker=asker, since=20) == 2
+    assert await index.open_requests(pair=mine[0].pair, now=99) == 3
+    assert await index.open_requests(pair=mine[0].pair, now=100) == 0
+    await index.apply([RequestWithdrawn(request=mine[0].request), RequestDeclined(request=mine[1].request)])
+    assert await index.open_requests(pair=mine[0].pair, now=99) == 2
+    states = [await index.request(row.request) for row in mine]
+    assert [(row.withdrawn, row.declined) for row in states if row] == [(True, False), (False, True), (False, False)]
+    for again in (RequestWithdrawn(request=mine[0].request), RequestDeclined(request=mine[1].request)):
+        with pytest.raises(ConflictError):
+            await index.apply([again])
+
+
+async def test_requests_go_with_their_time_and_with_their_patient(index: SqlIndex) -> None:
+    subject, asker = some(16), some(16)
+    short, long = asked(subject, asker, expires_at=50), asked(subject, asker)
+    kept = asked(some(16), asker)
+    await index.apply([short, long, kept])
+    await index.apply([RequestsOver(asker=asker, before=51)])
+    assert await index.request(short.request) is None
+    await index.apply([SubjectForgotten(subject=some(), asked=subject)])
+    found = await index.requests(asker=asker, after=0, before=LAST_SEQ, limit=9)
+    assert [row.request for row in found] == [kept.request]

@@ -72,7 +72,9 @@ def test_the_wheel_has_every_module(wheel: frozenset[str]) -> None:
 
 
 def test_the_wheel_has_no_sources_of_other_programs(wheel: frozenset[str]) -> None:
-    unwanted = re.compile(r"node_modules/|/contracts/(src|test|lib|out|cache)/|graphiql/source/|package-lock|^tests/|^schema/clients/")
+    unwanted = re.compile(
+        r"node_modules/|/contracts/(src|test|lib|out|cache)/|graphiql/source/|package-lock|^tests/|^schema/clients/"
+    )
     assert not [name for name in wheel if unwanted.search(name)]
 
 

@@ -10,9 +10,11 @@ from gateway.adapters.sql.mapping import (
     entry_of,
     erasure_of,
     event_of,
+    form_of,
     identity_of,
     narrowing_of,
     record_of,
+    request_of,
     session_of,
     upload_of,
 )
@@ -24,6 +26,7 @@ from gateway.adapters.sql.urls import sqlite_path
 from gateway.ports.clock import Clock
 from gateway.ports.index import LAST_SEQ, NAMED
 from gateway.ports.listings import ListingRow
+from gateway.ports.requests import FormRow, RequestRow
 from gateway.ports.rows import (
     ChallengeRow,
     ConsentRow,
@@ -221,6 +224,56 @@ class SqlIndex:
         bound, down = ("key1 < ?", " desc") if backwards else ("key1 > ?", "")
         sql = questions.HELD_BY.format(bound=bound, down=down)
         return tuple(bytes(row[0]) for row in await self._source.fetch(sql, (signer, past, actor, past, limit)))
+
+    async def request(self, request: bytes) -> RequestRow | None:
+        rows = await self._source.fetch(f"{questions.REQUEST} where request = ?", (request,))
+        return request_of(*rows[0]) if rows else None
+
+    async def requests(
+        self,
+        *,
+        subject: bytes | None = None,
+        asker: bytes | None = None,
+        after: int,
+        before: int,
+        limit: int,
+        backwards: bool = False,
+    ) -> tuple[RequestRow, ...]:
+        column, token = ("asker", asker) if subject is None else ("subject", subject)
+        if token is None:
+            return ()  # of nobody there are none
+        order = "seq" if backwards else "seq desc"
+        sql = f"{questions.REQUEST} where {column} = ? and seq > ? and seq < ? order by {order} limit ?"
+        return tuple(request_of(*row) for row in await self._source.fetch(sql, (token, after, before, limit)))
+
+    async def count_requests(self, *, asker: bytes, since: int) -> int:
+        sql = "select count(*) from requests where asker = ? and asked_at >= ?"
+        ((count,),) = await self._source.fetch(sql, (asker, since))
+        return int(count)
+
+    async def open_requests(self, *, pair: bytes, now: int) -> int:
+        sql = "select count(*) from requests where pair = ? and withdrawn = 0 and expires_at > ?"
+        ((count,),) = await self._source.fetch(sql, (pair, now))
+        return int(count)
+
+    async def form(self, form: bytes, *, version: int | None = None) -> FormRow | None:
+        only, asked = ("", (form,)) if version is None else (" and version = ?", (form, version))
+        sql = f"{questions.FORM} where form = ?{only} order by version desc limit 1"
+        rows = await self._source.fetch(sql, asked)
+        return form_of(*rows[0]) if rows else None
+
+    async def form_of_hash(self, hash: bytes) -> FormRow | None:
+        rows = await self._source.fetch(f"{questions.FORM} where hash = ? order by seq limit 1", (hash,))
+        return form_of(*rows[0]) if rows else None
+
+    async def forms(
+        self, *, publisher: bytes | None, form: bytes | None, before: int, limit: int
+    ) -> tuple[FormRow, ...]:
+        asked = [(name, value) for name, value in (("publisher", publisher), ("form", form)) if value is not None]
+        only = "".join(f" and {name} = ?" for name, _ in asked)
+        sql = f"{questions.FORM} where seq < ?{only} order by seq desc limit ?"
+        rows = await self._source.fetch(sql, (before, *(value for _, value in asked), limit))
+        return tuple(form_of(*row) for row in rows)
 
     async def is_controller(self, signer: bytes) -> bool:
         named = f'%"controller":"0x{signer.hex()}"%'

@@ -20,7 +20,14 @@ from gateway.errors import SettingsError, UpstreamError
 MARK = "rebuilding"
 """In `meta` while an index is being rebuilt: what lies there is not whole."""
 _TABLES: Mapping[str, Table] = {**gateway_tables.tables, **anchoring_tables.tables}
-_COUNTED = {"records": "seq", "consents": "seq", "narrowings": "seq", "writers": "id", "entries": "id"} | {
+_COUNTED = {
+    "records": "seq",
+    "consents": "seq",
+    "narrowings": "seq",
+    "writers": "id",
+    "entries": "id",
+    "forms": "seq",
+} | {
     "calls": "seq",
     "batches": "id",
     "tickets": "seq",

@@ -2,6 +2,7 @@
 
 from anchoring.stores.columns import decode_args
 from gateway.errors import IntegrityError
+from gateway.ports.requests import FormRow, RequestRow
 from gateway.ports.rows import (
     ConsentRow,
     EmergencyRow,
@@ -99,6 +100,36 @@ def emergency_of(
         call=call,
         opened_at=opened_at,
         expires_at=expires_at,
+        seq=seq,
+    )
+
+
+def form_of(form: bytes, version: int, publisher: bytes, hash_: bytes, digest: bytes, seq: int) -> FormRow:
+    return FormRow(form=form, version=version, publisher=publisher, hash=hash_, digest=digest, seq=seq)
+
+
+def request_of(
+    request: bytes,
+    subject: bytes,
+    asker: bytes,
+    pair: bytes,
+    asked_at: int,
+    expires_at: int,
+    sealed: bytes,
+    withdrawn: int,
+    declined: int,
+    seq: int,
+) -> RequestRow:
+    return RequestRow(
+        request=request,
+        subject=subject,
+        asker=asker,
+        pair=pair,
+        asked_at=asked_at,
+        expires_at=expires_at,
+        sealed=sealed,
+        withdrawn=bool(withdrawn),
+        declined=bool(declined),
         seq=seq,
     )
 

@@ -44,6 +44,8 @@ EMERGENCY = "select e.emergency, e.digest, e.decision, e.call, e.opened_at, e.ex
 COUNT = "select count(*) from emergencies e"
 MARKED = " join emergency_tokens t on t.emergency = e.emergency where t.token = ?"
 UNREVIEWED = "not exists (select 1 from emergency_steps s where s.emergency = e.emergency and s.step = ?)"
+FORM = "select form, version, publisher, hash, digest, seq from forms"
+REQUEST = "select request, subject, asker, pair, asked_at, expires_at, sealed, withdrawn, declined, seq from requests"
 CONTROLLERS = (
     "select 1 from chain_events where name in ('SubjectEnrolled', 'CustodyEnded', 'ControllerChanged')"
     " and args like ? limit 1"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from anchoring.stores.columns import join_values
 from gateway.ports.listings import ConsentListed, ListingRow, PaperListed
+from gateway.ports.requests import FormRow, RequestDeclined, RequestRow, RequestsOver, RequestWithdrawn
 from gateway.ports.rows import (
     Bump,
     CallRow,
@@ -78,6 +79,8 @@ CONTENT, UPLOAD, UPLOAD_ON, UPLOAD_OVER, UPLOAD_DONE = range(38, 43)
 UPLOAD_PART, UPLOAD_DROP, UPLOAD_NO_PARTS, UPLOAD_GONE = range(43, 47)
 FORGET_CONTENTS, FORGET_PARTS, FORGET_UPLOADS = range(47, 50)
 LISTING, CONSENT_LISTED, PAPER_LISTED, FORGET_LISTINGS = range(50, 54)
+REQUEST, WITHDRAW, DECLINE, REQUESTS_OVER, FORGET_REQUESTS = range(54, 59)
+FORM = 59
 
 STATEMENTS: tuple[Statement, ...] = (
     Statement(
@@ -235,6 +238,24 @@ STATEMENTS: tuple[Statement, ...] = (
         table="papers", sql="update papers set listed = 1 where subject = ? and name = ? and listed = 0", exact=True
     ),
     Statement(table="listings", sql="update listings set subject = ?, name = ? where subject = ?"),
+    Statement(
+        table="requests",
+        sql="insert into requests (request, subject, asker, pair, asked_at, expires_at, sealed, withdrawn, declined)"
+        " values (?, ?, ?, ?, ?, ?, ?, 0, 0)",
+    ),
+    Statement(
+        table="requests",
+        sql="update requests set withdrawn = 1 where request = ? and withdrawn = 0",
+        exact=True,
+    ),
+    Statement(
+        table="requests",
+        sql="update requests set declined = 1 where request = ? and declined = 0",
+        exact=True,
+    ),
+    Statement(table="requests", sql="delete from requests where asker = ? and expires_at < ?"),
+    Statement(table="requests", sql="delete from requests where subject = ?"),
+    Statement(table="forms", sql="insert into forms (form, version, publisher, hash, digest) values (?, ?, ?, ?, ?)"),
 )
 
 INSERT_ENTRY = (
@@ -281,6 +302,10 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
             | UploadGone()
         ):
             return _steps_of_upload(row)
+        case RequestRow() | RequestWithdrawn() | RequestDeclined() | RequestsOver():
+            return (_step_of_request(row),)
+        case FormRow():
+            return ((FORM, (row.form, row.version, row.publisher, row.hash, row.digest)),)
         case Bump():
             return ((BUMP, (row.name,)),)
         case IdempotencyRow():
@@ -331,7 +356,8 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
             ended = (FORGET_NARROWINGS, (row.subject, int(NarrowingKind.ERASE)))
             waiting = (FORGET_WAITING, (row.subject,) * 3)
             unlisted = (FORGET_LISTINGS, (b"", b"", row.subject))
-            return (waiting, *((number, (row.subject,)) for number in each), ended, unlisted)
+            asked = (FORGET_REQUESTS, (row.asked,))
+            return (waiting, *((number, (row.subject,)) for number in each), ended, unlisted, asked)
         case ListingRow():
             return ((LISTING, (row.token, row.subject, row.name)),)
         case ConsentListed():
@@ -365,6 +391,21 @@ def _steps_of_upload(
             return (done, (UPLOAD_NO_PARTS, (row.upload,)))
         case UploadGone():
             return ((UPLOAD_NO_PARTS, (row.upload,)), (UPLOAD_GONE, (row.upload,)))
+
+
+def _step_of_request(
+    row: RequestRow | RequestWithdrawn | RequestDeclined | RequestsOver,
+) -> tuple[int, Parameters]:
+    match row:
+        case RequestRow():
+            tokens = (row.subject, row.asker, row.pair)
+            return REQUEST, (row.request, *tokens, row.asked_at, row.expires_at, row.sealed)
+        case RequestWithdrawn():
+            return WITHDRAW, (row.request,)
+        case RequestDeclined():
+            return DECLINE, (row.request,)
+        case RequestsOver():
+            return REQUESTS_OVER, (row.asker, row.before)
 
 
 def _of_erasure(row: ErasureRow) -> Parameters:

@@ -1,4 +1,5 @@
-"""The tables that the gateway owns. A thief of them learns no health data; all can be rebuilt but sessions, challenges.
+"""The tables that the gateway owns. A thief of them learns no health data; all can be rebuilt but what signs people in,
+and requests for consent.
 
 `id` and `seq` order by arrival. Rows of `entries` are only ever inserted. Nothing here connects or migrates.
 """
@@ -157,6 +158,38 @@ papers = Table(
     ),
 )
 """Sealed blocks that open a hash on chain: delegates' limits, guardians. `name`: that hash, which is salted."""
+requests = Table(
+    "requests",
+    metadata,
+    Column("seq", Counter, primary_key=True, autoincrement=True),
+    Column("request", LargeBinary(16), nullable=False, unique=True),
+    Column("subject", LargeBinary(16), nullable=False),
+    Column("asker", LargeBinary(16), nullable=False),
+    Column("pair", LargeBinary(16), nullable=False, index=True),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("withdrawn", SmallInteger, nullable=False),
+    Column("declined", SmallInteger, nullable=False),
+    Index("ix_requests_subject_seq", "subject", "seq"),
+    Index("ix_requests_asker_seq", "asker", "seq"),
+    sqlite_autoincrement=True,
+)
+"""Requests for consent: keyed tokens, and what is asked of whom, sealed under the patient's key. Not rebuilt: they
+confer nothing."""
+forms = Table(
+    "forms",
+    metadata,
+    Column("seq", Counter, primary_key=True, autoincrement=True),
+    Column("form", LargeBinary(16), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("publisher", LargeBinary(32), nullable=False, index=True),
+    Column("hash", LargeBinary(32), nullable=False, index=True),
+    Column("digest", LargeBinary(32), nullable=False),
+    UniqueConstraint("form", "version"),
+    sqlite_autoincrement=True,
+)
+"""Versions of consent forms, which hold nothing of a patient: appended to, never changed."""
 erasures = Table(
     "erasures",
     metadata,

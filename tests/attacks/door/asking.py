@@ -25,6 +25,7 @@ LISTS: Final = {
     "P3": f"latest(purpose: $purpose, first: 2)"
     f" {{ edges {{ cursor node {{ {_RECORD} }} }} pageInfo {{ hasNextPage }} }}",
     "C": f"consents(first: 2) {{ edges {{ cursor node {{ {_ALL['Consent']} grantee {{ name }} }} }} }}",
+    "q": "consentRequests(first: 2) { edges { cursor node { id reason asker { name } } } }",
     "L": f"accessLog(first: 2) {{ edges {{ cursor node {{ {_ALL['AccessEvent']} }} }} }}",
     "F": f"emergencies(first: 2) {{ edges {{ cursor node {{ {_ALL['Emergency']} }} }} }}",
     "K": "credentials { id name }",
@@ -44,6 +45,8 @@ FIELDS: Final = {
     f" accesses {{ {_ALL['AccessEvent']} }} clinician {{ name }} patient {{ ...Lists }} }} }}",
     "E2": f"node(id: $emergency) {{ __typename ... on Emergency {{ {_ALL['Emergency']} }} }}",
     "Q": "emergencyReport { __typename }",
+    "a": "sentConsentRequests(first: 50)"
+    " { edges { cursor node { id reason statement patient { subject } consent { consentId } } } }",
     "x": "explainAccess(recordId: $record)"
     " { __typename ... on AccessExplanation { permitted { purpose grantee { name } } barred { consentId } } }",
     "x2": "whoCanSee(patientId: $patient) { __typename ... on Outlook { records reaches { records } } }",
@@ -80,7 +83,15 @@ STREAMS: Final = {
     "c": f"subscription ($patient: ID!) {{ consentChanged(patientId: $patient) {{ {_ALL['Consent']} }} }}",
     "F": f"subscription ($patient: ID!) {{ emergencyOpened(patientId: $patient) {{ {_ALL['Emergency']} }} }}",
 }
-_LISTED: Final = {"records": "P", "timeline": "P", "latest": "P", "consents": "C", "accessLog": "L", "emergencies": "F"}
+_LISTED: Final = {
+    "records": "P",
+    "timeline": "P",
+    "latest": "P",
+    "consents": "C",
+    "accessLog": "L",
+    "emergencies": "F",
+    "consentRequests": "q",
+}
 _NOTHING: Final[Mapping[str, Any]] = {"edges": []}
 _TYPES: Final = {
     "R": "Record",
@@ -124,6 +135,8 @@ def letters(data: Mapping[str, Any] | None, subject: bytes) -> set[str]:
             found |= listed(value)
         elif alias in ("m", "w"):
             found |= {alias} if to_global("Patient", subject) in own(value) else set()
+        elif alias == "a":
+            found |= {"a"} if value["edges"] else set()
         elif value["__typename"] == _TYPES[alias]:
             found.add(alias[0])
             found |= listed(value.get("patient"))

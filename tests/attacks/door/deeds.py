@@ -3,15 +3,24 @@ relayer, a worker's owner or a thief of such a text has no more. Each is refused
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from gateway.consent import control, messages
-from gateway.consent.model import Action, ConsentInput, DelegateInput, Effect, Purpose
+from gateway.consent.model import (
+    Action,
+    ConsentInput,
+    ConsentStatus,
+    ConsentView,
+    DelegateInput,
+    Effect,
+    Purpose,
+)
 from gateway.demo.wallet import Wallet
-from gateway.ids import to_global
+from gateway.ids import ConsentId, to_global
+from schema.renderings import consent_as_fhir
 from tests.attacks.door.asking import SCHEMA
 from tests.attacks.door.fields import WAYS
 from tests.attacks.door.world import Case, House
@@ -29,13 +38,11 @@ class Deed:
     given: Mapping[str, Any]
 
 
-def deed_document(chosen: Mapping[str, Any] | None = None) -> str:
-    """One document of all mutations of the ways, in an order in which the last may end what others need."""
+def deed_document(chosen: Sequence[str]) -> str:
+    """One document of these mutations."""
     assert SCHEMA.mutation_type is not None
     declared, calls = [], []
-    for name in ORDER:
-        if chosen is not None and name not in chosen:
-            continue
+    for name in chosen:
         field = SCHEMA.mutation_type.fields[name]
         handed = []
         for argument, one in field.args.items():
@@ -48,7 +55,8 @@ def deed_document(chosen: Mapping[str, Any] | None = None) -> str:
 ORDER: Final = (
     *("registerActor", "enrolPatient", "draftMembership", "addMember"),
     *("createRecord", "amendRecord", "importBundle"),
-    *("draftConsent", "grantConsent", "draftRevocation", "revokeConsent"),
+    *("draftConsent", "draftConsentFromFhir", "grantConsent", "draftRevocation", "revokeConsent"),
+    *("requestConsent", "draftRequestedConsent", "declineConsentRequest", "withdrawConsentRequest"),
     *("draftCredential", "setCredential", "draftDelegate", "addDelegate", "draftDelegateRemoval", "removeDelegate"),
     *("draftGuardians", "setGuardians", "draftObjection", "objectToRecovery"),
     *("draftAttestation", "attestRecovery", "draftCustodyEnd", "endCustody"),
@@ -60,8 +68,16 @@ ORDER: Final = (
 assert {f"Mutation.{name}" for name in ORDER} == {way for way in WAYS if way.startswith("Mutation.")}
 
 
+PARTS: Final = tuple(ORDER[at : at + 25] for at in range(0, len(ORDER), 25))
+"""As many as one document may have, in an order in which the last may end what others need."""
+
+
+def variables_of(part: Sequence[str], given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if name.partition("_")[0] in part}
+
+
 async def deeds_of(house: House, case: Case) -> dict[str, Any]:
-    """Variables for `deed_document`, all of them good in the patient's own hands."""
+    """Variables for all documents, all of them good in the patient's own hands."""
     owner, organization = house.people["patient"], house.people["organization"]
     world = house.inside
     caller, houses = await world.caller(owner), await world.caller(organization)
@@ -111,6 +127,7 @@ async def deeds_of(house: House, case: Case) -> dict[str, Any]:
         return {"typedData": typed, "signature": wallet.sign_typed_data(typed)}
 
     emergency, linked = to_global("Emergency", case.emergency), to_global("Actor", house.people["linked"].actor)
+    request = to_global("ConsentRequest", case.request)
     words = "As good a reason as any other"
     given: dict[str, dict[str, Any]] = {
         "registerActor": {"input": {"key": Wallet.new().signer, "roles": ["DEVICE"], "name": "Made in passing"}},
@@ -134,9 +151,26 @@ async def deeds_of(house: House, case: Case) -> dict[str, Any]:
                 "notAfter": _text(tomorrow),
             }
         },
+        "draftConsentFromFhir": {
+            "patientId": patient,
+            "resource": _as_fhir(consent.typed_data, domain),
+            "language": "EN",
+        },
         "grantConsent": {"input": signed(consent.typed_data)},
         "draftRevocation": {"patientId": patient, "consentId": "0x" + case.consent.hex()},
         "revokeConsent": {"input": signed(revocation)},
+        "requestConsent": {
+            "input": {
+                "patientId": patient,
+                "organizationId": to_global("Actor", organization.actor),
+                "purposes": ["TREAT"],
+                "reason": words,
+                "notAfter": _text(tomorrow),
+            }
+        },
+        "draftRequestedConsent": {"requestId": request, "language": "EN"},
+        "declineConsentRequest": {"requestId": request},
+        "withdrawConsentRequest": {"requestId": request},
         "draftCredential": {"input": {"patientId": patient, "actorId": linked}},
         "setCredential": {"input": {**signed(unlink.typed_data), "actorSignature": "0x"}},
         "draftDelegate": {
@@ -184,6 +218,15 @@ async def deeds_of(house: House, case: Case) -> dict[str, Any]:
 
 def _text(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _as_fhir(typed: Mapping[str, Any], domain: Mapping[str, Any]) -> dict[str, Any]:
+    """The same consent as a system that speaks FHIR has it, whoever signs it."""
+    terms = messages.read_consent(typed, domain)
+    view = ConsentView(
+        consent=ConsentId(bytes(32)), terms=terms, status=ConsentStatus.ACTIVE, signer=b"", transaction=None
+    )
+    return {name: value for name, value in consent_as_fhir(view, None).items() if name != "performer"}
 
 
 def _asked(case: Case, grantee: Any, until: datetime) -> ConsentInput:

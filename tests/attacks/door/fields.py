@@ -27,7 +27,11 @@ HELD: Final = {
     "DecisionReceipt": "decisionId consentId purpose asOfBlock decidedAt obligations payload signer signature anchor"
     " basis emergencyId stale",
     "Consent": "id consentId status effect actions purposes resourceTypes codes labels dataFrom dataTo dataUse"
-    " notBefore notAfter termsHash statement statementIn signer transactionHash patient grantee asFhir",
+    " notBefore notAfter termsHash statement statementIn signer transactionHash patient grantee asFhir form",
+    "ConsentRequest": "id state reason askedAt expiresAt actions purposes resourceTypes codes labels dataFrom dataTo"
+    " dataUse notBefore notAfter termsHash statement asker grantee patient consent form",
+    "ConsentRequestConnection": "edges pageInfo",
+    "ConsentRequestEdge": "cursor node",
     "AccessEvent": "id at action purpose outcome recordId decisionId anchor basis emergencyId actor asFhir",
     "AuditEntry": "id writer seq decision previous public private subjectToken receiptDigest anchor",
     "Emergency": "id kind reason state openedAt expiresAt endedAt review commitment salt statement transactionHash"
@@ -75,6 +79,11 @@ HELD: Final = {
 }
 OPEN: Final = {
     "Actor": "id actor roles name address organizations",
+    # What is agreed to, published: see tests/attacks/test_consent_forms.py.
+    "ConsentForm": "formId version title texts termsHash document publishedAt publisher",
+    "ConsentFormText": "language text",
+    "ConsentFormEdge": "cursor node",
+    "ConsentFormConnection": "edges pageInfo",
     "Anchor": "status proof",
     "AnchorProof": "log leafEncoding leafValues path root chainId contract transactionHash blockNumber",
     "PageInfo": "hasNextPage endCursor hasPreviousPage startCursor",
@@ -89,8 +98,9 @@ OPEN: Final = {
     "LinkedIdentity": "id issuer subject notAfter holds",
     "SignInChallenge": "message expiresAt",
     "Me": "actor",
-    "Query": "me viewer sessions linkedIdentities",
-    "Mutation": "signInChallenge signIn refreshSession endSession endOtherSessions signOut linkIdentity unlinkIdentity",
+    "Query": "me viewer sessions linkedIdentities consentForm consentForms",
+    "Mutation": "signInChallenge signIn refreshSession endSession endOtherSessions signOut linkIdentity unlinkIdentity"
+    " publishConsentForm",
 }
 SHOWN: Final = read_outline()
 """The types of FHIR. Each is a part of a released record, and reached through one alone (`parts_reached`): a field of
@@ -105,6 +115,11 @@ WAYS: Final = {
     "Me.patients": "m",
     "Me.consents": "w",
     "Patient.consents": "C",
+    "Patient.consentRequests": "q",
+    "Query.sentConsentRequests": "a",
+    "Mutation.requestConsent": "e",
+    "Mutation.withdrawConsentRequest": "y",
+    **{f"Mutation.{name}": "M" for name in ("draftRequestedConsent", "declineConsentRequest")},
     "Patient.accessLog": "L",
     "Patient.emergencies": "F",
     "Patient.credentials": "K",
@@ -117,6 +132,7 @@ WAYS: Final = {
     "Subscription.emergencyOpened": "F",
     **{f"Mutation.{name}": "W" for name in ("createRecord", "amendRecord", "importBundle")},
     **{f"Mutation.{name}": "M" for name in ("draftConsent", "grantConsent", "draftRevocation", "revokeConsent")},
+    "Mutation.draftConsentFromFhir": "M",
     **{f"Mutation.{name}": "T" for name in ("draftRevocationOfAll", "revokeAllConsents", "draftErasure")},
     **{f"Mutation.{name}": "T" for name in ("erasePatient", "draftCredential", "setCredential")},
     **{f"Mutation.{name}": "T" for name in ("draftDelegate", "addDelegate")},

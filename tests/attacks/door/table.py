@@ -10,6 +10,7 @@ the device are the patient's guardians.
     C the patient's consents   c the same as they change   G one consent by its name   L the access log
     D a sealed entry of the log   F the patient's emergencies   E one emergency by its name
     Q what waits for a review   K credentials   Z who consents in the patient's name   U the patient's guardians
+    q who asks the patient for consent   a what somebody asked for: the payer, of everybody
     I how a recovery stands   V that there is this patient   x who may see what, and what a consent would change
     m that one is, acts for or guards this patient   w among one's own lists, a consent of the patient's
 """
@@ -46,20 +47,20 @@ PURPOSE: Final = {
 }
 """What each role's own work is called."""
 
-# state      regist. patient            other clinician organ. research. steward auditor device    payer  delegate none
+# state       reg.   patient             other clinic. org.    research. steward  auditor  device    payer deleg. none
 TABLE: Final = """
-none          -      RNPSLDFEVIxm       -   -       -       -        EQ       EQ       -         -      -      -
-permit        GVRPSw RNPSCcGLDFEKVZIUxm GVw GVRNPSw GVRNPSw GVRPSImw GVRPSEQw GVRPSEQw GVRNPSImw GVRPSw GVCLZm -
-deny          G      RNPSCcGLDFEVZIxm   G   G       G       G        GEQ      GEQ      G         G      VZm    -
-both          GVw    RNPSCcGLDFEVIxm    GVw GVw     GVw     GVw      GVEQw    GVEQw    GVw       GVw    -      -
-expired       G      RNPSCcGLDFEVIxm    G   G       G       G        GEQ      GEQ      G         G      -      -
-not_yet       G      RNPSCcGLDFEVIxm    G   G       G       G        GEQ      GEQ      G         G      -      -
-revoked       G      RNPSCcGLDFEVIxm    G   G       G       G        GEQ      GEQ      G         G      -      -
-wrong_purpose GVw    RNPSCcGLDFEVIxm    GVw GVw     GVw     GVw      GVEQw    GVEQw    GVw       GVw    -      -
-wrong_label   GVw    RNPSCcGLDFEVIxm    GVw GVw     GVw     GVw      GVEQw    GVEQw    GVw       GVw    -      -
-wrong_type    GVw    RNPSCcGLDFEVIxm    GVw GVw     GVw     GVw      GVEQw    GVEQw    GVw       GVw    -      -
-stale         V      CcGLDFEKVIm        V   V       V       V        VEQ      VEQ      V         V      -      -
-broken_glass  -      RNPSLDFEVIxm       -   RPSEV   -       -        EQ       EQ       -         -      -      -
+none          -      RNPSLDFEVIxmq       -     -       -       -         EQ       EQ       -         a       -        -
+permit        GVRPSw RNPSCcGLDFEKVZIUxmq GVw   GVRNPSw GVRNPSw GVRPSImw  GVRPSEQw GVRPSEQw GVRNPSImw GVRPSwa GVCLZmq  -
+deny          G      RNPSCcGLDFEVZIxmq   G     G       G       G         GEQ      GEQ      G         Ga      VZmq     -
+both          GVw    RNPSCcGLDFEVIxmq    GVw   GVw     GVw     GVw       GVEQw    GVEQw    GVw       GVwa    -        -
+expired       G      RNPSCcGLDFEVIxmq    G     G       G       G         GEQ      GEQ      G         Ga      -        -
+not_yet       G      RNPSCcGLDFEVIxmq    G     G       G       G         GEQ      GEQ      G         Ga      -        -
+revoked       G      RNPSCcGLDFEVIxmq    G     G       G       G         GEQ      GEQ      G         Ga      -        -
+wrong_purpose GVw    RNPSCcGLDFEVIxmq    GVw   GVw     GVw     GVw       GVEQw    GVEQw    GVw       GVwa    -        -
+wrong_label   GVw    RNPSCcGLDFEVIxmq    GVw   GVw     GVw     GVw       GVEQw    GVEQw    GVw       GVwa    -        -
+wrong_type    GVw    RNPSCcGLDFEVIxmq    GVw   GVw     GVw     GVw       GVEQw    GVEQw    GVw       GVwa    -        -
+stale         V      CcGLDFEKVImq        V     V       V       V         VEQ      VEQ      V         Va      -        -
+broken_glass  -      RNPSLDFEVIxmq       -     RPSEV   -       -         EQ       EQ       -         a       -        -
 """
 """Who was named may read what the patient said of them, whatever became of it. While the index is stale nobody reads a
 record; the patient still sees what is consented to, or nobody could revoke while the chain is away."""
@@ -70,6 +71,8 @@ DONE: Final = {
     "M": {"patient"},
     "Y": {"patient"},
     "B": {"clinician"},
+    "e": set(ROLES) - {"anonymous", "patient", "other_patient", "delegate"},
+    "y": {"payer"},
     "X": {"clinician"},
     "J": {"auditor", "data_steward"},
     "A": {"registrar"},
@@ -77,15 +80,18 @@ DONE: Final = {
     "O": set(ROLES) - {"anonymous"},
 }
 """Who may do what, in every state: write (nobody was permitted to), what the patient signs (T alone, M or a delegate),
-end a delegation, break the glass, end what they opened, review it, enrol, make members, and what tells nothing that
-does not stand on chain."""
+end a delegation, ask for a consent (who is more than a patient) and take that back, break the glass, end what they
+opened, review it, enrol, make members, and what tells nothing that does not stand on chain."""
 
 UNSIGNED: Final = {"signRecovery": "INVALID", "attestRecovery": "INVALID", "draftIdentityLink": "UNAUTHENTICATED"}
 """What they hear who may do it: no guardian has signed, and no identity provider is trusted."""
 
 BY_DELEGATE: Final = {
     "draftConsent": "",
+    "draftConsentFromFhir": "",
     "grantConsent": "INVALID",  # the text is the patient's, and a delegate signs their own
+    "draftRequestedConsent": "",
+    "declineConsentRequest": "",
     "draftDelegateRemoval": "",
     "removeDelegate": "",
 }

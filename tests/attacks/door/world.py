@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gateway.consent.model import Action, DelegateInput, Effect, Purpose
+from gateway.consent.model import ANYONE, Action, ConsentInput, DelegateInput, Effect, Purpose
 from gateway.consent.names import topic
+from gateway.consent.requested import RequestInput
 from gateway.emergency.model import EmergencyCode, NewEmergency
 from gateway.identity.model import Caller, Role
-from gateway.ids import ConsentId, DecisionId, EmergencyId, RecordId, SubjectId
+from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, RequestId, SubjectId
 from gateway.slices import Slice
 from schema.execution import Engine
 from tests.attacks.door.table import STATES
@@ -43,8 +44,10 @@ class Case:
     consent: ConsentId
     decision: DecisionId
     emergency: EmergencyId
+    request: RequestId
     canary: str
     reason: str
+    asked: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +152,23 @@ async def delegate(world: Inside, owner: Somebody, subject: SubjectId, actor: So
     await service.add_delegate(caller, typed_data=draft.typed_data, signature=signature, given=draft.limits)
 
 
+async def _ask(world: Inside, asker: Somebody, subject: SubjectId, reason: str) -> RequestId:
+    caller = await world.caller(asker)
+    assert caller is not None
+    terms = ConsentInput(
+        subject=subject,
+        effect=Effect.PERMIT,
+        grantee=ActorId(ANYONE),
+        actions=(Action.READ,),
+        purposes=(Purpose.HPAYMT,),
+        not_after=datetime.now(UTC) + timedelta(days=1),
+        **dict.fromkeys(("resource_types", "codes", "authors", "records", "labels", "data_use"), ()),
+        **dict.fromkeys(("data_from", "data_to", "not_before", "terms_hash")),
+    )
+    view = await world.gateway.consent_requests.ask(caller, RequestInput(terms=terms, reason=reason, days=1))
+    return view.request.id
+
+
 def _consents(state: str) -> list[dict[str, Any]]:
     """What the patient says of the house in a state; the plain permit with what differs."""
     tomorrow = datetime.now(UTC) + timedelta(days=1)
@@ -188,10 +208,12 @@ async def _case(world: Inside, people: dict[str, Somebody], colleague: Somebody,
     opener = clinician if state == "broken_glass" else colleague
     caller = await world.caller(opener)
     assert caller is not None
-    asked = NewEmergency(subject=subject, code=EmergencyCode.OTHER, reason=reason, minutes=60)
-    opened = await world.gateway.emergencies.open(caller, asked)
+    broken = NewEmergency(subject=subject, code=EmergencyCode.OTHER, reason=reason, minutes=60)
+    opened = await world.gateway.emergencies.open(caller, broken)
     if opener is colleague:
         await world.gateway.emergencies.end(caller, opened.emergency.id)
+    asked = f"Asked-{state} for the bill of your stay"
+    request = await _ask(world, people["payer"], subject, asked)
     mine = await world.caller(owner)
     assert mine is not None
     log = await world.gateway.audit.access_log(mine, subject, part=Slice(size=50))
@@ -202,8 +224,10 @@ async def _case(world: Inside, people: dict[str, Somebody], colleague: Somebody,
         consent=named[0] if named else ConsentId(b"\x5c" * 32),
         decision=next(event.decision for event in log.events if event.action == "WRITE"),
         emergency=opened.emergency.id,
+        request=request,
         canary=canary,
         reason=reason,
+        asked=asked,
     )
 
 

@@ -52,6 +52,7 @@ from gateway.records.model import (
 )
 from gateway.slices import Page, Slice
 from schema.context import Services
+from tests.unit.schema.asking import Forms, Requests, make_request
 from tests.unit.schema.controls import Controls
 from tests.unit.schema.delegates import Delegated
 from tests.unit.schema.emergencies import Emergencies
@@ -214,6 +215,8 @@ class World:
             audit=self,
             erasures=self,
             emergencies=self.emergencies,
+            consent_requests=self.consent_requests,
+            forms=self.forms,
         )
 
     @property
@@ -226,6 +229,14 @@ class World:
             grantee=CLINICIAN,
             view=make_view(),
         )
+
+    def forms(self) -> Forms:
+        return Forms(calls=self.calls, received=self.received)
+
+    @property
+    def consent_requests(self) -> Requests:
+        view = make_request(PATIENT, CLINICIAN, CONSENT)
+        return Requests(calls=self.calls, received=self.received, view=view, patient=PATIENT_ACTOR)
 
     @property
     def emergencies(self) -> Emergencies:
@@ -338,7 +349,7 @@ class World:
         self._called("credentials", caller)
         return (PATIENT_ACTOR,) if caller.actor.id == PATIENT_ACTOR else ()
 
-    async def draft(self, caller: Caller, consent: ConsentInput) -> Draft:
+    async def draft(self, caller: Caller, consent: ConsentInput, *, signer: bytes | None = None) -> Draft:
         self._called("draft", caller)
         self.received.append(consent)
         return Draft(id=CONSENT, typed_data={"primaryType": "Consent"})

@@ -79,8 +79,9 @@ async def test_no_mutation_but_of_records_is_anybodys_who_bears_a_token(
         if is_required_argument(one):
             declared.append(f"${argument}: {one.type}")
             handed.append(f"{argument}: ${argument}")
-            wanted = {"sessionId": "Session", "identityId": "Identity", "emergencyId": "Emergency"}.get(argument)
-            size = {"Session": 16, "Identity": 16, "Emergency": 32}
+            kinds = {"sessionId": "Session", "identityId": "Identity", "emergencyId": "Emergency"}
+            wanted = {**kinds, "requestId": "ConsentRequest"}.get(argument)
+            size = {"Session": 16, "Identity": 16, "Emergency": 32, "ConsentRequest": 16}
             values[argument] = to_global(wanted, bytes(size[wanted])) if wanted else given(one.type)
     head = f"({', '.join(declared)})" if declared else ""
     call = name + (f"({', '.join(handed)})" if handed else "")
@@ -114,6 +115,7 @@ async def test_a_record_is_asked_of_its_service_with_the_scopes(ask: Ask, world:
         "consents { edges { cursor } }",
         "accessLog { edges { cursor } }",
         "emergencies { edges { cursor } }",
+        "consentRequests { edges { cursor } }",
         "credentials { id }",
         "delegates { number }",
         "guardians { nextFrom }",
@@ -134,8 +136,10 @@ async def test_no_node_but_a_record_is_a_bearers(ask: Ask, kind: str, raw: bytes
 
 
 async def test_no_session_and_no_identity_is_shown_to_a_bearer(ask: Ask, world: World) -> None:
-    payload = await ask("{ sessions { edges { cursor } } linkedIdentities { id } }", token="bearer")
-    assert payload["data"] == {"sessions": {"edges": []}, "linkedIdentities": []}
+    own = "sessions { edges { cursor } } linkedIdentities { id } sentConsentRequests { edges { cursor } }"
+    payload = await ask(f"{{ {own} }}", token="bearer")
+    none: dict[str, list[Any]] = {"edges": []}
+    assert payload["data"] == {"sessions": none, "linkedIdentities": [], "sentConsentRequests": none}
     assert world.calls == []
 
 
@@ -146,5 +150,5 @@ def test_each_object_type_is_looked_at_by_some_test(schema: GatewaySchema) -> No
     lists = {name for name, field in patient.fields.items() if not is_leaf_type(get_named_type(field.type))}
     assert lists == {
         *("records", "timeline", "latest"),
-        *("consents", "accessLog", "emergencies", "credentials", "delegates", "guardians"),
+        *("consents", "consentRequests", "accessLog", "emergencies", "credentials", "delegates", "guardians"),
     }

@@ -24,6 +24,7 @@ from graphql import (
 from gateway.ids import to_global
 from schema.fhir.types import OTHER, read_outline, type_name
 from schema.root import GatewaySchema, build_schema
+from tests.unit.schema.asking import REQUEST
 from tests.unit.schema.conftest import Ask
 from tests.unit.schema.emergencies import NAME
 from tests.unit.schema.services import CONSENT, PATIENT, RECORD, World
@@ -44,6 +45,7 @@ GUARDED = frozenset(
         *("Guardians", "GuardiansDraft", "Recovery", "RecoveryProposal"),
         *("RecordConnection", "ConsentConnection", "AccessEventConnection"),
         *("AccessExplanation", "Outlook", "ConsentPreview"),
+        *("ConsentRequest", "ConsentRequestConnection"),
     }
 )
 """Types that hold something of a patient's, or how much of it there is."""
@@ -76,6 +78,7 @@ GUARDS = frozenset(
         *("recovery", "sign_recovery", "attest_recovery", "object_to_recovery"),
         *("explain", "who_can_see", "preview"),
         *("my_patients", "my_consents"),
+        *("ask", "withdraw", "decline", "sent", "requests_of_patient"),
     }
 )
 """Service calls that decide, with the caller, before one of those is made."""
@@ -105,6 +108,12 @@ VALUES = {
         "patientId": to_global("Patient", PATIENT),
         "granteeId": to_global("Actor", b"\x01" * 32),
         "purposes": ["TREAT"],
+    },
+    "RequestConsentInput!": {
+        "patientId": to_global("Patient", PATIENT),
+        "purposes": ["TREAT"],
+        "reason": "For the follow-up of your surgery",
+        "notAfter": "2100-01-01T00:00:00Z",
     },
     "SignedInput!": {"typedData": {}, "signature": "0x00"},
     "SignedCredentialInput!": {"typedData": {}, "signature": "0x00", "actorSignature": "0x00"},
@@ -165,7 +174,9 @@ def write(target: str, kind: str, steps: list[Step]) -> tuple[str, dict[str, Any
             wanted = "Patient" if argument == "patientId" or name == "patient" else None
             wanted = node_kind(steps, target) if name == "node" else wanted
             wanted = "Emergency" if argument == "emergencyId" or name == "emergency" else wanted
+            wanted = "ConsentRequest" if argument == "requestId" else wanted
             ids = {
+                "ConsentRequest": REQUEST,
                 "Patient": PATIENT,
                 "Record": RECORD,
                 "Consent": CONSENT,
@@ -235,6 +246,8 @@ def test_every_type_that_the_roots_reach_is_classified(schema: GatewaySchema) ->
         *("DeviceSession", "DeviceSessionConnection", "DeviceSessionEdge", "EndedSessions"),
         *("ControlChange", "NamedGuardians", "OpenedGuardians", "PendingRecovery"),
         *("BarredAccess", "ConsentEffectOnReading", "PermittedAccess", "Reach"),
+        "ConsentRequestEdge",
+        *("ConsentForm", "ConsentFormConnection", "ConsentFormEdge", "ConsentFormText"),
         *("EmergencyEdge", "EmergencyReview", "UnreviewedEmergency", "UnreviewedEmergencyEdge"),
         *("Me", "MyPatient", "MyPatientEdge"),
     }
@@ -268,6 +281,7 @@ def test_out_of_a_resource_only_references_lead(schema: GatewaySchema) -> None:
 
 def test_edges_and_receipts_are_reached_through_guarded_types_alone(schema: GatewaySchema) -> None:
     inside = {
+        "ConsentRequestEdge": "ConsentRequestConnection",
         "RecordEdge": "RecordConnection",
         "ConsentEdge": "ConsentConnection",
         "AccessEventEdge": "AccessEventConnection",

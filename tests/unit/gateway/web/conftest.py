@@ -9,6 +9,7 @@ import pytest
 from gateway.asgi import FrontDoor, create_app
 from gateway.ports.bus import Bus
 from gateway.web.options import WebOptions
+from tests.unit.schema.asking import Forms, Requests
 from tests.unit.schema.controls import Controls
 from tests.unit.schema.emergencies import Emergencies
 from tests.unit.schema.linking import Linking
@@ -60,6 +61,14 @@ class Parts:
     @property
     def deployment_facts(self) -> Mapping[str, object]:
         return {"chainId": 31337}
+
+    @property
+    def forms(self) -> Forms:
+        return self.world.forms
+
+    @property
+    def consent_requests(self) -> Requests:
+        return self.world.consent_requests
 
     @property
     def emergencies(self) -> Emergencies:
