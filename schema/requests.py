@@ -84,12 +84,14 @@ class ConsentRequest:
     resource_types: list[str] = strawberry.field(description="FHIR resource types; empty: all.")
     codes: list[str] = strawberry.field(description="As system|code; empty: all.")
     labels: list[str] = strawberry.field(description="HL7 sensitivity labels that the consent is to reach.")
-    data_from: datetime | None = strawberry.field(description="Of what time or later.")
-    data_to: datetime | None = strawberry.field(description="Of what time or earlier.")
+    data_from: datetime | None = strawberry.field(description="Of what time or later; null: no bound.")
+    data_to: datetime | None = strawberry.field(description="Of what time or earlier; null: no bound.")
     data_use: list[str] = strawberry.field(description="GA4GH DUO terms.")
     not_before: datetime | None = strawberry.field(description="Null: from when it is drafted.")
-    not_after: datetime | None = strawberry.field(description="The end of the consent.")
-    terms_hash: Hex | None = strawberry.field(description="SHA-256 of a text that is agreed to with the consent.")
+    not_after: datetime | None = strawberry.field(
+        description="The end of the consent; null: none, which nobody can ask for."
+    )
+    terms_hash: Hex | None = strawberry.field(description="SHA-256 of a text that is agreed to with it; null: none.")
 
     @resolved("What the patient would sign, in plain words.")
     async def statement(
@@ -116,7 +118,9 @@ class ConsentRequest:
     def patient(self) -> Patient:
         return to_patient(self.view.request.subject)
 
-    @resolved("The consent that was granted. What others than the patient are shown stands in the patient's log.")
+    @resolved(
+        "The consent that was granted, or null. What others than the patient are shown stands in the patient's log."
+    )
     async def consent(self, info: Info) -> Consent | None:
         async def steps(consent: ConsentId) -> Consent | None:
             context = info.context
