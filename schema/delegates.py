@@ -8,13 +8,12 @@ import strawberry
 from gateway.consent import model
 from gateway.consent.languages import Language
 from gateway.consent.model import Action, Purpose
-from gateway.identity.model import Role
 from gateway.ids import ActorId, SubjectId
 from schema.context import Info, RequestContext
 from schema.drafts import Draft, SignedInput, to_draft, typed_data_of
 from schema.errors import Refusal
 from schema.gates import actor_of, given, or_empty, outcome, subject_of
-from schema.identity import Actor, Patient, known_actor, to_patient
+from schema.identity import Actor, Patient, chosen_actor, to_patient
 from schema.scalars import Hex, Json, moment_of
 
 
@@ -69,11 +68,7 @@ class DelegateLimits:
 
     @strawberry.field
     async def actor(self, info: Info) -> Actor:
-        """A patient's name is told to nobody else."""
-        shown = await known_actor(info.context, self.named)
-        if Role.PATIENT in shown.roles and self.named != info.context.signed_in().actor.id:
-            shown.name = None
-        return shown
+        return await chosen_actor(info.context, self.named)
 
 
 @strawberry.type(

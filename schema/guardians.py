@@ -11,7 +11,7 @@ from schema.context import RequestContext
 from schema.drafts import typed_data_of
 from schema.errors import Refusal
 from schema.gates import actor_of, given, or_none, outcome, subject_of
-from schema.identity import Actor, known_actor
+from schema.identity import Actor, chosen_actor
 from schema.scalars import Hex, Json
 
 
@@ -70,7 +70,7 @@ async def to_opened(context: RequestContext, opened: guardianship.Guardianship |
     if opened is None:
         return None
     return OpenedGuardians(
-        guardians=[await known_actor(context, guardian.actor) for guardian in opened.guardians],
+        guardians=[await chosen_actor(context, guardian.actor) for guardian in opened.guardians],
         signers=[Hex(guardian.signer) for guardian in opened.guardians],
         threshold=opened.threshold,
         salt=Hex(opened.salt),

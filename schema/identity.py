@@ -72,9 +72,23 @@ async def known_actor(context: RequestContext, actor: ActorId) -> Actor:
     return nameless_actor(actor) if found is None else to_actor(found)
 
 
+def as_told(actor: model.Actor, caller: model.Caller | None) -> Actor:
+    """Of an id that anybody may choose: a patient's name is told to nobody but them."""
+    shown = to_actor(actor)
+    if caller is None or actor.id != caller.actor.id:
+        shown.name = actor.told_name
+    return shown
+
+
+async def chosen_actor(context: RequestContext, actor: ActorId) -> Actor:
+    """As `known_actor`, where somebody chose the id: whom they named says nothing of whose it is."""
+    found = await context.actors.get(actor)
+    return nameless_actor(actor) if found is None else as_told(found, context.caller)
+
+
 async def known_grantee(context: RequestContext, grantee: ActorId) -> Actor:
-    """As `known_actor`; the zero name, which no actor can have, is anyone's."""
-    return nameless_actor(ActorId(ANYONE)) if grantee == ANYONE else await known_actor(context, grantee)
+    """As `chosen_actor`; the zero name, which no actor can have, is anyone's."""
+    return nameless_actor(ActorId(ANYONE)) if grantee == ANYONE else await chosen_actor(context, grantee)
 
 
 def nameless_actor(actor: ActorId) -> Actor:

@@ -7,14 +7,13 @@ import strawberry
 
 from gateway.consent.model import Purpose
 from gateway.errors import DeniedError
-from gateway.identity import model
 from gateway.identity.model import Caller, Role
 from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SubjectId, parse_global
 from schema.audit import to_entry, to_event
 from schema.consent import to_consent
 from schema.context import RequestContext
 from schema.emergency import read_emergency
-from schema.identity import Actor, Patient, to_actor, to_patient
+from schema.identity import Patient, as_told, to_patient
 from schema.records import Record, read_record
 from schema.relay import Node
 
@@ -36,7 +35,7 @@ async def node_of(context: RequestContext, id: strawberry.ID) -> Node | None:
         case "Actor":
             actor = await context.actors.get(ActorId(raw))
             await context.services.identity.current(caller)
-            return None if actor is None else _listed(actor, caller)
+            return None if actor is None else as_told(actor, caller)
         case "Consent":
             view = await context.services.shown_consents.get(caller, ConsentId(raw))
             return None if view is None else to_consent(view)
@@ -49,15 +48,6 @@ async def node_of(context: RequestContext, id: strawberry.ID) -> Node | None:
         case "Emergency":
             return await read_emergency(context, EmergencyId(raw))
     return None
-
-
-def _listed(actor: model.Actor, caller: Caller) -> Actor:
-    """As anyone signed in may look it up. Ids and keys stand on chain for all to read; whose they are, where it is a
-    patient, does not, and is told to nobody here but to them."""
-    shown = to_actor(actor)
-    if Role.PATIENT in actor.roles and actor.id != caller.actor.id:
-        shown.name = None
-    return shown
 
 
 async def patient_of(context: RequestContext, subject: SubjectId) -> Patient | None:

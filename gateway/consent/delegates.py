@@ -17,7 +17,7 @@ from gateway.consent.rules import require_free
 from gateway.consent.standing import Standing, Standings
 from gateway.errors import CallerError, ConflictError, IntegrityError, UpstreamError
 from gateway.identity.control import Delegate
-from gateway.identity.model import Actor, Caller, Draft, Role
+from gateway.identity.model import Actor, Caller, Draft
 from gateway.identity.service import Identity
 from gateway.ids import ActorId, SubjectId
 from gateway.ports.chain import Calls, Chain
@@ -89,9 +89,7 @@ class Delegates:
         )
         full = messages.delegation_typed_data(delegation, self._standings.domain)
         text: Any = jsontext.loads(octets)
-        # A patient's name is told to nobody else.
-        name = None if Role.PATIENT in actor.roles else actor.name
-        words = wording.delegation_statement(said, name, not_after=not_after, language=wanted.language)
+        words = wording.delegation_statement(said, actor.told_name, not_after=not_after, language=wanted.language)
         return DelegateDraft(id=eip712.digest(full), typed_data=full, limits=text, statement=words)
 
     async def add_delegate(

@@ -241,7 +241,7 @@ class Consents:
         actor = await self._identity.actor(grantee)
         if actor is None:
             raise CallerError("no such actor", field=("granteeId",))
-        return actor.name
+        return actor.told_name
 
     async def _changed(self, row: ConsentRow, signed: Signed) -> ConsentView:
         subject, consent = SubjectId(row.subject), ConsentId(row.consent)

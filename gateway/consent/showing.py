@@ -131,7 +131,7 @@ class ShownConsents:
         """What the terms say, in a language; the grantee by their present name. It is not what was signed."""
         grantee = terms.scope.grantee
         actor = None if grantee == ANYONE else await self._identity.actor(grantee)
-        return statement(terms, None if actor is None else actor.name, language)
+        return statement(terms, None if actor is None else actor.told_name, language)
 
     async def _may_watch(self, caller: Caller, subject: SubjectId) -> bool:
         return await self._standings.owns(requester(caller), subject)

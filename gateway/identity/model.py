@@ -63,6 +63,12 @@ class Actor:
     epoch: int
     version: int
 
+    @property
+    def told_name(self) -> str | None:
+        """As others are told it. Ids stand on chain for all to read; whose they are, where it is a patient, does not,
+        and is told to nobody but to them."""
+        return None if Role.PATIENT in self.roles else self.name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Membership:

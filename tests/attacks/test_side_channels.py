@@ -113,5 +113,18 @@ def test_a_patients_name_is_not_looked_up_by_an_id_from_the_chain(patient: Patie
     assert patient.person.ask(asked, {"id": stranger.id}).value["name"] == stranger.name
 
 
+def test_a_patients_name_is_not_looked_up_by_naming_them(site: Site, patient: Patient, clinician: Person) -> None:
+    """Whoever is a patient may draft consents for any id that stands on chain, sign them, and look at them."""
+    prying, name = site.crowd.patient("Prying Paul"), patient.person.name
+    assert clinician.name in prying.draft(clinician.id).value["typedData"]["message"]["scope"]["statement"]
+    assert name not in prying.draft(patient.person.id).text
+    consent = prying.consent(patient.person.id)
+    asked = """query ($id: ID!) { patient(id: $id) { consents { edges { node {
+      consentId statement statementIn(language: DE) asFhir grantee { id name } } } } } }"""
+    shown = prying.person.ask(asked, {"id": prying.id})
+    assert consent in shown.text
+    assert name not in shown.text
+
+
 def test_a_topic_of_junk_is_nobodys() -> None:
     assert [subject_of_topic(text) for text in ("subject:" + "zz" * 32, "subject:" + " " * 64, "x", "")] == [None] * 4
