@@ -146,7 +146,7 @@ async def test_what_was_asked_is_what_is_drafted_signed_and_granted(ward: Ward) 
         await ward.decline(ward.patient, made)
     await ward.withdraw(asker, made)
     assert await ward.sent(asker) == {made.id: RequestState.GRANTED}, "what was granted is ended by its patient alone"
-    log = await at.gateway.audit.access_log(mine, ward.subject, first=50, after=None)
+    log = await at.gateway.audit.access_log(mine, ward.subject, part=Slice(size=50))
     assert {"REQUEST_CONSENT", "WITHDRAW_REQUEST"} <= {event.action for event in log.events}
 
 

@@ -175,7 +175,7 @@ async def test_a_controller_written_into_the_enrolment_owns_nothing(world: World
 async def test_a_membership_that_was_written_in_gives_nothing(world: World) -> None:
     args = f'{{"role":"0","notAfter":"{int(time.time()) + 3600}","seq":"1","epoch":"1"}}'
     copy = [b"\x09" * 32, 0, 1, "IdentityRegistry", "MembershipSet"]
-    copy += [world.organization, world.stranger.actor, None, args, b"\x0a" * 32, None]
+    copy += [world.organization, world.stranger.actor, None, args, b"\x0a" * 32, None, None]
     world.edit(f"insert into chain_events values ({', '.join('?' * len(copy))})", *copy)
     assert isinstance(await world.at.read(world.stranger, world.plain), StaleError)
     assert await world.wrongly_permitted() == []

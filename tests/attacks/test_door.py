@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from tests.attacks.door import fields
-from tests.attacks.door.asking import ONE_BY_ONE, SCHEMA, STREAMS, letters, query, variables, walked
+from tests.attacks.door.asking import ONE_BY_ONE, SCHEMA, STREAMS, WHOLE, letters, variables, walked
 from tests.attacks.door.deeds import ORDER, PARTS, deed_document, deeds_of, refused, variables_of
 from tests.attacks.door.table import BY_DELEGATE, DONE, ROLES, STATES, UNSIGNED, released
 from tests.attacks.door.world import DELEGATED, House, standing_house
@@ -139,7 +139,7 @@ def _table(states: tuple[str, ...]) -> dict[tuple[str, str], str]:
 
 
 async def test_each_field_releases_to_each_role_in_each_state_what_the_table_says(house: House) -> None:
-    assert await _asked(house, FRESH, query()) == _table(FRESH)
+    assert await _asked(house, FRESH, *WHOLE) == _table(FRESH)
 
 
 @pytest.mark.parametrize("state", DEED_STATES)

@@ -16,6 +16,7 @@ from gateway.errors import CallerError, ConsentryError, DeniedError
 from gateway.identity.model import Role
 from gateway.ids import RecordId, SubjectId
 from gateway.records.model import Released
+from gateway.slices import Slice
 from schema.readings import consent_from_fhir
 from schema.renderings import consent_as_fhir
 from tests.attacks.inside import Inside, Somebody, inside
@@ -122,11 +123,11 @@ async def test_what_a_client_cannot_say_is_not_drafted_in_part(ward: Ward) -> No
 async def test_another_keys_consent_is_no_draft(ward: Ward) -> None:
     at, caller = ward.at, await ward.at.caller(ward.patient)
     assert caller is not None
-    views, _, _ = await at.gateway.shown_consents.of_patient(caller, subject=ward.subject, first=1, after=None)
-    read = consent_from_fhir(consent_as_fhir(views[0], None), subject=ward.subject, language=Language.EN)
+    page = await at.gateway.shown_consents.of_patient(caller, subject=ward.subject, part=Slice(size=1))
+    read = consent_from_fhir(consent_as_fhir(page.items[0], None), subject=ward.subject, language=Language.EN)
     draft = await at.gateway.consents.draft(caller, read.asked, signer=read.signer)
     again = draft.typed_data["message"]
-    signed = messages.consent_typed_data(views[0].terms, at.gateway._standings.domain)["message"]
+    signed = messages.consent_typed_data(page.items[0].terms, at.gateway._standings.domain)["message"]
     assert {**again, "scope": {**again["scope"], "salt": ""}} == {**signed, "scope": {**signed["scope"], "salt": ""}}
     stranger = bytes.fromhex(ward.stranger.wallet.signer[2:])
     with pytest.raises(CallerError) as refusal:

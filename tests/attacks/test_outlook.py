@@ -180,9 +180,9 @@ async def test_what_is_foreseen_of_a_consent_is_what_then_comes(house: House, te
     wanted = {**terms, "grantee": names.get(terms.get("grantee", ""), house.people["stranger"].actor)}
     caller = await house.caller("patient")
     shown = house.world.gateway.shown_consents.of_patient
-    consents = (await shown(caller, subject=house.subject, first=100, after=None))[0]
+    consents = (await shown(caller, subject=house.subject, part=Slice(size=100))).items
     foreseen = await house.world.gateway.explaining.preview(caller, house.asked(**wanted))
-    kept = (await shown(caller, subject=house.subject, first=100, after=None))[0]
+    kept = (await shown(caller, subject=house.subject, part=Slice(size=100))).items
     assert [one.consent for one in kept] == [one.consent for one in consents], "nothing is kept of a preview"
     everybody = ("house", "member", "barred", "named", "researcher", "stranger")
     before = {(name, purpose): await house.readable(name, purpose) for name in everybody for purpose in ASKED}

@@ -349,7 +349,7 @@ PLANTS: list[tuple[Fault, str, Plant]] = [
         "row added",
         edit(
             "insert into chain_events select zeroblob(32), log_index, block_number, contract, name, key1, key2, key3,"
-            " args, \"transaction\", orphaned_at from chain_events where name = 'ConsentGranted' limit 1"
+            " args, \"transaction\", orphaned_at, signer from chain_events where name = 'ConsentGranted' limit 1"
         ),
     ),
     (Fault.UNFINISHED, "mark", edit("insert into meta (key, value) values ('rebuilding', x'01')")),

@@ -10,7 +10,7 @@ from tests.journeys.resources import WEIGHT, observation
 from tests.journeys.sites import Site
 
 ENCOUNTER = "urn:uuid:5f0e0a3c-9a64-4c1b-9d52-0c1a8f6f1d11"
-(QUERY,) = readme.blocks("graphql")
+_, QUERY = readme.blocks("graphql")
 (SHOWN,) = readme.blocks("json")
 ONE = """query ($id: ID!, $purpose: PurposeOfUse!) { record(id: $id, purpose: $purpose) { ... on Record { resource {
   ... on FhirObservation { encounter { record { ... on Record { id version receipt { decisionId } }

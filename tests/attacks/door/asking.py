@@ -72,6 +72,11 @@ def query(fields: Iterable[str] = FIELDS, lists: Iterable[str] = LISTS) -> str:
     return f"query {f'Walk({declared})' if declared else ''} {text}"
 
 
+ASKED: Final = "Asked-"
+"""So begins the reason of the one request that a case holds (door.world)."""
+_ORDERS: Final = ("P", "P2", "P3")
+WHOLE: Final = (query(lists=_ORDERS), query(lists=[letter for letter in LISTS if letter not in _ORDERS]))
+"""Everything at once, in as many documents as the number of fields wants."""
 ONE_BY_ONE: Final = (
     *(query([alias], []) for alias in FIELDS),
     *(query(["V"], [letter]) for letter in LISTS),
@@ -136,7 +141,9 @@ def letters(data: Mapping[str, Any] | None, subject: bytes) -> set[str]:
         elif alias in ("m", "w"):
             found |= {alias} if to_global("Patient", subject) in own(value) else set()
         elif alias == "a":
-            found |= {"a"} if value["edges"] else set()
+            asked = [edge["node"] for edge in value["edges"]]
+            # Every role's own attempt to ask is a deed: see door.deeds.
+            found |= {"a"} if any(one["reason"].startswith(ASKED) for one in asked) else set()
         elif value["__typename"] == _TYPES[alias]:
             found.add(alias[0])
             found |= listed(value.get("patient"))
@@ -190,5 +197,5 @@ def asked_fields(documents: list[DocumentNode]) -> set[str]:
 
 def walked(*more: str) -> set[str]:
     """The ways that the query, the streams and `more` go."""
-    texts = [query(), *STREAMS.values(), *more]
+    texts = [*WHOLE, *STREAMS.values(), *more]
     return asked_fields([parse(text) for text in texts]) & set(WAYS)
