@@ -17,6 +17,8 @@ from types import TracebackType
 from gateway.errors import LimitError
 
 MIB = 1024 * 1024
+MOST_WAITING = 16
+"""For a turn; the next is refused."""
 MOST_RECORDS = 2_000
 MOST_PARTS = 50_000
 
@@ -58,15 +60,23 @@ class Places:
 
 class Turns:
     """For work that holds the loop: one piece of it at a time, and after each the loop is everybody's for as long as
-    the piece took. A heap of it then takes half of the loop at most, and who does little waits for one piece."""
+    the piece took. A heap of it then takes half of the loop at most, and who does little waits for one piece. Few may
+    wait: each holds a place meanwhile."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
+        self._waiting = 0
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
-        """A turn: what is in the block awaits nothing."""
-        await self._turn.acquire()
+        """A turn: what is in the block awaits nothing. Raises LimitError where as many wait as may."""
+        if self._waiting >= MOST_WAITING:
+            raise LimitError("too much at once that takes long; try again shortly")
+        self._waiting += 1
+        try:
+            await self._turn.acquire()
+        finally:
+            self._waiting -= 1
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:

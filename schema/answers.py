@@ -1,8 +1,8 @@
 """What goes out: data and public errors, never larger than the published bound.
 
 True here: an answer that would be too large is refused before it is written, so that one field under many names does
-not multiply what was opened once; most answers cannot be, by what was opened for them, and are not measured. Not done
-here: executing, and writing.
+not multiply what was opened once; an answer of few fields cannot be, by what was opened for it, and is not measured.
+Not done here: executing, and writing.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,9 @@ from schema.limits import Survey
 
 MOST_ERRORS = 100
 """Of one answer: what failed in more places is told of these."""
-OTHER_OCTETS = 4_096
-"""A field that shows nothing of a record comes to less, by and large."""
+OTHER_OCTETS = 2 * MIB
+"""A field that shows nothing of a record comes to less: the longest are the statement of a consent that names all that
+it may, and the text of a form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

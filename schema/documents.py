@@ -29,7 +29,7 @@ from graphql import OperationType as Kind
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from gateway.errors import SettingsError
+from gateway.errors import LimitError, SettingsError
 from gateway.underway import Turns
 from schema.errors import Fault, LimitFault, public_error
 from schema.extents import extents
@@ -222,6 +222,8 @@ def _refusing() -> Iterator[None]:
         yield
     except LimitFault as fault:
         raise RefusedRequest.of("LIMIT", str(fault)) from fault
+    except LimitError as error:
+        raise RefusedRequest.of("LIMIT", error.message) from error
     except GraphQLError as error:
         raise RefusedRequest([_syntax_error(error)]) from error
 

@@ -17,6 +17,7 @@ from graphql import OperationType as Kind
 from graphql.execution import create_source_event_stream, execute_subscription_event, map_source_to_response_event
 from strawberry.execution import optimized_is_awaitable
 
+from gateway.errors import LimitError
 from gateway.identity.model import Caller
 from gateway.underway import MIB, Allowance, Turns, allow, bounded
 from schema.answers import Answer, Bound, refusal, timed_out, to_answer
@@ -98,6 +99,8 @@ class Engine:
                     done = await result if isawaitable(result) else result
         except TimeoutError:
             return timed_out(correlation_id)
+        except LimitError as error:  # too many wait for a turn; what a resolver raises is in its answer
+            return refusal(RefusedRequest.of("LIMIT", error.message))
         return to_answer(done, correlation_id=correlation_id, bound=self._bound(context, prepared))
 
     async def _started(

@@ -40,11 +40,21 @@ OPENS = {
         "explainAccess": ONE,
         "whoCanSee": OUTLOOK,
         "previewConsent": OUTLOOK,
+        **dict.fromkeys(("consentForm", "consentForms", "sentConsentRequests"), ONE),
     },
-    "Patient": {"records": ONE, "timeline": ONE + ORDERING, "latest": ONE + ORDERING},
+    "Me": {"patients": ONE, "consents": ONE},
+    "Patient": {
+        "records": ONE,
+        "timeline": ONE + ORDERING,
+        "latest": ONE + ORDERING,
+        **dict.fromkeys(("consents", "consentRequests"), ONE),
+    },
+    "Consent": {"form": ONE},
+    "ConsentRequest": {"form": ONE, "consent": ONE},
     "Subscription": {"recordAdded": ONE},
 }
-"""Of the fields that open records: how many at least. A page opens as many more as it has items."""
+"""Of the fields that open records, or texts about consents: how many at least. A page opens as many more as it has
+items."""
 INTROSPECTION = "__"
 """What the types of a schema's own description begin with."""
 INTROSPECTION_LISTS = {"types": 64, "fields": 8, "args": 4, "inputFields": 8, "enumValues": 8, "possibleTypes": 4}

@@ -398,6 +398,6 @@ async def add_member(context: RequestContext, input: SignedInput) -> Actor | Ref
         made = await context.services.identity.add_member(
             context.signed_in(), typed_data=typed_data_of(input), signature=input.signature
         )
-        return to_actor(made)
+        return as_told(made, context.caller)
 
     return await outcome(steps())

@@ -23,6 +23,9 @@ from gateway.ids import ActorId, RecordId, SubjectId, from_global
 from schema.renderings import ACTIONS, CATEGORY, DUO, RESEARCH, RESOURCE_TYPES, TERMINOLOGY, TERMS
 from schema.scalars import parse_instant
 
+MOST_ITEMS: Final = 256
+"""Of any list: as many as a scope may name."""
+
 _At = tuple[str, ...]
 _HASH: Final = re.compile(re.escape(TERMS) + "(0x[0-9a-f]{64})")
 _OCTETS: Final = re.compile(r"0x([0-9a-f]{2})+")
@@ -70,7 +73,7 @@ class _Element:
         value = self.take(name)
         if value is None:
             return ()
-        if not isinstance(value, list) or not value:
+        if not isinstance(value, list) or not 0 < len(value) <= MOST_ITEMS:
             raise _unsaid((*self.at, name))
         return [(item, (*self.at, name, str(place))) for place, item in enumerate(value)]
 

@@ -24,6 +24,8 @@ MOST_DAYS = 90
 DAY_SECONDS = 24 * 3600
 WINDOW_SECONDS = DAY_SECONDS
 """In which an asker's requests are counted."""
+MOST_OCTETS = 16_384
+"""Of a request with all its terms: it lies in the index, and in the patient's list."""
 MOST_OPEN = 3
 """Requests of one asker to one patient that are not over, declined ones too."""
 KEPT_SECONDS = 90 * DAY_SECONDS
@@ -145,6 +147,8 @@ def written(request: ConsentRequest) -> bytes:
     text = _pack(
         _Text(request.asker, request.terms, request.reason, request.salt, request.asked_at, request.expires_at)
     )
+    if len(text) > MOST_OCTETS:
+        raise CallerError(f"a request has at most {MOST_OCTETS} octets", field=("input",))
     whole = len(text).to_bytes(4, "big") + text
     return whole + bytes(-len(whole) % _STEP)
 

@@ -6,6 +6,7 @@ with the entry in the patient's log; how much one may ask is counted in the same
 gets round it.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from gateway.audit.model import Outcome
@@ -53,6 +54,8 @@ from gateway.ports.sealing import RequestSealing, SealingKeys
 from gateway.slices import Slice
 
 TRIES = 8
+LOOKED_AT = 50
+"""Rows at once, of which some may not be shown."""
 ASK, WITHDRAW, DECLINE, SHOW = "REQUEST_CONSENT", "WITHDRAW_REQUEST", "DECLINE_REQUEST", "SHOW_REQUESTS"
 
 
@@ -146,21 +149,25 @@ class ConsentRequests:
             subject = None if known is None else made.subject
             await self._relaying.record(caller, subject, action=WITHDRAW, rows=(RequestWithdrawn(request=row.request),))
             row = replace(row, withdrawn=True)
-        return self._view(row, made, known, declined=False)
+        theirs = made.terms.grantee in (caller.actor.id, *caller.organizations)
+        return self._view(row, made, known if theirs else None, declined=False)
 
     async def sent(self, caller: Caller, part: Slice) -> RequestPage:
         """The caller's own, newest first; those whose patient was erased are gone."""
         caller = await self._identity.current(caller)
         token = self._keys.mark(ASKER, caller.actor.id)
-        rows, page = await self._page(part, asker=token, context=ASKER + caller.actor.id)
-        views = []
-        for row in rows:
-            made = await self._opened(row)
-            if made is None:
-                continue
+
+        def own(made: ConsentRequest) -> bool:
             if made.asker != caller.actor.id:
                 raise IntegrityError("a request lies among another asker's")
-            known = await self._standings.asked_for(made.subject)
+            return True
+
+        found, page = await self._page(part, own, asker=token, context=ASKER + caller.actor.id)
+        views = []
+        for row, made in found:
+            # Whether it was granted is told to whom the consent lets in, as they stand now.
+            theirs = made.terms.grantee in (caller.actor.id, *caller.organizations)
+            known = await self._standings.asked_for(made.subject) if theirs else None
             cursor = self._keys.hide(row.seq, context=ASKER + caller.actor.id)
             views.append((cursor, self._view(row, made, known, declined=False)))
         return replace(page, views=tuple(views))
@@ -176,18 +183,18 @@ class ConsentRequests:
         mandates = () if standing is None or owner else self._standings.mandates_of(requester(caller), standing)
         if standing is None or not (owner or mandates):
             return RequestPage(views=())
-        rows, page = await self._page(part, subject=self._keys.mark(SUBJECT, subject), context=SUBJECT + subject)
-        hand = Hand(standing=standing, mandates=mandates)
-        views = []
-        for row in rows:
-            made = await self._opened(row)
-            if made is None:
-                continue
+        hand, context = Hand(standing=standing, mandates=mandates), SUBJECT + subject
+
+        def shown(made: ConsentRequest) -> bool:
             if made.subject != subject:
                 raise IntegrityError("a request lies among another patient's")
-            if self._may_see(hand, made):
-                cursor = self._keys.hide(row.seq, context=SUBJECT + subject)
-                views.append((cursor, self._view(row, made, standing, declined=row.declined)))
+            return self._may_see(hand, made)
+
+        found, page = await self._page(part, shown, subject=self._keys.mark(SUBJECT, subject), context=context)
+        views = [
+            (self._keys.hide(row.seq, context=context), self._view(row, made, standing, declined=row.declined))
+            for row, made in found
+        ]
         if not owner:
             self._standings.require_current(standing)
             await self._relaying.record(caller, subject, action=SHOW, rows=(), standing_on=hand.guard)
@@ -240,7 +247,7 @@ class ConsentRequests:
             raise LimitError(f"{self._each} requests in 24 hours are the most for you")
         if await self._index.open_requests(pair=self._pair_of(made), now=made.asked_at) >= MOST_OPEN:
             await self._hands.refusal(caller, known, ASK, "the bound of who asks, of this patient")
-            raise LimitError(f"{MOST_OPEN} open requests to one patient are the most")
+            raise LimitError(f"{MOST_OPEN} requests to one patient are the most until one is over")
 
     async def _row(self, made: ConsentRequest, subject: SubjectId | None, like: bytes | None) -> RequestRow:
         sealed = await self._sealing.seal(subject, made.asker, written(made), context=_context(made.id), like=like)
@@ -307,18 +314,38 @@ class ConsentRequests:
         return self._could_sign(hand, made) or any(mandate.limits.lists for mandate in hand.mandates)
 
     async def _page(
-        self, part: Slice, *, subject: bytes | None = None, asker: bytes | None = None, context: bytes
-    ) -> tuple[tuple[RequestRow, ...], RequestPage]:
-        """Rows, newest first, and an empty page that says whether there are more on either side."""
+        self,
+        part: Slice,
+        shown: Callable[[ConsentRequest], bool],
+        *,
+        subject: bytes | None = None,
+        asker: bytes | None = None,
+        context: bytes,
+    ) -> tuple[list[tuple[RequestRow, ConsentRequest]], RequestPage]:
+        """Those that are `shown`, newest first, and an empty page that says whether there are more of them on either
+        side: what is not shown is passed over, and cannot be counted."""
         before = LAST_SEQ if part.after is None else self._keys.reveal(part.after, context=context)
         after = 0 if part.before is None else self._keys.reveal(part.before, context=context)
-        rows = await self._index.requests(
-            subject=subject, asker=asker, after=after, before=before, limit=part.size + 1, backwards=part.backwards
-        )
-        shown, more = rows[: part.size], len(rows) > part.size
+        limit = max(part.size + 1, LOOKED_AT)
+        found: list[tuple[RequestRow, ConsentRequest]] = []
+        more = True
+        while more and len(found) <= part.size:
+            rows = await self._index.requests(
+                subject=subject, asker=asker, after=after, before=before, limit=limit, backwards=part.backwards
+            )
+            for row in rows:
+                made = await self._opened(row)
+                if made is not None and shown(made):
+                    found.append((row, made))
+            more = len(rows) == limit
+            if more and part.backwards:
+                after = rows[-1].seq
+            elif more:
+                before = rows[-1].seq
+        seen, more = found[: part.size], len(found) > part.size
         if part.backwards:
-            return shown[::-1], RequestPage(views=(), has_previous=more)
-        return shown, RequestPage(views=(), has_next=more)
+            return seen[::-1], RequestPage(views=(), has_previous=more)
+        return seen, RequestPage(views=(), has_next=more)
 
 
 def _context(request: RequestId) -> bytes:

@@ -158,7 +158,7 @@ class Index(Protocol):
         ...
 
     async def open_requests(self, *, pair: bytes, now: int) -> int:
-        """Those with a token of patient and asker that are neither over nor withdrawn."""
+        """Those with a token of patient and asker that are not over, withdrawn or not."""
         ...
 
     async def form(self, form: bytes, *, version: int | None = None) -> FormRow | None:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.errors import ConsentryError
+from gateway.errors import ConsentryError, LimitError
 from gateway.identity.model import Caller
 from gateway.underway import Places, aside, bounded
 from gateway.web import bodies
@@ -153,8 +153,11 @@ class _GraphQL:
                 raise _too_many()
             if len(body) <= bodies.SHORT:
                 return bodies.to_request(bodies.parse_object(body))
-            async with self.engine.turns.one():
-                return bodies.to_request(bodies.parse_object(body))
+            try:
+                async with self.engine.turns.one():
+                    return bodies.to_request(bodies.parse_object(body))
+            except LimitError as error:
+                raise _too_many() from error
 
     async def _admit(self, scope: Scope, token: str | None) -> Caller | None:
         """Who asks; RejectedError for one who asks too often. Before the body is read: headers are enough for it."""

@@ -252,7 +252,7 @@ class SqlIndex:
         return int(count)
 
     async def open_requests(self, *, pair: bytes, now: int) -> int:
-        sql = "select count(*) from requests where pair = ? and withdrawn = 0 and expires_at > ?"
+        sql = "select count(*) from requests where pair = ? and expires_at > ?"
         ((count,),) = await self._source.fetch(sql, (pair, now))
         return int(count)
 
