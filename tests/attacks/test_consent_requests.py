@@ -327,3 +327,12 @@ async def test_what_was_asked_goes_with_its_patient(ward: Ward) -> None:
     assert ward.rows(made.id) == []
     assert await ward.sent(asker) == {kept.id: RequestState.OPEN}
     await denied(ward.withdraw(asker, made))
+
+
+async def test_a_request_is_bounded_with_all_its_terms(ward: Ward) -> None:
+    asker = await ward.asker()
+    codes = tuple(f"http://loinc.org|{'9' * 480}{number}" for number in range(40))
+    with pytest.raises(CallerError) as refusal:
+        await ward.ask(asker, codes=codes)
+    assert refusal.value.field == ("input",)
+    assert await ward.sent(asker) == {}

@@ -15,8 +15,9 @@ import pytest_asyncio
 from anchoring.chain.abi import CONSENT, contract
 from gateway import jsontext
 from gateway.consent import limits, messages
-from gateway.consent.model import ANYONE, Action, Effect, Purpose
+from gateway.consent.model import ANYONE, Action, ConsentInput, Effect, Purpose
 from gateway.consent.names import requester
+from gateway.consent.requested import RequestInput
 from gateway.errors import (
     CallerError,
     ConflictError,
@@ -28,7 +29,7 @@ from gateway.identity.model import Role
 from gateway.ids import ActorId
 from gateway.records.model import Released
 from gateway.slices import Slice
-from tests.attacks.delegated import Family, later, signed
+from tests.attacks.delegated import OBSERVATIONS, Family, later, signed
 from tests.attacks.inside import Inside, Somebody, inside, settled
 from tests.journeys.keys import P256Key
 from tests.journeys.resources import condition, observation
@@ -552,3 +553,32 @@ async def test_lists_are_shown_to_whom_the_patient_let_see_them(family: Family) 
     await seeing.removed()
     assert (await gateway.shown_consents.of_patient(caller, subject=family.subject, part=Slice(size=10))).items == ()
     assert (await gateway.audit.access_log(caller, family.subject, part=Slice(size=10))).events == ()
+
+
+async def test_requests_that_a_delegate_may_not_see_are_neither_shown_nor_counted(family: Family) -> None:
+    """The hidden ones lie before and behind the one that they could sign; a page passes over them."""
+    family = await family.delegated()
+    asking, visible = family.at.gateway.consent_requests, None
+    for number, (types, labels) in enumerate(((("Condition",), ("HIV",)), (OBSERVATIONS, ()), ((), ("PSY",)))):
+        terms: dict[str, Any] = {
+            "subject": family.subject,
+            "effect": Effect.PERMIT,
+            "grantee": ActorId(ANYONE),
+            "actions": (Action.READ,),
+            "purposes": (Purpose.TREAT,),
+            "resource_types": types,
+            "labels": labels,
+            "not_after": later(3600),
+            **dict.fromkeys(("codes", "authors", "records", "data_use"), ()),
+            **dict.fromkeys(("data_from", "data_to", "not_before", "terms_hash")),
+        }
+        asked = RequestInput(terms=ConsentInput(**terms), reason=f"Request number {number}", days=7)
+        made = await asking.ask(await family.caller(family.clinician), asked)
+        visible = made.request.id if types == OBSERVATIONS else visible
+    parent, child = await family.caller(family.parent), await family.caller(family.patient)
+    for part in (Slice(size=1), Slice(size=1, backwards=True), Slice(size=50)):
+        page = await asking.of_patient(parent, subject=family.subject, part=part)
+        assert [view.request.id for _, view in page.views] == [visible]
+        assert (page.has_next, page.has_previous) == (False, False)
+    own = await asking.of_patient(child, subject=family.subject, part=Slice(size=2))
+    assert (len(own.views), own.has_next) == (2, True)

@@ -11,7 +11,7 @@ from gateway.consent.names import subject_of_topic
 from gateway.demo.wallet import Wallet
 from gateway.jsontext import JsonValue
 from tests.journeys import documents
-from tests.journeys.people import Patient, Person, unknown_id
+from tests.journeys.people import Patient, Person, instant, unknown_id
 from tests.journeys.resources import HIV_POSITIVE, SNOMED, condition, observation
 from tests.journeys.sites import Site
 from tests.journeys.wallets import send
@@ -124,6 +124,17 @@ def test_a_patients_name_is_not_looked_up_by_naming_them(site: Site, patient: Pa
     shown = prying.person.ask(asked, {"id": prying.id})
     assert consent in shown.text
     assert name not in shown.text
+
+
+def test_a_patients_name_is_not_told_to_who_makes_them_a_member(site: Site, patient: Patient) -> None:
+    """Nobody asks the member."""
+    prying = site.crowd.register("ORGANIZATION", "Prying House")
+    end = instant(time.time() + 3600)
+    asked = {"organizationId": prying.id, "memberId": patient.person.id, "notAfter": end}
+    draft = prying.ask(documents.DRAFT_MEMBERSHIP, {"input": asked})
+    made = prying.submit(documents.ADD_MEMBER.replace("Actor { id", "Actor { id name"), draft.value["typedData"])
+    assert (made.value["id"], made.value["name"]) == (patient.person.id, None)
+    assert patient.person.name not in draft.text + made.text
 
 
 def test_a_topic_of_junk_is_nobodys() -> None:

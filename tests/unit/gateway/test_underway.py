@@ -6,7 +6,18 @@ import time
 import pytest
 
 from gateway.errors import LimitError
-from gateway.underway import Allowance, Places, allow, aside, bounded, prolong, releasing, walking
+from gateway.underway import (
+    MOST_WAITING,
+    Allowance,
+    Places,
+    Turns,
+    allow,
+    aside,
+    bounded,
+    prolong,
+    releasing,
+    walking,
+)
 
 
 async def test_a_request_is_given_up_when_its_seconds_are_over() -> None:
@@ -145,3 +156,21 @@ async def test_what_is_renewed_counts_anew() -> None:
 async def test_outside_a_request_nothing_is_counted() -> None:
     await asyncio.create_task(_release(2**40))
     walking(2**40)
+
+
+async def test_few_wait_for_a_turn_and_the_next_is_refused() -> None:
+    turns, done = Turns(), []
+
+    async def work(number: int) -> None:
+        async with turns.one():
+            done.append(number)
+
+    async with turns.one():
+        waiting = [asyncio.create_task(work(number)) for number in range(MOST_WAITING)]
+        await asyncio.sleep(0)
+        with pytest.raises(LimitError):
+            await work(-1)
+    await asyncio.gather(*waiting)
+    assert done == list(range(MOST_WAITING))
+    await work(-2)
+    assert done[-1] == -2

@@ -258,3 +258,10 @@ async def test_a_client_drafts_from_fhir_and_is_told_what_stands_in_the_way(ask:
     resource["provision"]["provision"] = [{"type": "deny"}]
     refusal = (await ask(document, **given_))["data"]["draftConsentFromFhir"]
     assert refusal == {"__typename": "Refusal", "code": "INVALID", "field": ["resource", "provision", "provision"]}
+
+
+def test_a_list_that_is_too_long_is_refused_before_it_is_looked_through() -> None:
+    resource = written(next(iter(STANDING)), None)
+    named = {"system": "urn:oid:1.2.3", "value": "7"}
+    read({**resource, "identifier": [named] * 256})
+    assert refused({**resource, "identifier": [named] * 257})[-1] == "identifier"

@@ -12,6 +12,8 @@ from graphql import (
     parse,
 )
 
+from gateway.underway import MIB, Allowance
+from schema.answers import Bound
 from schema.errors import LimitFault
 from schema.extents import DECISION, ORDERING, OUTLOOK, extents
 from schema.limits import Limits, survey
@@ -107,3 +109,12 @@ def test_what_an_unknown_type_may_hold_counts_as_the_most_of_any(schema: Gateway
     widest = extents(schema._schema).of("NoSuchType", "records")
     assert (widest.many, widest.opens_each) == (50, True)
     assert extents(schema._schema).of(None, "resource").extra == DECISION
+
+
+def test_a_long_text_under_many_names_is_measured_though_nothing_was_opened(schema: GatewaySchema) -> None:
+    """The texts of a form or a consent are no record's, and may be long."""
+    text = parse("{ viewer { " + " ".join(f"a{number}: name" for number in range(40)) + " } }")
+    counted = survey(text, limits=Limits(), lists=extents(schema._schema), introspection=False)
+    bound = Bound(most=MIB, allowance=Allowance(), survey=counted)
+    assert bound.is_passed_by({f"a{number}": "x" * 50_000 for number in range(40)})
+    assert not bound.is_passed_by({f"a{number}": "x" * 10_000 for number in range(40)})
