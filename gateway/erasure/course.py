@@ -195,7 +195,7 @@ class Course:
         await self._index.apply(
             (
                 ErasureStep(before=row.state, row=emptied),
-                self._forgotten(row.subject),
+                await self._forgotten(row.subject),
                 *moving,
                 *ended,
             )
@@ -283,10 +283,11 @@ class Course:
     async def _empty_again(self, subject: bytes) -> None:
         """What a write under way left, or an index that was restored brought back."""
         await self._blocks.remove(await self._cids(subject, None))
-        await self._index.apply((self._forgotten(subject), Bump(name=subject)))
+        await self._index.apply((await self._forgotten(subject), Bump(name=subject)))
 
-    def _forgotten(self, subject: bytes) -> SubjectForgotten:
-        """Requests for consent are found by a keyed token."""
+    async def _forgotten(self, subject: bytes) -> SubjectForgotten:
+        """Requests for consent are found by a keyed token. Another erasure may be turning the keys just now."""
+        await self._keys.refresh()
         return SubjectForgotten(subject=subject, asked=self._keys.log.token(ASKED, subject))
 
     async def _patient_of(self, subject: bytes) -> Actor | None:
