@@ -40,6 +40,20 @@ class _LongWay(Exception):
 _LONG_WAY = _LongWay()
 
 
+class Raised:
+    """What a block raised, for graphql-core to locate as it does what any field raises."""
+
+    __slots__ = ("error",)
+
+    def __enter__(self) -> "Raised":
+        self.error: Exception | None = None
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        self.error = error if isinstance(error, Exception) else None
+        return self.error is not None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainField:
     """`attribute` of the source. `write` None: objects of the composite `kind`, written as what is selected of them."""
@@ -346,12 +360,13 @@ class PlainExecutor(StrawberryGraphQLCoreExecutionContext):
         path = Path(None, response, root.name)
         info = self.build_resolve_info(field, [one.node for one in details], root, path)
         try:
-            try:
+            completed = None
+            with Raised() as raised:
                 completed = self.complete_value(field.type, details, info, path, outcome, None)
                 if self.is_awaitable(completed):
                     completed = await completed
-            except Exception as error:  # noqa: BLE001 - as graphql-core does it for any field
-                self.handle_field_error(error, field.type, details, path)
+            if raised.error is not None:  # as graphql-core does it for any field
+                self.handle_field_error(raised.error, field.type, details, path)
                 completed = None
         except GraphQLError as error:
             self.collected_errors.add(error, None)

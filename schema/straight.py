@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any
+from typing import Any, cast
 
 import strawberry
 from graphql import ExecutionResult, GraphQLField, GraphQLNonNull, OperationType, VariableNode
@@ -20,7 +20,7 @@ from graphql.type import is_leaf_type
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
-from schema.plain import PlainExecutor, Write
+from schema.plain import PlainExecutor, Raised, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,9 @@ class Straight:
                 if variable.required or variable.name in given:
                     return None
                 continue
-            try:
+            coerced = None
+            with suppress(Exception):  # graphql-core says what is wrong with it
                 coerced = variable.coerce(value)
-            except Exception:  # noqa: BLE001 - graphql-core says what is wrong with it
-                return None
             if coerced is None or coerced is Undefined:
                 return None
             if variable.argument is not None:
@@ -78,14 +77,17 @@ class Straight:
         resolver = self.known.base_resolver
         assert resolver is not None
         if resolver.info_parameter:
-            arguments[resolver.info_parameter.name] = strawberry.Info(_raw_info=RootInfo(context), _field=self.known)  # type: ignore[arg-type]
-        try:
+            arguments[resolver.info_parameter.name] = strawberry.Info(
+                _raw_info=cast(Any, RootInfo(context)), _field=self.known
+            )
+        value = None
+        with Raised() as raised:  # located, and masked, by those who do it for any
             call: Callable[..., Any] = resolver
             value = call(None, **arguments) if resolver.self_parameter else call(**arguments)
             if isawaitable(value):
                 value = await value
-        except Exception as error:  # noqa: BLE001 - located, and masked, by those who do it for any
-            return await executor().complete_root(self.response, self.details, self.field, error)
+        if raised.error is not None:
+            return await executor().complete_root(self.response, self.details, self.field, raised.error)
         if value is not None and self.write is not None:
             with suppress(Exception):  # done again the long way, which knows whose error it is
                 return ExecutionResult({self.response: self.write(value)}, None)

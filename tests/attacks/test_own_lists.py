@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -149,8 +150,8 @@ async def test_denies_and_what_names_nobody_or_another_are_never_there(ward: War
 
 
 async def test_a_filter_only_takes_away(ward: Ward) -> None:
-    async def wanted(**given: object) -> list[ConsentId]:
-        return await ward.granted(ward.clinician, wanted=GrantedFilter(**given))  # type: ignore[arg-type]
+    async def wanted(**given: Any) -> list[ConsentId]:
+        return await ward.granted(ward.clinician, wanted=GrantedFilter(**given))
 
     assert await wanted(purpose=Purpose.TREAT) == ward.consents[::-1]
     assert await wanted(purpose=Purpose.HRESCH) == []

@@ -213,8 +213,7 @@ class SqlIndex:
         found: dict[bytes, ListingRow] = {}
         for start in range(0, len(tokens), _MOST):
             some = tokens[start : start + _MOST]
-            sql = f"select token, subject, name from listings where token in ({_marks(some)})"  # noqa: S608 - only marks
-            for token, subject, name in await self._source.fetch(sql, some):
+            for token, subject, name in await self._source.fetch(questions.LISTINGS.format(marks=_marks(some)), some):
                 found[bytes(token)] = ListingRow(token=token, subject=subject, name=name)
         return found
 

@@ -61,6 +61,7 @@ UNLISTED_CONSENTS = "select seq, consent, subject, digest, call from consents wh
 UNLISTED_PAPERS = (
     "select subject, name, digest from papers where listed = 0 and (subject, name) > (?, ?) order by subject, name"
 )
+LISTINGS = "select token, subject, name from listings where token in ({marks})"
 HELD_BY = (
     "select key1 from chain_events where signer = ? and {bound}"
     " union select key1 from chain_events where key2 = ? and contract = 'ConsentRegistry' and name = 'CredentialSet'"
