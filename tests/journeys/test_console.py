@@ -6,6 +6,7 @@ The wallet is an EIP-1193 provider in the page that hands each request to this t
 import json
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,6 +198,7 @@ def sign_the_draft(console: Console, typed: dict[str, Any]) -> None:
 def test_records_arrive_under_the_token(console: Console, patient: Patient) -> None:
     console.sign_in()
     console.show("Records as they arrive", {"patientId": patient.id})
+    time.sleep(3)  # GraphiQL reads what stands in the editor half a second later, and asks over HTTP until then
     console.execute()
     console.page.until(
         "document.querySelector('.graphiql-execute-button').getAttribute('aria-label').startsWith('Stop')"
