@@ -108,7 +108,7 @@ def _plain(field: GraphQLField) -> PlainField | None:
 
 def _writer(kind: Any) -> Write | None:
     """Of a leaf, or of a list of leaves that are never null."""
-    inner = _of(kind)
+    inner = bare(kind)
     if is_leaf_type(inner):
         return _leaf(inner)
     item = inner.of_type if isinstance(inner, GraphQLList) else None
@@ -117,7 +117,8 @@ def _writer(kind: Any) -> Write | None:
     return None
 
 
-def _of(kind: Any) -> Any:
+def bare(kind: Any) -> Any:
+    """A type without its non-null."""
     return kind.of_type if isinstance(kind, GraphQLNonNull) else kind
 
 
@@ -202,7 +203,7 @@ class Planner:
 
     def writer(self, kind: Any, details: FieldDetailsList) -> Write | None:
         """Of objects, or lists of them, of which only what is plain is selected; None for any other."""
-        inner = _of(kind)
+        inner = bare(kind)
         if isinstance(inner, GraphQLList):
             item = self.writer(inner.of_type, details) if isinstance(inner.of_type, GraphQLNonNull) else None
             return None if item is None else _list_of(item)

@@ -20,7 +20,7 @@ from graphql.type import is_leaf_type
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
-from schema.plain import PlainExecutor, Raised, Write
+from schema.plain import PlainExecutor, Raised, Write, bare
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def straight_of(executor: PlainExecutor) -> Straight | None:
 
 def _python_names(field: GraphQLField, known: StrawberryField) -> dict[str, str] | None:
     """Argument -> the resolver's name for it; None where one is no leaf."""
-    if not all(is_leaf_type(_of(argument.type)) for argument in field.args.values()):
+    if not all(is_leaf_type(bare(argument.type)) for argument in field.args.values()):
         return None
     found: dict[str, str] = {}
     for name, argument in zip(field.args, known.arguments, strict=True):
@@ -159,13 +159,13 @@ def _variables(
         kind = signature.signature.type
         argument = next(iter(used.get(name, ())), None)
         required = isinstance(kind, GraphQLNonNull)
-        if not is_leaf_type(_of(kind)) or not (required or argument is None or _has_no_default(field, argument)):
+        if not is_leaf_type(bare(kind)) or not (required or argument is None or _has_no_default(field, argument)):
             return None
         found.append(
             Variable(
                 name=name,
                 argument=None if argument is None else names[argument],
-                coerce=_of(kind).coerce_input_value,
+                coerce=bare(kind).coerce_input_value,
                 required=required,
             )
         )
@@ -174,7 +174,3 @@ def _variables(
 
 def _has_no_default(field: GraphQLField, argument: str) -> bool:
     return field.args[argument].default is None and field.args[argument].default_value is Undefined
-
-
-def _of(kind: Any) -> Any:
-    return kind.of_type if isinstance(kind, GraphQLNonNull) else kind
