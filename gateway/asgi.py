@@ -4,7 +4,6 @@ True here: an exception that nobody expected ends in a masked answer and a log e
 the server's own report of it would print the message. A log line holds the route's name, never a path, query or body.
 """
 
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
@@ -14,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.errors import ConsentryError
 from gateway.ports.bus import Bus
+from gateway.ports.clock import RandomNames, SystemEntropy
 from gateway.records.contents import Contents
 from gateway.records.uploads import Uploads
 from gateway.web import console, content, uploads
@@ -114,9 +114,12 @@ class Wired(Protocol):
     async def stop(self) -> None: ...
 
 
+_NAMES = RandomNames(SystemEntropy(), size=8)
+
+
 def new_correlation_id() -> str:
     """16 hex digits: enough to find one request in a log."""
-    return secrets.token_hex(8)
+    return _NAMES.next().hex()
 
 
 def create_app(wired: Wired) -> "FrontDoor":

@@ -194,7 +194,9 @@ class Lane:
 
     async def _send_new(self, sent: Sequence[SentCall]) -> bool:
         """True if anything was sent, or waits for the index."""
-        room = IN_FLIGHT - len(sent)
+        on_demand = self._profile.block_period == 0
+        # On demand a block comes at once: the next is simulated on what the one before did.
+        room = 0 if on_demand and sent else IN_FLIGHT - len(sent)
         waiting = await self._store.intended(self.name, limit=IN_FLIGHT) if room > 0 else ()
         if not waiting:
             return False
@@ -211,8 +213,8 @@ class Lane:
             nonces.add(nonce)
             await self._broadcast(await self._sign_durably(one.call, nonce=nonce, gas=gas, fees=fees))
             new += 1
-            if self._profile.block_period == 0 or new == room:
-                break  # on demand it has landed by now: settle it, and simulate the next on what it did
+            if on_demand or new == room:
+                break
         if new or not refused:
             self._work.set()
         elif not sent:

@@ -1,13 +1,15 @@
 """Where each block of the packs lies, on disk: a table of pages in a file without a name, made anew by each process.
 
 Extendible hashing (Fagin et al., ACM TODS 4(3), 1979): the directory, some half an octet a block, is all that memory
-holds, and a look reads one page. Nothing of it outlives the process, so nothing here need be durable.
+holds beside a few recent places, and a look reads one page. Nothing of it outlives the process, so nothing here need be
+durable.
 """
 
 import os
 import tempfile
 import threading
 from array import array
+from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -18,6 +20,8 @@ from gateway.storage.model import CID_TEXT_SIZE
 PAGE_SIZE: Final = 4096
 PLACE_SIZE: Final = 12
 ENTRY_SIZE: Final = CID_TEXT_SIZE + PLACE_SIZE
+RECENT: Final = 4096
+"""Places of the blocks that were looked for last: memory holds these, too."""
 _COUNT_SIZE: Final = 2
 
 
@@ -31,21 +35,36 @@ class Places:
             self._fd = os.dup(file.fileno())
         self._quick_read = QuickRead()
         self._mutex = threading.Lock()
+        self._recent: OrderedDict[str, int] = OrderedDict()
         self._directory = array("I")  # the page of each value of a name's last bits; pages share values until they fill
         self._depths = bytearray()  # of each page: how many of those bits its names have in common
         self.clear()
 
     def get(self, cid: str) -> int | None:
         with self._mutex:
-            page = self._read(self._number_of(cid))
+            place = self._recent.get(cid)
+            if place is None:
+                place = self._look(cid)
+                if place is not None:
+                    self._keep(cid, place)
+        return place
+
+    def _look(self, cid: str) -> int | None:
+        page = self._read(self._number_of(cid))
         at = _find(page, cid.encode())
         return None if at < 0 else int.from_bytes(page[at + CID_TEXT_SIZE : at + ENTRY_SIZE], "big")
+
+    def _keep(self, cid: str, place: int) -> None:
+        self._recent[cid] = place
+        if len(self._recent) > RECENT:
+            self._recent.popitem(last=False)
 
     def put(self, cid: str, place: int) -> None:
         """Adds or replaces. `cid` is the text of a lawful CID."""
         key = cid.encode()
         entry = key + place.to_bytes(PLACE_SIZE, "big")
         with self._mutex:
+            self._recent.pop(cid, None)
             while True:
                 number = self._number_of(cid)
                 page = self._read(number)
@@ -58,6 +77,7 @@ class Places:
     def drop(self, cid: str) -> None:
         """What is not here is dropped already."""
         with self._mutex:
+            self._recent.pop(cid, None)
             number = self._number_of(cid)
             page = self._read(number)
             at = _find(page, cid.encode())
@@ -67,6 +87,7 @@ class Places:
     def clear(self) -> None:
         with self._mutex:
             os.ftruncate(self._fd, 0)
+            self._recent.clear()
             self._directory, self._depths = array("I", [0]), bytearray(1)
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from gateway.audit.model import AccessEvent, AccessFilter, AccessLogPage, Outcom
 from gateway.errors import IntegrityError
 from gateway.ids import ActorId, DecisionId, RecordId
 from gateway.ports.anchors import Anchors, AnchorState
-from gateway.ports.clock import Entropy
+from gateway.ports.clock import Entropy, RandomNames
 from gateway.ports.index import Index
 from gateway.ports.ledger import Appended, Ledger, Stale, Taken
 from gateway.ports.rows import EntryRow, Guard, Row, StoredEntry
@@ -86,10 +86,10 @@ class Audit:
         self._index = index
         self._keys = keys
         self._anchors = anchors
-        self._entropy = entropy
+        self._decisions = RandomNames(entropy, size=16)
 
     def new_decision(self) -> DecisionId:
-        return DecisionId(self._entropy.bytes(16))
+        return DecisionId(self._decisions.next())
 
     async def append(
         self,

@@ -57,6 +57,7 @@ CLAIMS: dict[Role, frozenset[Purpose]] = {
 SKEW_SECONDS = 30
 """How far the clocks of two replicas may differ: one may be asked under an emergency that the other opened."""
 _MINT = _Mint()
+_NOTHING: frozenset[str] = frozenset()
 _SEALED = "a deny stands whose scope cannot be opened"
 _OTHER_RECORD = "the facts are of another record"
 _PARTS = "parts are labelled beyond the consent"
@@ -203,7 +204,12 @@ def decide(
     # 6. Permits, read narrowly; of several, the one that hides least.
     best: tuple[int, ConsentId, frozenset[str]] | None = None
     for grant in grants:
-        if type(grant) is Grant and permits(grant, request, facts, epochs, as_of, now):
+        # Of many consents most name others: that is looked at first.
+        if (
+            type(grant) is Grant
+            and _names(grant.terms.scope, request.requester)
+            and permits(grant, request, facts, epochs, as_of, now)
+        ):
             parts = hidden | _unnamed_parts(grant.terms.scope, facts)
             if best is None or len(parts) < best[0]:
                 best = (len(parts), grant.consent, parts)
@@ -333,10 +339,10 @@ def _denied_parts(
     """Deny for the whole record, or the inline parts that some deny hits by their labels."""
     hidden: set[str] = set()
     for grant in grants:
-        if type(grant) is SealedDeny:
+        if isinstance(grant, SealedDeny):
             if grant.not_before <= max(now, as_of.block_time) and min(now, as_of.block_time) < grant.not_after:
                 return Deny(reason=_SEALED)
-        elif type(grant) is Grant and denies(grant, request, facts, as_of, now):
+        elif grant.terms.effect is Effect.DENY and denies(grant, request, facts, as_of, now):
             labels = frozenset(grant.terms.scope.labels)
             if not labels or labels & facts.labels:
                 return Deny(reason="a deny covers this")
@@ -345,6 +351,8 @@ def _denied_parts(
 
 
 def _unnamed_parts(scope: Scope, facts: DecisionFacts) -> frozenset[str]:
+    if not facts.inline:
+        return _NOTHING
     labels = frozenset(scope.labels)
     return frozenset(part for part, inline in facts.inline.items() if not inline <= labels)
 

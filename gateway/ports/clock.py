@@ -2,7 +2,9 @@
 
 import secrets
 import time
-from typing import Protocol
+from typing import Final, Protocol
+
+NAMES_AT_ONCE: Final = 64
 
 
 class Clock(Protocol):
@@ -47,3 +49,18 @@ class SystemEntropy:
 
     def bytes(self, size: int) -> bytes:
         return secrets.token_bytes(size)
+
+
+class RandomNames:
+    """Random octets that name things and are no secrets: the system is asked for many at a time."""
+
+    def __init__(self, entropy: Entropy, *, size: int) -> None:
+        self._entropy = entropy
+        self._size = size
+        self._drawn: list[bytes] = []
+
+    def next(self) -> bytes:
+        if not self._drawn:
+            drawn = self._entropy.bytes(self._size * NAMES_AT_ONCE)
+            self._drawn = [drawn[at : at + self._size] for at in range(0, len(drawn), self._size)]
+        return self._drawn.pop()

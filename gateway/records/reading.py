@@ -161,21 +161,24 @@ class Reading:
         ground: Ground | None = None,
     ) -> "Sighted | Answer | None":
         """Steps 1 to 3 of a read: what a decision permits, its content unopened; an Answer that refuses; None where the
-        filter does not ask for it."""
+        filter does not ask for it. `ground`: one that concerns the caller and is current, for all of a question; should
+        it move meanwhile, the ledger's guards tell."""
         asking = requester(caller)
+        stood_on = ground is not None
         # 1. What is absent, and what no consent could open, is refused; each for the same work as the other, and as
         #    what is there and not covered: `row` is then another record's.
         subject = None if row is None else SubjectId(row.subject)
-        if ground is None or ground.emergency is None:
+        if ground is None:
             ground = await self.ground(caller, subject, record, purpose)
         standing = ground.standing
-        concerns = ground.concerns(asking)
+        concerns = stood_on or ground.concerns(asking)
         if row is None or subject is None or standing is None or row.record != record or not concerns:
             await self._opening.glance(row)
             if row is None or standing is None or row.record != record:
                 return self.refusal(caller, record, purpose, None, "no such record", like=subject)
             return self.refusal(caller, record, purpose, standing, "no consent names the caller")
-        await self.require_current(caller, record, purpose, ground)
+        if not stood_on:
+            await self.require_current(caller, record, purpose, ground)
         # 2. Bytes against their CID, facts under the facts key. The index row was a hint.
         now = self._clock.now()
         request = AccessRequest(requester=asking, subject=subject, record=record, action=Action.READ, purpose=purpose)

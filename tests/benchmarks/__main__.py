@@ -15,13 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import gas, table, world
-from tests.benchmarks.imports import compare_imports
+from tests.benchmarks.decisions import decide_warm
+from tests.benchmarks.imports import compare_imports, import_on_servers
 from tests.benchmarks.large import move
 from tests.benchmarks.load import Job
 from tests.benchmarks.reads import Load, Shape, compare
 from tests.benchmarks.servers import ROOT, Served, serve_bare, serve_gateway
+from tests.benchmarks.sizes import grow_and_read
+from tests.benchmarks.stages import import_inside
+from tests.benchmarks.subscribers import reach_all
 
-PARTS = ("read", "page", "import", "gas", "content")
+PARTS = ("read", "page", "decide", "import", "stages", "real-import", "subscriptions", "gas", "content", "sizes")
+WITHOUT_ASKING = tuple(one for one in PARTS if one != "real-import")
+"""All but what starts servers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +39,22 @@ class Extent:
     seconds: float
     bundles: int
     content_mib: int
+    subscriptions: int
+    sizes: Sequence[int]
 
 
-FULL = Extent(connections=(1, 8, 32, 64), rounds=5, seconds=2.0, bundles=20, content_mib=128)
-SMOKE = Extent(connections=(1, 8), rounds=2, seconds=0.5, bundles=2, content_mib=8)
+FULL = Extent(
+    connections=(1, 8, 32, 64),
+    rounds=5,
+    seconds=2.0,
+    bundles=20,
+    content_mib=128,
+    subscriptions=200,
+    sizes=(10_000, 100_000, 1_000_000),
+)
+SMOKE = Extent(
+    connections=(1, 8), rounds=2, seconds=0.5, bundles=2, content_mib=8, subscriptions=20, sizes=(1_000, 5_000)
+)
 
 
 def main() -> None:
@@ -47,7 +65,7 @@ def main() -> None:
         extent = replace(extent, rounds=asked.rounds)
     if asked.content_mib:
         extent = replace(extent, content_mib=asked.content_mib)
-    report = _measure(extent, parts=asked.only or PARTS, data=_data(asked.data))
+    report = _measure(extent, parts=asked.only or WITHOUT_ASKING, data=_data(asked.data))
     table.show(report)
     if asked.json is not None:
         asked.json.write_text(json.dumps(report, indent=2) + "\n")
@@ -92,13 +110,34 @@ def _measure(extent: Extent, *, parts: Sequence[str], data: Path | None) -> dict
                     seconds=extent.seconds,
                 )
                 report["reads"].append(row.to_json())
+        bundles = world.synthea(data, most=extent.bundles)
+        if "decide" in parts:
+            report["decide"] = decide_warm(seconds=extent.seconds)
         if "import" in parts:
-            bundles = world.synthea(data, most=extent.bundles)
             report["import"] = compare_imports(made, bundles, folder).to_json()
+        if "stages" in parts:
+            report["stages"] = import_inside(bundles, folder / "stages")
+        if "real-import" in parts:
+            report["realImport"] = import_on_servers(bundles, folder / "real")
+        if "subscriptions" in parts:
+            report["subscriptions"] = reach_all(
+                made, served, subscriptions=extent.subscriptions, records=10, idle=5 * extent.seconds
+            ).to_json()
         if "content" in parts:
             report["content"] = move(made, served, mib=extent.content_mib).to_json()
         if "gas" in parts:
             report["gas"] = _gas(made, served, load)
+        if "sizes" in parts:
+            filtered = Shape(name="filtered page", bodies=world.filtered_bodies(made), mark='"hasNextPage":')
+            report["sizes"] = grow_and_read(
+                load,
+                [*_shapes(made, PARTS), filtered],
+                served=served,
+                token=made.token,
+                index=folder / "index.db",
+                sizes=extent.sizes,
+                seconds=extent.seconds,
+            )
     report["loadAverageAfter"] = [round(one, 2) for one in os.getloadavg()]
     return report
 

@@ -1,4 +1,4 @@
-"""The two queries that both servers get, word for word."""
+"""The queries, word for word: the first two are asked of both servers."""
 
 _RECORD = """id version resourceType labels recordedAt content contentSalt cid anchor { status }
     receipt { decisionId consentId purpose asOfBlock decidedAt obligations payload signer signature }"""
@@ -11,5 +11,7 @@ READ = f"""query Read($id: ID!) {{
 PAGE = f"""query Page($patient: ID!, $first: Int!) {{
   patient(id: $patient) {{ records(purpose: TREAT, first: $first) {{
     edges {{ cursor node {{ {_RECORD} }} }} pageInfo {{ hasNextPage endCursor }} }} }} }}"""
+
+FILTERED = PAGE.replace("first: $first)", 'first: $first, filter: {resourceTypes: ["Observation"]})')
 
 PAGE_SIZE = 50

@@ -17,7 +17,11 @@ from fhir.resources.R4B import get_fhir_model_class
 
 from gateway import jsontext
 from gateway.demo.bundles import Bundle
-from tests.benchmarks.world import World, import_once
+from tests.benchmarks.reads import cpu_of
+from tests.benchmarks.servers import Served
+from tests.benchmarks.world import World, import_once, make_world
+from tests.campaigns.site import running_servers
+from tests.journeys.sites import running_site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,28 @@ def compare_imports(world: World, bundles: Sequence[Bundle], folder: Path) -> Im
         theirs.append(time.perf_counter() - began)
     plain.close()
     return Imported(records=[len(bundle.resources) for bundle in bundles], gateway=ours, plain=theirs)
+
+
+def import_on_servers(bundles: Sequence[Bundle], folder: Path) -> dict[str, object]:
+    """The same over Kubo, anvil, PostgreSQL and redis, which are started here: records a second, and the cores that
+    each of them and the gateway used meanwhile."""
+    with running_servers() as servers, running_site(folder, servers) as site:
+        served = Served(port=site.gateway.port, pid=site.gateway.process.pid, registrar_key=site.gateway.registrar_key)
+        pids = {
+            "gateway": served.pid,
+            "kubo": servers.kubo.process.pid,
+            "anvil": servers.chain.process.pid,
+            "postgres": servers.postgres.process.pid,
+        }
+        with make_world(served) as world:
+            import_once(world, bundles[0])
+            before = {name: cpu_of(pid)[1] for name, pid in pids.items()}
+            began = time.perf_counter()
+            took = [import_once(world, bundle) for bundle in bundles]
+            elapsed = time.perf_counter() - began
+            used = {name: round((cpu_of(pid)[1] - before[name]) / elapsed, 2) for name, pid in pids.items()}
+    records = sum(len(bundle.resources) for bundle in bundles)
+    return {"records": records, "recordsPerSecond": round(records / sum(took), 1), "coresUsed": used}
 
 
 class PlainRows:

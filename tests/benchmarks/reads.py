@@ -116,7 +116,7 @@ def compare(
     seconds: float,
 ) -> Row:
     """`rounds` times both, the one that begins changing from round to round."""
-    jobs = [_job(shape, served, token, connections) for served in (gateway, bare)]
+    jobs = [job_of(shape, served, token, connections) for served in (gateway, bare)]
     for job in jobs:
         load.run(job(min(WARM_SECONDS, seconds)))
     taken: tuple[list[Taken], list[Taken]] = ([], [])
@@ -130,7 +130,9 @@ def compare(
     return Row(shape=shape.name, connections=connections, gateway=taken[0], bare=taken[1])
 
 
-def _job(shape: Shape, served: Served, token: str, connections: int) -> Callable[[float], Job]:
+def job_of(shape: Shape, served: Served, token: str, connections: int) -> Callable[[float], Job]:
+    """The job of so many seconds."""
+
     def of(seconds: float) -> Job:
         return Job(
             host="127.0.0.1",

@@ -33,9 +33,11 @@ def show(report: Mapping[str, Any]) -> None:
         console.print("cpu µs a request: the gateway's own process (with notary, chain, validators) : bare with worker")
     if "import" in report:
         console.print(_import(report["import"]))
-    if "content" in report:
-        for name, value in report["content"].items():
-            console.print(f"large content: {name} {value}")
+    for part in ("decide", "stages", "realImport", "subscriptions", "content"):
+        for name, value in report.get(part, {}).items():
+            console.print(f"{part}: {name} {value}")
+    if "sizes" in report:
+        console.print(_sizes(report["sizes"]))
     if "gas" in report:
         console.print(_gas(report["gas"]))
     before, after = report["machine"]["loadAverage"], report["loadAverageAfter"]
@@ -84,6 +86,19 @@ def _import(found: Mapping[str, Any]) -> Table:
         f"{found['gatewayRecordsPerSecond']:.0f}",
         f"{found['plainRecordsPerSecond']:.0f}",
     )
+    return table
+
+
+def _sizes(found: Mapping[str, Any]) -> Table:
+    table = Table(title="Latency by the records in the index, p50 / p99 ms")
+    table.add_column("records", justify="right")
+    names = list(found["medianGrown"])
+    for name in names:
+        table.add_column(name, justify="right")
+    for one in found["sizes"]:
+        values = [f"{one['p50Milliseconds'][name]} / {one['p99Milliseconds'][name]}" for name in names]
+        table.add_row(f"{one['records']:,}", *values)
+    table.add_row("grown", *(f"{found['medianGrown'][name]:.2f}" for name in names))
     return table
 
 

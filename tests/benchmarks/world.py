@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,10 @@ from gateway.demo.client import Gateway, open_http, shaped
 from gateway.demo.journey import Enrolled, Journey, enrol, grant, import_bundle
 from gateway.demo.model import Deployment, octets
 from gateway.demo.progress import Stages
-from gateway.demo.roles import Cast, assemble
+from gateway.demo.roles import Cast, assemble, register
 from gateway.demo.rpc import Chain
 from gateway.demo.tally import Tally
-from tests.benchmarks.documents import PAGE, PAGE_SIZE, READ
+from tests.benchmarks.documents import FILTERED, PAGE, PAGE_SIZE, READ
 from tests.benchmarks.servers import Served
 
 
@@ -69,7 +69,7 @@ def make_world(served: Served) -> Iterator[World]:
             gateway=octets(said["gateway"]),
         )
         cast = assemble(gateway, deployment, registrar_key=served.registrar_key)
-        bundle = max(load_shipped(), key=lambda one: len(one.resources))
+        bundle = _largest()
         with Stages(Console(file=io.StringIO())) as stages:
             journey = Journey(
                 gateway=gateway,
@@ -102,6 +102,28 @@ def read_bodies(world: World) -> list[str]:
 
 def page_bodies(world: World) -> list[str]:
     return [json.dumps({"query": PAGE, "variables": {"patient": world.patient.id, "first": PAGE_SIZE}})]
+
+
+def filtered_bodies(world: World) -> list[str]:
+    return [json.dumps({"query": FILTERED, "variables": {"patient": world.patient.id, "first": PAGE_SIZE}})]
+
+
+def consenting_clinicians(world: World, count: int) -> list[str]:
+    """Tokens of so many more clinicians who are let in to the patient's records."""
+    tokens = []
+    journey = world.journey(_largest())
+    for number in range(count):
+        registrar = world.cast.registrar
+        made = register(
+            world.gateway, world.deployment, registrar=registrar, role="CLINICIAN", name=f"Dr. Demo Clinician {number}"
+        )
+        grant(replace(journey, cast=replace(world.cast, clinician=made)), world.patient)
+        tokens.append(made.token)
+    return tokens
+
+
+def _largest() -> Bundle:
+    return max(load_shipped(), key=lambda one: len(one.resources))
 
 
 def settle(world: World, *, seconds: float = 60.0) -> None:

@@ -57,12 +57,13 @@ class Burnt:
 
 
 def settled(url: str) -> None:
-    """Waits until every leaf is anchored and every call has landed."""
+    """Waits until every leaf is anchored, every call has landed and all are listed that consents and papers name."""
     deadline = time.monotonic() + PATIENCE
     waiting = (
         "select (select count(*) from tickets where batch is null)"
         " + (select count(*) from batches where state not in ('ANCHORED', 'FINAL'))"
         " + (select count(*) from calls where state in ('INTENDED', 'SENT'))"
+        " + (select count(*) from consents where listed = 0) + (select count(*) from papers where listed = 0)"
     )
     while query(url, waiting)[0][0]:
         assert time.monotonic() < deadline, "not everything is anchored in time"

@@ -8,10 +8,12 @@ and starts from the newest that is whole. Blocks are made on demand, one for eac
 """
 
 import contextlib
+import itertools
 import json
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +27,7 @@ from tests.servers.programs import program
 
 CHAIN_ID = 31_337
 STATE_INTERVAL_SECONDS = 1
+WRITTEN_WITHIN_SECONDS = 20.0
 KEPT = 4
 """Copies: a file is torn now and then, and two in a row seldom."""
 
@@ -34,7 +37,10 @@ class AnvilProcess(ServerProcess):
 
     def __init__(self, argv: Sequence[str | Path], *, state: Path, log: Path, url: str) -> None:
         self._state = state
+        self._url = url
         self._kept: list[Path] = []
+        self._numbers = itertools.count()
+        self._copying = threading.Lock()
         self._ending = threading.Event()
         super().__init__(
             argv,
@@ -48,8 +54,23 @@ class AnvilProcess(ServerProcess):
         super().kill()
 
     def stop(self) -> None:
+        """No block is lost: none is made any more, and the last is in a file, before anvil is told to end. One that is
+        told to end while it makes blocks may tear its file, as one that is killed may."""
+        with contextlib.suppress(ServerFailed):  # it does not run
+            self.resume()
+            self._make_no_more_blocks()
         self._ending.set()
         super().stop()
+
+    def _make_no_more_blocks(self) -> None:
+        deadline = time.monotonic() + WRITTEN_WITHIN_SECONDS
+        rpc(self._url, "evm_setAutomine", False)
+        newest = int(rpc(self._url, "eth_blockNumber"), 16)
+        while (found := _read_state(self._state)) is None or found["best_block_number"] < newest:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"anvil did not write block {newest} in {WRITTEN_WITHIN_SECONDS:g} s")
+            time.sleep(STATE_INTERVAL_SECONDS / 4)
+        self._copy()
 
     def start(self) -> None:
         files = [self._state, *reversed(self._kept)]
@@ -63,16 +84,20 @@ class AnvilProcess(ServerProcess):
         threading.Thread(target=self._keep, args=(self._ending,), daemon=True).start()
 
     def _keep(self, ending: threading.Event) -> None:
-        """A copy may be torn, too: then the one before it counts."""
-        seen, number = 0, 0
+        seen = 0
         while not ending.wait(STATE_INTERVAL_SECONDS / 4):
             with contextlib.suppress(FileNotFoundError):
                 written = self._state.stat().st_mtime_ns
                 if written != seen:
-                    seen, number = written, (number + 1) % KEPT
-                    copy = self._state.with_suffix(f".{number}")
-                    shutil.copyfile(self._state, copy)
-                    self._kept = [*(one for one in self._kept if one != copy), copy]
+                    seen = written
+                    self._copy()
+
+    def _copy(self) -> None:
+        """A copy may be torn, too: then the one before it counts."""
+        with self._copying:
+            copy = self._state.with_suffix(f".{next(self._numbers) % KEPT}")
+            shutil.copyfile(self._state, copy)
+            self._kept = [*(one for one in self._kept if one != copy), copy]
 
 
 def _whole_state(path: Path) -> dict[str, Any] | None:
