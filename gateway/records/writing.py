@@ -64,6 +64,8 @@ from gateway.storage.service import Blocks
 from gateway.underway import prolong
 
 TRIES = 8
+VALIDATED_AT_ONCE = 256
+"""Resources of a bundle."""
 LARGEST_BUNDLE = 10_000
 ENTRY_SECONDS, OCTETS_A_SECOND = 0.1, 1 << 20
 """What entries and large blocks add to the time that a write may take."""
@@ -205,18 +207,23 @@ class Writing:
     async def _validate(
         self, inputs: Sequence[tuple[object, tuple[str, ...]]], full_urls: Sequence[str | None] = (None,)
     ) -> list[ValidResource]:
-        """R4 or a CallerError with the path of the field. Heavy work is off the event loop."""
+        """R4 or a CallerError with the path of the field. Heavy work is off the event loop, and what was found valid is
+        read while the validator's process looks at what follows."""
         octets = await asyncio.to_thread(lambda: [octets_of(value, at) for value, at in inputs])
-        issues = await self._validation.check(octets)
-        if issues:
-            first = issues[0]
-            raise CallerError(first.message, field=(*inputs[first.index][1], first.path))
-        return await asyncio.to_thread(
-            lambda: [
-                read_resource(value, text, at, full_url)
-                for (value, at), text, full_url in zip(inputs, octets, full_urls, strict=True)
-            ]
-        )
+        valid: list[ValidResource] = []
+        reading: asyncio.Future[list[ValidResource]] | None = None
+        for start in range(0, len(inputs), VALIDATED_AT_ONCE):
+            part = slice(start, start + VALIDATED_AT_ONCE)
+            issues = await self._validation.check(octets[part])
+            if reading is not None:
+                valid += await reading
+            if issues:
+                first = issues[0]
+                raise CallerError(first.message, field=(*inputs[start + first.index][1], first.path))
+            reading = asyncio.ensure_future(asyncio.to_thread(_read, inputs[part], octets[part], full_urls[part]))
+            # What was found wrong in it is told by whoever awaits it, or by nobody: the part after it may be refused.
+            reading.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return valid if reading is None else [*valid, *await reading]
 
     async def _write(
         self, caller: Caller, valid: Sequence[ValidResource], target: Target, idempotency_key: str | None
@@ -385,3 +392,12 @@ class Writing:
 
 def _permits(answers: Sequence[Permit | Deny]) -> list[Permit]:
     return [answer for answer in answers if isinstance(answer, Permit)]
+
+
+def _read(
+    inputs: Sequence[tuple[object, tuple[str, ...]]], octets: Sequence[bytes], full_urls: Sequence[str | None]
+) -> list[ValidResource]:
+    return [
+        read_resource(value, text, at, full_url)
+        for (value, at), text, full_url in zip(inputs, octets, full_urls, strict=True)
+    ]
