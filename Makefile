@@ -1,7 +1,7 @@
 # Python 3.11 or later, git and make are all that these need. ARGS goes to the command: make demo ARGS="--json out.json"
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench fuzz mutants branches campaign sbom audit seeded-bugs release-B11 release-B12 release-B15 release-B17 contracts-release contracts-mutants lint types clean
+.PHONY: help run demo test bench fuzz schemathesis mutants branches campaign sbom audit seeded-bugs release-B11 release-B12 release-B15 release-B17 contracts-release contracts-mutants lint types clean
 ARGS =
 
 help: ## What there is
@@ -32,6 +32,9 @@ campaign: ## Run a fault campaign in its short form: make campaign ARGS="B1"; re
 
 fuzz: ## The parsers under atheris, a million runs each (bar B9)
 	@.ci/fuzz $(ARGS)
+
+schemathesis: ## Every query and mutation under schemathesis
+	@.ci/schemathesis
 
 seeded-bugs:
 	@.ci/environment --dev
