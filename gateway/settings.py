@@ -159,7 +159,7 @@ class Settings(BaseSettings):
         description="Addresses of auditors or data stewards who review everybody's, as JSON. Empty: those of the"
         " clinician's own organizations alone.",
     )
-    validators: int = Field(1, ge=1, le=32, description="Processes that validate FHIR resources.")
+    validators: int = Field(2, ge=1, le=32, description="Processes that validate FHIR resources, at most.")
     signing_url: str = Field(
         "",
         description="The page where texts are signed: passkeys that sign consents belong to its host (RP ID), which"

@@ -32,20 +32,27 @@ _found = msgspec.msgpack.Decoder(list[tuple[int, str, str]]).decode
 
 
 class FhirValidator:
-    """`workers` processes, started by `start` or by the first check; each serves one batch at a time."""
+    """Up to `workers` processes, each of which serves one batch at a time. The others start once there is work for more
+    than one, which goes on meanwhile; one that does not start is tried again then."""
 
     def __init__(self, *, workers: int = 1) -> None:
-        self._workers = [_Worker() for _ in range(workers)]
+        self._all = [_Worker() for _ in range(workers)]
+        self._workers, self._others = self._all[:1], self._all[1:]
+        self._starting: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Starts every worker and waits until its models are loaded. Raises UpstreamError."""
-        await asyncio.gather(*(worker.start() for worker in self._workers))
+        """Starts the first worker and waits until its models are loaded. Raises UpstreamError."""
+        await self._workers[0].start()
 
     async def check(self, resources: Sequence[bytes]) -> tuple[FhirIssue, ...]:
         """The first issue of each invalid resource, by index. Raises UpstreamError when a worker died or hung,
         LimitError when too many calls wait."""
         if not resources:
             return ()
+        if self._others and len(resources) > _BATCH:
+            task = asyncio.create_task(self._add(self._others.pop()))
+            self._starting.add(task)
+            task.add_done_callback(self._starting.discard)
         if min(worker.waiting for worker in self._workers) >= MOST_WAITING:
             raise LimitError("too many resources are being validated; try again shortly")
         share = max(_BATCH, -(-len(resources) // len(self._workers)))
@@ -60,14 +67,21 @@ class FhirValidator:
             for index, path, message in part
         )
 
+    async def _add(self, worker: "_Worker") -> None:
+        with contextlib.suppress(UpstreamError):
+            await worker.start()
+            self._workers.append(worker)
+            return
+        self._others.append(worker)
+
     async def close(self) -> None:
         """Ends the workers; calls still waiting fail with UpstreamError."""
-        await asyncio.gather(*(worker.stop() for worker in self._workers))
+        await asyncio.gather(*(worker.stop() for worker in self._all), *self._starting)
 
     @property
     def process_ids(self) -> tuple[int, ...]:
         """Of the running workers, for health and for tests."""
-        return tuple(worker.process.pid for worker in self._workers if worker.process is not None)
+        return tuple(worker.process.pid for worker in self._all if worker.process is not None)
 
 
 class _Worker:
@@ -104,8 +118,11 @@ class _Worker:
         finally:
             self.waiting -= 1
 
+    def _is_closed(self) -> bool:
+        return self._closed
+
     async def _running(self) -> Process:
-        if self._closed:
+        if self._is_closed():
             raise UpstreamError("the FHIR validator is closed")
         if self.process is not None and self.process.returncode is None:
             return self.process
@@ -117,6 +134,9 @@ class _Worker:
             )  # fmt: skip
         except OSError as error:
             raise UpstreamError("the FHIR validator does not start") from error
+        if self._is_closed():  # meanwhile
+            await self._end(self.process)
+            raise UpstreamError("the FHIR validator is closed")
         await self._ask(self.process, b"", within=START_LIMIT)
         return self.process
 

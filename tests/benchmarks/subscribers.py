@@ -65,9 +65,10 @@ async def _reach(
                     subprotocols=[Subprotocol("graphql-transport-ws")],
                     proxy=None,
                     max_size=2**24,
+                    local_addr=(f"127.0.0.{2 + number}", 0),  # an address has so many sockets and no more
                 )
             )
-            for token in tokens
+            for number, _ in enumerate(tokens)
             for _ in range(EACH)
         ]
         owners = [token for token in tokens for _ in range(EACH)]

@@ -76,7 +76,7 @@ def _reads(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 def _import(found: Mapping[str, Any]) -> Table:
     table = Table(title="Import through GraphQL against fhir.resources and plain rows (ratio of records per second)")
-    for name in ("bundles", "records", "ratio", "min-max of a bundle", "ours/s", "plain/s"):
+    for name in ("bundles", "records", "ratio", "min-max of a bundle", "ours/s", "two at once/s", "plain/s"):
         table.add_column(name, justify="right")
     table.add_row(
         str(found["bundles"]),
@@ -84,6 +84,7 @@ def _import(found: Mapping[str, Any]) -> Table:
         f"{found['ratio']:.2f}",
         f"{found['ratioLeast']:.2f}-{found['ratioMost']:.2f}",
         f"{found['gatewayRecordsPerSecond']:.0f}",
+        f"{found['gatewayRecordsPerSecondTogether']:.0f}",
         f"{found['plainRecordsPerSecond']:.0f}",
     )
     return table

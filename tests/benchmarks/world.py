@@ -155,20 +155,40 @@ def _ask(world: World, query: str, variables: dict[str, jsontext.JsonValue]) -> 
     return world.gateway.data(query, variables, token=world.token)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """An importBundle that is ready to be sent."""
+
+    base: str
+    body: bytes = field(repr=False)
+    headers: dict[str, str] = field(repr=False)
+    records: int
+
+
 def import_once(world: World, bundle: Bundle) -> float:
     """Seconds of one importBundle, for a patient enrolled just before; its body was written before the clock ran."""
+    return send_import(prepare_import(world, bundle))
+
+
+def prepare_import(world: World, bundle: Bundle) -> Prepared:
+    """Enrols a patient for it."""
     journey = world.journey(bundle)
     patient = enrol(journey)
     made = {"patientId": patient.id, "bundle": bundle.wire, "idempotencyKey": secrets.token_hex(16)}
     body = jsontext.dumps({"query": demo_documents.IMPORT, "variables": {"input": made}})
     headers = {"content-type": "application/json", "authorization": f"Bearer {patient.person.token}"}
+    return Prepared(base=world.gateway.base, body=body, headers=headers, records=len(bundle.resources))
+
+
+def send_import(ready: Prepared) -> float:
+    """Seconds from the first octet to the last."""
     with httpx.Client(trust_env=False, timeout=180.0) as http:
-        http.get(f"{world.gateway.base}/health")
+        http.get(f"{ready.base}/health")
         began = time.perf_counter()
-        answer = http.post(f"{world.gateway.base}/graphql", content=body, headers=headers)
+        answer = http.post(f"{ready.base}/graphql", content=ready.body, headers=ready.headers)
         seconds = time.perf_counter() - began
     stored = shaped(answer.json()["data"]["importBundle"], ImportedAnswer)
-    if len(stored.records) != len(bundle.resources):
+    if len(stored.records) != ready.records:
         raise RuntimeError("an import stored another number of records than there were resources")
     return seconds
 

@@ -6,6 +6,7 @@ Ends when its input ends, so it never outlives the gateway. Has no environment, 
 """
 
 import ctypes
+import gc
 import math
 import struct
 import sys
@@ -20,6 +21,7 @@ from gateway.errors import CallerError
 from gateway.jsontext import JsonValue, Num, json_pointer, loads
 
 LENGTH = struct.Struct(">I")
+COLLECT = (50_000, 50, 100)
 _PR_SET_DUMPABLE = 4
 
 
@@ -54,6 +56,9 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
     schema = R4Schema()
     load_models(COMMON_TYPES)
     decoder = msgspec.msgpack.Decoder(list[bytes])
+    # A resource is some hundred objects that die with it: looking for cycles among them took a quarter of the time.
+    gc.freeze()
+    gc.set_threshold(*COLLECT)
     _write(sink, [])
     while len(head := source.read(LENGTH.size)) == LENGTH.size:
         resources = decoder.decode(source.read(LENGTH.unpack(head)[0]))

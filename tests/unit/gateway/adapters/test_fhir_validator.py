@@ -163,6 +163,24 @@ async def test_a_closed_validator_refuses_and_leaves_no_process() -> None:
 async def test_two_workers_answer_as_one() -> None:
     validator = FhirValidator(workers=2)
     batch = [octets({**PATIENT, "gender": "X"} if index in (0, 99) else OBSERVATION) for index in range(100)]
-    issues = await validator.check(batch)
+    first = await validator.check(batch)
+    while len(validator.process_ids) < 2:  # the second starts meanwhile
+        await asyncio.sleep(0.05)
+    second = await validator.check(batch)
     await validator.close()
-    assert [issue.index for issue in issues] == [0, 99]
+    assert [[issue.index for issue in issues] for issues in (first, second)] == [[0, 99], [0, 99]]
+
+
+async def test_a_second_worker_is_not_started_for_little() -> None:
+    validator = FhirValidator(workers=2)
+    assert await validator.check([octets(OBSERVATION)] * 64) == ()
+    assert len(validator.process_ids) == 1
+    await validator.close()
+
+
+async def test_one_that_is_closed_while_a_worker_starts_leaves_no_process() -> None:
+    validator = FhirValidator(workers=2)
+    await validator.check([octets(OBSERVATION)] * 65)
+    await asyncio.sleep(0.01)
+    await validator.close()
+    assert validator.process_ids == ()
