@@ -15,6 +15,8 @@ from tests.campaigns.nonsense import ENDS_SESSIONS
 from tests.journeys.sites import running_site
 
 ROOT = Path(__file__).resolve().parents[2]
+HOOKS = Path(__file__).with_name("schemathesis_hooks")
+"""By themselves, because nothing else of ours can be imported where schemathesis runs."""
 ANSWER_SECONDS = 5
 
 
@@ -33,7 +35,7 @@ def main() -> int:
             "--exclude-name-regex", rf"^Mutation\.({'|'.join(ENDS_SESSIONS)})$|^Subscription\.",
             "--checks", "answers_as_graphql_does", "--phases", "fuzzing", "--no-color",
         ]  # fmt: skip
-        environment = {**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(ROOT / ".ci")}
+        environment = {**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(HOOKS)}
         done = subprocess.run([asked.program, *map(str, words)], env=environment, cwd=folder, check=False)
         unforeseen = site.gateway.log.read_text().count("unexpected failure")
         print(f"failures in the gateway's log that nobody foresaw: {unforeseen}")

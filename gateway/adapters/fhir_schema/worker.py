@@ -16,6 +16,7 @@ from typing import BinaryIO
 import msgspec
 
 from gateway.adapters.fhir_schema.models import COMMON_TYPES, check_model, load_models
+from gateway.adapters.fhir_schema.plain import is_plain
 from gateway.adapters.fhir_schema.r4 import Issue, R4Schema
 from gateway.errors import CallerError
 from gateway.jsontext import JsonValue, Num, json_pointer, loads
@@ -37,7 +38,8 @@ def check(raw: bytes, schema: R4Schema) -> Issue | None:
         # All else that is no JSON was refused before: the one thing that only a lossless parser takes.
         return Issue(path=json_pointer(_endless(value) or ()), message="is a number beyond the doubles")
     # What has "null" in a text costs the look for lone nulls in vain, and nothing else.
-    return schema.check(resource, has_null=b"null" in raw) or check_model(resource)
+    issue = schema.check(resource, has_null=b"null" in raw)
+    return issue or (None if is_plain(resource) else check_model(resource))
 
 
 def _endless(value: JsonValue, at: tuple[str, ...] = ()) -> tuple[str, ...] | None:
