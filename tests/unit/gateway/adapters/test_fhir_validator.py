@@ -128,7 +128,7 @@ async def test_issues_carry_no_value(validator: FhirValidator) -> None:
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_killed_worker_fails_the_call_and_is_replaced(validator: FhirValidator) -> None:
-    waiting = asyncio.create_task(validator.check([octets(OBSERVATION)] * 5_000))
+    waiting = asyncio.create_task(validator.check([octets(OBSERVATION)] * 100_000))
     await asyncio.sleep(0.1)
     os.kill(validator.process_ids[0], signal.SIGKILL)
     with pytest.raises(UpstreamError):
