@@ -63,8 +63,8 @@ _ASTRAL = re.compile(rb"[\xf0-\xf4]")
 _fast_loads = msgspec.json.Decoder(float_hook=Num).decode
 
 
-def loads(data: bytes | str) -> JsonValue:
-    """Parses JSON text (UTF-8 when bytes). Raises CallerError, with the keys down to the place in `field` for a
+def loads(data: bytes | bytearray | str) -> JsonValue:
+    """Parses JSON text (UTF-8 when octets). Raises CallerError, with the keys down to the place in `field` for a
     repeated key, for anything that is not strict JSON or passes a ceiling. Messages never carry a value.
 
     The fast parser keeps the last of two equal keys and forgets the sign of `-0`. So what it read is written again
@@ -127,7 +127,7 @@ def _doubled(value: JsonValue) -> JsonValue:
     return value
 
 
-def _check_brackets(raw: bytes) -> None:
+def _check_brackets(raw: bytes | bytearray) -> None:
     """Before any parser recurses: a library that we import lifts the interpreter's own bound (py_ecc: to 100 000 calls)
     beyond what the C stack holds, and then enough brackets end the process. Exactness is the parsers' work."""
     if raw.count(b"[") + raw.count(b"{") <= _SHALLOW or not _nests(raw):
@@ -139,14 +139,14 @@ def _check_brackets(raw: bytes) -> None:
         raise CallerError(_TOO_DEEP_MESSAGE if "depth limit" in str(error) else "not JSON") from error
 
 
-def _nests(raw: bytes) -> bool:
+def _nests(raw: bytes | bytearray) -> bool:
     """Whether brackets nest past the bound, those inside strings counted too; no further than there."""
     depth = accumulate(map(_STEPS.__getitem__, raw.translate(None, _NOT_BRACKETS)))
     return any(map(_SHALLOW.__lt__, depth))
 
 
-def _as_utf8(data: bytes | str) -> bytes:
-    if isinstance(data, bytes):
+def _as_utf8(data: bytes | bytearray | str) -> bytes | bytearray:
+    if not isinstance(data, str):
         return data
     try:
         return data.encode()
@@ -209,7 +209,7 @@ class _Twins(dict[str, JsonValue]):
     twin: str = ""
 
 
-def _strict_loads(raw: bytes) -> JsonValue:
+def _strict_loads(raw: bytes | bytearray) -> JsonValue:
     """The standard library's parser, three times slower, with every rule checked for itself."""
     try:
         text = raw.decode()

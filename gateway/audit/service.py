@@ -100,6 +100,17 @@ class Audit:
         receipt: Mapping[str, jsontext.JsonValue] | None = None,
     ) -> Appended | Stale | Taken:
         """Durable on return, or nothing was written (Stale, Taken). UpstreamError: in doubt; release nothing."""
+        return await self._ledger.append(await self._sealed(event, receipt), guards=guards, rows=rows)
+
+    async def append_each(
+        self, told: Sequence[tuple[Event, Sequence[Guard], Mapping[str, jsontext.JsonValue] | None]]
+    ) -> list[Appended | Stale | Taken]:
+        """`append` of each event with its guards and its receipt."""
+        return await self._ledger.append_each(
+            [(await self._sealed(event, receipt), guards) for event, guards, receipt in told]
+        )
+
+    async def _sealed(self, event: Event, receipt: Mapping[str, jsontext.JsonValue] | None) -> EntryRow:
         public = self._keys.seal_public(_pack(_Public(int(event.at * 1000), event.outcome.value, event.actor)))
         private = _pack(
             _Private(
@@ -115,14 +126,13 @@ class Audit:
             )
         )
         sealed, token = await self._keys.seal_private(event.subject, private, context=event.decision, like=event.like)
-        entry = EntryRow(
+        return EntryRow(
             decision=event.decision,
             public=public,
             private=sealed,
             subject_token=token,
             receipt=b"" if receipt is None else jsontext.canonical(dict(receipt)),
         )
-        return await self._ledger.append(entry, guards=guards, rows=rows)
 
     def receipt(
         self, event: Event, appended: Appended, *, as_of_block: int, obligations: tuple[str, ...], stale: bool = False

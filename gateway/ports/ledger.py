@@ -47,6 +47,10 @@ class Ledger(Protocol):
         gone or the disk refuses: then the outcome is in doubt and nothing may be released."""
         ...
 
+    async def append_each(self, entries: Sequence[tuple[EntryRow, Sequence[Guard]]]) -> list[Appended | Stale | Taken]:
+        """As `append` of each, in their order, without rows: each by itself is written or not."""
+        ...
+
     async def check(self) -> None:
         """Raises UpstreamError when nothing can be appended."""
         ...

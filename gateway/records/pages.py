@@ -243,9 +243,7 @@ class Pages:
     async def _release_answers(self, answers: Sequence[Answer]) -> list[Released] | Stale | Taken:
         """Audited together, released in order; or what stood in the way of one, and then none is released."""
         # One await for all: the ledger commits what arrives together in one transaction.
-        entries = await asyncio.gather(
-            *(self._audit.append(answer.event, guards=answer.guards, receipt=answer.receipt) for answer in answers)
-        )
+        entries = await self._audit.append_each([(answer.event, answer.guards, answer.receipt) for answer in answers])
         states = await self._anchors.states([answer.leaf for answer in answers])
         released: list[Released] = []
         for answer, entry, state in zip(answers, entries, states, strict=True):

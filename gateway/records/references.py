@@ -6,7 +6,6 @@ are asked for, the index is asked three times. Records that were written before 
 Not done here: references by identifier, and fragments (`naming`).
 """
 
-import asyncio
 from collections.abc import Sequence
 
 from gateway.audit.service import Audit
@@ -77,9 +76,7 @@ class References:
             octets += answer.octets if isinstance(answer, Answer) else 0
         # 3. Audited together, and only then released.
         decided = [answer for answer in answers if isinstance(answer, Answer)]
-        entries = await asyncio.gather(
-            *(self._audit.append(answer.event, guards=answer.guards, receipt=answer.receipt) for answer in decided)
-        )
+        entries = await self._audit.append_each([(answer.event, answer.guards, answer.receipt) for answer in decided])
         moved = next((entry for entry in entries if not isinstance(entry, Appended)), None)
         if moved is not None:
             return moved

@@ -35,7 +35,7 @@ Endpoint = Callable[[Scope, Receive, Send, Exchange], Awaitable[None]]
 
 PROMPT_SECONDS = 0.1
 """A body that comes so soon keeps its place: given up for it, others would take it, and more be served than may be."""
-BODIES_TOGETHER = 4
+BODIES_TOGETHER = 2
 """How many of the largest bodies are held at once, in octets."""
 PREFLIGHT: HeaderList = [
     (b"access-control-allow-methods", b"GET, POST"),

@@ -108,7 +108,7 @@ def test_every_limit_is_published_as_it_is() -> None:
     assert f"at most {DECISIONS_CEILING:,} decisions" in readme.text()
     assert f"releases at most {MOST_RECORDS:,} records" in readme.text()
     assert f"at most {MOST_PARTS:,} items of lists" in readme.text()
-    assert (BODIES_TOGETHER, SHORT) == (4, 64 * 1024)
+    assert (BODIES_TOGETHER, SHORT) == (2, 64 * 1024)
 
 
 def test_every_command_is_listed_as_its_help_says() -> None:

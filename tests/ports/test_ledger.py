@@ -196,6 +196,19 @@ async def test_a_bump_counts_for_what_comes_after_it_in_the_same_group(ledger: N
     assert [type(answer) for answer in answers] == [Appended, Appended, Stale, Appended]
 
 
+async def test_each_of_many_is_written_or_not_by_itself(ledger: NotaryLedger, url: str) -> None:
+    name = some()
+    behind = [Guard(name=name, version=1)]
+    before = counts(url)[0]
+    answers = await ledger.append_each([(entry(), ()), (entry(), behind), (entry(), ())])
+    assert [type(answer) for answer in answers] == [Appended, Stale, Appended]
+    assert counts(url)[0] == before + 2
+    numbers = [answer.seq for answer in answers if isinstance(answer, Appended)]
+    assert numbers[1] == numbers[0] + 1
+    assert await ledger.append_each([]) == []
+
+
+
 TAKEN: list[tuple[str, Row]] = [
     ("records", RecordRow(record=bytes(16), version=1, subject=bytes(32), digest=bytes(32))),
     ("idempotency", IdempotencyRow(key=bytes(32), request=bytes(32), result=bytes(16))),

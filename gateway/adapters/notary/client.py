@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gateway.adapters.notary.keyfile import read_public
 from gateway.adapters.notary.life import Life, begin_life, fits
-from gateway.adapters.notary.wire import Able, Append, Failed, KeyTaken, Outdated, Probe, Start, Written
+from gateway.adapters.notary.wire import Able, Answer, Append, Failed, KeyTaken, Outdated, Probe, Start, Written
 from gateway.adapters.sql.statements import plan
 from gateway.audit.rules import complete_receipt
 from gateway.errors import IntegrityError, LimitError, UpstreamError
@@ -76,6 +76,23 @@ class NotaryLedger:
         self, entry: EntryRow, *, guards: Sequence[Guard], rows: Sequence[Row] = ()
     ) -> Appended | Stale | Taken:
         """As the port has it. ValueError for a receipt that is no JSON object; LimitError past 64 MiB."""
+        request = self._request(entry, guards, rows)
+        life = self._life or await self._living()
+        writer = self._writer
+        return _told(await life.ask(request), writer=writer, receipt=entry.receipt)
+
+    async def append_each(self, entries: Sequence[tuple[EntryRow, Sequence[Guard]]]) -> list[Appended | Stale | Taken]:
+        """As the port has it; raises as `append` does."""
+        requests = [self._request(entry, guards, ()) for entry, guards in entries]
+        life = self._life or await self._living()
+        writer = self._writer
+        answers = await asyncio.gather(*[life.ask(request) for request in requests])
+        return [
+            _told(answer, writer=writer, receipt=entry.receipt)
+            for answer, (entry, _) in zip(answers, entries, strict=True)
+        ]
+
+    def _request(self, entry: EntryRow, guards: Sequence[Guard], rows: Sequence[Row]) -> Append:
         receipt = entry.receipt
         if receipt and (receipt[:1] != b"{" or receipt[-1:] != b"}" or len(receipt) < 5):
             raise ValueError("a receipt is a JSON object with members")
@@ -90,21 +107,7 @@ class NotaryLedger:
         )
         if (rows or len(receipt) + len(entry.private) + len(entry.public) > _LARGE) and not fits(request):
             raise LimitError("too much for one transaction")
-        life = self._life or await self._living()
-        writer = self._writer
-        answer = await life.ask(request)
-        match answer:
-            case Written(seq, own_hash, signature):
-                text = complete_receipt(receipt, writer=writer, seq=seq)
-                return Appended(writer=writer, seq=seq, entry_hash=own_hash, receipt=text, signature=signature)
-            case Outdated(name):
-                return Stale(name=name)
-            case KeyTaken(table):
-                return Taken(table=table)
-            case Failed(message):
-                raise UpstreamError(f"the ledger refuses ({message})")
-            case Able():
-                raise IntegrityError("the notary answers another question")
+        return request
 
     async def check(self) -> None:
         life = self._life or await self._living()
@@ -168,3 +171,18 @@ class NotaryLedger:
 def _seen(birth: asyncio.Task[None]) -> None:
     if not birth.cancelled():
         birth.exception()  # whoever waits for it is told; nobody may
+
+
+def _told(answer: Answer, *, writer: bytes, receipt: bytes) -> Appended | Stale | Taken:
+    match answer:
+        case Written(seq, own_hash, signature):
+            text = complete_receipt(receipt, writer=writer, seq=seq)
+            return Appended(writer=writer, seq=seq, entry_hash=own_hash, receipt=text, signature=signature)
+        case Outdated(name):
+            return Stale(name=name)
+        case KeyTaken(table):
+            return Taken(table=table)
+        case Failed(message):
+            raise UpstreamError(f"the ledger refuses ({message})")
+        case Able():
+            raise IntegrityError("the notary answers another question")
