@@ -19,12 +19,14 @@ from gateway.ports.rows import Guard
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """`standing` None: no such subject. `now`: seconds since 1970, the host's clock."""
+    """`standing` None: no such subject. `now`: seconds since 1970, the host's clock. `guards`: what the ledger compares
+    for all that is decided on it."""
 
     standing: Standing | None
     as_of: AsOf
     emergency: OpenEmergency | None
     now: float
+    guards: tuple[Guard, ...]
 
     def concerns(self, asking: Requester) -> bool:
         """Whether any decision on this subject could permit. False: deny before anything is fetched."""
@@ -63,11 +65,18 @@ class Grounds:
             standing = await (self._standings.of(subject) if as_of.fresh else self._standings.known(subject))
             if standing is not None and standing.epochs.stale:
                 as_of = replace(as_of, fresh=False)
-            return Ground(standing=standing, as_of=as_of, emergency=emergency, now=now)
+            return Ground(
+                standing=standing,
+                as_of=as_of,
+                emergency=emergency,
+                now=now,
+                guards=() if standing is None else _guards(caller, standing, emergency),
+            )
         require_proven(caller)
         as_of = self._standings.as_of()
         ordinary = None if subject is None else self._standings.held(subject) or await self._standings.of(subject)
-        return Ground(standing=ordinary, as_of=as_of, emergency=None, now=now)
+        compared = () if ordinary is None else _guards(caller, ordinary, None)
+        return Ground(standing=ordinary, as_of=as_of, emergency=None, now=now, guards=compared)
 
     async def emergency(self, caller: Caller, subject: SubjectId, purpose: Purpose) -> OpenEmergency | None:
         """The caller's open one, where an emergency is what is asked for."""
@@ -80,3 +89,7 @@ def guards(caller: Caller, subject: SubjectId, *, version: int, emergency: OpenE
     if emergency is None:
         return mine
     return (*mine, Guard(name=emergency.emergency, version=emergency.version))
+
+
+def _guards(caller: Caller, standing: Standing, emergency: OpenEmergency | None) -> tuple[Guard, ...]:
+    return guards(caller, standing.subject.id, version=standing.epochs.version, emergency=emergency)

@@ -14,7 +14,7 @@ from gateway.consent import policy
 from gateway.consent.model import AccessRequest, Action, Deny, Permit, Purpose
 from gateway.consent.names import requester
 from gateway.consent.standing import Standing, Standings
-from gateway.emergency.grounds import Ground, Grounds, guards
+from gateway.emergency.grounds import Ground, Grounds
 from gateway.errors import ConflictError, DeniedError, IntegrityError, StaleError, UpstreamError
 from gateway.identity.model import Caller
 from gateway.identity.service import Identity
@@ -56,6 +56,7 @@ class Sighted:
     permit: Permit
     found: Found
     row: RecordRow
+    guards: tuple[Guard, ...]
 
 
 class Reading:
@@ -206,7 +207,7 @@ class Reading:
         )
         if isinstance(decided, Deny):
             return self.refusal(caller, record, purpose, standing, decided.reason)
-        return Sighted(permit=decided, found=found, row=row)
+        return Sighted(permit=decided, found=found, row=row, guards=ground.guards)
 
     def visible(self, seen: Sighted) -> tuple[tuple[float, float] | None, frozenset[str]]:
         """When and what about (period, codes), as its reader sees it: by what is left where something is hidden."""
@@ -280,7 +281,7 @@ class Reading:
 
         return Answer(
             event=event,
-            guards=guards(caller, permit.subject, version=permit.version, emergency=permit.emergency),
+            guards=seen.guards,
             receipt=receipt_text(self._deployment, event.decision, permit, found, row),
             release=release,
             leaf=found.known.leaf,
