@@ -112,8 +112,9 @@ class Tally:
     past: list[float] = field(default_factory=list)
 
 
-def revoke(asked: Asked) -> Report:
-    """B7: `rounds` cycles."""
+def revoke(asked: Asked, *, patient: bool = False) -> Report:
+    """B7: `rounds` cycles. `patient`: the chain's bound of time is four times as long, for a machine that does other
+    work; what may be permitted is the same."""
     began = time.monotonic()
     cycles = draw(asked.seed, asked.rounds)
     tally = Tally()
@@ -128,14 +129,14 @@ def revoke(asked: Asked) -> Report:
     return Report(
         bar="B7",
         asked=asked,
-        figures=_figures(cycles, tally),
+        figures=_figures(cycles, tally, slack=4 if patient else 1),
         plan=digest_of([cycle.name for cycle in cycles]),
         history=digest_of([len(tally.open), len(tally.other)]),
         seconds=time.monotonic() - began,
     )
 
 
-def _figures(cycles: Sequence[Cycle], tally: Tally) -> tuple[Figure, ...]:
+def _figures(cycles: Sequence[Cycle], tally: Tally, *, slack: int) -> tuple[Figure, ...]:
     counted = {kind: sum(cycle.broken is kind for cycle in cycles) for kind in Broken}
     slowest = max(tally.sockets, default=0.0)
     return (
@@ -148,7 +149,9 @@ def _figures(cycles: Sequence[Cycle], tally: Tally) -> tuple[Figure, ...]:
         told("subscriptions ended", len(tally.sockets)),
         none_of(f"subscriptions that outlived the return by more than {SOCKET_SECONDS:g} s", tally.late),
         at_most("slowest to end, s", round(slowest, 3), SOCKET_SECONDS),
-        at_most("past the gateways: last permitted start after the block, p99 s", _p99(tally.past), CHAIN_SECONDS),
+        at_most(
+            "past the gateways: last permitted start after the block, p99 s", _p99(tally.past), CHAIN_SECONDS * slack
+        ),
     )
 
 

@@ -23,4 +23,4 @@ def test_a_plan_has_every_kind_of_cycle_and_breaks_each_link() -> None:
 @pytest.mark.services
 @pytest.mark.timeout(400)
 def test_no_read_that_starts_after_the_revocations_return_is_permitted(tmp_path: Path) -> None:
-    accept(revoke(Asked(rounds=CYCLES, seed=SEED, servers="real", folder=tmp_path)))
+    accept(revoke(Asked(rounds=CYCLES, seed=SEED, servers="real", folder=tmp_path), patient=True))

@@ -208,7 +208,6 @@ async def test_each_of_many_is_written_or_not_by_itself(ledger: NotaryLedger, ur
     assert await ledger.append_each([]) == []
 
 
-
 TAKEN: list[tuple[str, Row]] = [
     ("records", RecordRow(record=bytes(16), version=1, subject=bytes(32), digest=bytes(32))),
     ("idempotency", IdempotencyRow(key=bytes(32), request=bytes(32), result=bytes(16))),
