@@ -53,7 +53,7 @@ FULL = Extent(
     sizes=(10_000, 100_000, 1_000_000),
 )
 SMOKE = Extent(
-    connections=(1, 8), rounds=2, seconds=0.5, bundles=2, content_mib=8, subscriptions=20, sizes=(1_000, 5_000)
+    connections=(1, 8), rounds=2, seconds=0.5, bundles=2, content_mib=8, subscriptions=20, sizes=(1_000, 3_000)
 )
 
 
@@ -136,6 +136,7 @@ def _measure(extent: Extent, *, parts: Sequence[str], data: Path | None) -> dict
                 token=made.token,
                 index=folder / "index.db",
                 sizes=extent.sizes,
+                rounds=extent.rounds,
                 seconds=extent.seconds,
             )
     report["loadAverageAfter"] = [round(one, 2) for one in os.getloadavg()]

@@ -17,7 +17,6 @@ from tests.benchmarks.servers import Served
 
 PATIENT_HAS = 1_000
 CONNECTIONS = 8
-ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +36,14 @@ def grow_and_read(
     token: str,
     index: Path,
     sizes: Sequence[int],
+    rounds: int,
     seconds: float,
 ) -> dict[str, object]:
     """Figures at each size, and how many times the first size's the last one's median is."""
     found: list[Sized] = []
     for size in sizes:
         _grow(index, upto=size)
-        found.append(_read(load, shapes, served=served, token=token, records=size, seconds=seconds))
+        found.append(_read(load, shapes, served=served, token=token, records=size, rounds=rounds, seconds=seconds))
     grown = {name: round(found[-1].p50[name] / found[0].p50[name], 2) for name in found[0].p50}
     return {
         "sizes": [
@@ -54,16 +54,18 @@ def grow_and_read(
     }
 
 
-def _read(load: Load, shapes: Sequence[Shape], *, served: Served, token: str, records: int, seconds: float) -> Sized:
+def _read(
+    load: Load, shapes: Sequence[Shape], *, served: Served, token: str, records: int, rounds: int, seconds: float
+) -> Sized:
     """The shapes in turns."""
     jobs = {shape.name: job_of(shape, served, token, CONNECTIONS) for shape in shapes}
     for job in jobs.values():
         load.run(job(seconds / 2))
-    taken = {name: [load.run(job(seconds)) for _ in range(ROUNDS)] for name, job in jobs.items()}
+    taken = {name: [load.run(job(seconds)) for _ in range(rounds)] for name, job in jobs.items()}
     return Sized(
         records=records,
-        p50={name: round(median(one.p50 for one in rounds), 2) for name, rounds in taken.items()},
-        p99={name: round(median(one.p99 for one in rounds), 2) for name, rounds in taken.items()},
+        p50={name: round(median(one.p50 for one in some), 2) for name, some in taken.items()},
+        p99={name: round(median(one.p99 for one in some), 2) for name, some in taken.items()},
     )
 
 
