@@ -12,7 +12,9 @@ from pathlib import Path
 from gateway.errors import SettingsError
 
 HEAPS = 2
-LARGE = 1024 * 1024
+LARGE = 2 * 1024 * 1024
+"""More than a chunk of large content, of which thousands follow each other: a page of the system's for each would cost
+more than sealing them."""
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _M_ARENA_MAX = -8
