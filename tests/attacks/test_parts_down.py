@@ -141,7 +141,7 @@ def test_each_refusal_for_a_part_that_is_gone_is_found_in_the_log_by_its_id(
     found = {answer.found["correlationId"] for answer in answers if answer.found}
     assert len(found) == len(records), [str(answer) for answer in answers]
     deadline = time.monotonic() + WELL_AGAIN_SECONDS
-    while (told := told_of(own, found)) != dict.fromkeys(found, {"a part failed", "request"}):
+    while (told := told_of(own, found)) != {name: {"a part failed", "request"} for name in found}:
         assert time.monotonic() < deadline, told
         time.sleep(0.1)  # lines of requests are held for a moment
 
