@@ -22,7 +22,8 @@ from gateway.errors import CallerError
 from gateway.jsontext import JsonValue, Num, json_pointer, loads
 
 LENGTH = struct.Struct(">I")
-COLLECT = (50_000, 50, 100)
+COLLECT = (50_000, 5, 10)
+"""As the gateway's own: a refusal is a cycle, and one that outlived a turn of the first waits for one of the others."""
 _PR_SET_DUMPABLE = 4
 
 
