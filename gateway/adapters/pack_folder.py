@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import Final, Self
 
 from gateway.adapters.pack_disk import (
+    LARGE_MIN,
     QUICK_SIZE_MAX,
     QuickRead,
     locked,
+    pass_by,
+    read_large,
     sync_folder,
     write_all,
     write_pack_head,
@@ -31,8 +34,8 @@ from gateway.adapters.pack_format import (
     Record,
     Torn,
     decode_pack_head,
+    encode_head,
     encode_pack_head,
-    encode_record,
     scan,
 )
 from gateway.adapters.pack_places import Places
@@ -105,7 +108,7 @@ class PackFolder:
             place = self._places.get(cid)
             if place is None or (size := place & 0xFFFFFFFF) > most:
                 return None
-            read = self._quick_read if size <= QUICK_SIZE_MAX else os.pread
+            read = self._quick_read if size <= QUICK_SIZE_MAX else read_large
             data = read(self._packs[place >> 72].fd, size, place >> 32 & 0xFFFFFFFFFF)
         except IndexError:
             return None  # the packs are just being read anew
@@ -269,20 +272,25 @@ class PackFolder:
         if not self._packs or self._packs[-1].end >= self._pack_size_max:
             self._start_pack()
         number, pack = len(self._packs) - 1, self._packs[-1]
-        octets = b"".join(encode_record(pack.mark, kind, cid, data) for kind, cid, data in records)
+        pieces = [
+            piece for kind, cid, data in records for piece in (encode_head(pack.mark, kind, cid, len(data)), data)
+        ]
         start = pack.end
+        stop = start + sum(map(len, pieces))
         try:
-            write_all(pack.fd, octets, start)
+            write_all(pack.fd, pieces, start)
             # Commit point. A crash before: the records may be there in part; the end is cut off at open, and whole
             # ones are blocks that nobody asks for. A crash after: they are on disk, and the caller puts again or not.
             self._sync()
         except OSError:
             self._undo(number, start)
             raise
-        for found in scan(pack.fd, pack.mark, start=start, stop=start + len(octets)):
+        for found in scan(pack.fd, pack.mark, start=start, stop=stop):
             if isinstance(found, Record):
                 self._note(number, found)
-        pack.end = start + len(octets)
+        pack.end = stop
+        if max(len(data) for _, _, data in records) >= LARGE_MIN:
+            pass_by(pack.fd, start, stop - start)
 
     def _sync(self) -> None:
         """Makes the last pack durable, its name in the folder first where that is not known to be so."""
@@ -305,7 +313,7 @@ class PackFolder:
         if self._unsure is not None:
             number, start = self._unsure
             with _closing(os.open(self._path(number), _APPENDING)) as fd:
-                write_all(fd, os.pread(fd, os.fstat(fd).st_size - start, start), start)
+                write_all(fd, [os.pread(fd, os.fstat(fd).st_size - start, start)], start)
                 os.fdatasync(fd)
             self._unsure = None
 

@@ -74,13 +74,13 @@ def decode_pack_head(head: bytes) -> bytes | None:
     return None
 
 
-def encode_record(mark: bytes, kind: Kind, cid: str, data: bytes = b"") -> bytes:
-    """One record. `cid` is the text form of a lawful CID (ValueError)."""
+def encode_head(mark: bytes, kind: Kind, cid: str, size: int) -> bytes:
+    """What stands before the bytes of a record. `cid` is the text form of a lawful CID (ValueError)."""
     binary = decode_base32(cid)
     if binary is None:
         raise ValueError("not a CID")
-    head = _HEAD.pack(mark, kind, binary[1], 0, len(data), binary[4:])
-    return head + zlib.crc32(head).to_bytes(4, "big") + data
+    head = _HEAD.pack(mark, kind, binary[1], 0, size, binary[4:])
+    return head + zlib.crc32(head).to_bytes(4, "big")
 
 
 def decode_head(head: bytes, mark: bytes, at: int) -> Record | None:

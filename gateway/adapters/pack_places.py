@@ -131,7 +131,7 @@ class Places:
 
     def _write(self, number: int, entries: bytes) -> None:
         count = (len(entries) // ENTRY_SIZE).to_bytes(_COUNT_SIZE, "big")
-        write_all(self._fd, entries.ljust(PAGE_SIZE - _COUNT_SIZE, b"\0") + count, number * PAGE_SIZE)
+        write_all(self._fd, [entries.ljust(PAGE_SIZE - _COUNT_SIZE, b"\0"), count], number * PAGE_SIZE)
 
 
 def _hash(entry: bytes) -> int:

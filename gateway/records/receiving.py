@@ -24,9 +24,9 @@ from gateway.storage.dag import DagWriter
 from gateway.storage.model import Block, Cid, split_digests
 from gateway.storage.service import Blocks
 
-TOGETHER: Final = 8
+TOGETHER: Final = 16
 """Chunks that are sealed, and stored, at a time."""
-NOTED_EACH: Final = 16
+NOTED_EACH: Final = 32
 """Chunks between one note in the index and the next."""
 
 

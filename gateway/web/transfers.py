@@ -79,15 +79,19 @@ class Incoming:
     async def octets(self) -> AsyncIterator[bytes]:
         """Ends in any case without an error: what came counts."""
         pace = Pace()
+        coming = self._receive()
         try:
             while not self.is_whole:
                 began = time.monotonic()
                 async with asyncio.timeout(IDLE_SECONDS):
-                    message = await self._receive()
+                    message = await coming
                 if message["type"] == "http.disconnect":
                     return
                 body = message.get("body", b"")
                 self.is_whole = not message.get("more_body", False)
+                if not self.is_whole:
+                    # The server reads on while this piece is dealt with.
+                    coming = self._receive()
                 pace.add(time.monotonic() - began, len(body))
                 if body:
                     yield body

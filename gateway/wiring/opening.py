@@ -50,6 +50,7 @@ from gateway.wiring.parts import (
     found_registrars,
     open_bus,
 )
+from gateway.wiring.processes import give_way
 from gateway.wiring.providers import open_providers
 from gateway.wiring.secrets import secrets_of
 from gateway.wiring.upkeep import refuse_unfinished
@@ -182,7 +183,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         entropy=entropy,
         chain=chain,
     )
-    chunk_threads = ThreadPoolExecutor(2, thread_name_prefix="chunks")
+    chunk_threads = ThreadPoolExecutor(2, thread_name_prefix="chunks", initializer=give_way)
     closing.callback(chunk_threads.shutdown, wait=False, cancel_futures=True)
     opening = Opening(blocks=blocks, keys=keys, anchors=anchors)
     corridors = make_corridors(

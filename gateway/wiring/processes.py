@@ -7,6 +7,7 @@ data folder that others may read would give them the files from which the rest f
 import ctypes
 import os
 import sys
+import threading
 from pathlib import Path
 
 from gateway.errors import SettingsError
@@ -15,6 +16,8 @@ HEAPS = 2
 LARGE = 2 * 1024 * 1024
 """More than a chunk of large content, of which thousands follow each other: a page of the system's for each would cost
 more than sealing them."""
+NICENESS = 5
+"""A third of the turns. With much more, one that is stopped while it holds the interpreter would hold up all."""
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _M_ARENA_MAX = -8
@@ -52,6 +55,13 @@ def _refuse(path: Path, name: str, *, mode: str) -> None:
     found = path.stat().st_mode & 0o777
     if found & _OTHERS:
         raise SettingsError(f"{name}: others than its owner may use it (mode {found:o}): chmod {mode} {path}")
+
+
+def give_way() -> None:
+    """This thread is one of many that hash and seal: whoever has less to do goes first. (A thread's niceness is its own
+    on Linux, setpriority(2); elsewhere there is none for it.)"""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def share_heaps() -> None:

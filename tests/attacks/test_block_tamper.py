@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from gateway.adapters.kubo import AWAY, KuboStore
-from gateway.adapters.pack_format import MARK_SIZE, PACK_MAGIC, Kind, encode_record
+from gateway.adapters.pack_format import MARK_SIZE, PACK_MAGIC, Kind, encode_head
 from gateway.adapters.packs import PackStore
 from gateway.errors import BlockMissingError, ConsentryError, IntegrityError, UpstreamError
 from gateway.storage.model import Cid
@@ -305,7 +305,7 @@ async def test_putting_a_damaged_block_again_heals_it(tmp_path: Path) -> None:
 
 async def test_a_record_planted_inside_a_block_is_never_read_as_one(tmp_path: Path) -> None:
     victim = secrets.token_bytes(100)
-    planted = encode_record(b"CNSTPK01", Kind.REMOVED, str(Cid.of(victim)))
+    planted = encode_head(b"CNSTPK01", Kind.REMOVED, str(Cid.of(victim)), 0)
     await _stored(tmp_path, [victim, planted * 5, b"after"])
     pack = _pack(tmp_path)
     octets = pack.read_bytes()
@@ -441,7 +441,7 @@ async def test_an_erasure_that_a_crash_interrupted_is_completed_at_open(tmp_path
     pack = _pack(tmp_path)
     mark = pack.read_bytes()[len(PACK_MAGIC) :][:MARK_SIZE]
     with pack.open("ab") as file:
-        file.write(encode_record(mark, Kind.REMOVED, str(cid)))
+        file.write(encode_head(mark, Kind.REMOVED, str(cid), 0))
     store = PackStore.open(tmp_path)
     assert not await store.has(str(cid))
     assert secret[100:200] not in pack.read_bytes()

@@ -82,6 +82,8 @@ WRAP(ssize_t, pwrite64, (int fd, const void *data, size_t size, off64_t at), (fd
 WRAP(ssize_t, writev, (int fd, const struct iovec *parts, int count), (fd, parts, count))
 WRAP(ssize_t, pwritev, (int fd, const struct iovec *parts, int count, off_t at), (fd, parts, count, at))
 WRAP(ssize_t, pwritev64, (int fd, const struct iovec *parts, int count, off64_t at), (fd, parts, count, at))
+WRAP(ssize_t, pwritev2, (int fd, const struct iovec *parts, int count, off_t at, int flags), (fd, parts, count, at, flags))
+WRAP(ssize_t, pwritev64v2, (int fd, const struct iovec *parts, int count, off64_t at, int flags), (fd, parts, count, at, flags))
 WRAP(int, fsync, (int fd), (fd))
 WRAP(int, fdatasync, (int fd), (fd))
 WRAP(int, ftruncate, (int fd, off_t size), (fd, size))

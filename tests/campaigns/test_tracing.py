@@ -9,7 +9,7 @@ from tests.campaigns.model import Asked
 from tests.campaigns.tracing import Judge, trace_writes
 from tests.campaigns.verdicts import accept
 
-WRITE = '7 1.0 pwrite64(9</d/blocks/00000000.pack>, "x"..., 4096, 56) = 4096'
+WRITE = '7 1.0 pwritev2(9</d/blocks/00000000.pack>, [{iov_base="x"..., iov_len=4096}], 1, 56, 0) = 4096'
 SYNC = "7 1.1 fdatasync(9</d/blocks/00000000.pack>) = 0"
 ANSWER = '7 1.2 sendto(5<socket:[1]>, "HTTP/1.1 200 OK\\r\\n{StoredRecord", 30, 0, NULL, 0) = 30'
 

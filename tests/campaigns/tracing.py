@@ -21,7 +21,7 @@ from tests.journeys.people import Crowd, Door
 from tests.journeys.resources import observation
 from tests.servers.process import descendants
 
-CALLS = "openat,write,pwrite64,fsync,fdatasync,sendto,sendmsg,writev,close,dup,dup2,dup3,fcntl"
+CALLS = "openat,write,pwrite64,pwritev,pwritev2,fsync,fdatasync,sendto,sendmsg,writev,close,dup,dup2,dup3,fcntl"
 _LINE = re.compile(r"^(?P<pid>\d+) +(?P<at>\d+\.\d+) (?P<rest>.*)$")
 _UNFINISHED = re.compile(r"^(?P<call>\w+)\((?P<words>.*) <unfinished \.\.\.>$")
 _RESUMED = re.compile(r"^<\.\.\. (?P<call>\w+) resumed>(?P<words>.*)\) += (?P<result>-?\d+)")
@@ -67,7 +67,7 @@ class Judge:
 
     def _take(self, call: str, words: str) -> None:
         path = (found["path"] if (found := _PATH.match(words)) else "").removesuffix(" (deleted)")
-        if call in ("write", "pwrite64") and path.endswith((".pack", "index.db-wal")):
+        if call in ("write", "pwrite64", "pwritev", "pwritev2") and path.endswith((".pack", "index.db-wal")):
             self.dirty.add(path)
             self.written.add(path)
         elif call in ("fsync", "fdatasync"):

@@ -39,16 +39,16 @@ def test_places_are_those_of_a_dict(entries: int, deeds: list[tuple[str, str, in
 
 
 class FullDisk:
-    """os.pwrite, of which call `failing` finds no space."""
+    """os.pwritev, of which call `failing` finds no space."""
 
     def __init__(self, failing: int) -> None:
-        self._left, self._pwrite = failing, os.pwrite
+        self._left, self._pwritev = failing, os.pwritev
 
-    def __call__(self, fd: int, octets: bytes, at: int) -> int:
+    def __call__(self, fd: int, pieces: list[memoryview], at: int) -> int:
         self._left -= 1
         if self._left == -1:
             raise OSError(errno.ENOSPC, "no space")
-        return self._pwrite(fd, octets, at)
+        return self._pwritev(fd, pieces, at)
 
 
 def test_a_page_that_cannot_be_written_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +57,7 @@ def test_a_page_that_cannot_be_written_changes_nothing(monkeypatch: pytest.Monke
     for number, cid in enumerate(CIDS):
         for failing in range(4):  # of a put: a page, or the one or the other of a split
             with monkeypatch.context() as patch:
-                patch.setattr(os, "pwrite", FullDisk(failing))
+                patch.setattr(os, "pwritev", FullDisk(failing))
                 try:
                     places.put(cid, number)
                     known[cid] = number

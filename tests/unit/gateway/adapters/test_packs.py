@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.adapters import pack_disk
-from gateway.adapters.pack_format import HEAD_SIZE, Kind, decode_head, decode_pack_head, encode_pack_head, encode_record
+from gateway.adapters.pack_format import HEAD_SIZE, Kind, decode_head, decode_pack_head, encode_head, encode_pack_head
 from gateway.adapters.pack_places import Places
 from gateway.adapters.packs import PackStore
 from gateway.errors import BlockMissingError, UpstreamError
@@ -37,7 +37,7 @@ def syncs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return noted
 
-    for name in ("pwrite", "fdatasync", "fsync"):
+    for name in ("pwritev", "fdatasync", "fsync"):
         monkeypatch.setattr(os, name, noting(name, getattr(os, name)))
     return done
 
@@ -45,13 +45,13 @@ def syncs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @given(st.sampled_from(Kind), st.binary(min_size=32, max_size=32), st.binary(max_size=50))
 def test_a_record_reads_as_it_was_written(kind: Kind, digest: bytes, data: bytes) -> None:
     cid = str(Cid.from_digest(digest))
-    octets = encode_record(MARK, kind, cid, data)
+    octets = encode_head(MARK, kind, cid, len(data)) + data
     assert decode_head(octets[:HEAD_SIZE], MARK, 7) == (kind, cid, 7 + HEAD_SIZE, len(data))
 
 
 @given(st.integers(0, HEAD_SIZE - 1), st.integers(1, 255))
 def test_a_header_with_a_changed_octet_is_no_header(at: int, flip: int) -> None:
-    head = bytearray(encode_record(MARK, Kind.BLOCK, str(Cid.of(b""))))
+    head = bytearray(encode_head(MARK, Kind.BLOCK, str(Cid.of(b"")), 0))
     head[at] ^= flip
     assert decode_head(bytes(head), MARK, 0) is None
 
@@ -70,7 +70,7 @@ async def test_a_put_returns_after_the_record_and_the_new_files_name_are_synced(
     syncs.clear()
     await Blocks(store).put(b"first")
     pack = "00000000.pack"
-    assert syncs == [f"pwrite {pack}", f"fdatasync {pack}", f"pwrite {pack}", "fsync blocks", f"fdatasync {pack}"]
+    assert syncs == [f"pwritev {pack}", f"fdatasync {pack}", f"pwritev {pack}", "fsync blocks", f"fdatasync {pack}"]
     await store.close()
 
 
@@ -79,7 +79,7 @@ async def test_a_bundle_costs_one_sync(tmp_path: Path, syncs: list[str]) -> None
     await Blocks(store).put(b"first")
     syncs.clear()
     await Blocks(store).put_many([secrets.token_bytes(2048) for _ in range(300)])
-    assert [call.split()[0] for call in syncs] == ["pwrite", "fdatasync"]
+    assert [call.split()[0] for call in syncs] == ["pwritev", "fdatasync"]
     await store.close()
 
 
@@ -105,7 +105,7 @@ async def test_a_block_that_is_found_after_opening_is_synced_before_it_counts_as
     await store.close()
 
 
-@pytest.mark.parametrize("call", ["pwrite", "fdatasync"])
+@pytest.mark.parametrize("call", ["pwritev", "fdatasync"])
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
 async def test_a_failed_write_is_told_and_leaves_the_pack_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
@@ -149,11 +149,11 @@ async def test_a_failed_write_that_could_not_be_undone_is_made_sure_of_before_an
         assert await Blocks(store).get(before) == b"before"
     syncs.clear()
     written: list[bytes] = []
-    whole = os.pwrite
-    monkeypatch.setattr(os, "pwrite", lambda fd, octets, at: written.append(bytes(octets)) or whole(fd, octets, at))
+    whole = os.pwritev
+    monkeypatch.setattr(os, "pwritev", lambda fd, pieces, at: written.append(b"".join(pieces)) or whole(fd, pieces, at))
     found = await Blocks(store).put(b"refused")
     assert b"refused" in written[0]
-    assert [call.split()[0] for call in syncs[:2]] == ["pwrite", "fdatasync"]
+    assert [call.split()[0] for call in syncs[:2]] == ["pwritev", "fdatasync"]
     await store.check()
     assert await Blocks(store).get(found) == b"refused"
     await store.close()
@@ -191,7 +191,7 @@ async def test_a_disk_that_stays_bad_uses_up_no_descriptors(tmp_path: Path, monk
         raise OSError(errno.ENOSPC, "no space")
 
     with monkeypatch.context() as broken:
-        broken.setattr(os, "pwrite", failing)
+        broken.setattr(os, "pwritev", failing)
         for _ in range(2):
             with pytest.raises(UpstreamError):
                 await Blocks(store).put(b"x")
@@ -230,8 +230,8 @@ async def test_a_table_of_places_that_cannot_be_written_loses_nothing(
 
 async def test_short_writes_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = PackStore.open(tmp_path)
-    whole = os.pwrite
-    monkeypatch.setattr(os, "pwrite", lambda fd, octets, at: whole(fd, octets[:7], at))
+    whole = os.pwritev
+    monkeypatch.setattr(os, "pwritev", lambda fd, pieces, at: whole(fd, [pieces[0][:7]], at))
     data = secrets.token_bytes(1000)
     assert await Blocks(store).get(await Blocks(store).put(data)) == data
     await store.close()
