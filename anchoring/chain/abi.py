@@ -20,6 +20,7 @@ IDENTITY: Final = "IdentityRegistry"
 CONSENT: Final = "ConsentRegistry"
 ANCHOR: Final = "AnchorRegistry"
 EMERGENCY: Final = "EmergencyRegistry"
+BUDGET: Final = "BudgetLedger"
 SCOPE_READER: Final = "ScopeReader"
 P256_VERIFIER: Final = "ERC7913P256Verifier"
 WEBAUTHN_VERIFIER: Final = "ERC7913WebAuthnVerifier"
@@ -113,7 +114,7 @@ def error_name(data: bytes) -> str:
     selector = data[:4]
     if len(selector) < 4:
         return ""
-    for name in (CONSENT, IDENTITY, ANCHOR, EMERGENCY):
+    for name in (CONSENT, IDENTITY, ANCHOR, EMERGENCY, BUDGET):
         if selector in contract(name).errors:
             return contract(name).errors[selector]
     return _STANDARD_ERRORS.get(selector, "0x" + selector.hex())

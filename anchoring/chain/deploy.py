@@ -7,13 +7,14 @@ to the contracts. An interrupted deployment is simply done again: what it left o
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 from eth_utils.address import to_checksum_address
 
 from anchoring.chain.abi import (
     ANCHOR,
+    BUDGET,
     CONSENT,
     EMERGENCY,
     IDENTITY,
@@ -33,13 +34,16 @@ from anchoring.proof import gateway_id
 
 MINED_SECONDS: Final = 120.0
 _GAS_MARGIN: Final = 1.25
+_SPAN: Final = 2_000
+"""Blocks that a node is asked for at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
     """Where the contracts are, and on which chain. `codes`: keccak-256 of each contract's code, by name, hex;
     `gateway`: the registered gateway's id, hex; `block`: nothing of ours lies below it; `recovery_seconds`: the
-    delay that the consent registry was made with."""
+    delay that the consent registry was made with; `budget_ledger`: empty until `extend`, in a deployment that was
+    written down before there was such a contract."""
 
     chain_id: int
     genesis: str
@@ -55,6 +59,7 @@ class Deployment:
     owner: str
     recovery_seconds: int
     codes: dict[str, str]
+    budget_ledger: str = ""
 
     @property
     def addresses(self) -> Addresses:
@@ -63,11 +68,12 @@ class Deployment:
             consent=self.consent_registry,
             anchor=self.anchor_registry,
             emergency=self.emergency_registry,
+            budget=self.budget_ledger,
         )
 
     def by_name(self) -> dict[str, str]:
-        """Address of each contract."""
-        return {
+        """Address of each contract that there is."""
+        known = {
             IDENTITY: self.identity_registry,
             CONSENT: self.consent_registry,
             ANCHOR: self.anchor_registry,
@@ -75,7 +81,9 @@ class Deployment:
             SCOPE_READER: self.scope_reader,
             P256_VERIFIER: self.p256_verifier,
             WEBAUTHN_VERIFIER: self.webauthn_verifier,
+            BUDGET: self.budget_ledger,
         }
+        return {name: address for name, address in known.items() if address}
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
@@ -116,6 +124,7 @@ async def deploy(
     anchor = await sender.create(ANCHOR, identity)
     emergency = await sender.create(EMERGENCY, identity)
     reader = await sender.create(SCOPE_READER, consent)
+    budget = await sender.create(BUDGET, identity)
     await sender.send(identity, contract(IDENTITY).methods["registerGateway"].encode(salt, receipt_key))
     deployment = Deployment(
         chain_id=chain_id,
@@ -132,11 +141,26 @@ async def deploy(
         owner=signer.address,
         recovery_seconds=recovery_seconds,
         codes={},
+        budget_ledger=budget,
     )
-    codes = {name: await _code(client, address) for name, address in deployment.by_name().items()}
-    return Deployment(
-        **{**asdict(deployment), "codes": {name: "0x" + keccak256(code).hex() for name, code in codes.items()}}
-    )
+    codes = {name: await _code_hash(client, address) for name, address in deployment.by_name().items()}
+    return replace(deployment, codes=codes)
+
+
+async def extend(client: ChainClient, signer: Signer, deployment: Deployment) -> Deployment:
+    """The deployment with each contract that it was made without. Nothing is sent where none is missing.
+
+    `deployment` has passed `check`. A BudgetLedger in which this gateway has opened a ledger already is found on chain
+    and taken, so that a file from before that opens no second budget; else one is created. An interrupted extension is
+    done again: what it left on chain is in nobody's use. Raises ChainUnavailable, ChainRefused; then do it again.
+    """
+    if deployment.budget_ledger:
+        return deployment
+    address = await _ledger_in_use(client, deployment)
+    if address is None:
+        address = await _Sender(client, signer).create(BUDGET, deployment.identity_registry)
+    codes = {**deployment.codes, BUDGET: await _code_hash(client, address)}
+    return replace(deployment, budget_ledger=address, codes=codes)
 
 
 async def open_log(
@@ -225,3 +249,35 @@ async def _identity_of(client: ChainClient) -> tuple[int, bytes]:
 
 async def _code(client: ChainClient, address: str) -> bytes:
     return octets(await client.call("eth_getCode", address, "latest"))
+
+
+async def _code_hash(client: ChainClient, address: str) -> str:
+    return "0x" + keccak256(await _code(client, address)).hex()
+
+
+async def _ledger_in_use(client: ChainClient, deployment: Deployment) -> str | None:
+    """The first BudgetLedger over this identity registry in which the gateway's owner opened a ledger."""
+    topics: list[Json] = ["0x" + contract(BUDGET).topic("LedgerOpened").hex(), None, deployment.gateway]
+    head = quantity(await client.call("eth_blockNumber"))
+    for first in range(deployment.block, head + 1, _SPAN):
+        last = min(head, first + _SPAN - 1)
+        logs = await client.call("eth_getLogs", {"fromBlock": hex(first), "toBlock": hex(last), "topics": topics})
+        if not isinstance(logs, Sequence) or isinstance(logs, str):
+            raise ChainUnavailable("the node's answer is no list of logs")
+        for log in logs:
+            place = octets(log.get("address") if isinstance(log, dict) else None)
+            if len(place) != 20:
+                raise ChainUnavailable("the node's answer is no log")
+            if await _is_ledger(client, address := str(to_checksum_address(place)), deployment):
+                return address
+    return None
+
+
+async def _is_ledger(client: ChainClient, address: str, deployment: Deployment) -> bool:
+    """Anybody may emit such an event; only this code over this registry lets none but the owner do so."""
+    artifact = contract(BUDGET)
+    if artifact.blank_immutables(await _code(client, address)) != artifact.blank_immutables(artifact.deployed):
+        return False
+    method = artifact.methods["identity"]
+    (identity,) = method.decode(await client.eth_call(address, method.encode()))
+    return str(to_checksum_address(identity)) == deployment.identity_registry

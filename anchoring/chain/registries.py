@@ -10,11 +10,13 @@ from typing import Any, Final
 
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
+from eth_utils.address import to_checksum_address
 
-from anchoring.chain.abi import ANCHOR, CONSENT, EMERGENCY, IDENTITY, EventShape, Method, contract
+from anchoring.chain.abi import ANCHOR, BUDGET, CONSENT, EMERGENCY, IDENTITY, EventShape, Method, contract
+from anchoring.chain.budgets import Account, Ledger
 from anchoring.chain.client import ChainClient, Json, octets, quantity
-from anchoring.errors import ChainRefused, ChainUnavailable
-from anchoring.merkle import keccak256
+from anchoring.errors import ChainMismatch, ChainRefused, ChainUnavailable
+from anchoring.merkle import WORD, keccak256
 from anchoring.model import BlockRef, Call, Event, LogName
 
 RELAY: Final = "relay"
@@ -27,20 +29,23 @@ MAX_SUBJECTS: Final = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
-    """Checksummed addresses of a deployment."""
+    """Checksummed addresses of a deployment. `budget` is empty in one that was made before there was such a contract
+    and not extended since."""
 
     identity: str
     consent: str
     anchor: str
     emergency: str
+    budget: str = ""
 
     def by_octets(self) -> Mapping[bytes, str]:
-        return {
+        known = {
             bytes.fromhex(self.identity[2:]): IDENTITY,
             bytes.fromhex(self.consent[2:]): CONSENT,
             bytes.fromhex(self.anchor[2:]): ANCHOR,
             bytes.fromhex(self.emergency[2:]): EMERGENCY,
         }
+        return known | {bytes.fromhex(self.budget[2:]): BUDGET} if self.budget else known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,11 +174,30 @@ class Registries:
         data = method.encode(name.gateway, name.writer, name.kind.on_chain, anchorer)
         return _call(self.addresses.anchor, data, lane=RELAY, priority=SECOND)
 
-    # The call that the anchor lane sends
+    def open_ledger(self, *, gateway: bytes, population: bytes, limit: int, debtor: str) -> Call:
+        """For the gateway's owner to send. `limit`: millionths of epsilon, for good; `debtor`: the anchor lane's
+        account. A debit is refused until this has landed: the lanes do not wait for each other."""
+        return self._budget("openLedger", gateway, population, limit, debtor, lane=RELAY, priority=SECOND)
+
+    def set_debtor(self, *, ledger: bytes, debtor: str) -> Call:
+        """For the gateway's owner to send."""
+        return self._budget("setDebtor", ledger, debtor, lane=RELAY, priority=SECOND)
+
+    def open_account(self, *, ledger: bytes, account: bytes, limit: int) -> Call:
+        """For the gateway's owner to send. `limit`: millionths of epsilon, for good."""
+        return self._budget("openAccount", ledger, account, limit, lane=RELAY, priority=SECOND)
+
+    # Calls that the anchor lane sends
 
     def anchor(self, *, log: bytes, root: bytes, manifest_digest: bytes, count: int) -> Call:
         data = contract(ANCHOR).methods["anchor"].encode(log, root, manifest_digest, count)
         return _call(self.addresses.anchor, data, lane=ANCHORS, priority=SECOND)
+
+    def debit(self, *, ledger: bytes, accounts: Sequence[bytes], amount: int, ref: bytes) -> Call:
+        """`accounts`: at most four, each once, in any order; `amount`: millionths of epsilon; `ref`: 32 bytes, the
+        same for the same debit alone."""
+        # Somebody waits for what it pays for; a batch can wait.
+        return self._budget("debit", ledger, sorted(accounts), amount, ref, lane=ANCHORS, priority=FIRST)
 
     # Reads
 
@@ -218,6 +242,27 @@ class Registries:
         block_number, _ = await self._read(self.addresses.anchor, method, log, root, block="latest")
         return int(block_number)
 
+    async def ledger_of(self, ledger: bytes, *, block: int | str) -> Ledger | None:
+        """A population's ledger at a block; None while it is not open. Raises ChainUnavailable, ChainRefused;
+        ChainMismatch, as the next two do, where the deployment has no BudgetLedger."""
+        method = contract(BUDGET).methods["ledgerOf"]
+        gateway, debtor, limit, spent = await self._read(self._budget_ledger, method, ledger, block=block)
+        if limit == 0:
+            return None
+        return Ledger(gateway=bytes(gateway), debtor=to_checksum_address(debtor), limit=int(limit), spent=int(spent))
+
+    async def account_of(self, ledger: bytes, account: bytes, *, block: int | str) -> Account | None:
+        """An account below a ledger at a block; None while it is not open."""
+        method = contract(BUDGET).methods["accountOf"]
+        limit, spent = await self._read(self._budget_ledger, method, ledger, account, block=block)
+        return Account(limit=int(limit), spent=int(spent)) if limit else None
+
+    async def debit_of(self, ledger: bytes, ref: bytes, *, block: int | str) -> bytes | None:
+        """`budgets.debit_digest` of what stands under a reference at a block; None if nothing does."""
+        method = contract(BUDGET).methods["debitOf"]
+        (digest,) = await self._read(self._budget_ledger, method, ledger, ref, block=block)
+        return bytes(digest) if any(digest) else None
+
     async def standing(self, call: Call) -> tuple[bytes, BlockRef] | None:
         """Where what an `anchor` call asks for already stands on chain: (transaction, block); None if it does not."""
         named = _anchored_root(call)
@@ -237,6 +282,8 @@ class Registries:
         """The eth_getLogs filter for all registries."""
         known = self.addresses
         addresses = [known.identity, known.consent, known.anchor, known.emergency]
+        if known.budget:
+            addresses.append(known.budget)
         return {"fromBlock": hex(first), "toBlock": hex(last), "address": addresses}
 
     def events(self, logs: Json) -> tuple[Event, ...]:
@@ -286,6 +333,18 @@ class Registries:
         data = contract(EMERGENCY).methods[name].encode(*values)
         return _call(self.addresses.emergency, data, lane=RELAY, priority=FIRST)
 
+    def _budget(self, name: str, *values: object, lane: str, priority: int) -> Call:
+        data = contract(BUDGET).methods[name].encode(*values)
+        return _call(self._budget_ledger, data, lane=lane, priority=priority)
+
+    @property
+    def _budget_ledger(self) -> str:
+        if not self.addresses.budget:
+            raise ChainMismatch(
+                "this deployment has no BudgetLedger: run `consentry deploy`, which adds what is missing"
+            )
+        return self.addresses.budget
+
 
 def _anchored_root(call: Call) -> tuple[bytes, bytes] | None:
     """(log, root) of an `anchor` call; None for any other."""
@@ -323,6 +382,11 @@ def _arguments(
 
 
 def _plain(value: object) -> bytes | int:
+    """A list of 32-byte words is their octets, one after the other."""
+    if isinstance(value, tuple):
+        words = [word for word in value if isinstance(word, bytes) and len(word) == WORD]
+        if len(words) == len(value):
+            return b"".join(words)
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, bytes | int):

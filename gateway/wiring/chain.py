@@ -27,7 +27,7 @@ from anchoring.stores.database import Database
 from anchoring.stores.events import SqlEvents
 from anchoring.stores.tickets import SqlTickets
 from anchoring.worker import AnchorWorker
-from gateway.adapters.sealed_file import write_new
+from gateway.adapters.sealed_file import sync_folder, write_new
 from gateway.consent.messages import CONSENT_TYPE_HASH
 from gateway.errors import ConsentryError, SettingsError, UpstreamError
 from gateway.ports import chain as port
@@ -105,10 +105,11 @@ def deployment_path(settings: Settings) -> Path:
 
 
 async def deploy(settings: Settings, secrets: Secrets, client: ChainClient, receipt_key: bytes) -> Deployment:
-    """Deploys and writes the addresses down. What stands is kept: a second call only checks it."""
+    """Deploys and writes the addresses down. What stands is kept: a second call checks it, and adds what it was made
+    without. Of replicas with folders of their own one does so, and the others are given its file."""
     path = deployment_path(settings)
     if path.exists():
-        return await standing_deployment(settings, client)
+        return await _extended(path, await standing_deployment(settings, client), secrets, client)
     with translated():
         signer = Signer(secrets.relay_key, chain_id=await client.chain_id())
         deployment = await deploying.deploy(
@@ -135,6 +136,20 @@ async def standing_deployment(settings: Settings, client: ChainClient) -> Deploy
         deployment = Deployment.from_json(path.read_text())
         await deploying.check(client, deployment)
     return deployment
+
+
+async def _extended(path: Path, standing: Deployment, secrets: Secrets, client: ChainClient) -> Deployment:
+    with translated():
+        signer = Signer(secrets.relay_key, chain_id=standing.chain_id)
+        extended = await deploying.extend(client, signer, standing)
+    if extended != standing:
+        young = path.with_name(f"{path.name}.next")
+        young.unlink(missing_ok=True)  # of an extension that was cut short
+        write_new(young, extended.to_json().encode())
+        # Commit point: the rename. Before it the former file stands, and the next call extends again; after it the new.
+        young.replace(path)
+        sync_folder(path.parent)
+    return extended
 
 
 class ChainParts:
@@ -271,6 +286,7 @@ class ChainPort(CallPort):
             consent_registry=deployment.consent_registry,
             anchor_registry=deployment.anchor_registry,
             emergency_registry=deployment.emergency_registry,
+            budget_ledger=deployment.budget_ledger,
             p256_verifier=bytes.fromhex(deployment.p256_verifier[2:]),
             webauthn_verifier=bytes.fromhex(deployment.webauthn_verifier[2:]),
             gateway=bytes.fromhex(deployment.gateway[2:]),

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 
-from anchoring.chain.abi import ANCHOR, CONSENT, EMERGENCY, IDENTITY
+from anchoring.chain.abi import ANCHOR, BUDGET, CONSENT, EMERGENCY, IDENTITY
 from gateway.consent.standing import Standings
 from gateway.crypto.keys import KeyRing
 from gateway.emergency.service import Emergencies
@@ -26,6 +26,9 @@ from gateway.wiring.consents import ConsentRooms
 from gateway.wiring.control import Control
 from gateway.wiring.duties import Duties, Troubles
 from gateway.wiring.secrets import Secrets
+
+SHOWN = {"identity": IDENTITY, "consent": CONSENT, "anchor": ANCHOR, "emergency": EMERGENCY, "budget": BUDGET}
+"""The contracts that a client may want to look at itself, as it is told them."""
 
 
 class Gateway:
@@ -111,23 +114,15 @@ class Gateway:
     def deployment_facts(self) -> dict[str, object]:
         """What a client needs to check the gateway without it."""
         found = self.chain.deployment
+        standing = found.by_name()
+        named = {name: contract for name, contract in SHOWN.items() if contract in standing}
         return {
             "chainId": found.chain_id,
             "genesis": found.genesis,
             "rpc": None if self.settings.chain_url else self.chain_url,
             "gateway": found.gateway,
-            "contracts": {
-                "identity": found.identity_registry,
-                "consent": found.consent_registry,
-                "anchor": found.anchor_registry,
-                "emergency": found.emergency_registry,
-            },
-            "codes": {
-                "identity": found.codes[IDENTITY],
-                "consent": found.codes[CONSENT],
-                "anchor": found.codes[ANCHOR],
-                "emergency": found.codes[EMERGENCY],
-            },
+            "contracts": {name: standing[contract] for name, contract in named.items()},
+            "codes": {name: found.codes[contract] for name, contract in named.items()},
         }
 
     async def counts(self) -> Mapping[str, int]:

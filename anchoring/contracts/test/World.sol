@@ -2,6 +2,7 @@
 pragma solidity ^0.8.24;
 
 import {AnchorRegistry} from "../src/AnchorRegistry.sol";
+import {BudgetLedger} from "../src/BudgetLedger.sol";
 import {ConsentRegistry} from "../src/ConsentRegistry.sol";
 import {EmergencyRegistry} from "../src/EmergencyRegistry.sol";
 import {IdentityRegistry} from "../src/IdentityRegistry.sol";
@@ -33,6 +34,7 @@ abstract contract World {
     ConsentRegistry internal consents;
     AnchorRegistry internal anchors;
     EmergencyRegistry internal emergencies;
+    BudgetLedger internal budgets;
     ScopeReader internal reader;
     address internal p256;
     address internal webAuthn;
@@ -52,6 +54,7 @@ abstract contract World {
         consents = new ConsentRegistry(identity, types, DELAY);
         anchors = new AnchorRegistry(identity);
         emergencies = new EmergencyRegistry(identity);
+        budgets = new BudgetLedger(identity);
         reader = new ScopeReader(consents);
     }
 
