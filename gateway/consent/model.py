@@ -196,13 +196,15 @@ class Requester:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessRequest:
-    """One question to the engine. `record` None: a record yet to be made."""
+    """One question to the engine. `record` None: a record yet to be made. `data_use`: of a release of data, the terms
+    of DUO that its use was declared by; only consents that name terms answer it."""
 
     requester: Requester
     subject: SubjectId
     record: RecordId | None
     action: Action
     purpose: Purpose
+    data_use: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 from itertools import product
 
+from gateway.consent.data_use import covers
 from gateway.consent.model import (
     ANYONE,
     AccessRequest,
@@ -177,6 +178,8 @@ def decide(
     # 1. What is about something else, or stale, decides nothing. An emergency stands on what is known here.
     if not request.subject == facts.subject == epochs.subject or request.record != facts.record:
         return Deny(reason=_OTHER_RECORD)
+    if request.data_use and request.purpose not in RESEARCH:
+        return Deny(reason="data are released for research alone")
     if not within_scopes(request, epochs, (facts.resource_type, *facts.contained_types)):
         return Deny(reason="the token's scopes do not reach this")
     if emergency is not None and _stands(emergency, request, as_of, now):
@@ -185,8 +188,8 @@ def decide(
         return Deny(reason="the index lags behind the chain")
     if epochs.stale:
         return Deny(reason="the subject's events do not add up")
-    # 2. Patients have their own.
-    if owns(request.requester, epochs):
+    # 2. Patients have their own. A release of data is another thing: it stands on a consent to it, or not at all.
+    if not request.data_use and owns(request.requester, epochs):
         return _permit(request, epochs, as_of, now, basis=Basis.OWN, consents=(), obligations=())
     # 3. In custody the enrolling organization appends, and nobody reads.
     if not epochs.controller:
@@ -291,8 +294,13 @@ def permits(
         return False
     if request.action not in scope.actions or request.purpose not in scope.purposes:
         return False
-    if scope.context or (scope.data_use and request.purpose not in CARE):
-        return False  # a study's context or a data use is asked for by requests that name one; this one does not
+    if scope.context:
+        return False  # a study's context is asked for by requests that name one; none does yet
+    if request.data_use:
+        if not covers(scope.data_use, request.data_use):
+            return False
+    elif scope.data_use and request.purpose not in CARE:
+        return False  # a data use is asked for by requests that declare one; this one does not
     types = scope.resource_types
     if types and not (facts.resource_type in types and facts.contained_types <= frozenset(types)):
         return False

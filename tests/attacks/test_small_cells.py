@@ -1,0 +1,88 @@
+"""Re-identification: what leaves is matched against the very people that it is of, by all that a neighbour may know.
+
+The attacker has every source record, knows the rules and the profile, and looks for each released row among all people.
+"""
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.deid.profile import SHIPPED, shipped
+from gateway.deid.resources import Deidentifier
+from tests.unit.gateway.deid.people import TODAY, bundles
+from tests.unit.gateway.deid.releases import VIEWS, assemble, rows_of, spool, tables
+
+NAME = "Schwarzenegger"
+WORDS = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+
+
+def matches(told: Any, known: Any) -> bool:
+    """Whether a generalized value can be that of somebody of whom the attacker knows this."""
+    if told == "*":
+        return True
+    if (band := re.fullmatch(r"([0-9]{4})-([0-9]{4})", str(told))) is not None:
+        # Of a shifted birth date the attacker knows that it was moved by a year at most.
+        return int(band[1]) - 1 <= int(known) <= int(band[2]) + 1
+    if isinstance(told, str) and told.endswith("*"):
+        return isinstance(known, str) and known.startswith(told.rstrip("*"))
+    return told == ("" if known is None else known)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_everybody_who_left_has_eleven_to_hide_among(shared_data: Path, name: str) -> None:
+    profile = shipped(name)
+    people = spool(shared_data, profile, most=439)
+    left, _ = assemble(people, profile)
+    # Unpooled, unshifted, five digits: as a neighbour knows them. Pooling is a public rule, and applied to them, too.
+    known = [_description(resources) for resources in bundles(shared_data, most=439)]
+    chances = [1 / sum(all(map(matches, row[1:], one)) for one in known) for person in left for row in person[0]]
+    assert len(chances) == len(left)
+    assert max(chances) <= 1 / 11
+
+
+def _description(resources: list[dict[str, Any]]) -> list[Any]:
+    """What a neighbour knows, in the order of the table of people."""
+    patient = next(one for one in resources if one["resourceType"] == "Patient")
+    profile = shipped("safe-harbor")
+    rows = rows_of([patient], profile, tables(profile), Deidentifier(profile), b"")
+    told = list(rows[0][0][1:])
+    born, died = patient["birthDate"], patient.get("deceasedDateTime")
+    oldest = min(TODAY.year, int(died[:4]) if died else TODAY.year) - 90
+    told[1] = str(max(int(born[:4]), oldest) if told[1] == str(oldest) else int(born[:4]))
+    return told
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_name_in_the_place_of_a_code_does_not_leave(shared_data: Path, name: str) -> None:
+    """It passes for a code of a known system, and is of one patient alone."""
+    profile = shipped(name)
+    wanted, deidentifier = tables(profile), Deidentifier(profile)
+    people = spool(shared_data, profile, most=100)
+    (resources,) = bundles(shared_data, most=1)
+    for resource in resources:
+        if resource["resourceType"] in {kind for kind, _ in VIEWS.values()} - {"Patient"}:
+            coding = {"system": WORDS, "code": NAME}
+            resource["code"] = resource["medicationCodeableConcept"] = {"coding": [coding]}
+            resource["valueQuantity"] = {"value": 1, "code": NAME, "system": "http://unitsofmeasure.org"}
+            resource["clinicalStatus"] = {"coding": [coding]}
+    people[0] = rows_of(resources, profile, wanted, deidentifier, b"\0" * 32)
+    assert NAME in str(people[0])
+    left, _ = assemble(people, profile)
+    assert NAME not in str(left)
+
+
+def test_no_two_releases_share_a_name_or_a_shift(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    profile = shipped("expert-determination")
+    releases = []
+    for key in (b"1" * 32, b"2" * 32):
+        monkeypatch.setattr("tests.unit.gateway.deid.releases.KEY", key)
+        monkeypatch.setattr("tests.unit.gateway.deid.releases.SHIFT_KEY", key)
+        releases.append(assemble(spool(shared_data, profile, most=60), profile)[0])
+    one, other = ({row[0] for person in left for table in person for row in table} for left in releases)
+    assert one
+    assert not one & other
+    moved = [Counter(row[1] for person in left for row in person[2]) for left in releases]
+    assert moved[0] != moved[1]

@@ -1,0 +1,97 @@
+"""Small cells and ends of numbers."""
+
+from collections import defaultdict
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.deid.cells import Cells, ColumnKind
+from gateway.deid.views.selects import Row
+
+KINDS = (ColumnKind.KEY, ColumnKind.VALUE, ColumnKind.NUMBER, ColumnKind.MOVED, ColumnKind.QUASI)
+K = 3
+
+
+def cells(people: list[list[Row]], kinds: tuple[ColumnKind, ...] = KINDS) -> Cells:
+    made = Cells(kinds, grouped_by=(1,), k=K)
+    for rows in people:
+        made.add(rows)
+    return made
+
+
+def row(code: str | None, number: float | None) -> Row:
+    return ("key", code, number, "1987-06-05", "*")
+
+
+def test_what_fewer_than_k_people_have_is_taken_out() -> None:
+    made = cells([[row("a", 1.0), row("rare", 1.0)], [row("a", 1.0)], [row("a", 1.0), row("rare", 1.0)]])
+    assert made.apply(row("a", 1.0)) == ("key", "a", 1.0, "1987-06-05", "*")
+    assert made.apply(row("rare", 1.0)) == ("key", None, None, "1987-06-05", "*")
+    assert made.taken_out == 2
+
+
+def test_one_person_who_says_it_often_counts_once() -> None:
+    made = cells([[row("a", 1.0)] * 10, [row("b", 1.0)]])
+    assert made.apply(row("a", 1.0))[1:3] == (None, None)
+
+
+def test_a_number_past_the_kth_person_is_that_persons() -> None:
+    made = cells([[row("a", float(value))] for value in (1, 50, 51, 52, 53, 54, 999)])
+    assert [made.apply(row("a", float(value)))[2] for value in (1, 50, 51, 52, 53, 54, 999)] == [
+        51,
+        51,
+        51,
+        52,
+        53,
+        53,
+        53,
+    ]
+    assert made.clamped == 4
+
+
+def test_numbers_of_other_codes_are_other_numbers() -> None:
+    people = [[row("a", float(value)), row("b", 1000.0 * value)] for value in (5, 5, 5, 5, 6)]
+    made = cells(people)
+    assert made.apply(row("a", 6.0))[2] == 5
+    assert made.apply(row("b", 5000.0))[2] == 5000
+    assert made.apply(row("never seen", 5.0))[1:3] == (None, None)
+
+
+def test_each_of_a_list_is_a_value() -> None:
+    made = Cells((ColumnKind.VALUE,), grouped_by=(), k=2)
+    for rows in ([(["a", "b"],)], [(["a", "c"],)]):
+        made.add(rows)
+    assert made.apply((["a", "b"],)) == (["a"],)
+    assert made.apply((["b", "c"],)) == (None,)
+
+
+def test_true_is_no_number() -> None:
+    made = cells([[row("a", True)] for _ in range(5)])
+    assert made.apply(row("a", True))[2] is None
+
+
+PEOPLE = st.lists(
+    st.lists(st.tuples(st.sampled_from(["a", "b", "c", None]), st.one_of(st.none(), st.floats(-1e6, 1e6))), max_size=5),
+    max_size=12,
+)
+
+
+@given(PEOPLE)
+def test_of_what_leaves_every_value_is_of_k_people_and_no_end_is_of_fewer(
+    people: list[list[tuple[str | None, float | None]]],
+) -> None:
+    rows = [[row(code, number) for code, number in person] for person in people]
+    made = cells(rows)
+    codes: dict[object, set[int]] = defaultdict(set)
+    ends: dict[object, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for number, person in enumerate(rows):
+        for before in person:
+            after = made.apply(before)
+            codes[after[1]].add(number)
+            if isinstance(after[2], float):
+                ends[before[1]][number].append(after[2])
+    assert all(len(found) >= K for code, found in codes.items() if code is not None)
+    for told in ends.values():
+        highest, lowest = max(map(max, told.values())), min(map(min, told.values()))
+        assert sum(max(one) == highest for one in told.values()) >= K
+        assert sum(min(one) == lowest for one in told.values()) >= K
