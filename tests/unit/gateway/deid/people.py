@@ -1,11 +1,12 @@
 """Patients to de-identify, and where the real ones lie."""
 
 import gzip
-import json
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from gateway.deid.profile import Profile
 from gateway.deid.resources import Person, make_person
@@ -23,7 +24,7 @@ def bundles(shared_data: Path, *, most: int) -> Iterator[list[dict[str, Any]]]:
     found = 0
     for path in sorted((shared_data / "fhir" / "synthea-2019").iterdir()):
         octets = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        resources = [entry["resource"] for entry in json.loads(octets).get("entry", ())]
+        resources = [entry["resource"] for entry in orjson.loads(octets).get("entry", ())]
         if any(one["resourceType"] == "Patient" for one in resources):
             yield resources
             found += 1
@@ -36,7 +37,7 @@ def examples(shared_data: Path) -> Iterator[dict[str, Any]]:
     for path in sorted((shared_data / "fhir" / "hl7-r4-examples").iterdir()):
         octets = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         if path.name.removesuffix(".gz").endswith(".json"):
-            read = json.loads(octets)
+            read = orjson.loads(octets)
             yield from (entry["resource"] for entry in read.get("entry", ()) if "resource" in entry)
             if read.get("resourceType") != "Bundle":
                 yield read

@@ -1,58 +1,16 @@
-"""All patients of the shared data in one release, by each profile that ships."""
+"""What an assembly refuses, and which views it takes."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway import jsontext
-from gateway.deid.cells import ColumnKind
-from gateway.deid.profile import SHIPPED, Profile, parse_profile, shipped
+from gateway.deid.profile import parse_profile, shipped
 from gateway.deid.tables import make_table
 from gateway.deid.views import parse_view
 from gateway.errors import CallerError
-from tests.unit.gateway.deid.releases import VIEWS, assemble, spool, tables
-
-
-@pytest.fixture(scope="module", params=SHIPPED)
-def profile(request: pytest.FixtureRequest) -> Profile:
-    return shipped(request.param)
-
-
-@pytest.fixture(scope="module")
-def release(shared_data: Path, profile: Profile) -> Any:
-    people = spool(shared_data, profile, most=439)
-    return people, *assemble(people, profile)
-
-
-def test_a_release_of_all_reaches_the_profiles_bar(release: Any, profile: Profile) -> None:
-    people, left, verdict = release
-    assert len(people) == 439
-    assert verdict.failed == ()
-    assert verdict.measures.k >= 11
-    assert verdict.measures.diversity >= 2
-    assert verdict.measures.t <= 0.5
-    assert verdict.people - verdict.suppressed == verdict.measures.people == len(left)
-    assert verdict.rows == tuple(sum(len(person[at]) for person in left) for at in range(len(VIEWS)))
-
-
-def test_nothing_that_left_is_of_fewer_than_k(release: Any, profile: Profile) -> None:
-    _, left, _ = release
-    for at, table in enumerate(tables(profile)):
-        for column, kind in enumerate(table.kinds):
-            if kind in (ColumnKind.VALUE, ColumnKind.QUASI):
-                counts: Counter[Any] = Counter()
-                for person in left:
-                    counts.update({row[column] for row in person[at]} - {None})
-                assert min(counts.values()) >= 11, (table.name, table.view.columns[column].name)
-
-
-def test_rows_of_one_person_share_their_name_and_no_two_people_do(release: Any) -> None:
-    _, left, _ = release
-    names = [{row[0] for table in person for row in table} for person in left]
-    assert {len(one) for one in names} == {1}
-    assert len(set().union(*names)) == len(left)
+from tests.unit.gateway.deid.releases import assemble, spool
 
 
 def test_a_profile_that_asks_for_too_much_is_not_met(shared_data: Path) -> None:
