@@ -1,4 +1,5 @@
-"""The primitives, each with its algorithm and sizes fixed. Three modules call these: `envelope`, `chunks` and `keys`.
+"""The primitives, each with its algorithm and sizes fixed. Four modules call these: `envelope`, `chunks`, `releases`
+and `keys`.
 
 Bulk AEAD comes from `cryptography` (OpenSSL). Nonces are random and keys fresh per sealed thing or bounded in use, so
 a (key, nonce) pair never repeats; neither ever comes from content.
@@ -8,6 +9,8 @@ import hashlib
 import hmac
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hpke
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
@@ -23,6 +26,7 @@ KEY_SIZE = 32
 NONCE_SIZE = 12
 TAG_SIZE = 16
 WRAPPED_SIZE = KEY_SIZE + 8
+_HPKE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 
 
 def seal(key: bytes, nonce: bytes, plaintext: bytes, associated: bytes) -> bytes:
@@ -54,6 +58,28 @@ def unwrap(key_encryption_key: bytes, wrapped: bytes) -> bytes:
 def derive(key: bytes, label: str) -> bytes:
     """HKDF-Expand with SHA-256 (RFC 5869, section 2.3) from a uniform 32-byte key: one subkey per label."""
     return HKDFExpand(algorithm=SHA256(), length=KEY_SIZE, info=b"consentry/1/" + label.encode()).derive(key)
+
+
+def extract(salt: bytes, secret: bytes) -> bytes:
+    """HKDF-Extract with SHA-256 (RFC 5869, section 2.2): a uniform 32-byte key out of secrets that were joined."""
+    return hmac.digest(salt, secret, "sha256")
+
+
+def hpke_seal(plaintext: bytes, public_key: bytes, info: bytes) -> bytes:
+    """HPKE, base mode, single shot (RFC 9180): X25519, HKDF-SHA-256, AES-256-GCM; encapsulated key ‖ ciphertext. Raises
+    IntegrityError for what is no public key."""
+    try:
+        return _HPKE.encrypt(plaintext, X25519PublicKey.from_public_bytes(public_key), info=info)
+    except ValueError as error:
+        raise IntegrityError("not an X25519 public key") from error
+
+
+def hpke_open(sealed: bytes, private_key: bytes, info: bytes) -> bytes:
+    """The inverse of `hpke_seal`. Raises IntegrityError."""
+    try:
+        return _HPKE.decrypt(sealed, X25519PrivateKey.from_private_bytes(private_key), info=info)
+    except (InvalidTag, ValueError) as error:
+        raise IntegrityError("sealed bytes do not open") from error
 
 
 def stretch(passphrase: bytes, salt: bytes) -> bytes:

@@ -22,10 +22,12 @@ class DomainKind(Enum):
     ACTOR = 3
     LOG = 4
     STUDY = 5
+    RELEASE = 6
 
 
 class Domain(msgspec.Struct, frozen=True, array_like=True):
-    """`name`: the subject, the actor, subject and study (64 bytes), or 32 zero bytes for the gateway's log."""
+    """`name`: the subject, the actor, subject and study (64 bytes), the release (16), or 32 zero bytes for
+    the gateway's log."""
 
     kind: int
     name: bytes
@@ -46,6 +48,11 @@ def actor_domain(actor: bytes) -> Domain:
 def study_domain(subject: bytes, study: bytes) -> Domain:
     """A subject in one study: apart from the subject's own records, so that signed terms can keep it when they go."""
     return Domain(DomainKind.STUDY.value, subject + study)
+
+
+def release_domain(release: bytes) -> Domain:
+    """A release of data: its end destroys the key, and with it what was sealed."""
+    return Domain(DomainKind.RELEASE.value, release)
 
 
 def domains_of(subject: bytes, domains: Iterable[Domain], *, kept: Container[Domain] = ()) -> tuple[Domain, ...]:

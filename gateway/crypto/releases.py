@@ -1,0 +1,132 @@
+"""A release of data, sealed to one researcher: it opens with their key and with the gateway's half, and with neither
+alone.
+
+A file's key is HKDF-SHA-256 of the release's secret and the gateway's half, for the release, the recipient and the
+file's name. The secret is random and goes to the researcher by HPKE (RFC 9180, base mode: X25519, HKDF-SHA-256,
+AES-256-GCM), whose `info` names release, recipient, their key and the manifest: another manifest opens nothing. The
+half comes from the release's key domain; once that is destroyed, what lies on IPFS is noise, whoever kept what.
+
+A sealed file is magic 8 ‖ salt 16, then chunks of 1 MiB and a tag, each by AES-256-GCM with its number and whether it
+is the last one in the nonce (STREAM, Hoang et al. 2015). The salt is new for each sealing, so a build that begins anew
+never repeats a nonce under a key.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.crypto import hazmat
+from gateway.crypto.keys import DomainKey
+from gateway.crypto.model import DomainKind
+from gateway.errors import IntegrityError
+from gateway.ports.clock import Entropy
+
+MAGIC: Final = b"CSNTRY\x03\x01"
+SALT_SIZE: Final = 16
+CHUNK_SIZE: Final = 1 << 20
+SEALED_SIZE: Final = CHUNK_SIZE + hazmat.TAG_SIZE
+HEAD_SIZE: Final = len(MAGIC) + SALT_SIZE
+SECRET_SIZE: Final = hazmat.KEY_SIZE
+LONGEST_NAME: Final = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """What a release is sealed to. `release` 16 octets, `recipient` an actor's 32, `encryption_key` their X25519."""
+
+    release: bytes
+    recipient: bytes
+    encryption_key: bytes
+
+    def __post_init__(self) -> None:
+        if (len(self.release), len(self.recipient), len(self.encryption_key)) != (16, 32, 32):
+            raise IntegrityError("a release, its recipient and their key have 16, 32 and 32 octets")
+
+    @property
+    def octets(self) -> bytes:
+        return b"consentry/release/1" + self.release + self.recipient + self.encryption_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseKeys:
+    """Of one release's domain. `half`: the gateway's part of each file's key, handed out with a download; `pseudonyms`
+    and `shifts`: for de-identification, and nobody else's."""
+
+    half: bytes = field(repr=False)
+    pseudonyms: bytes = field(repr=False)
+    shifts: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, key: DomainKey) -> "ReleaseKeys":
+        """IntegrityError for the key of another domain."""
+        if key.domain.kind != DomainKind.RELEASE.value:
+            raise IntegrityError("this key is no release's")
+        return cls(
+            half=hazmat.derive(key.sealing, "release/half"),
+            pseudonyms=hazmat.derive(key.sealing, "release/pseudonyms"),
+            shifts=hazmat.derive(key.sealing, "release/shifts"),
+        )
+
+
+def wrap_secret(secret: bytes, binding: Binding, *, manifest: bytes) -> bytes:
+    """encapsulated key 32 ‖ ciphertext 48. `manifest`: its SHA-256."""
+    return hazmat.hpke_seal(secret, binding.encryption_key, binding.octets + manifest)
+
+
+def open_secret(wrapped: bytes, private_key: bytes, binding: Binding, *, manifest: bytes) -> bytes:
+    """What a researcher does. IntegrityError for another key, release, recipient or manifest."""
+    return hazmat.hpke_open(wrapped, private_key, binding.octets + manifest)
+
+
+def seal_file(
+    parts: Iterable[bytes], binding: Binding, *, name: str, secret: bytes, half: bytes, entropy: Entropy
+) -> Iterator[bytes]:
+    """The octets of a sealed file, as they come; in memory is one chunk."""
+    salt = entropy.bytes(SALT_SIZE)
+    key, associated = _file_key(binding, name, secret, half, salt), _associated(binding, name)
+    yield MAGIC + salt
+    waiting, number = bytearray(), 0
+    for part in parts:
+        waiting += part
+        while len(waiting) > CHUNK_SIZE:
+            yield hazmat.seal(key, _nonce(number, is_last=False), bytes(waiting[:CHUNK_SIZE]), associated)
+            del waiting[:CHUNK_SIZE]
+            number += 1
+    yield hazmat.seal(key, _nonce(number, is_last=True), bytes(waiting), associated)
+
+
+def open_file(sealed: Iterable[bytes], binding: Binding, *, name: str, secret: bytes, half: bytes) -> Iterator[bytes]:
+    """The file's octets, each chunk verified before it is given. IntegrityError for what was changed, cut off, put in
+    another's place, or is not this recipient's: what was given before that is right, and not all of it."""
+    waiting, number, key = bytearray(), 0, b""
+    associated = _associated(binding, name)
+    for part in sealed:
+        waiting += part
+        if not key and len(waiting) >= HEAD_SIZE:
+            if waiting[: len(MAGIC)] != MAGIC:
+                raise IntegrityError("not a sealed file of a release")
+            key = _file_key(binding, name, secret, half, bytes(waiting[len(MAGIC) : HEAD_SIZE]))
+            del waiting[:HEAD_SIZE]
+        while key and len(waiting) > SEALED_SIZE:
+            chunk = bytes(waiting[:SEALED_SIZE])
+            del waiting[:SEALED_SIZE]
+            yield hazmat.open_sealed(key, _nonce(number, is_last=False), chunk, associated)
+            number += 1
+    if not key:
+        raise IntegrityError("a sealed file ends before it begins")
+    yield hazmat.open_sealed(key, _nonce(number, is_last=True), bytes(waiting), associated)
+
+
+def _file_key(binding: Binding, name: str, secret: bytes, half: bytes, salt: bytes) -> bytes:
+    if len(secret) != SECRET_SIZE or len(half) != SECRET_SIZE or not 0 < len(name) <= LONGEST_NAME:
+        raise IntegrityError("a file's key is made of two secrets of 32 octets, and a name")
+    joined = hazmat.extract(binding.octets + salt, secret + half)
+    return hazmat.derive(joined, "release/file/" + name)
+
+
+def _associated(binding: Binding, name: str) -> bytes:
+    return MAGIC + binding.octets + name.encode()
+
+
+def _nonce(number: int, *, is_last: bool) -> bytes:
+    return bytes(7) + number.to_bytes(4, "big") + (b"\x01" if is_last else b"\x00")
