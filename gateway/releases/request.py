@@ -1,0 +1,113 @@
+"""What a researcher asks for: a use, a cohort, tables and a profile; named by the SHA-256 of its RFC 8785 form.
+
+True here: pure. What passes can be built: the use is one that can be declared, each table is a view that the profile
+lets out, and one of them, at least, is of people. A profile's departures are the steward's to name, and not looked at
+here.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from gateway import jsontext
+from gateway.consent.data_use import check_declared
+from gateway.consent.model import Purpose
+from gateway.consent.policy import RESEARCH
+from gateway.deid.profile import SHIPPED, Profile, parse_profile, shipped
+from gateway.deid.tables import Table, make_table
+from gateway.deid.views import parse_view
+from gateway.errors import CallerError
+from gateway.jsontext import JsonValue
+from gateway.releases.cohort import Cohort, parse_cohort
+
+MOST_TABLES: Final = 20
+LONGEST_TITLE: Final = 200
+FORMATS: Final = ("parquet", "ndjson")
+MOST_DAYS: Final = 366
+_TABLE = re.compile("[a-z][a-z0-9_]{0,62}")
+_MEMBERS: Final = ("title", "purpose", "dataUse", "cohort", "tables", "profile", "format", "days")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetRequest:
+    """`data_use`: terms of DUO. `days`: how long the release can be opened. `text`: RFC 8785 form, of which `digest` is
+    the SHA-256."""
+
+    title: str
+    purpose: Purpose
+    data_use: frozenset[str]
+    cohort: Cohort
+    tables: tuple[Table, ...] = field(repr=False)
+    profile: Profile = field(repr=False)
+    format: str
+    days: int
+    text: bytes = field(repr=False)
+    digest: bytes
+
+
+def parse_request(value: JsonValue) -> DatasetRequest:
+    """Raises CallerError that names the member."""
+    if not isinstance(value, dict):
+        raise CallerError("a JSON object", field=("dataset",))
+    for member in value.keys() ^ set(_MEMBERS):
+        message = "missing" if member in _MEMBERS else "no member of a request for data"
+        raise CallerError(message, field=("dataset", member[:64]))
+    title, days = value["title"], value["days"]
+    if not isinstance(title, str) or not 0 < len(title) <= LONGEST_TITLE or not title.isprintable():
+        raise CallerError(f"1 to {LONGEST_TITLE} printable characters", field=("dataset", "title"))
+    if value["purpose"] not in RESEARCH:
+        raise CallerError("HRESCH or CLINTRCH", field=("dataset", "purpose"))
+    if value["format"] not in FORMATS:
+        raise CallerError(" or ".join(FORMATS), field=("dataset", "format"))
+    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= MOST_DAYS:
+        raise CallerError(f"1 to {MOST_DAYS} days", field=("dataset", "days"))
+    profile = _profile(value["profile"])
+    text = jsontext.canonical(value)
+    return DatasetRequest(
+        title=title,
+        purpose=Purpose(str(value["purpose"])),
+        data_use=_data_use(value["dataUse"]),
+        cohort=parse_cohort(value["cohort"], field=("dataset", "cohort")),
+        tables=_tables(value["tables"], profile),
+        profile=profile,
+        format=str(value["format"]),
+        days=days,
+        text=text,
+        digest=hashlib.sha256(text).digest(),
+    )
+
+
+def _data_use(value: JsonValue) -> frozenset[str]:
+    place = ("dataset", "dataUse")
+    if not isinstance(value, list):
+        raise CallerError("a list of terms of DUO", field=place)
+    terms = [one for one in value if isinstance(one, str)]
+    if len(terms) < len(value):
+        raise CallerError("a list of terms of DUO", field=place)
+    check_declared(terms, field=place)
+    return frozenset(terms)
+
+
+def _profile(value: JsonValue) -> Profile:
+    """By name, one that ships; or as it stands here."""
+    if not isinstance(value, str):
+        return parse_profile(value)
+    if value not in SHIPPED:
+        raise CallerError(f"{', '.join(SHIPPED)}, or a whole profile", field=("dataset", "profile"))
+    return shipped(value)
+
+
+def _tables(value: Any, profile: Profile) -> tuple[Table, ...]:
+    place = ("dataset", "tables")
+    if not isinstance(value, dict) or not 1 <= len(value) <= MOST_TABLES:
+        raise CallerError(f"1 to {MOST_TABLES} ViewDefinitions by their names", field=place)
+    made = []
+    for name, view in value.items():
+        where = (*place, name[:64])
+        if not _TABLE.fullmatch(name):
+            raise CallerError("lower-case letters, digits and underscores", field=where)
+        made.append(make_table(name, parse_view(view, field=where, types=set(profile.resources)), profile, field=where))
+    if not any(table.is_of_people for table in made):
+        raise CallerError("one table is a view on Patient: who is in, and like whom, is told by it", field=place)
+    return tuple(made)
