@@ -86,7 +86,7 @@ def _met(condition: str, declared: Collection[str]) -> bool:
     if condition in declared:
         return True
     if condition == NOT_FOR_PROFIT:
-        return frozenset(declared) >= NOT_FOR_PROFIT_PARTS
+        return all(part in declared for part in NOT_FOR_PROFIT_PARTS)
     given = [term.partition("=")[2] for term in declared if _name(term) == name]
     if name == NOT_AFTER and value:
         return any(one and one <= value for one in given)

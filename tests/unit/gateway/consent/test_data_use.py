@@ -90,6 +90,8 @@ TERMS = (
         ([HEALTH, f"{UNTIL}=2027-01-01"], [HEALTH, UNTIL], False),
         ([HEALTH, f"{AFTER}=2027-01-01"], [HEALTH, f"{AFTER}=2027-01-01"], True),
         ([HEALTH, f"{AFTER}=2027-01-01"], [HEALTH, f"{AFTER}=2026-12-31"], False),
+        ([HEALTH, f"{AFTER}=2027-01-01"], [HEALTH, AFTER], False),
+        ([HEALTH, UNTIL], [HEALTH, f"{UNTIL}=2026-01-01"], False),
         ([HEALTH, "DUO:0000022=DE"], [HEALTH, "DUO:0000022=FR"], False),
         ([HEALTH, "DUO:9999999"], [HEALTH], False),
         ([HEALTH, "no term at all"], [HEALTH], False),
@@ -124,6 +126,7 @@ def test_what_cannot_be_declared_is_refused_by_name(terms: list[str], named: tup
 
 def test_a_use_that_can_be_declared_is_not_refused() -> None:
     check_declared([DIABETES, METHODS, IRB, f"{UNTIL}=2027-01-01"], field=("dataUse",))
+    check_declared([f"DUO:0000007=MONDO:{number}" for number in range(64)], field=("dataUse",))
 
 
 RESEARCHER = doctor(roles=frozenset({Role.RESEARCHER}))
