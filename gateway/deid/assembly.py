@@ -78,7 +78,7 @@ class Assembly:
         for table, cells, rows in zip(self._tables, self._cells, person, strict=True):
             told = place[start : start + len(table.ladders)]
             start += len(table.ladders)
-            left.append([_told(table, cells.apply(row), told) for row in rows])
+            left.append([] if cells.is_small else [_told(table, cells.apply(row), told) for row in rows])
         for at, rows in enumerate(left):
             self._rows[at] += len(rows)
         self._left.add(place, self._sensitive(left))

@@ -1,8 +1,9 @@
 """Small cells and outliers: what fewer than k people have in common does not leave.
 
-True here: counted over all people first, applied to each row after. A value that fewer than k people have is taken out
-of its row; a number beyond that of the k-th person from either end becomes that person's, within rows of the same code
-and unit; of a group of fewer than k people no number leaves. In memory are values and 2k numbers a group, not people.
+True here: counted over all people first, applied to each row after. A table of fewer than k people has no rows. A value
+that fewer than k people have is taken out of its row; a number beyond that of the k-th person from either end becomes
+that person's, within rows of the same code and unit; of a group of fewer than k people no number leaves. In memory are
+values and 2k numbers a group, not people.
 Source: CMS cell size suppression policy (no cell of 1 to 10); top- and bottom-coding (Hundepool 2012, section 3.4).
 """
 
@@ -63,11 +64,13 @@ class Cells:
         self._numbers: dict[int, dict[Group, _Ends]] = {
             at: {} for at, kind in enumerate(kinds) if kind is ColumnKind.NUMBER
         }
+        self.people = 0
         self.taken_out = 0
         self.clamped = 0
 
     def add(self, rows: Sequence[Row]) -> None:
         """All rows of one person."""
+        self.people += bool(rows)
         for at, counts in self._values.items():
             seen = {value for row in rows for value in _values_in(row[at])}
             if len(counts) < MOST_VALUES:
@@ -83,6 +86,11 @@ class Cells:
             for group, (low, high) in ends.items():
                 if len(groups) < MOST_VALUES or group in groups:
                     groups.setdefault(group, _Ends()).add(low, high, self._k)
+
+    @property
+    def is_small(self) -> bool:
+        """Fewer than k people have a row at all, which by itself may tell what a view asks for: none leaves."""
+        return self.people < self._k
 
     def apply(self, row: Row) -> Row:
         """The row as it leaves."""

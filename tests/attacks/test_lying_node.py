@@ -159,7 +159,7 @@ async def test_a_dropped_log_is_seen_and_put_right_once_it_is_told(setup: Setup,
         assert scene.names()[-2:] == ["ConsentGranted", "ConsentRevoked"]
         assert [event.name for event in scene.mended] == (["ConsentRevoked"] if lies == LIARS[0] else [])
         # The lane, which settles the call, has a turn of its own.
-        assert isinstance(await scene.stack.follower.outcome(revoked.call, timeout=10), Landed)
+        assert isinstance(await scene.stack.follower.outcome(revoked.call, timeout=40), Landed)
 
 
 @pytest.mark.parametrize("lies", LIARS)

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from gateway.deid.assembly import Assembly
 from gateway.deid.cells import ColumnKind
 from gateway.deid.profile import SHIPPED, Profile, shipped
 from gateway.deid.resources import Deidentifier
-from gateway.deid.tables import Table
+from gateway.deid.tables import Table, make_table
+from gateway.deid.views import parse_view
 from tests.unit.gateway.deid.people import TODAY, bundles
 from tests.unit.gateway.deid.releases import VIEWS, assemble, rows_of, spool, tables
 
@@ -133,3 +135,29 @@ def test_no_two_releases_share_a_name_or_a_shift(shared_data: Path, monkeypatch:
     assert not one & other
     moved = [Counter(row[1] for person in left for row in person[2]) for left in releases]
     assert moved[0] != moved[1]
+
+
+def test_a_table_that_few_are_in_has_no_rows(shared_data: Path) -> None:
+    """A view that asks for one rare thing, and shows nothing but who has it."""
+    profile = shipped("safe-harbor")
+    wanted = tables(profile)
+    people = spool(shared_data, profile, most=60)
+    code = next(row[1] for person in people for row in person[1])
+    asked = {
+        "resource": "Condition",
+        "where": [{"path": f"code.coding.code.first() = '{code}'"}],
+        "select": [{"column": [{"name": "person", "path": "subject.getReferenceKey()"}]}],
+    }
+    one = make_table("one", parse_view(asked, field=(), types={"Condition"}), profile, field=())
+    who = [number for number, person in enumerate(people) if any(row[1] == code for row in person[1])]
+    for few, rows in ((who[:10], 0), (range(11), 11)):
+        told = [(*person[:1], [(person[0][0][0],)] if number in few else []) for number, person in enumerate(people)]
+        assembly = Assembly([wanted[0], one], profile)
+        for person in told:
+            assembly.observe(person)
+        assembly.plan()
+        for person in told:
+            assembly.count(person)
+        left = [found for person in told if (found := assembly.release(person)) is not None]
+        assert len(left) > 11
+        assert sum(len(person[1]) for person in left) <= rows
