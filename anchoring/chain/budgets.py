@@ -17,20 +17,6 @@ MAX_ACCOUNTS: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ledger:
-    """A population's ledger. `gateway`: whose owner opened it; `debtor`: the account on chain that alone debits it."""
-
-    gateway: bytes
-    debtor: str
-    limit: int
-    spent: int
-
-    @property
-    def left(self) -> int:
-        return self.limit - self.spent
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """A data set's or a group's account below a ledger."""
 
@@ -40,6 +26,15 @@ class Account:
     @property
     def left(self) -> int:
         return self.limit - self.spent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger(Account):
+    """A population's ledger, the account of all. `gateway`: whose owner opened it; `debtor`: the account on chain that
+    alone debits it."""
+
+    gateway: bytes
+    debtor: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,7 +128,7 @@ class ChunkSealer:
             raise IntegrityError("not a chunk of this content")
         is_index = number == count_of(self._size)
         padded = plaintext + bytes(leaf_size(self._size, number) - OVERHEAD - len(plaintext))
-        nonce = _nonce(number, is_last=is_index)
+        nonce = hazmat.stream_nonce(number, is_last=is_index)
         octets = MAGIC + self._run + hazmat.seal(self._stream_key, nonce, padded, self._associated)
         return SealedChunk(
             number=number,
@@ -167,7 +167,7 @@ class ChunkOpener:
             raise IntegrityError("a chunk is not as long as its place says")
         run = octets[len(MAGIC) : len(MAGIC) + SALT_SIZE]
         stream_key = self._runs.get(run) or self._runs.setdefault(run, _run_key(self._data_key, run))
-        nonce = _nonce(number, is_last=number == count_of(size))
+        nonce = hazmat.stream_nonce(number, is_last=number == count_of(size))
         sealed = memoryview(octets)[len(MAGIC) + SALT_SIZE :]
         plain = hazmat.open_sealed(stream_key, nonce, sealed, self._associated)
         wanted = size_at(size, number)
@@ -188,10 +188,6 @@ def _require(permit: Permit, action: Action, record: RecordId, key: DomainKey) -
 
 def _run_key(data_key: bytes, run: bytes) -> bytes:
     return hazmat.derive(data_key, "chunks/" + run.hex())
-
-
-def _nonce(number: int, *, is_last: bool) -> bytes:
-    return bytes(7) + number.to_bytes(4, "big") + (b"\x01" if is_last else b"\x00")
 
 
 def _associated(record: bytes, key: DomainKey) -> bytes:

@@ -60,11 +60,6 @@ def derive(key: bytes, label: str) -> bytes:
     return HKDFExpand(algorithm=SHA256(), length=KEY_SIZE, info=b"consentry/1/" + label.encode()).derive(key)
 
 
-def extract(salt: bytes, secret: bytes) -> bytes:
-    """HKDF-Extract with SHA-256 (RFC 5869, section 2.2): a uniform 32-byte key out of secrets that were joined."""
-    return hmac.digest(salt, secret, "sha256")
-
-
 def hpke_seal(plaintext: bytes, public_key: bytes, info: bytes) -> bytes:
     """HPKE, base mode, single shot (RFC 9180): X25519, HKDF-SHA-256, AES-256-GCM; encapsulated key ‖ ciphertext. Raises
     IntegrityError for what is no public key."""
@@ -94,6 +89,11 @@ def mac(key: bytes, message: bytes) -> bytes:
 
 def sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
+
+
+def stream_nonce(number: int, *, is_last: bool) -> bytes:
+    """Of a chunk in STREAM (Hoang et al. 2015): its counter, and whether it is the last."""
+    return bytes(7) + number.to_bytes(4, "big") + (b"\x01" if is_last else b"\x00")
 
 
 def permute(key: bytes, blocks: bytes) -> bytes:

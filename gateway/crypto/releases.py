@@ -89,10 +89,10 @@ def seal_file(
     for part in parts:
         waiting += part
         while len(waiting) > CHUNK_SIZE:
-            yield hazmat.seal(key, _nonce(number, is_last=False), bytes(waiting[:CHUNK_SIZE]), associated)
+            yield hazmat.seal(key, hazmat.stream_nonce(number, is_last=False), bytes(waiting[:CHUNK_SIZE]), associated)
             del waiting[:CHUNK_SIZE]
             number += 1
-    yield hazmat.seal(key, _nonce(number, is_last=True), bytes(waiting), associated)
+    yield hazmat.seal(key, hazmat.stream_nonce(number, is_last=True), bytes(waiting), associated)
 
 
 def open_file(sealed: Iterable[bytes], binding: Binding, *, name: str, secret: bytes, half: bytes) -> Iterator[bytes]:
@@ -110,23 +110,19 @@ def open_file(sealed: Iterable[bytes], binding: Binding, *, name: str, secret: b
         while key and len(waiting) > SEALED_SIZE:
             chunk = bytes(waiting[:SEALED_SIZE])
             del waiting[:SEALED_SIZE]
-            yield hazmat.open_sealed(key, _nonce(number, is_last=False), chunk, associated)
+            yield hazmat.open_sealed(key, hazmat.stream_nonce(number, is_last=False), chunk, associated)
             number += 1
     if not key:
         raise IntegrityError("a sealed file ends before it begins")
-    yield hazmat.open_sealed(key, _nonce(number, is_last=True), bytes(waiting), associated)
+    yield hazmat.open_sealed(key, hazmat.stream_nonce(number, is_last=True), bytes(waiting), associated)
 
 
 def _file_key(binding: Binding, name: str, secret: bytes, half: bytes, salt: bytes) -> bytes:
     if len(secret) != SECRET_SIZE or len(half) != SECRET_SIZE or not 0 < len(name) <= LONGEST_NAME:
         raise IntegrityError("a file's key is made of two secrets of 32 octets, and a name")
-    joined = hazmat.extract(binding.octets + salt, secret + half)
+    joined = hazmat.mac(binding.octets + salt, secret + half)  # HKDF-Extract (RFC 5869, section 2.2)
     return hazmat.derive(joined, "release/file/" + name)
 
 
 def _associated(binding: Binding, name: str) -> bytes:
     return MAGIC + binding.octets + name.encode()
-
-
-def _nonce(number: int, *, is_last: bool) -> bytes:
-    return bytes(7) + number.to_bytes(4, "big") + (b"\x01" if is_last else b"\x00")

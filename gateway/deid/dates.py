@@ -9,7 +9,6 @@ Source: 45 CFR 164.514(b)(2)(i)(C).
 import hmac
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final
@@ -28,23 +27,20 @@ class DateRule(StrEnum):
     SHIFT = "shift"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Birth:
-    """`pooled_year`: what stands for the birth year of one over 89; None for others."""
-
-    pooled_year: int | None
-
-
-def birth_of(born: Json, died: Json, *, today: date) -> Birth:
-    """From `Patient.birthDate` and `deceasedDateTime`. A partial date is its first day: rather too old than not."""
+def pooled_year_of(born: Json, died: Json, *, today: date) -> int | None:
+    """What stands for the birth year of one over 89; None for others. A partial date is its first day: rather too old
+    than not."""
     started = _day(born)
     if started is None:
-        return Birth(pooled_year=None)
+        return None
     ended = _day(died)
     anchor = today if ended is None or ended > today else ended
-    birthday_passed = (anchor.month, anchor.day) >= (started.month, started.day)
-    age = anchor.year - started.year - (0 if birthday_passed else 1)
-    return Birth(pooled_year=anchor.year - OLDEST - 1 if age > OLDEST else None)
+    return anchor.year - OLDEST - 1 if whole_years(started, anchor) > OLDEST else None
+
+
+def whole_years(birth: date, day: date) -> int:
+    """Somebody's age on a day."""
+    return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
 
 
 def shift_days(key: bytes, subject: bytes) -> int:
@@ -53,26 +49,25 @@ def shift_days(key: bytes, subject: bytes) -> int:
     return drawn - FURTHEST_DAYS if drawn < FURTHEST_DAYS else drawn - FURTHEST_DAYS + 1
 
 
-def date_rule(rule: DateRule, *, days: int, birth: Birth) -> Callable[[Json], str | None]:
-    """For the dates of one patient: FHIR date, dateTime or instant -> FHIR date; None for what may not leave."""
+def date_rule(rule: DateRule, *, days: int, pooled: int | None) -> Callable[[Json], str | None]:
+    """For the dates of one patient: FHIR date, dateTime or instant -> FHIR date; None for what may not leave. `pooled`:
+    their birth year, where it stands for that of one over 89."""
     moved = _year if rule is DateRule.YEAR else _shifted(days)
-    floor = birth.pooled_year
 
     def apply(value: Json) -> str | None:
         if not isinstance(value, str) or (found := _DATE.match(value)) is None:
             return None
         left = moved(found[0])
-        return None if left is None or (floor is not None and int(left[:4]) < floor) else left
+        return None if left is None or (pooled is not None and int(left[:4]) < pooled) else left
 
     return apply
 
 
-def birth_rule(rule: DateRule, *, days: int, birth: Birth) -> Callable[[Json], str | None]:
+def birth_rule(rule: DateRule, *, days: int, pooled: int | None) -> Callable[[Json], str | None]:
     """For `Patient.birthDate`."""
-    if birth.pooled_year is not None:
-        pooled = str(birth.pooled_year)
-        return lambda value: pooled
-    return date_rule(rule, days=days, birth=birth)
+    if pooled is not None:
+        return lambda value: str(pooled)
+    return date_rule(rule, days=days, pooled=pooled)
 
 
 def is_past_oldest(value: float, unit: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from gateway.deid.catalogue import Rule, catalogue
 from gateway.deid.codes import UCUM, is_code, kept_coding, kept_concept, kept_money, kept_number
-from gateway.deid.dates import OLDEST, birth_of, birth_rule, date_rule, is_past_oldest, shift_days
+from gateway.deid.dates import OLDEST, birth_rule, date_rule, is_past_oldest, pooled_year_of, shift_days
 from gateway.deid.places import kept_address
 from gateway.deid.profile import Profile
 from gateway.deid.pseudonyms import pseudonym, reference_rule
@@ -52,12 +52,12 @@ def make_person(
     """`patient`: their Patient resource, if any. `targets`: what references of their records say -> `Type/pseudonym`.
     `key`: of the release's pseudonyms; `shift_key`: of its dates."""
     told = patient or {}
-    birth = birth_of(told.get("birthDate"), told.get("deceasedDateTime"), today=today)
+    pooled = pooled_year_of(told.get("birthDate"), told.get("deceasedDateTime"), today=today)
     days = shift_days(shift_key, subject)
     return Person(
         subject=pseudonym(key, "Patient", subject),
-        date=date_rule(profile.dates, days=days, birth=birth),
-        birth=birth_rule(profile.dates, days=days, birth=birth),
+        date=date_rule(profile.dates, days=days, pooled=pooled),
+        birth=birth_rule(profile.dates, days=days, pooled=pooled),
         reference=reference_rule(key, targets),
     )
 

@@ -36,8 +36,8 @@ WITHOUT = frozenset({
     "ResourceList", "SampledData", "Signature", "TriggerDefinition", "UsageContext",
 })  # fmt: skip
 """Types without a rule."""
-DATES = ("-(0[1-9]|1[0-2])", "(T([01][0-9]")
-"""Of the patterns that stand in the definitions where a choice of types is spelled out."""
+MONTH = "-(0[1-9]|1[0-2])"
+"""Stands in the pattern of a date, where a choice of types is spelled out, and in no other text's."""
 OF_PATIENT = {"birthDate": "birth", "address": "[address]", "extension": "[extension]"}
 """Elements of Patient whose rule is their own."""
 OTHERS = {"Patient": {"contact", "link"}, "FamilyMemberHistory": {"bornDate", "bornPeriod", "deceasedDate"}}
@@ -56,7 +56,7 @@ def catalogue() -> Tree:
     types: Tree = {}
     resources = {name: _elements(name, definitions, bound, types) for name in RESOURCES}
     resources["Patient"].update(OF_PATIENT)
-    return {"resources": resources, "types": dict(sorted((name, one) for name, one in types.items() if one))}
+    return {"resources": resources, "types": dict(sorted(types.items()))}
 
 
 def _elements(name: str, definitions: Tree, bound: Tree, types: Tree) -> Tree:
@@ -85,12 +85,7 @@ def _rule(form: Tree, codes: list[str] | None, definitions: Tree, bound: Tree, t
     if target not in types:
         types[target] = {}  # a type may hold itself
         types[target] = _elements(target, definitions, bound, types)
-    return f"={target}" if types[target] or target in _open(types) else None
-
-
-def _open(types: Tree) -> frozenset[str]:
-    """Types that are being made: what holds itself holds something."""
-    return frozenset(name for name, one in types.items() if not one)
+    return f"={target}"
 
 
 def _spelled(form: Tree) -> str | None:
@@ -99,7 +94,7 @@ def _spelled(form: Tree) -> str | None:
             return "boolean"
         case "number":
             return "number"
-        case "string" if all(part in form["pattern"] for part in DATES[:1]):
+        case "string" if MONTH in form["pattern"]:
             return "date"
     return None
 

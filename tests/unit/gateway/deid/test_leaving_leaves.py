@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.deid.codes import is_code, kept_concept, kept_money, kept_number
-from gateway.deid.dates import DateRule, birth_of, birth_rule, date_rule, shift_days
+from gateway.deid.dates import DateRule, birth_rule, date_rule, pooled_year_of, shift_days
 from gateway.deid.places import kept_address, kept_zip
 from gateway.deid.profile import shipped
 from gateway.deid.pseudonyms import SIZE, pseudonym, reference_rule
 from gateway.deid.resources import Deidentifier
 from tests.unit.gateway.deid.people import TODAY, person
 
-NOBODY = birth_of(None, None, today=TODAY)
+NOBODY = pooled_year_of(None, None, today=TODAY)
 SNOMED, LOINC, UCUM = "http://snomed.info/sct", "http://loinc.org", "http://unitsofmeasure.org"
 
 
@@ -78,7 +78,7 @@ def test_money_leaves_with_its_currency() -> None:
     ],
 )
 def test_a_date_leaves_by_its_rule(rule: DateRule, given: str, left: str | None) -> None:
-    assert date_rule(rule, days=10, birth=NOBODY)(given) == left
+    assert date_rule(rule, days=10, pooled=NOBODY)(given) == left
 
 
 @given(
@@ -86,7 +86,7 @@ def test_a_date_leaves_by_its_rule(rule: DateRule, given: str, left: str | None)
 )
 def test_days_between_two_dates_of_a_patient_stay(one: date, other: date, subject: bytes) -> None:
     days = shift_days(b"z" * 32, subject)
-    move = date_rule(DateRule.SHIFT, days=days, birth=NOBODY)
+    move = date_rule(DateRule.SHIFT, days=days, pooled=NOBODY)
     moved = [date.fromisoformat(str(move(day.isoformat()))) for day in (one, other)]
     assert moved[1] - moved[0] == other - one
     assert moved[0] != one
@@ -117,13 +117,13 @@ def test_shifts_are_of_one_release_and_within_a_year() -> None:
 def test_who_is_over_89_has_a_birth_year_in_common(
     rule: DateRule, born: str, died: str | None, pooled: str | None
 ) -> None:
-    birth = birth_of(born, died, today=TODAY)
-    assert birth.pooled_year == (None if pooled is None else int(pooled))
+    found = pooled_year_of(born, died, today=TODAY)
+    assert found == (None if pooled is None else int(pooled))
     if pooled is not None:
-        assert birth_rule(rule, days=3, birth=birth)(born) == pooled
+        assert birth_rule(rule, days=3, pooled=found)(born) == pooled
         # Nothing before it leaves: it would say that they were older.
-        assert date_rule(rule, days=3, birth=birth)(f"{int(pooled) - 1}-06-06") is None
-        assert date_rule(rule, days=3, birth=birth)(f"{int(pooled) + 1}-06-06") is not None
+        assert date_rule(rule, days=3, pooled=found)(f"{int(pooled) - 1}-06-06") is None
+        assert date_rule(rule, days=3, pooled=found)(f"{int(pooled) + 1}-06-06") is not None
 
 
 @pytest.mark.parametrize(("value", "code", "left"), [(95, "a", 90), (89, "a", 89), (1200, "mo", 90), (40, "a", 40)])
