@@ -1,7 +1,7 @@
 """Real resources, and a document that asks for all that one of them holds."""
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,13 @@ def checked_in() -> Iterator[dict[str, Any]]:
         yield from in_file(path)
 
 
-def in_file(path: Path) -> Iterator[dict[str, Any]]:
+def in_file(path: Path, *, loads: Callable[[bytes], Any] = jsontext.loads) -> Iterator[dict[str, Any]]:
     """The resources of a JSON file or of NDJSON, gzip or not; those inside a Bundle, and the Bundle no more."""
     raw = path.read_bytes()
     raw = gzip.decompress(raw) if path.suffix == ".gz" else raw
     lines = raw.splitlines() if ".ndjson" in path.name else [raw]
     for line in lines:
-        value: Any = jsontext.loads(line) if line.strip() else None
+        value: Any = loads(line) if line.strip() else None
         if isinstance(value, dict) and value.get("resourceType") == "Bundle":
             yield from (entry["resource"] for entry in value.get("entry", ()) if "resource" in entry)
         elif isinstance(value, dict) and "resourceType" in value:

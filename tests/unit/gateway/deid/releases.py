@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from gateway.deid.assembly import Assembly, Verdict
+from gateway.deid.assembly import Assembly, PersonRows, Verdict
 from gateway.deid.catalogue import catalogue
 from gateway.deid.profile import Profile
 from gateway.deid.pseudonyms import pseudonym
@@ -36,21 +36,32 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
     }),
 }  # fmt: skip
 TYPES = {"value": "decimal", "onset": "dateTime", "at": "dateTime", "born": "date"}
-PersonRows = Sequence[Sequence[Row]]
+
+
+def definitions() -> dict[str, Any]:
+    """The ViewDefinitions, by the names of their tables."""
+    return {
+        name: {
+            "resource": resource,
+            "select": [
+                {
+                    "column": [
+                        {"name": column, "path": path, **({"type": TYPES[column]} if column in TYPES else {})}
+                        for column, path in paths.items()
+                    ]
+                }
+            ],
+        }
+        for name, (resource, paths) in VIEWS.items()
+    }
 
 
 def tables(profile: Profile) -> list[Table]:
-    made = []
-    for name, (resource, paths) in VIEWS.items():
-        columns = [
-            {"name": column, "path": path, **({"type": TYPES[column]} if column in TYPES else {})}
-            for column, path in paths.items()
-        ]
-        value = {"resource": resource, "select": [{"column": columns}]}
-        made.append(
-            make_table(name, parse_view(value, field=(name,), types=set(catalogue().resources)), profile, field=(name,))
-        )
-    return made
+    known = set(catalogue().resources)
+    return [
+        make_table(name, parse_view(value, field=(name,), types=known), profile, field=(name,))
+        for name, value in definitions().items()
+    ]
 
 
 def rows_of(
@@ -86,9 +97,11 @@ def spool(shared_data: Path, profile: Profile, *, most: int) -> list[PersonRows]
     ]
 
 
-def assemble(people: Sequence[PersonRows], profile: Profile) -> tuple[list[list[list[Row]]], Verdict]:
+def assemble(
+    people: Sequence[PersonRows], profile: Profile, wanted: Sequence[Table] | None = None
+) -> tuple[list[list[list[Row]]], Verdict]:
     """What leaves of each who is in, and the verdict."""
-    assembly = Assembly(tables(profile), profile)
+    assembly = Assembly(wanted or tables(profile), profile)
     for person in people:
         assembly.observe(person)
     assembly.plan()

@@ -1,13 +1,12 @@
 """The tables that a researcher would ask for, over real Synthea bundles: every resource fits, and says what it says."""
 
-import gzip
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.deid.views import Unfit, View, parse_view
+from tests.unit.gateway.deid.people import bundles
 
 RACE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-race"
 CODED = {"code": "code.coding.code.first()", "display": "code.coding.display.first()"}
@@ -76,10 +75,8 @@ def view(resource: str, paths: dict[str, str]) -> View:
 @pytest.fixture(scope="module")
 def resources(shared_data: Path) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
-    paths = sorted((shared_data / "fhir" / "synthea-2019").glob("*.json.gz"))
-    for path in [path for path in paths if "nformation" not in path.name][:4]:
-        for entry in json.loads(gzip.decompress(path.read_bytes()))["entry"]:
-            found.setdefault(entry["resource"]["resourceType"], []).append(entry["resource"])
+    for one in (resource for some in bundles(shared_data, most=4) for resource in some):
+        found.setdefault(one["resourceType"], []).append(one)
     return found
 
 

@@ -14,28 +14,14 @@ from gateway.deid.profile import shipped
 from gateway.releases.report import to_html
 from gateway.releases.request import DatasetRequest, parse_request
 from gateway.releases.shape import Bars, Shape, dictionary
-from tests.unit.gateway.deid.releases import TYPES, VIEWS, assemble, spool, tables
+from tests.unit.gateway.deid.releases import assemble, definitions, spool, tables
 
 PROFILE = shipped("safe-harbor")
 
 
 def request(title: str = "Hearts of New England") -> DatasetRequest:
-    views = {
-        name: {
-            "resource": resource,
-            "select": [
-                {
-                    "column": [
-                        {"name": column, "path": path, **({"type": TYPES[column]} if column in TYPES else {})}
-                        for column, path in paths.items()
-                    ]
-                }
-            ],
-        }
-        for name, (resource, paths) in VIEWS.items()
-    }
     asked = {
-        "title": title, "purpose": "HRESCH", "dataUse": ["DUO:0000006"], "cohort": {}, "tables": views,
+        "title": title, "purpose": "HRESCH", "dataUse": ["DUO:0000006"], "cohort": {}, "tables": definitions(),
         "profile": "safe-harbor", "format": "parquet", "days": 30,
     }  # fmt: skip
     return parse_request(jsontext.loads(json.dumps(asked).encode()))
