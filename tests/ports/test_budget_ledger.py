@@ -13,53 +13,43 @@ from anchoring.chain.abi import BUDGET, contract
 from anchoring.chain.budgets import Account, Debited, Ledger, debit_digest, debited, ledger_id
 from anchoring.chain.client import ChainClient, quantity
 from anchoring.chain.deploy import Deployment, _Sender, check, extend
-from anchoring.chain.embedded.process import EmbeddedChainProcess
 from anchoring.chain.registries import Registries
 from anchoring.errors import ChainMismatch
 from anchoring.model import Call, Landed, Reverted
-from gateway.adapters.sql.migrations import migrate
 from gateway.settings import Settings
 from gateway.wiring import chain as chain_wiring
 from gateway.wiring.secrets import secrets_of
-from tests.ports.anchoring_stack import ETHER, Stack, address_of, new_key
-from tests.ports.test_chain import CHAINS, deploy_to, fate, intend, set_up
+from tests.ports.anchoring_stack import Stack
+from tests.ports.test_chain import (
+    CHAINS,
+    Owner,
+    deploy_to,
+    embedded_owner,
+    fate,
+    intend,
+    owner_on,
+    running_stack,
+)
 
 LIMIT, DATASET_LIMIT, GROUP_LIMIT = 10_000_000, 3_000_000, 12_000_000
 BAR = 75_000
 """Of a debit of two accounts, a ledger's first or a later one, by the prices of the registries' own fork."""
 CEILINGS = {"geth-dev": 190_000}
 """geth's development chain has the rules of a fork to come, under which new storage costs more."""
-Owner = tuple[str, str, str]
 
 
 @pytest.fixture(scope="module")
-def budget_owner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Owner]:
-    relay, anchor = new_key(), new_key()
-    process = EmbeddedChainProcess.start(
-        data=tmp_path_factory.mktemp("embedded") / "chain.db",
-        chain_id=20_263,
-        funded=[address_of(relay), address_of(anchor)],
-    )
-    yield process.url, relay, anchor
-    process.stop()
+def own_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Owner]:
+    with embedded_owner(tmp_path_factory.mktemp("embedded"), chain_id=20_263) as owner:
+        yield owner
 
 
 @pytest.fixture(params=CHAINS)
 async def stack(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stack]:
-    if request.param == "embedded":
-        url, relay, anchor = request.getfixturevalue("budget_owner")
-    else:
-        server = request.getfixturevalue("anvil" if request.param == "anvil" else "geth")
-        url, relay, anchor = server.url, new_key(), new_key()
-        for key in (relay, anchor):
-            server.fund(address_of(key), 1_000 * ETHER)
+    url, relay, anchor = owner_on(request, embedded="own_chain")
     deployed = await deploy_to(request.param, url=url, relay_key=relay, anchor_key=anchor)
-    database = f"sqlite:///{tmp_path}/index.db"
-    migrate(database)
-    stack = Stack(set_up(deployed, tmp_path, database_url=database))
-    async with stack.running():
+    async with running_stack(deployed, tmp_path) as stack:
         yield stack
-    await stack.close()
 
 
 class Population:

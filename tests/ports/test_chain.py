@@ -1,6 +1,7 @@
 """One suite for every chain: the embedded one, anvil and geth. The same lanes, follower and worker over JSON-RPC."""
 
 import asyncio
+import contextlib
 import dataclasses
 import secrets
 from collections.abc import AsyncIterator, Iterator
@@ -25,6 +26,8 @@ from tests.servers.postgres import Postgres
 
 EMBEDDED_CHAIN_ID = 20_261
 SECONDS = 20.0
+Owner = tuple[str, str, str]
+"""A chain's URL, the relay's key and the anchor lane's."""
 
 CHAINS = [
     "embedded",
@@ -44,29 +47,39 @@ class Deployed:
     deployment: Deployment
 
 
-@pytest.fixture(scope="session")
-def embedded_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, str]]:
-    """URL of an embedded chain, and the two keys that own something on it."""
+@contextlib.contextmanager
+def embedded_owner(folder: Path, *, chain_id: int) -> Iterator[Owner]:
+    """An embedded chain, and the two keys that own something on it."""
     relay, anchor = new_key(), new_key()
     process = EmbeddedChainProcess.start(
-        data=tmp_path_factory.mktemp("embedded") / "chain.db",
-        chain_id=EMBEDDED_CHAIN_ID,
-        funded=[address_of(relay), address_of(anchor)],
+        data=folder / "chain.db", chain_id=chain_id, funded=[address_of(relay), address_of(anchor)]
     )
     yield process.url, relay, anchor
     process.stop()
 
 
+def owner_on(request: pytest.FixtureRequest, *, embedded: str) -> Owner:
+    """On the chain that a fixture's parameter names; `embedded`: the fixture that has that one."""
+    if request.param == "embedded":
+        owner: Owner = request.getfixturevalue(embedded)
+        return owner
+    server = request.getfixturevalue("anvil" if request.param == "anvil" else "geth")
+    relay, anchor = new_key(), new_key()
+    for key in (relay, anchor):
+        server.fund(address_of(key), 1_000 * ETHER)
+    return server.url, relay, anchor
+
+
+@pytest.fixture(scope="session")
+def embedded_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Owner]:
+    with embedded_owner(tmp_path_factory.mktemp("embedded"), chain_id=EMBEDDED_CHAIN_ID) as owner:
+        yield owner
+
+
 @pytest.fixture(params=CHAINS)
 async def deployed(request: pytest.FixtureRequest) -> Deployed:
     """New contracts each time, on a chain that the session shares."""
-    if request.param == "embedded":
-        url, relay, anchor = request.getfixturevalue("embedded_url")
-    else:
-        server = request.getfixturevalue("anvil" if request.param == "anvil" else "geth")
-        url, relay, anchor = server.url, new_key(), new_key()
-        for key in (relay, anchor):
-            server.fund(address_of(key), 1_000 * ETHER)
+    url, relay, anchor = owner_on(request, embedded="embedded_url")
     return await deploy_to(request.param, url=url, relay_key=relay, anchor_key=anchor)
 
 
@@ -101,14 +114,21 @@ def set_up(deployed: Deployed, folder: Path, *, database_url: str, **changes: ob
     return dataclasses.replace(setup, **changes)  # type: ignore[arg-type]
 
 
-@pytest.fixture
-async def stack(deployed: Deployed, tmp_path: Path) -> AsyncIterator[Stack]:
-    url = f"sqlite:///{tmp_path}/index.db"
+@contextlib.asynccontextmanager
+async def running_stack(deployed: Deployed, folder: Path) -> AsyncIterator[Stack]:
+    """With an index of its own in the folder."""
+    url = f"sqlite:///{folder}/index.db"
     migrate(url)
-    stack = Stack(set_up(deployed, tmp_path, database_url=url))
+    stack = Stack(set_up(deployed, folder, database_url=url))
     async with stack.running():
         yield stack
     await stack.close()
+
+
+@pytest.fixture
+async def stack(deployed: Deployed, tmp_path: Path) -> AsyncIterator[Stack]:
+    async with running_stack(deployed, tmp_path) as stack:
+        yield stack
 
 
 async def intend(stack: Stack, *calls: Call) -> None:

@@ -12,23 +12,32 @@ from eth_abi.abi import encode
 
 from anchoring.chain.abi import CONSENT, contract
 from anchoring.chain.client import quantity
-from anchoring.chain.embedded.process import EmbeddedChainProcess
 from anchoring.chain.registries import Proposal
 from anchoring.merkle import keccak256
 from anchoring.model import Call, Landed, Reverted
-from gateway.adapters.sql.migrations import migrate
 from gateway.consent.state import ConsentState, fold
 from gateway.identity.guardians import Guardians, fold_guardians
 from gateway.identity.state import fold_subject
 from gateway.ids import SubjectId
 from gateway.ports.rows import EventRow
-from tests.ports.anchoring_stack import ETHER, Patient, Stack, address_of, new_key
-from tests.ports.test_chain import CHAINS, deploy_to, fate, grant, intend, revocation, set_up, signed_grant
+from tests.ports.anchoring_stack import Patient, Stack
+from tests.ports.test_chain import (
+    CHAINS,
+    Owner,
+    deploy_to,
+    embedded_owner,
+    fate,
+    grant,
+    intend,
+    owner_on,
+    revocation,
+    running_stack,
+    signed_grant,
+)
 
 SECONDS = 20.0
 DELAY = 4
 REGISTRAR, CLINICIAN = 1, 4
-Owner = tuple[str, str, str]
 BARS = (75_000, 75_000, 46_000, 42_000)
 """A wallet's first and later grant, a revocation, all at once, by the prices of the registries' own fork."""
 CEILINGS = {"geth-dev": (170_000, 170_000, 60_000, 48_000)}
@@ -36,34 +45,18 @@ CEILINGS = {"geth-dev": (170_000, 170_000, 60_000, 48_000)}
 
 
 @pytest.fixture(scope="module")
-def embedded_owner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Owner]:
-    relay, anchor = new_key(), new_key()
-    process = EmbeddedChainProcess.start(
-        data=tmp_path_factory.mktemp("embedded") / "chain.db",
-        chain_id=20_262,
-        funded=[address_of(relay), address_of(anchor)],
-    )
-    yield process.url, relay, anchor
-    process.stop()
+def own_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Owner]:
+    with embedded_owner(tmp_path_factory.mktemp("embedded"), chain_id=20_262) as owner:
+        yield owner
 
 
 @pytest.fixture(params=CHAINS)
 async def stack(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stack]:
     """With a recovery's delay of four seconds: geth's blocks run ahead of the clock by a second each."""
-    if request.param == "embedded":
-        url, relay, anchor = request.getfixturevalue("embedded_owner")
-    else:
-        server = request.getfixturevalue("anvil" if request.param == "anvil" else "geth")
-        url, relay, anchor = server.url, new_key(), new_key()
-        for key in (relay, anchor):
-            server.fund(address_of(key), 1_000 * ETHER)
+    url, relay, anchor = owner_on(request, embedded="own_chain")
     deployed = await deploy_to(request.param, url=url, relay_key=relay, anchor_key=anchor, recovery_seconds=DELAY)
-    database = f"sqlite:///{tmp_path}/index.db"
-    migrate(database)
-    stack = Stack(set_up(deployed, tmp_path, database_url=database))
-    async with stack.running():
+    async with running_stack(deployed, tmp_path) as stack:
         yield stack
-    await stack.close()
 
 
 class Person(Patient):
