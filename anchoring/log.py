@@ -35,7 +35,8 @@ _ENCODING_BY_COUNT: Final = {len(encoding): encoding for encoding in LEAF_ENCODI
 
 
 class AnchorLog:
-    """One gateway's logs on one chain. `contract`: AnchorRegistry's address; `writer`: who writes `records_log`."""
+    """One gateway's logs on one chain. `contract`: AnchorRegistry's address; `writer`: who writes `records_log` and
+    `releases_log`."""
 
     def __init__(self, store: TicketStore, *, gateway: bytes, writer: bytes, chain_id: int, contract: str) -> None:
         self._store = store
@@ -44,13 +45,14 @@ class AnchorLog:
         self._trees: OrderedDict[int, MerkleTree] = OrderedDict()
         self.gateway: Final = gateway
         self.records_log: Final = log_id(LogName(gateway=gateway, writer=writer, kind=LogKind.RECORDS))
+        self.releases_log: Final = log_id(LogName(gateway=gateway, writer=writer, kind=LogKind.RELEASES))
 
     def audit_log(self, writer: bytes) -> bytes:
         """The log of an audit writer (32 bytes)."""
         return log_id(LogName(gateway=self.gateway, writer=writer, kind=LogKind.AUDIT))
 
     def leaf(self, values: Sequence[bytes], *, kind: str) -> bytes:
-        """The double-hashed leaf of a log's ABI values; kind `records` or `audit`. Raises ProofInvalid, ValueError."""
+        """The double-hashed leaf of a log's ABI values; kind `records`, `audit` or `releases`. Raises ProofInvalid, ValueError."""
         return hash_leaf(LEAF_ENCODING[LogKind(kind)], values)
 
     async def waiting(self) -> int:

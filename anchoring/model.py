@@ -10,6 +10,7 @@ class LogKind(StrEnum):
 
     RECORDS = "records"
     AUDIT = "audit"
+    RELEASES = "releases"
 
     @property
     def on_chain(self) -> bytes:
@@ -19,9 +20,11 @@ class LogKind(StrEnum):
 LEAF_ENCODING: Mapping[LogKind, tuple[str, ...]] = {
     LogKind.RECORDS: ("bytes16", "uint32", "bytes32", "bytes32", "bytes32"),
     LogKind.AUDIT: ("bytes32", "uint64", "bytes32"),
+    LogKind.RELEASES: ("bytes16", "uint32", "bytes32", "bytes32"),
 }
 """ABI types of a leaf. records: record id, version, digest in the CID, content commitment, facts commitment.
-audit: writer, sequence number, entry hash."""
+audit: writer, sequence number, entry hash. releases: release id, number of the paper, its SHA-256, that of the one
+before (zeros: none)."""
 
 
 class CallState(StrEnum):

@@ -24,6 +24,8 @@ RequestId = NewType("RequestId", bytes)
 """16 random bytes: names a request for consent."""
 FormId = NewType("FormId", bytes)
 """16 random bytes: names a consent form through its versions."""
+ReleaseId = NewType("ReleaseId", bytes)
+"""16 random bytes: names a release of data, from its request on."""
 SessionId = NewType("SessionId", bytes)
 """16 random bytes: names a session to its owner, and opens nothing."""
 DecisionId = NewType("DecisionId", bytes)
@@ -43,6 +45,7 @@ SIZES = {
     "Identity": 16,
     "ConsentRequest": 16,
     "ConsentForm": 16,
+    "Dataset": 16,
 }
 
 

@@ -159,6 +159,7 @@ class Settings(BaseSettings):
         description="Addresses of auditors or data stewards who review everybody's, as JSON. Empty: those of the"
         " clinician's own organizations alone.",
     )
+    dataset_workers: int = Field(2, ge=1, le=256, description="Processes that make data sets on this machine, at most.")
     validators: int = Field(2, ge=1, le=32, description="Processes that validate FHIR resources, at most.")
     signing_url: str = Field(
         "",

@@ -5,7 +5,7 @@ boolean, all else text, a collection a list of it; a missing value is null. Noth
 Sources: Apache Parquet format 2; NDJSON (https://github.com/ndjson/ndjson-spec).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import orjson
@@ -21,26 +21,57 @@ GROUP: Final = 16_384
 FLAG: Final = "boolean"
 
 
-def to_parquet(table: Table, rows: Iterable[Row], *, facts: dict[str, str]) -> Iterator[bytes]:
-    """`facts`: what stands in the file's own metadata."""
-    schema = pa.schema([(one.name, _type(table, at)) for at, one in enumerate(table.view.columns)], metadata=facts)
-    sink = _Sink()
-    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
-        for group in _grouped(rows):
-            columns = [
-                pa.array([_cell(row[at], field.type) for row in group], type=field.type)
-                for at, field in enumerate(schema)
-            ]
-            writer.write_batch(pa.record_batch(columns, schema=schema), row_group_size=GROUP)
-            yield from sink.taken()
-    yield from sink.taken()
+class Parquet:
+    """A file of one table. `facts`: what stands in its own metadata."""
+
+    def __init__(self, table: Table, *, facts: dict[str, str]) -> None:
+        columns = [(one.name, _type(table, at)) for at, one in enumerate(table.view.columns)]
+        self._schema = pa.schema(columns, metadata=facts)
+        self._sink = _Sink()
+        self._writer = pq.ParquetWriter(self._sink, self._schema, compression="zstd")
+        self._group: list[Row] = []
+
+    def add(self, rows: Iterable[Row]) -> bytes:
+        """The octets that are ready."""
+        self._group += rows
+        while len(self._group) >= GROUP:
+            self._write(self._group[:GROUP])
+            del self._group[:GROUP]
+        return self._sink.taken()
+
+    def end(self) -> bytes:
+        """The last octets."""
+        if self._group:
+            self._write(self._group)
+        self._writer.close()
+        return self._sink.taken()
+
+    def _write(self, group: Sequence[Row]) -> None:
+        columns = [
+            pa.array([_cell(row[at], field.type) for row in group], type=field.type)
+            for at, field in enumerate(self._schema)
+        ]
+        self._writer.write_batch(pa.record_batch(columns, schema=self._schema), row_group_size=GROUP)
 
 
-def to_ndjson(table: Table, rows: Iterable[Row]) -> Iterator[bytes]:
-    """A line a row: an object with every column of the table."""
-    names = [one.name for one in table.view.columns]
-    for group in _grouped(rows):
-        yield b"".join(orjson.dumps(dict(zip(names, row, strict=True))) + b"\n" for row in group)
+class Ndjson:
+    """A file of one table: a line a row, an object with every column."""
+
+    def __init__(self, table: Table) -> None:
+        self._names = [one.name for one in table.view.columns]
+
+    def add(self, rows: Iterable[Row]) -> bytes:
+        return b"".join(orjson.dumps(dict(zip(self._names, row, strict=True))) + b"\n" for row in rows)
+
+    def end(self) -> bytes:
+        return b""
+
+
+class Files:
+    """Implements `gateway.releases.files.TableFiles`."""
+
+    def open(self, format: str, table: Table, *, facts: dict[str, str]) -> Parquet | Ndjson:
+        return Parquet(table, facts=facts) if format == "parquet" else Ndjson(table)
 
 
 def _type(table: Table, at: int) -> pa.DataType:
@@ -58,17 +89,6 @@ def _cell(cell: Cell, type_: pa.DataType) -> Cell:
     if isinstance(cell, list) and pa.types.is_list(type_):
         return cell if pa.types.is_boolean(type_.value_type) else [cell_text(one) for one in cell]
     return cell_text(cell)
-
-
-def _grouped(rows: Iterable[Row]) -> Iterator[Sequence[Row]]:
-    group: list[Row] = []
-    for row in rows:
-        group.append(row)
-        if len(group) == GROUP:
-            yield group
-            group = []
-    if group:
-        yield group
 
 
 class _Sink:
@@ -94,6 +114,6 @@ class _Sink:
     def close(self) -> None:
         self.closed = True
 
-    def taken(self) -> list[bytes]:
+    def taken(self) -> bytes:
         parts, self._parts = self._parts, []
-        return parts
+        return b"".join(parts)

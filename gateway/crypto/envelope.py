@@ -220,8 +220,25 @@ def is_whole(located: Located, key: DomainKey) -> bool:
     return True
 
 
+class Unlocked(msgspec.Struct, frozen=True, array_like=True):
+    """One record's content, still sealed, with the one key that opens it: what a worker is given. Never printed."""
+
+    data_key: bytes
+    sealed: bytes
+    associated: bytes
+    size: int
+
+    def __repr__(self) -> str:
+        return "Unlocked()"
+
+
 def open_content(permit: Permit, opened: Opened[RecordFacts], key: DomainKey, *, now: float) -> bytes:
     """The one way to a record's plaintext. Raises IntegrityError for a permit of another record, or an expired one."""
+    return open_unlocked(unlock(permit, opened, key, now=now))
+
+
+def unlock(permit: Permit, opened: Opened[RecordFacts], key: DomainKey, *, now: float) -> Unlocked:
+    """`open_content` up to the record's own data key, for whoever opens it elsewhere. Raises as that does."""
     facts, located = opened.facts, opened.located
     if permit.action is not Action.READ or permit.record != located.record or permit.subject != facts.subject:
         raise IntegrityError("this permit does not open this record")
@@ -230,12 +247,20 @@ def open_content(permit: Permit, opened: Opened[RecordFacts], key: DomainKey, *,
     if key.domain != subject_domain(permit.subject):
         raise IntegrityError("this key is not the subject's")
     at = _FACTS_AT + located.facts_size
-    data_key = hazmat.unwrap(key.wrapping, located.block[_FACTS_AT - hazmat.WRAPPED_SIZE : _FACTS_AT])
-    associated = _associated(located.record, located.version, key) + hazmat.sha256(located.facts_sealed)
-    nonce = located.block[at : at + hazmat.NONCE_SIZE]
-    plain = hazmat.open_sealed(data_key, nonce, located.block[at + hazmat.NONCE_SIZE :], associated)
+    return Unlocked(
+        hazmat.unwrap(key.wrapping, located.block[_FACTS_AT - hazmat.WRAPPED_SIZE : _FACTS_AT]),
+        located.block[at:],
+        _associated(located.record, located.version, key) + hazmat.sha256(located.facts_sealed),
+        facts.content_size,
+    )
+
+
+def open_unlocked(unlocked: Unlocked) -> bytes:
+    """The content. Raises IntegrityError."""
+    nonce, sealed = unlocked.sealed[: hazmat.NONCE_SIZE], unlocked.sealed[hazmat.NONCE_SIZE :]
+    plain = hazmat.open_sealed(unlocked.data_key, nonce, sealed, unlocked.associated)
     (size,) = _LENGTH.unpack_from(plain)
-    if size != facts.content_size:
+    if size != unlocked.size:
         raise IntegrityError("content is not as long as its facts say")
     return plain[_LENGTH.size : _LENGTH.size + size]
 

@@ -194,4 +194,17 @@ class FormFacts(msgspec.Struct, frozen=True, array_like=True, tag="form"):
     octets: bytes
 
 
-Facts = RecordFacts | ConsentFacts | ProfileFacts | StatementFacts | SegmentFacts | PaperFacts | FormFacts
+class ReleaseFacts(msgspec.Struct, frozen=True, array_like=True, tag="release"):
+    """A paper of a release (`gateway.releases.papers`), under the key of who asked for it."""
+
+    salt: bytes
+    release: bytes
+    requester: bytes
+    number: int
+    kind: int
+    octets: bytes
+
+
+Facts = (
+    RecordFacts | ConsentFacts | ProfileFacts | StatementFacts | SegmentFacts | PaperFacts | FormFacts | ReleaseFacts
+)

@@ -22,6 +22,7 @@ from gateway.errors import IntegrityError
 from gateway.ports.clock import Entropy
 
 MAGIC: Final = b"CSNTRY\x03\x01"
+SEGMENT_MAGIC: Final = b"CSNTRY\x04\x01"
 SALT_SIZE: Final = 16
 CHUNK_SIZE: Final = 1 << 20
 SEALED_SIZE: Final = CHUNK_SIZE + hazmat.TAG_SIZE
@@ -49,12 +50,14 @@ class Binding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseKeys:
-    """Of one release's domain. `half`: the gateway's part of each file's key, handed out with a download; `pseudonyms`
-    and `shifts`: for de-identification, and nobody else's."""
+    """Of one release's domain, the same whatever the version of its key. `half`: the gateway's part of each file's key,
+    handed out with a download; `pseudonyms` and `shifts`: for de-identification, and nobody else's; `segments`: for
+    what is gathered."""
 
     half: bytes = field(repr=False)
     pseudonyms: bytes = field(repr=False)
     shifts: bytes = field(repr=False)
+    segments: bytes = field(repr=False)
 
     @classmethod
     def of(cls, key: DomainKey) -> "ReleaseKeys":
@@ -62,10 +65,29 @@ class ReleaseKeys:
         if key.domain.kind != DomainKind.RELEASE.value:
             raise IntegrityError("this key is no release's")
         return cls(
-            half=hazmat.derive(key.sealing, "release/half"),
-            pseudonyms=hazmat.derive(key.sealing, "release/pseudonyms"),
-            shifts=hazmat.derive(key.sealing, "release/shifts"),
+            half=hazmat.derive(key.search, "release/half"),
+            pseudonyms=hazmat.derive(key.search, "release/pseudonyms"),
+            shifts=hazmat.derive(key.search, "release/shifts"),
+            segments=hazmat.derive(key.search, "release/segments"),
         )
+
+    def seal_segment(self, octets: bytes, *, release: bytes, name: str, entropy: Entropy) -> bytes:
+        """magic 8 ‖ nonce 12 ‖ AES-256-GCM, bound to the release and the segment's name."""
+        nonce = entropy.bytes(hazmat.NONCE_SIZE)
+        return SEGMENT_MAGIC + nonce + hazmat.seal(self.segments, nonce, octets, _named(release, name))
+
+    def open_segment(self, sealed: bytes, *, release: bytes, name: str) -> bytes:
+        """Raises IntegrityError."""
+        if sealed[: len(SEGMENT_MAGIC)] != SEGMENT_MAGIC:
+            raise IntegrityError("not a segment of a release")
+        nonce = sealed[len(SEGMENT_MAGIC) : len(SEGMENT_MAGIC) + hazmat.NONCE_SIZE]
+        rest = sealed[len(SEGMENT_MAGIC) + hazmat.NONCE_SIZE :]
+        return hazmat.open_sealed(self.segments, nonce, rest, _named(release, name))
+
+
+def is_piece(head: bytes) -> bool:
+    """Whether a block that begins so is a sealed file, or a segment, of some release."""
+    return head[: len(MAGIC)] in (MAGIC, SEGMENT_MAGIC)
 
 
 def wrap_secret(secret: bytes, binding: Binding, *, manifest: bytes) -> bytes:
@@ -82,17 +104,40 @@ def seal_file(
     parts: Iterable[bytes], binding: Binding, *, name: str, secret: bytes, half: bytes, entropy: Entropy
 ) -> Iterator[bytes]:
     """The octets of a sealed file, as they come; in memory is one chunk."""
-    salt = entropy.bytes(SALT_SIZE)
-    key, associated = _file_key(binding, name, secret, half, salt), _associated(binding, name)
-    yield MAGIC + salt
-    waiting, number = bytearray(), 0
+    sealing = FileSealing(binding, name=name, secret=secret, half=half, entropy=entropy)
     for part in parts:
-        waiting += part
-        while len(waiting) > CHUNK_SIZE:
-            yield hazmat.seal(key, hazmat.stream_nonce(number, is_last=False), bytes(waiting[:CHUNK_SIZE]), associated)
-            del waiting[:CHUNK_SIZE]
-            number += 1
-    yield hazmat.seal(key, hazmat.stream_nonce(number, is_last=True), bytes(waiting), associated)
+        yield sealing.add(part)
+    yield sealing.end()
+
+
+class FileSealing:
+    """A file that is sealed as it is written: `add` any number of times, then `end`, each with the octets so far."""
+
+    def __init__(self, binding: Binding, *, name: str, secret: bytes, half: bytes, entropy: Entropy) -> None:
+        salt = entropy.bytes(SALT_SIZE)
+        self._key, self._associated = _file_key(binding, name, secret, half, salt), _associated(binding, name)
+        self._ready, self._waiting, self._number = bytearray(MAGIC + salt), bytearray(), 0
+
+    def add(self, part: bytes) -> bytes:
+        self._waiting += part
+        while len(self._waiting) > CHUNK_SIZE:
+            self._seal(bytes(self._waiting[:CHUNK_SIZE]), is_last=False)
+            del self._waiting[:CHUNK_SIZE]
+        return self._taken()
+
+    def end(self) -> bytes:
+        self._seal(bytes(self._waiting), is_last=True)
+        return self._taken()
+
+    def _seal(self, chunk: bytes, *, is_last: bool) -> None:
+        nonce = hazmat.stream_nonce(self._number, is_last=is_last)
+        self._ready += hazmat.seal(self._key, nonce, chunk, self._associated)
+        self._number += 1
+
+    def _taken(self) -> bytes:
+        taken = bytes(self._ready)
+        self._ready.clear()
+        return taken
 
 
 def open_file(sealed: Iterable[bytes], binding: Binding, *, name: str, secret: bytes, half: bytes) -> Iterator[bytes]:
@@ -126,3 +171,7 @@ def _file_key(binding: Binding, name: str, secret: bytes, half: bytes, salt: byt
 
 def _associated(binding: Binding, name: str) -> bytes:
     return MAGIC + binding.octets + name.encode()
+
+
+def _named(release: bytes, name: str) -> bytes:
+    return SEGMENT_MAGIC + release + name.encode()

@@ -193,6 +193,12 @@ class Identity:
         """The caller as of this very moment: for answers that no guard of the ledger stands behind."""
         return await self._callers.current(caller)
 
+    async def acting(self, actor: ActorId) -> Caller | None:
+        """Whoever work goes on for when they are not here: as they stand now, without a session. None where they are
+        no actor any more."""
+        found = await self._callers.load(actor, self._callers.now())
+        return None if found is None else found[0]
+
     def forget(self, name: bytes) -> None:
         """Drops what is cached of an actor or of an organization's members."""
         self._callers.forget(name)

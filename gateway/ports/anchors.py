@@ -32,9 +32,10 @@ class Anchors(Protocol):
     """Reads only; the anchoring worker moves tickets."""
 
     records_log: bytes
+    releases_log: bytes
 
     def leaf(self, values: Sequence[bytes], *, kind: str) -> bytes:
-        """The double-hashed leaf of a log's ABI values; kind `records` or `audit`. Pure."""
+        """The double-hashed leaf of a log's ABI values; kind `records`, `audit` or `releases`. Pure."""
         ...
 
     async def states(self, leaves: Sequence[bytes]) -> tuple[AnchorState, ...]:

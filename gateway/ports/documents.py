@@ -41,6 +41,14 @@ class Paper:
     octets: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedPaper:
+    """A paper of a release, sealed and not put. `locator`: as a batch's manifest names the block."""
+
+    unpinned: UnpinnedRow
+    locator: bytes
+
+
 class Documents(Protocol):
     """Durable and pinned on return; named by the SHA-256 in their CID. IntegrityError, UpstreamError."""
 
@@ -77,6 +85,16 @@ class Documents(Protocol):
         ...
 
     async def form(self, publisher: bytes, digest: bytes) -> bytes: ...
+
+    async def seal_release(
+        self, requester: bytes, release: bytes, *, number: int, kind: int, octets: bytes
+    ) -> SealedPaper:
+        """A paper of a release, under the key of who asked for it."""
+        ...
+
+    async def release(self, release: bytes, digest: bytes, *, number: int, kind: int) -> tuple[bytes, bytes]:
+        """Who asked for the release, and the paper's octets."""
+        ...
 
     async def put_profile(
         self, actor: bytes, *, name: str, encryption_key: bytes, encryption_key_signature: bytes

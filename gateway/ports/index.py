@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from gateway.ports.listings import ListingRow
+from gateway.ports.releases import ReleasePaperRow, ReleaseRow, ReleaseStage
 from gateway.ports.requests import FormRow, RequestRow
 from gateway.ports.rows import (
     ConsentRow,
@@ -171,6 +172,34 @@ class Index(Protocol):
         self, *, publisher: bytes | None, form: bytes | None, before: int, limit: int
     ) -> tuple[FormRow, ...]:
         """Versions, of a publisher or a form where one is given, newest first, seq < `before`, at most `limit`."""
+        ...
+
+    async def release(self, release: bytes) -> ReleaseRow | None: ...
+
+    async def releases(
+        self,
+        *,
+        requester: bytes | None,
+        stages: Sequence[ReleaseStage] = (),
+        after: int = 0,
+        before: int = LAST_SEQ,
+        limit: int,
+        backwards: bool = False,
+    ) -> tuple[ReleaseRow, ...]:
+        """Those of a requester's token and of these stages (none: of all), `after` < seq < `before`, descending, or
+        ascending where `backwards`; at most `limit`."""
+        ...
+
+    async def release_papers(self, release: bytes) -> tuple[ReleasePaperRow, ...]:
+        """In their order."""
+        ...
+
+    async def release_segments(self, release: bytes) -> tuple[tuple[int, bytes], ...]:
+        """(number, binary CID), in their order."""
+        ...
+
+    async def subjects(self, *, after: bytes, limit: int) -> tuple[bytes, ...]:
+        """Everybody who was ever enrolled, erased or not, by name, after a name; at most `limit`."""
         ...
 
     async def is_controller(self, signer: bytes) -> bool:

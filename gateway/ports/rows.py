@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from gateway.ports.listings import ConsentListed, ListingRow, PaperListed
+from gateway.ports.releases import ReleaseMoved, ReleasePaperRow, ReleaseRow, ReleaseSegmentRow, ReleaseSegmentsGone
 from gateway.ports.requests import FormRow, RequestDeclined, RequestRow, RequestsOver, RequestWithdrawn
 from gateway.ports.sign_ins import (
     IdentitiesForgotten,
@@ -373,6 +374,11 @@ Row = (
     | ListingRow
     | ConsentListed
     | PaperListed
+    | ReleaseRow
+    | ReleaseMoved
+    | ReleasePaperRow
+    | ReleaseSegmentRow
+    | ReleaseSegmentsGone
 )
 
 

@@ -106,6 +106,10 @@ class Opening:
             return content
         return jsontext.dumps(redact(jsontext.loads(content), frozenset(permit.obligations)))
 
+    def unlocked(self, permit: Permit, found: Found, *, now: float) -> envelope.Unlocked:
+        """As `content`, for a worker that opens it; the permit's obligations are the worker's."""
+        return envelope.unlock(permit, found.opened, found.key, now=now)
+
     async def discard(self, rows: Sequence[RecordRow]) -> None:
         """Blocks of a write that is known to be refused: a rebuild must not find them. A store that is away keeps
         them, and a rebuild then tells them by their time (see DECISIONS)."""

@@ -35,10 +35,8 @@ class Cohort:
     ages: tuple[int, int] | None
     dates: tuple[float, float] | None
 
-    def admits(self, records: Iterable[DecisionFacts], patient: Mapping[str, Any] | None, *, today: date) -> bool:
-        """Whether the patient of these records is in. `patient`: their Patient resource, if there is one."""
-        if not self._describes(patient or {}, today):
-            return False
+    def admits_records(self, records: Iterable[DecisionFacts]) -> bool:
+        """Whether these records are of somebody who is in, for all that they are about and when."""
         condition, code = not self.conditions, not self.codes and self.dates is None
         for facts in records:
             condition = condition or (
@@ -47,12 +45,14 @@ class Cohort:
             code = code or self._has(facts)
         return condition and code
 
-    def _describes(self, patient: Mapping[str, Any], today: date) -> bool:
-        if self.sexes and patient.get("gender") not in self.sexes:
+    def admits_patient(self, patient: Mapping[str, Any] | None, *, today: date) -> bool:
+        """Whether somebody of this Patient resource, if there is one, is in by sex and age."""
+        told = patient or {}
+        if self.sexes and told.get("gender") not in self.sexes:
             return False
         if self.ages is None:
             return True
-        birth = _day(patient.get("birthDate"))
+        birth = _day(told.get("birthDate"))
         return birth is not None and self.ages[0] <= whole_years(birth, today) <= self.ages[1]
 
     def _has(self, facts: DecisionFacts) -> bool:

@@ -25,6 +25,7 @@ MOST_TABLES: Final = 20
 LONGEST_TITLE: Final = 200
 FORMATS: Final = ("parquet", "ndjson")
 MOST_DAYS: Final = 366
+MOST_OCTETS: Final = 1 << 18
 _TABLE = re.compile("[a-z][a-z0-9_]{0,62}")
 _MEMBERS: Final = ("title", "purpose", "dataUse", "cohort", "tables", "profile", "format", "days")
 
@@ -64,10 +65,12 @@ def parse_request(value: JsonValue) -> DatasetRequest:
         raise CallerError(f"1 to {MOST_DAYS} days", field=("dataset", "days"))
     profile = _profile(value["profile"])
     text = jsontext.canonical(value)
+    if len(text) > MOST_OCTETS:
+        raise CallerError(f"at most {MOST_OCTETS} octets", field=("dataset",))
     return DatasetRequest(
         title=title,
         purpose=Purpose(str(value["purpose"])),
-        data_use=_data_use(value["dataUse"]),
+        data_use=parse_data_use(value["dataUse"], field=("dataset", "dataUse")),
         cohort=parse_cohort(value["cohort"], field=("dataset", "cohort")),
         tables=_tables(value["tables"], profile),
         profile=profile,
@@ -78,14 +81,14 @@ def parse_request(value: JsonValue) -> DatasetRequest:
     )
 
 
-def _data_use(value: JsonValue) -> frozenset[str]:
-    place = ("dataset", "dataUse")
+def parse_data_use(value: JsonValue, *, field: tuple[str, ...]) -> frozenset[str]:
+    """A use that can be declared, by terms of DUO. Raises CallerError."""
     if not isinstance(value, list):
-        raise CallerError("a list of terms of DUO", field=place)
+        raise CallerError("a list of terms of DUO", field=field)
     terms = [one for one in value if isinstance(one, str)]
     if len(terms) < len(value):
-        raise CallerError("a list of terms of DUO", field=place)
-    check_declared(terms, field=place)
+        raise CallerError("a list of terms of DUO", field=field)
+    check_declared(terms, field=field)
     return frozenset(terms)
 
 

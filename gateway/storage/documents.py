@@ -9,6 +9,7 @@ from gateway.crypto.model import (
     FormFacts,
     PaperFacts,
     ProfileFacts,
+    ReleaseFacts,
     StatementFacts,
     actor_domain,
     audit_domain,
@@ -17,7 +18,7 @@ from gateway.crypto.model import (
 from gateway.errors import IntegrityError
 from gateway.ids import RecordId
 from gateway.ports.clock import Entropy
-from gateway.ports.documents import Paper, PaperKind, SignedDocument, Statement
+from gateway.ports.documents import Paper, PaperKind, SealedPaper, SignedDocument, Statement
 from gateway.ports.rows import UnpinnedRow
 from gateway.storage.model import Cid
 from gateway.storage.service import Blocks
@@ -32,8 +33,8 @@ class SealedDocuments:
         self._entropy = entropy
 
     async def seal_signed(self, subject: bytes, document: SignedDocument) -> UnpinnedRow:
-        block = await self._sealed(self._consent(subject, document), subject_domain(subject))
-        return UnpinnedRow(digest=Cid.of(block).digest, block=block)
+        block = (await self._sealed(self._consent(subject, document), subject_domain(subject))).block
+        return _unpinned(block)
 
     async def put_signed(self, subject: bytes, document: SignedDocument) -> bytes:
         return await self._put(self._consent(subject, document), subject_domain(subject))
@@ -77,8 +78,7 @@ class SealedDocuments:
 
     async def seal_form(self, publisher: bytes, octets: bytes) -> UnpinnedRow:
         facts = FormFacts(salt=self._entropy.bytes(32), publisher=publisher, octets=octets)
-        block = await self._sealed(facts, actor_domain(publisher))
-        return UnpinnedRow(digest=Cid.of(block).digest, block=block)
+        return _unpinned((await self._sealed(facts, actor_domain(publisher))).block)
 
     async def pin(self, sealed: UnpinnedRow) -> None:
         await self._blocks.put(sealed.block)
@@ -88,6 +88,22 @@ class SealedDocuments:
         if not isinstance(facts, FormFacts) or facts.publisher != publisher:
             raise IntegrityError("the block is no form of this publisher")
         return facts.octets
+
+    async def seal_release(
+        self, requester: bytes, release: bytes, *, number: int, kind: int, octets: bytes
+    ) -> SealedPaper:
+        salt = self._entropy.bytes(32)
+        facts = ReleaseFacts(salt=salt, release=release, requester=requester, number=number, kind=kind, octets=octets)
+        sealed = await self._sealed(facts, actor_domain(requester))
+        return SealedPaper(unpinned=_unpinned(sealed.block), locator=sealed.locator)
+
+    async def release(self, release: bytes, digest: bytes, *, number: int, kind: int) -> tuple[bytes, bytes]:
+        facts, domain = await self._open_any(digest)
+        if not isinstance(facts, ReleaseFacts) or domain != actor_domain(facts.requester):
+            raise IntegrityError("the block is no paper of a release")
+        if (facts.release, facts.number, facts.kind) != (release, number, kind):
+            raise IntegrityError("the block is another paper than its row says")
+        return facts.requester, facts.octets
 
     async def put_profile(
         self, actor: bytes, *, name: str, encryption_key: bytes, encryption_key_signature: bytes
@@ -108,16 +124,16 @@ class SealedDocuments:
         return facts.name
 
     async def _put(self, facts: Facts, domain: Domain) -> bytes:
-        return (await self._blocks.put(await self._sealed(facts, domain))).digest
+        return (await self._blocks.put((await self._sealed(facts, domain)).block)).digest
 
-    async def _sealed(self, facts: Facts, domain: Domain) -> bytes:
+    async def _sealed(self, facts: Facts, domain: Domain) -> envelope.Sealed:
         return envelope.seal_document(
             facts,
             name=RecordId(self._entropy.bytes(16)),
             key=await self._keys.of(domain),
             log=self._keys.log,
             entropy=self._entropy,
-        ).block
+        )
 
     async def _open(self, digest: bytes, domain: Domain) -> Facts:
         facts, found = await self._open_any(digest)
@@ -131,3 +147,7 @@ class SealedDocuments:
         located = await envelope.locate_in(block, self._keys)
         key = await self._keys.by_id(located.key_id)
         return envelope.open_facts(located, key).facts, key.domain
+
+
+def _unpinned(block: bytes) -> UnpinnedRow:
+    return UnpinnedRow(digest=Cid.of(block).digest, block=block)

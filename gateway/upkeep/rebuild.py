@@ -37,6 +37,7 @@ from gateway.upkeep.forms import restore_forms
 from gateway.upkeep.listings import restore_listings
 from gateway.upkeep.papers import restore_papers
 from gateway.upkeep.records import restore_records, values_of
+from gateway.upkeep.releases import Releases
 from gateway.upkeep.report import Progress, RebuildReport
 from gateway.upkeep.scratch import FoundRecord, Scratch
 from gateway.upkeep.walk import Found, inspect, segment_of, walk, whole
@@ -65,6 +66,7 @@ class Rebuild:
         self._filling = Filling(parts, self._report, progress)
         self._entries = Entries(parts, scratch, self._report, self._anchors)
         self._gone: list[tuple[bytes, bytes]] = []
+        self._releases = Releases(scratch, self._report, self._anchors)
 
     async def run(self, *, replace: bool) -> RebuildReport:
         # Nobody else writes: a notary that lives refuses a second one of its instance.
@@ -150,6 +152,8 @@ class Rebuild:
         values = (
             self._record_values(log, manifest, index=index, state=state)
             if log.kind is LogKind.RECORDS
+            else self._releases.values_of(manifest)
+            if log.kind is LogKind.RELEASES
             else await self._entries.restore(log, manifest)
         )
         rows = [
@@ -232,6 +236,8 @@ class Rebuild:
                 if self._anchors.leaf(values_of(found), kind="records") != leaf:
                     return False
             return True
+        if log.kind is LogKind.RELEASES:
+            return len(self._releases.values_of(manifest)) == len(manifest.entries)
         try:
             segment = await segment_of(cid_of(manifest.entries[0][1]), blocks=self._parts.blocks, keys=self._parts.keys)
         except ConsentryError:
@@ -271,6 +277,8 @@ class Rebuild:
             await self._filling.insert(one.table, [dict(one.values)])
             self._report.restored[one.table] += 1
         await self._filling.insert("forms", restore_forms(self._scratch, self._report))
+        for table, rows in self._releases.rows(self._parts.keys.log.token):
+            await self._filling.insert(table, rows)
         await self._filling.insert("papers", restore_papers(self._scratch, self._report, events))
         await restore_emergencies(self._parts, self._scratch, self._filling, self._report, events)
 

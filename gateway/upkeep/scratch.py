@@ -77,6 +77,19 @@ class FoundForm:
     octets: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class FoundRelease:
+    """A paper of a release: the SHA-256 in its CID, whose it is, its place and octets, and how manifests name it."""
+
+    digest: bytes
+    release: bytes
+    requester: bytes
+    number: int
+    kind: int
+    octets: bytes
+    locator: bytes
+
+
 _COLUMNS = ", ".join(field.name for field in fields(FoundRecord))
 _INSERT = "insert or ignore into records values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -99,6 +112,10 @@ class Scratch:
         self._db.execute("create table statements (digest primary key, subject, octets, salt) without rowid")
         self._db.execute("create table papers (digest primary key, subject, kind, name) without rowid")
         self._db.execute("create table forms (digest primary key, octets) without rowid")
+        self._db.execute(
+            "create table releases (digest primary key, release, requester, number, kind, octets, locator)"
+            " without rowid"
+        )
         self._db.execute("create table entries (hash primary key, previous, writer, seq, unique (writer, seq))")
         self._db.execute("create table others (content primary key, cid) without rowid")
 
@@ -137,6 +154,14 @@ class Scratch:
     def forms(self) -> Iterator[FoundForm]:
         for row in self._db.execute("select digest, octets from forms order by digest"):
             yield FoundForm(*row)
+
+    def add_release(self, found: FoundRelease) -> None:
+        self._db.execute("insert or ignore into releases values (?, ?, ?, ?, ?, ?, ?)", astuple(found))
+
+    def releases(self) -> Iterator[FoundRelease]:
+        """By release and place."""
+        for row in self._db.execute("select * from releases order by release, number, digest"):
+            yield FoundRelease(*row)
 
     def add_other(self, content: bytes, cid: bytes) -> None:
         """A block that is not sealed by this gateway: the SHA-256 of its content, and its binary CID."""

@@ -23,18 +23,28 @@ from gateway.crypto.model import (
     PaperFacts,
     ProfileFacts,
     RecordFacts,
+    ReleaseFacts,
     SegmentFacts,
     StatementFacts,
     actor_domain,
     audit_domain,
     subject_domain,
 )
+from gateway.crypto.releases import is_piece
 from gateway.errors import BlockMissingError, IntegrityError
 from gateway.records.opening import TREE, search_tokens
 from gateway.storage.dag import DagLimits
 from gateway.storage.model import Cid, Codec
 from gateway.storage.service import Blocks
-from gateway.upkeep.scratch import FoundDocument, FoundForm, FoundPaper, FoundRecord, FoundStatement, Scratch
+from gateway.upkeep.scratch import (
+    FoundDocument,
+    FoundForm,
+    FoundPaper,
+    FoundRecord,
+    FoundRelease,
+    FoundStatement,
+    Scratch,
+)
 
 HEAD: Final = 8
 LARGE_TREE: Final = DagLimits(content=LARGEST_SEALED)
@@ -62,7 +72,8 @@ class Foreign:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """A sealed chunk of large content, or a node above some: a record's facts say whose."""
+    """A sealed chunk of large content, a segment or a file of a release, or a node above some: a record's facts or a
+    paper say whose."""
 
     cid: Cid
 
@@ -125,6 +136,20 @@ def _form(found: Found, facts: Any, key: DomainKey, scratch: Scratch) -> None:
     scratch.add_form(FoundForm(digest=found.cid.digest, octets=facts.octets))
 
 
+def _release(found: Found, facts: Any, key: DomainKey, scratch: Scratch) -> None:
+    scratch.add_release(
+        FoundRelease(
+            digest=found.cid.digest,
+            release=facts.release,
+            requester=facts.requester,
+            number=facts.number,
+            kind=facts.kind,
+            octets=facts.octets,
+            locator=found.located.locator,
+        )
+    )
+
+
 def _nothing(found: Found, facts: Any, key: DomainKey, scratch: Scratch) -> None:
     """Found where it is named: a profile by its actor's events, a segment by its batch's manifest."""
 
@@ -145,6 +170,7 @@ KINDS: Final[Mapping[type[Facts], Kind]] = {
     StatementFacts: Kind(name="statements", domain=lambda facts: audit_domain(facts.subject), stage=_statement),
     PaperFacts: Kind(name="papers", domain=lambda facts: subject_domain(facts.subject), stage=_paper),
     FormFacts: Kind(name="forms", domain=lambda facts: actor_domain(facts.publisher), stage=_form),
+    ReleaseFacts: Kind(name="papers of releases", domain=lambda facts: actor_domain(facts.requester), stage=_release),
     SegmentFacts: Kind(name="segments", domain=lambda facts: LOG_DOMAIN, stage=_nothing),
 }
 
@@ -152,7 +178,8 @@ KINDS: Final[Mapping[type[Facts], Kind]] = {
 async def inspect(cid: Cid, *, blocks: Blocks, keys: KeyRing) -> Inspected:
     """What one block is. Raises UpstreamError where the store, not the block, is at fault."""
     try:
-        if is_chunk(await _head(cid, blocks)):
+        head = await _head(cid, blocks)
+        if is_chunk(head) or is_piece(head):
             return Piece(cid=cid)
         content = await whole(cid, blocks)
         located = await envelope.locate_in(content, keys)
@@ -223,7 +250,7 @@ async def walk(blocks: Blocks, keys: KeyRing, scratch: Scratch, *, progress: Cal
     async for one in inspected(blocks, keys):
         progress(1)
         if isinstance(one, Piece):
-            walked.counts["pieces of large content"] += 1
+            walked.counts["pieces of large content and releases"] += 1
         elif isinstance(one, Foreign):
             walked.counts["foreign"] += 1
             scratch.add_other(one.content, bytes(one.cid))

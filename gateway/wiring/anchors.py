@@ -25,6 +25,7 @@ class AnchorsPort:
         self._log = log
         self._clock = clock
         self.records_log: bytes = log.records_log
+        self.releases_log: bytes = log.releases_log
         self._waiting = 0
         self._counted_until = float("-inf")
         self._final: OrderedDict[bytes, AnchorState] = OrderedDict()

@@ -46,6 +46,7 @@ class Corridors:
     contents: Contents
     uploads: Uploads
     emergencies: Emergencies
+    grounds: Grounds
 
 
 def make_corridors(
@@ -166,5 +167,10 @@ def make_corridors(
     )
     records = Records(reading=reading, pages=pages, references=references, arrivals=arrivals, writing=writing)
     return Corridors(
-        records=records, explaining=explaining, contents=contents, uploads=uploads, emergencies=emergencies
+        records=records,
+        explaining=explaining,
+        contents=contents,
+        uploads=uploads,
+        emergencies=emergencies,
+        grounds=grounds,
     )

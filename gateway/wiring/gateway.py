@@ -17,6 +17,7 @@ from gateway.records.contents import Contents
 from gateway.records.explaining import Explaining
 from gateway.records.service import Records
 from gateway.records.uploads import Uploads
+from gateway.releases.service import Releases
 from gateway.settings import Settings
 from gateway.storage.service import Blocks
 from gateway.web.options import WebOptions
@@ -48,6 +49,7 @@ class Gateway:
         uploads: Uploads,
         erasures: Erasures,
         emergencies: Emergencies,
+        releases: Releases,
         standings: Standings,
         keys: KeyRing,
         blocks: Blocks,
@@ -80,6 +82,7 @@ class Gateway:
         self.uploads = uploads
         self.erasures = erasures
         self.emergencies = emergencies
+        self.releases = releases
         self.blocks = blocks
         self.bus: Bus | None = bus
         self.chain = chain

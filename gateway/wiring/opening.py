@@ -52,6 +52,7 @@ from gateway.wiring.parts import (
 )
 from gateway.wiring.processes import give_way
 from gateway.wiring.providers import open_providers
+from gateway.wiring.releasing import make_releases, open_workers
 from gateway.wiring.secrets import secrets_of
 from gateway.wiring.upkeep import refuse_unfinished
 from gateway.wiring.witnesses import Agreed, witnessed
@@ -218,6 +219,27 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         bus=bus,
         clock=clock,
     )
+    workers = open_workers(settings)
+    closing.push_async_callback(workers.close)
+    releasing, releases = make_releases(
+        settings,
+        identity=identity,
+        standings=standings,
+        grounds=corridors.grounds,
+        audit=audit,
+        index=index,
+        documents=documents,
+        opening=opening,
+        blocks=blocks,
+        ring=keys,
+        keys=sealing,
+        anchors=anchors,
+        bus=bus,
+        clock=clock,
+        entropy=entropy,
+        workers=workers,
+        builder=secrets.instance,
+    )
     hints = Hints(standings=standings, opening=opening, identity=identity, keys=keys, course=course)
     bus.watch(hints)
     control = make_control(
@@ -247,6 +269,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         uploads=corridors.uploads,
         erasures=erasures,
         emergencies=corridors.emergencies,
+        releases=releases,
         standings=standings,
         keys=keys,
         blocks=blocks,
@@ -279,5 +302,6 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
     gateway.duties.begin("listings", rooms.listings, closing)
     gateway.duties.begin("uploads", Sweeping(index=index, blocks=blocks, clock=clock), closing)
     gateway.duties.begin("erasures", course, closing)
+    gateway.duties.begin("releases", releasing, closing)
     gateway.duties.begin("recoveries", control.succession, closing)
     return gateway

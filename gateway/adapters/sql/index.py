@@ -14,6 +14,8 @@ from gateway.adapters.sql.mapping import (
     identity_of,
     narrowing_of,
     record_of,
+    release_of,
+    release_paper_of,
     request_of,
     session_of,
     upload_of,
@@ -26,6 +28,7 @@ from gateway.adapters.sql.urls import sqlite_path
 from gateway.ports.clock import Clock
 from gateway.ports.index import LAST_SEQ, NAMED
 from gateway.ports.listings import ListingRow
+from gateway.ports.releases import ReleasePaperRow, ReleaseRow, ReleaseStage
 from gateway.ports.requests import FormRow, RequestRow
 from gateway.ports.rows import (
     ChallengeRow,
@@ -273,6 +276,38 @@ class SqlIndex:
         sql = f"{questions.FORM} where seq < ?{only} order by seq desc limit ?"
         rows = await self._source.fetch(sql, (before, *(value for _, value in asked), limit))
         return tuple(form_of(*row) for row in rows)
+
+    async def release(self, release: bytes) -> ReleaseRow | None:
+        rows = await self._source.fetch(f"{questions.RELEASE} where release = ?", (release,))
+        return release_of(*rows[0]) if rows else None
+
+    async def releases(
+        self,
+        *,
+        requester: bytes | None,
+        stages: Sequence[ReleaseStage] = (),
+        after: int = 0,
+        before: int = LAST_SEQ,
+        limit: int,
+        backwards: bool = False,
+    ) -> tuple[ReleaseRow, ...]:
+        only = "" if requester is None else " and requester = ?"
+        only += f" and stage in ({_marks(stages)})" if stages else ""
+        asked = (*(() if requester is None else (requester,)), *map(int, stages))
+        order = "seq" if backwards else "seq desc"
+        sql = f"{questions.RELEASE} where seq > ? and seq < ?{only} order by {order} limit ?"
+        return tuple(release_of(*row) for row in await self._source.fetch(sql, (after, before, *asked, limit)))
+
+    async def release_papers(self, release: bytes) -> tuple[ReleasePaperRow, ...]:
+        rows = await self._source.fetch(questions.RELEASE_PAPERS, (release,))
+        return tuple(release_paper_of(*row) for row in rows)
+
+    async def release_segments(self, release: bytes) -> tuple[tuple[int, bytes], ...]:
+        rows = await self._source.fetch(questions.RELEASE_SEGMENTS, (release,))
+        return tuple((int(number), bytes(root)) for number, root in rows)
+
+    async def subjects(self, *, after: bytes, limit: int) -> tuple[bytes, ...]:
+        return tuple(bytes(row[0]) for row in await self._source.fetch(questions.SUBJECTS, (after, limit)))
 
     async def is_controller(self, signer: bytes) -> bool:
         named = f'%"controller":"0x{signer.hex()}"%'

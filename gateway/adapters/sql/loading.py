@@ -27,6 +27,7 @@ _COUNTED = {
     "writers": "id",
     "entries": "id",
     "forms": "seq",
+    "releases": "seq",
 } | {
     "calls": "seq",
     "batches": "id",

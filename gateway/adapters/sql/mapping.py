@@ -2,6 +2,7 @@
 
 from anchoring.stores.columns import decode_args
 from gateway.errors import IntegrityError
+from gateway.ports.releases import ReleasePaper, ReleasePaperRow, ReleaseRow, ReleaseStage
 from gateway.ports.requests import FormRow, RequestRow
 from gateway.ports.rows import (
     ConsentRow,
@@ -102,6 +103,38 @@ def emergency_of(
         expires_at=expires_at,
         seq=seq,
     )
+
+
+def release_of(
+    release: bytes,
+    requester: bytes,
+    stage: int,
+    edition: int,
+    cursor: bytes,
+    looked_at: int,
+    kept: int,
+    builder: bytes,
+    held_until: int,
+    expires_at: int,
+    seq: int,
+) -> ReleaseRow:
+    return ReleaseRow(
+        release=release,
+        requester=requester,
+        stage=ReleaseStage(stage),
+        edition=edition,
+        cursor=cursor,
+        looked_at=looked_at,
+        kept=kept,
+        builder=builder,
+        held_until=held_until,
+        expires_at=expires_at,
+        seq=seq,
+    )
+
+
+def release_paper_of(release: bytes, number: int, kind: int, digest: bytes) -> ReleasePaperRow:
+    return ReleasePaperRow(release=release, number=number, kind=ReleasePaper(kind), digest=digest)
 
 
 def form_of(form: bytes, version: int, publisher: bytes, hash_: bytes, digest: bytes, seq: int) -> FormRow:

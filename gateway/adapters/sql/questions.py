@@ -45,6 +45,16 @@ COUNT = "select count(*) from emergencies e"
 MARKED = " join emergency_tokens t on t.emergency = e.emergency where t.token = ?"
 UNREVIEWED = "not exists (select 1 from emergency_steps s where s.emergency = e.emergency and s.step = ?)"
 FORM = "select form, version, publisher, hash, digest, seq from forms"
+RELEASE = (
+    "select release, requester, stage, edition, cursor, looked_at, kept, builder, held_until, expires_at, seq"
+    " from releases"
+)
+RELEASE_PAPERS = "select release, number, kind, digest from release_papers where release = ? order by number"
+RELEASE_SEGMENTS = "select number, root from release_segments where release = ? order by number"
+SUBJECTS = (
+    "select distinct key1 from chain_events where name = 'SubjectEnrolled' and orphaned_at is null and key1 > ?"
+    " order by key1 limit ?"
+)
 REQUEST = "select request, subject, asker, pair, asked_at, expires_at, sealed, withdrawn, declined, seq from requests"
 CONTROLLERS = (
     "select 1 from chain_events where name in ('SubjectEnrolled', 'CustodyEnded', 'ControllerChanged')"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from anchoring.stores.columns import join_values
 from gateway.ports.listings import ConsentListed, ListingRow, PaperListed
+from gateway.ports.releases import ReleaseMoved, ReleasePaperRow, ReleaseRow, ReleaseSegmentRow, ReleaseSegmentsGone
 from gateway.ports.requests import FormRow, RequestDeclined, RequestRow, RequestsOver, RequestWithdrawn
 from gateway.ports.rows import (
     Bump,
@@ -81,6 +82,7 @@ FORGET_CONTENTS, FORGET_PARTS, FORGET_UPLOADS = range(47, 50)
 LISTING, CONSENT_LISTED, PAPER_LISTED, FORGET_LISTINGS = range(50, 54)
 REQUEST, WITHDRAW, DECLINE, REQUESTS_OVER, FORGET_REQUESTS = range(54, 59)
 FORM = 59
+RELEASE, RELEASE_MOVED, RELEASE_PAPER, RELEASE_SEGMENT, RELEASE_SEGMENTS_GONE = range(60, 65)
 
 STATEMENTS: tuple[Statement, ...] = (
     Statement(
@@ -256,6 +258,23 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(table="requests", sql="delete from requests where asker = ? and expires_at < ?"),
     Statement(table="requests", sql="delete from requests where subject = ?"),
     Statement(table="forms", sql="insert into forms (form, version, publisher, hash, digest) values (?, ?, ?, ?, ?)"),
+    Statement(
+        table="releases",
+        sql="insert into releases (stage, edition, cursor, looked_at, kept, builder, held_until, expires_at, release,"
+        " requester) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    ),
+    Statement(
+        table="releases",
+        sql="update releases set stage = ?, edition = ?, cursor = ?, looked_at = ?, kept = ?, builder = ?,"
+        " held_until = ?, expires_at = ? where release = ? and requester = ?"
+        " and stage = ? and edition = ? and cursor = ? and builder = ?",
+        exact=True,
+    ),
+    Statement(
+        table="release_papers", sql="insert into release_papers (release, number, kind, digest) values (?, ?, ?, ?)"
+    ),
+    Statement(table="release_segments", sql="insert into release_segments (release, number, root) values (?, ?, ?)"),
+    Statement(table="release_segments", sql="delete from release_segments where release = ?"),
 )
 
 INSERT_ENTRY = (
@@ -306,6 +325,8 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
             return (_step_of_request(row),)
         case FormRow():
             return ((FORM, (row.form, row.version, row.publisher, row.hash, row.digest)),)
+        case ReleaseRow() | ReleaseMoved() | ReleasePaperRow() | ReleaseSegmentRow() | ReleaseSegmentsGone():
+            return (_step_of_release(row),)
         case Bump():
             return ((BUMP, (row.name,)),)
         case IdempotencyRow():
@@ -406,6 +427,38 @@ def _step_of_request(
             return DECLINE, (row.request,)
         case RequestsOver():
             return REQUESTS_OVER, (row.asker, row.before)
+
+
+def _step_of_release(
+    row: ReleaseRow | ReleaseMoved | ReleasePaperRow | ReleaseSegmentRow | ReleaseSegmentsGone,
+) -> tuple[int, Parameters]:
+    match row:
+        case ReleaseRow():
+            return RELEASE, _of_release(row)
+        case ReleaseMoved():
+            old = row.before
+            return RELEASE_MOVED, (*_of_release(row.row), int(old.stage), old.edition, old.cursor, old.builder)
+        case ReleasePaperRow():
+            return RELEASE_PAPER, (row.release, row.number, int(row.kind), row.digest)
+        case ReleaseSegmentRow():
+            return RELEASE_SEGMENT, (row.release, row.number, row.root)
+        case ReleaseSegmentsGone():
+            return RELEASE_SEGMENTS_GONE, (row.release,)
+
+
+def _of_release(row: ReleaseRow) -> Parameters:
+    return (
+        int(row.stage),
+        row.edition,
+        row.cursor,
+        row.looked_at,
+        row.kept,
+        row.builder,
+        row.held_until,
+        row.expires_at,
+        row.release,
+        row.requester,
+    )
 
 
 def _of_erasure(row: ErasureRow) -> Parameters:

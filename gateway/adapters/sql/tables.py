@@ -190,6 +190,41 @@ forms = Table(
     sqlite_autoincrement=True,
 )
 """Versions of consent forms, which hold nothing of a patient: appended to, never changed."""
+releases = Table(
+    "releases",
+    metadata,
+    Column("seq", Counter, primary_key=True, autoincrement=True),
+    Column("release", LargeBinary(16), nullable=False, unique=True),
+    Column("requester", LargeBinary(16), nullable=False),
+    Column("stage", SmallInteger, nullable=False, index=True),
+    Column("edition", Integer, nullable=False),
+    Column("cursor", LargeBinary(32), nullable=False),
+    Column("looked_at", BigInteger, nullable=False),
+    Column("kept", BigInteger, nullable=False),
+    Column("builder", LargeBinary(32), nullable=False),
+    Column("held_until", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("ix_releases_requester_seq", "requester", "seq"),
+    sqlite_autoincrement=True,
+)
+"""Releases of data and how far they have come: what is asked for, and what left, stands in their papers."""
+release_papers = Table(
+    "release_papers",
+    metadata,
+    Column("release", LargeBinary(16), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("kind", SmallInteger, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+)
+"""Request, decision, manifests and end of each release, as sealed blocks."""
+release_segments = Table(
+    "release_segments",
+    metadata,
+    Column("release", LargeBinary(16), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("root", LargeBinary, nullable=False),
+)
+"""Rows gathered for a release, sealed under its own key. Not rebuilt: a build begins anew."""
 erasures = Table(
     "erasures",
     metadata,

@@ -2,13 +2,13 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from gateway.adapters.tabular import GROUP, to_ndjson, to_parquet
+from gateway.adapters.tabular import GROUP, Files
 from gateway.deid.profile import shipped
 from gateway.deid.tables import Table, make_table
 from gateway.deid.views import parse_view
@@ -41,19 +41,24 @@ def table() -> Table:
     return make_table("values", view, shipped("safe-harbor"), field=())
 
 
-def read(parts: Iterator[bytes]) -> Any:
-    return pq.read_table(io.BytesIO(b"".join(parts)))
+def written(format: str, table: Table, rows: Sequence[Row], facts: dict[str, str] | None = None) -> bytes:
+    file = Files().open(format, table, facts=facts or {})
+    return b"".join([file.add(rows), file.end()])
+
+
+def read(table: Table, rows: Sequence[Row], facts: dict[str, str] | None = None) -> Any:
+    return pq.read_table(io.BytesIO(written("parquet", table, rows, facts)))
 
 
 def test_parquet_reads_back_with_types_and_facts(table: Table) -> None:
-    found = read(to_parquet(table, iter(ROWS), facts={"release": "r"}))
+    found = read(table, ROWS, {"release": "r"})
     assert [tuple(row.values()) for row in found.to_pylist()] == ROWS
     assert [str(one.type) for one in found.schema] == ["string", "string", "double", "bool", "list<element: string>"]
     assert found.schema.metadata[b"release"] == b"r"
 
 
 def test_ndjson_reads_back(table: Table) -> None:
-    lines = b"".join(to_ndjson(table, iter(ROWS))).splitlines()
+    lines = written("ndjson", table, ROWS).splitlines()
     assert [tuple(json.loads(line).values()) for line in lines] == ROWS
     assert list(json.loads(lines[0])) == ["person", "code", "value", "flag", "codes"]
 
@@ -61,26 +66,22 @@ def test_ndjson_reads_back(table: Table) -> None:
 @pytest.mark.parametrize("count", [0, 1, GROUP, GROUP + 1])
 def test_any_number_of_rows(table: Table, count: int) -> None:
     rows: list[Row] = [("a", str(at % 7), at / 2, None, None) for at in range(count)]
-    assert read(to_parquet(table, iter(rows), facts={})).num_rows == count
-    assert len(b"".join(to_ndjson(table, iter(rows))).splitlines()) == count
+    assert read(table, rows).num_rows == count
+    assert len(written("ndjson", table, rows).splitlines()) == count
 
 
 def test_octets_leave_while_rows_still_come(table: Table) -> None:
-    taken = 0
-
-    def rows() -> Iterator[Row]:
-        nonlocal taken
-        for taken in range(1, 20 * GROUP + 1):
-            yield ("a", str(taken), taken / 3, None, None)
-
-    parts = to_parquet(table, rows(), facts={})
-    next(part for part in parts if len(part) > 1000)
-    assert taken <= 2 * GROUP
-    assert sum(map(len, parts)) > 0
+    file = Files().open("parquet", table, facts={})
+    sizes = []
+    for start in range(0, 4 * GROUP, GROUP // 4):
+        rows: list[Row] = [("a", str(at), at / 3, None, None) for at in range(start, start + GROUP // 4)]
+        sizes.append(len(file.add(rows)))
+    assert sum(size > 1000 for size in sizes) == 4
+    assert len(file.end()) > 0
 
 
 def test_what_a_text_column_holds_is_text(table: Table) -> None:
     odd: list[Row] = [("a", 5, 1, None, [True, 2.5])]
-    assert read(to_parquet(table, iter(odd), facts={})).to_pylist()[0] == {
+    assert read(table, odd).to_pylist()[0] == {
         "person": "a", "code": "5", "value": 1.0, "flag": None, "codes": ["true", "2.5"],
     }  # fmt: skip

@@ -32,7 +32,8 @@ RECORDS: list[dict[str, Any]] = [PATIENT, CONDITION, OBSERVATION]
 
 def admitted(asked: dict[str, Any], records: list[dict[str, Any]] = RECORDS) -> bool:
     patient = next((one for one in records if one["resourceType"] == "Patient"), None)
-    return parse_cohort(asked, field=("cohort",)).admits(facts_of(records), patient, today=TODAY)
+    cohort = parse_cohort(asked, field=("cohort",))
+    return cohort.admits_records(facts_of(records)) and cohort.admits_patient(patient, today=TODAY)
 
 
 def facts_of(records: list[dict[str, Any]]) -> Iterator[DecisionFacts]:

@@ -1,0 +1,86 @@
+"""Rows of releases: how far each has come, its papers in order, and the rows that were gathered for it. They tell a
+thief of the index that a release was made, for nobody who is named, of nobody."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class ReleaseStage(IntEnum):
+    """How far a release has come. BUILDING: approved, and made by whoever holds it; the stages after RELEASED are
+    ends."""
+
+    REQUESTED = 0
+    BUILDING = 1
+    RELEASED = 2
+    CHANGES_WANTED = 3
+    REFUSED = 4
+    CANCELLED = 5
+    FAILED = 6
+    EXPIRED = 7
+
+
+class ReleasePaper(IntEnum):
+    """What a paper of a release is."""
+
+    REQUEST = 0
+    DECISION = 1
+    MANIFEST = 2
+    DELIVERY = 3
+    WITHDRAWAL = 4
+    END = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseRow:
+    """A release. `requester`: a keyed token of who asks. `edition`: counts what was built, or is being built, anew.
+    `cursor`: the patient up to whom all were looked at, 32 bytes, empty before the first; `looked_at` and `kept`: how
+    many were, and are in. `builder` holds it until `held_until`, seconds since 1970. `expires_at`: 0 before it is
+    released. `seq`: the ledger assigns it (0: not yet stored)."""
+
+    release: bytes
+    requester: bytes
+    stage: ReleaseStage = ReleaseStage.REQUESTED
+    edition: int = 0
+    cursor: bytes = b""
+    looked_at: int = 0
+    kept: int = 0
+    builder: bytes = b""
+    held_until: int = 0
+    expires_at: int = 0
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseMoved:
+    """Moves a release on from `before` to `row`; a conflict where it is another by now."""
+
+    before: ReleaseRow
+    row: ReleaseRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasePaperRow:
+    """A paper of a release, in a sealed block. `number`: from 0, without a gap, once each; `digest`: the SHA-256 in the
+    block's CID."""
+
+    release: bytes
+    number: int
+    kind: ReleasePaper
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseSegmentRow:
+    """Rows of some patients, sealed under the release's key. `root`: binary CID; `number`: from 0, in each edition's
+    order of making."""
+
+    release: bytes
+    number: int
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseSegmentsGone:
+    """All of a release."""
+
+    release: bytes

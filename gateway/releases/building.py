@@ -1,0 +1,116 @@
+"""A release out of its segments: three goes over the rows of all who are in, then sealed files on IPFS.
+
+True here: rows are in memory a segment at a time, and leave sealed; the verdict is of the rows that left. What heavy
+work there is runs beside the loop. A build that is cut short leaves blocks that no manifest names, under a key that
+nobody was told.
+"""
+
+import asyncio
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass
+
+from gateway.deid.assembly import Assembly, PersonRows, Verdict
+from gateway.releases.files import Seals, TableFiles, TableWriter
+from gateway.releases.model import ReleaseFile
+from gateway.releases.request import DatasetRequest
+from gateway.releases.segments import Member, Segment, Segments
+from gateway.releases.shape import Bars, Shape
+from gateway.storage.model import Block
+from gateway.storage.service import Blocks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """`members`: all who were observed; of those the verdict counts who left."""
+
+    verdict: Verdict
+    bars: tuple[Bars, ...]
+    files: tuple[ReleaseFile, ...]
+    members: tuple[Member, ...]
+    unfit: int
+
+
+class Building:
+    """Of one edition. `roots`: its segments; `excluded`: subjects who were gathered and are in no longer."""
+
+    def __init__(
+        self,
+        request: DatasetRequest,
+        segments: Segments,
+        roots: Sequence[tuple[int, bytes]],
+        *,
+        excluded: Container[bytes],
+        blocks: Blocks,
+        files: TableFiles,
+    ) -> None:
+        self._request = request
+        self._segments = segments
+        self._roots = roots
+        self._excluded = excluded
+        self._blocks = blocks
+        self._files = files
+        self._assembly = Assembly(request.tables, request.profile)
+        self._shape = Shape(request.tables, request.profile)
+        self._members: list[Member] = []
+        self._unfit = 0
+
+    async def members(self) -> tuple[Member, ...]:
+        """All who were gathered and are still in."""
+        await self._each(self._note)
+        return tuple(self._members)
+
+    async def plan(self) -> None:
+        """Who is alike, and how far what describes them is generalized."""
+        await self._each(self._observe)
+        await asyncio.to_thread(self._assembly.plan)
+        await self._each(self._count)
+
+    async def release(self, seals: Seals) -> Built:
+        """The rows as they leave. The verdict may be that they must not be given out."""
+        writers = [
+            TableWriter(table, format=self._request.format, files=self._files, seals=seals)
+            for table in self._request.tables
+        ]
+        for number, root in self._roots:
+            segment = await self._segments.get(number, root)
+            await self._blocks.put_named(await asyncio.to_thread(self._released, segment, writers))
+        await self._blocks.put_named([block for writer in writers for block in writer.end()])
+        return Built(
+            verdict=self._assembly.verdict(),
+            bars=self._shape.bars(),
+            files=tuple(file for writer in writers for file in writer.made),
+            members=tuple(self._members),
+            unfit=self._unfit,
+        )
+
+    async def _each(self, step: Callable[[Segment], None]) -> None:
+        for number, root in self._roots:
+            segment = await self._segments.get(number, root)
+            await asyncio.to_thread(step, segment)
+
+    def _note(self, segment: Segment) -> None:
+        self._members += [one for one in segment.members if one.subject not in self._excluded]
+        self._unfit += segment.unfit
+
+    def _observe(self, segment: Segment) -> None:
+        for person in self._people(segment):
+            self._assembly.observe(person)
+
+    def _count(self, segment: Segment) -> None:
+        for person in self._people(segment):
+            self._assembly.count(person)
+
+    def _released(self, segment: Segment, writers: Sequence[TableWriter]) -> list[Block]:
+        blocks: list[Block] = []
+        for person in self._people(segment):
+            left = self._assembly.release(person)
+            if left is not None:
+                self._shape.add(left)
+                for writer, rows in zip(writers, left, strict=True):
+                    blocks += writer.add(rows)
+        return blocks
+
+    def _people(self, segment: Segment) -> Iterator[PersonRows]:
+        for member, rows in zip(segment.members, segment.rows, strict=True):
+            if member.subject not in self._excluded:
+                yield [[tuple(row) for row in table] for table in rows]

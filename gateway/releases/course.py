@@ -1,0 +1,431 @@
+"""The course of releases: what was approved is built, what a patient left is built anew without them, what is over is
+destroyed. Each step is durable before the next, and taken up by whichever replica comes first.
+
+    BUILDING   1. patients are looked at in the order of their names; the rows of some of them are a segment, durable
+                  with how far that is
+               2. who was withdrawn meanwhile is left out; the rows leave, sealed, and the manifest with them
+    RELEASED   who is in it is looked at again and again; a withdrawal begins an edition without them
+    EXPIRED    the release's key is destroyed, and what lay on IPFS
+
+One replica builds a release at a time, and another takes it over when nothing was heard of the first for
+`HELD_SECONDS`. Not done here: deciding who may ask, approve or download.
+"""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from gateway.audit.model import Outcome
+from gateway.audit.service import Audit, Event
+from gateway.consent.names import guards_of
+from gateway.crypto.keys import KeyRing
+from gateway.crypto.model import DomainKind, release_domain
+from gateway.crypto.releases import SECRET_SIZE, Binding, ReleaseKeys, wrap_secret
+from gateway.deid.assembly import Verdict as Measured
+from gateway.deid.pseudonyms import pseudonym
+from gateway.deid.tables import PERSON
+from gateway.errors import ConflictError, ConsentryError, IntegrityError, StaleError, UpstreamError
+from gateway.identity.model import Caller
+from gateway.identity.service import Identity
+from gateway.ids import SubjectId
+from gateway.ports.bus import Bus
+from gateway.ports.clock import Clock, Entropy
+from gateway.ports.documents import Documents
+from gateway.ports.index import Index
+from gateway.ports.ledger import Appended
+from gateway.ports.releases import ReleaseMoved, ReleaseRow, ReleaseSegmentRow, ReleaseSegmentsGone, ReleaseStage
+from gateway.ports.rows import Row
+from gateway.releases import papers
+from gateway.releases.building import Building, Built
+from gateway.releases.files import Seals, TableFiles
+from gateway.releases.gathering import Gathering, Undertaking
+from gateway.releases.keeping import HeldRelease, Papers
+from gateway.releases.membership import Looked, Membership
+from gateway.releases.segments import Member, Segments, removed
+from gateway.storage.model import Cid
+from gateway.storage.service import Blocks
+
+EACH_SECONDS: Final = 2.0
+LOOK_SECONDS: Final = 10.0
+"""How often it is looked whether somebody withdrew from what was released."""
+HELD_SECONDS: Final = 60
+ALL: Final = b"\xff" * 32
+"""The cursor of a release for which everybody was looked at."""
+AT_ONCE: Final = 64
+"""Patients of a segment."""
+DAY_SECONDS: Final = 24 * 3600
+RELEASED: Final = "RELEASE_DATASET"
+TRIES: Final = 5
+
+
+class _LostError(Exception):
+    """Another replica has the release, or it was cancelled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A release that is worked on: its papers, its keys, and in whose name."""
+
+    held: HeldRelease
+    undertaking: Undertaking
+    caller: Caller
+    segments: Segments
+
+
+class Course:
+    """See the module. `builder`: this replica's name, 32 bytes."""
+
+    def __init__(
+        self,
+        *,
+        identity: Identity,
+        audit: Audit,
+        index: Index,
+        documents: Documents,
+        blocks: Blocks,
+        keys: KeyRing,
+        kept: Papers,
+        gathering: Gathering,
+        membership: Membership,
+        files: TableFiles,
+        bus: Bus,
+        clock: Clock,
+        entropy: Entropy,
+        builder: bytes,
+    ) -> None:
+        self._identity = identity
+        self._audit = audit
+        self._index = index
+        self._documents = documents
+        self._blocks = blocks
+        self._keys = keys
+        self._papers = kept
+        self._gathering = gathering
+        self._membership = membership
+        self._files = files
+        self._bus = bus
+        self._clock = clock
+        self._entropy = entropy
+        self._builder = builder
+        self._waking = asyncio.Event()
+        self._looked = float("-inf")
+        self._tidied = False
+        self.trouble: str | None = None
+
+    def wake(self) -> None:
+        """There may be something to do."""
+        self._waking.set()
+
+    async def run(self) -> None:
+        """For ever. What fails is tried again; `trouble` says what is in the way."""
+        while True:
+            self.trouble = None
+            try:
+                await self.catch_up()
+            except ConsentryError as error:
+                self.trouble = type(error).__name__
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(EACH_SECONDS):
+                    await self._waking.wait()
+            self._waking.clear()
+
+    async def catch_up(self) -> None:
+        """Everything that can be done now; what is in the way of one release hinders no other. Raises the last."""
+        trouble: ConsentryError | None = None
+        if not self._tidied:
+            await self._tidy()
+            self._tidied = True
+        for row in await self._index.releases(requester=None, stages=(ReleaseStage.BUILDING,), limit=1_000):
+            trouble = await self._tried(row) or trouble
+        now = self._clock.monotonic()
+        if now >= self._looked + LOOK_SECONDS:
+            self._looked = now
+            for row in await self._index.releases(requester=None, stages=(ReleaseStage.RELEASED,), limit=10_000):
+                trouble = await self._tried(row) or trouble
+        if trouble is not None:
+            raise trouble
+
+    async def _tried(self, row: ReleaseRow) -> ConsentryError | None:
+        try:
+            if row.stage is ReleaseStage.BUILDING:
+                await self._build(row)
+            elif row.expires_at <= self._clock.now():
+                await self.expire(row)
+            else:
+                held = await self._papers.of(row)
+                await self.look(held)
+        except (_LostError, ConflictError):
+            return None
+        except ConsentryError as error:
+            return error
+        return None
+
+    # ---- who is in
+
+    async def opened(self, held: HeldRelease) -> Opened | None:
+        """What is needed to work on a release; None where who asked for it is gone. IntegrityError once its key was
+        destroyed."""
+        caller = await self._identity.acting(held.requester)
+        if caller is None or held.decision is None:
+            return None
+        keys = ReleaseKeys.of(await self._keys.of(release_domain(held.release)))
+        decided = datetime.fromtimestamp(held.decision.decision.at, UTC).date()
+        undertaking = Undertaking(release=held.release, request=held.request, keys=keys, today=decided)
+        segments = Segments(held.release, keys, blocks=self._blocks, entropy=self._entropy)
+        return Opened(held=held, undertaking=undertaking, caller=caller, segments=segments)
+
+    async def look(self, held: HeldRelease) -> HeldRelease:
+        """Whoever withdrew is told to the recipient, and an edition without them is begun: durable on return. The
+        release as it stands then."""
+        opened = await self.opened(held)
+        if opened is None or held.delivery is None:
+            return held
+        members = await opened.segments.members(held.delivery.edition, bytes.fromhex(held.delivery.members))
+        looked = await self._membership.look(opened.caller, opened.undertaking, members)
+        names = sorted(pseudonym(opened.undertaking.keys.pseudonyms, PERSON, one) for one in looked.withdrawn)
+        if not set(names) - set(held.tombstones):
+            return held
+        row = held.row
+        paper = papers.withdrawal_paper(
+            held.release,
+            at=int(self._clock.now()),
+            edition=row.edition,
+            salt=self._entropy.bytes(32),
+            tombstones=names,
+        )
+        moved = replace(row, stage=ReleaseStage.BUILDING, edition=row.edition + 1, builder=b"", held_until=0)
+        # Commit point: before it nobody was withdrawn; after it no edition that holds them is given out.
+        await self._moved(held, moved, (paper,))
+        self.wake()
+        return await self._papers.held(held.release) or held
+
+    # ---- building
+
+    async def _build(self, row: ReleaseRow) -> None:
+        row = await self._taken(row)
+        held = await self._papers.of(row)
+        opened = await self.opened(held)
+        if opened is None or not opened.caller.actor.encryption_key:
+            await self._end(held, ReleaseStage.FAILED, "who asked for the data is gone, or has no encryption key")
+            return
+        row = await self._gathered(opened, row)
+        for _ in range(TRIES):
+            if await self._edition(opened, row):
+                return
+        raise StaleError("consents keep changing while the release is built")
+
+    async def _taken(self, row: ReleaseRow) -> ReleaseRow:
+        """The row in this replica's hand; _LostError while another has it."""
+        now = int(self._clock.now())
+        if row.builder not in (b"", self._builder) and row.held_until > now:
+            raise _LostError
+        mine = replace(row, builder=self._builder, held_until=now + HELD_SECONDS)
+        await self._index.apply((ReleaseMoved(before=row, row=mine),))
+        return mine
+
+    async def _gathered(self, opened: Opened, row: ReleaseRow) -> ReleaseRow:
+        """Looks at whoever was not looked at yet; once it was looked at all, an edition takes nobody new."""
+        if row.cursor == ALL:
+            return row
+        number = len(await self._index.release_segments(row.release))
+        while subjects := await self._index.subjects(after=row.cursor, limit=AT_ONCE):
+            caller = await self._identity.acting(opened.held.requester)
+            if caller is None:
+                raise StaleError("who asks for the data is no longer who they were")
+            found = await self._gathering.gather(caller, opened.undertaking, [SubjectId(one) for one in subjects])
+            rows: tuple[Row, ...] = ()
+            if found.members or found.broken:
+                root = await opened.segments.put(number, found.segment)
+                rows = (ReleaseSegmentRow(release=row.release, number=number, root=root),)
+                number += 1
+            further = replace(
+                row,
+                cursor=subjects[-1],
+                looked_at=row.looked_at + len(subjects),
+                kept=row.kept + len(found.members),
+                held_until=int(self._clock.now()) + HELD_SECONDS,
+            )
+            # Commit point: before it these patients are looked at again; after it their rows are in the release.
+            await self._index.apply((ReleaseMoved(before=row, row=further), *rows))
+            row = further
+        whole = replace(row, cursor=ALL)
+        await self._index.apply((ReleaseMoved(before=row, row=whole),))
+        return whole
+
+    async def _edition(self, opened: Opened, row: ReleaseRow) -> bool:
+        """Builds and commits; False where somebody withdrew meanwhile."""
+        held = opened.held
+        roots = await self._index.release_segments(row.release)
+        excluded = await self._excluded(opened, roots, held)
+        building = self._building(opened, roots, excluded)
+        members = await building.members()
+        looked = await self._membership.look(opened.caller, opened.undertaking, members)
+        if looked.withdrawn:
+            excluded = excluded | looked.withdrawn
+            building = self._building(opened, roots, excluded)
+            members = await building.members()
+        if len(members) == 0:
+            await self._end(held, ReleaseStage.FAILED, "no patient's consent covers this use, or the cohort is empty")
+            return True
+        row = await self._taken(row)
+        await building.plan()
+        row = await self._taken(row)
+        secret = self._entropy.bytes(SECRET_SIZE)
+        binding = Binding(
+            release=held.release, recipient=held.requester, encryption_key=opened.caller.actor.encryption_key
+        )
+        half = opened.undertaking.keys.half
+        built = await building.release(Seals(binding=binding, secret=secret, half=half, entropy=self._entropy))
+        row = await self._taken(row)
+        if built.verdict.failed:
+            await self._end(held, ReleaseStage.FAILED, "the release is below its bar", built)
+            return True
+        again = await self._membership.look(opened.caller, opened.undertaking, members)
+        if again.withdrawn:
+            return False
+        await self._commit(opened, row, built, again, binding, secret)
+        return True
+
+    def _building(self, opened: Opened, roots: "tuple[tuple[int, bytes], ...]", excluded: frozenset[bytes]) -> Building:
+        return Building(
+            opened.undertaking.request,
+            opened.segments,
+            roots,
+            excluded=excluded,
+            blocks=self._blocks,
+            files=self._files,
+        )
+
+    async def _excluded(
+        self, opened: Opened, roots: "tuple[tuple[int, bytes], ...]", held: HeldRelease
+    ) -> frozenset[bytes]:
+        """Whoever the papers say was withdrawn, by subject."""
+        names = set(held.tombstones)
+        if not names:
+            return frozenset()
+        found = set()
+        for number, root in roots:
+            for member in (await opened.segments.get(number, root)).members:
+                if pseudonym(opened.undertaking.keys.pseudonyms, PERSON, member.subject) in names:
+                    found.add(member.subject)
+        return frozenset(found)
+
+    async def _commit(
+        self, opened: Opened, row: ReleaseRow, built: Built, looked: Looked, binding: Binding, secret: bytes
+    ) -> None:
+        held, now = opened.held, int(self._clock.now())
+        first = now + held.request.days * DAY_SECONDS
+        expires = papers.read_expiry(held.manifest) if held.manifest is not None else first
+        manifest = papers.manifest_paper(
+            papers.Manifest(
+                release=held.release,
+                edition=row.edition,
+                at=now,
+                expires_at=expires,
+                requester=held.requester,
+                encryption_key=binding.encryption_key,
+                request=held.request,
+                decision=_decision_digest(held),
+                block=(looked.as_of.block_number, looked.as_of.block_hash),
+                verdict=built.verdict,
+                files=built.files,
+                tombstones=held.tombstones,
+                unfit=built.unfit,
+            )
+        )
+        members: tuple[Member, ...] = built.members
+        delivery = papers.delivery_paper(
+            held.release,
+            at=now,
+            edition=row.edition,
+            salt=self._entropy.bytes(32),
+            wrapped=wrap_secret(secret, binding, manifest=papers.digest_of(manifest)),
+            members=await opened.segments.put_members(row.edition, members),
+            verdict=built.verdict,
+            bars=built.bars,
+        )
+        released = replace(row, stage=ReleaseStage.RELEASED, builder=b"", held_until=0, expires_at=expires)
+        # Commit point: before it nothing of the edition can be opened; after it the recipient may ask for it.
+        await self._moved(replace(held, row=row), released, (manifest, delivery), caller=opened.caller)
+
+    # ---- ends
+
+    async def _tidy(self) -> None:
+        """Once at a start: what ended and was not destroyed to the end, or whose key came back with a backup."""
+        for domain in await self._keys.domains():
+            row = await self._index.release(domain.name) if domain.kind == DomainKind.RELEASE.value else None
+            if row is not None and row.stage > ReleaseStage.RELEASED:
+                await self.destroy(row)
+
+    async def expire(self, row: ReleaseRow) -> None:
+        """COMMIT POINTS: the key is destroyed, and with it all that was sealed; the end is in the papers."""
+        held = await self._papers.of(row)
+        await self.destroy(row)
+        await self._end(held, ReleaseStage.EXPIRED, "its time is over")
+
+    async def destroy(self, row: ReleaseRow) -> None:
+        """The release's key, then its blocks. Nothing of it opens again; done twice it destroys nothing more."""
+        domain = release_domain(row.release)
+        if domain in await self._keys.domains():
+            await self._keys.turn(destroying=[domain])
+        segments = [root for _, root in await self._index.release_segments(row.release)]
+        held = await self._papers.of(row)
+        files = papers.read_files(held.manifest) if held.manifest is not None else ()
+        lists = [bytes.fromhex(held.delivery.members)] if held.delivery is not None else []
+        await removed(self._blocks, [*segments, *lists, *(_binary(one.cid) for one in files)])
+        await self._index.apply((ReleaseSegmentsGone(release=row.release),))
+
+    async def _end(self, held: HeldRelease, stage: ReleaseStage, reason: str, built: Built | None = None) -> None:
+        verdict: Measured | None = None if built is None else built.verdict
+        paper = papers.end_paper(
+            held.release,
+            at=int(self._clock.now()),
+            stage=stage.name,
+            salt=self._entropy.bytes(32),
+            reason=reason,
+            verdict=verdict,
+            bars=() if built is None else built.bars,
+        )
+        row = await self._index.release(held.release)
+        if row is None:
+            raise UpstreamError("the index does not hold a release that was begun")
+        if row.stage in (ReleaseStage.BUILDING, ReleaseStage.RELEASED):
+            await self._moved(replace(held, row=row), replace(row, stage=stage, builder=b"", held_until=0), (paper,))
+        if stage is ReleaseStage.FAILED:
+            await self.destroy(row)
+
+    async def _moved(
+        self, held: HeldRelease, row: ReleaseRow, added: tuple[bytes, ...], *, caller: Caller | None = None
+    ) -> None:
+        """The release moves on, with its papers and an entry, or not at all (ConflictError)."""
+        rows, sealed = await self._papers.rows(held.release, held.requester, held.octets, added)
+        event = Event(
+            decision=self._audit.new_decision(),
+            at=self._clock.now(),
+            actor=held.requester,
+            outcome=Outcome.PERMITTED,
+            action=f"DATASET_{row.stage.name}",
+            purpose=held.request.purpose.value,
+            digest=papers.digest_of(added[-1]),
+        )
+        guards = () if caller is None else guards_of(caller)
+        entry = await self._audit.append(event, guards=guards, rows=(ReleaseMoved(before=held.row, row=row), *rows))
+        if not isinstance(entry, Appended):
+            raise ConflictError("the release moved on meanwhile")
+        for one in sealed:
+            with contextlib.suppress(UpstreamError):  # it is pinned as soon as IPFS takes it
+                await self._documents.pin(one.unpinned)
+
+
+def _decision_digest(held: HeldRelease) -> bytes:
+    for octets in held.octets:
+        if papers.kind_of(octets) is papers.Kind.DECISION:
+            return papers.digest_of(octets)
+    raise IntegrityError("a release was built that nobody approved")
+
+
+def _binary(text: str) -> bytes:
+    """Binary."""
+    return bytes(Cid.parse(text))

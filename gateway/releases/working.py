@@ -1,0 +1,174 @@
+"""The heavy part of a build: one patient's permitted records, opened, de-identified and put into rows. Pure.
+
+True here: a worker is given the permitted records' own data keys and nothing that opens another record; what it answers
+is not yet released. Both ways go as msgpack octets, so that a worker may be another process or another machine.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+from gateway import jsontext
+from gateway.crypto.envelope import Unlocked, open_unlocked
+from gateway.deid.pseudonyms import pseudonym
+from gateway.deid.resources import Deidentifier, Person, make_person
+from gateway.deid.tables import PERSON
+from gateway.deid.trees import Resource
+from gateway.deid.views import Unfit
+from gateway.deid.views.selects import Row
+from gateway.errors import IntegrityError
+from gateway.records.naming import key_of
+from gateway.records.redaction import redact
+from gateway.releases.request import DatasetRequest, parse_request
+
+MOST_COMPILED: Final = 8
+
+
+class OpenableRecord(msgspec.Struct, frozen=True, array_like=True):
+    """`names`: by which other records refer to it; `subjects`: by which it names its patient; `hidden`: JSON pointers
+    that the permit leaves out."""
+
+    record: bytes
+    resource_type: str
+    names: tuple[str, ...]
+    subjects: tuple[str, ...]
+    hidden: tuple[str, ...]
+    unlocked: Unlocked
+
+
+class GatheredPerson(msgspec.Struct, frozen=True, array_like=True):
+    """A patient with what a decision permitted of theirs."""
+
+    subject: bytes
+    records: tuple[OpenableRecord, ...]
+
+
+class Task(msgspec.Struct, frozen=True, array_like=True):
+    """`request`: RFC 8785 text. `pseudonyms`, `shifts`: keys of the release; `today`: whose ages are judged by, a
+    proleptic ordinal."""
+
+    request: bytes
+    pseudonyms: bytes
+    shifts: bytes
+    today: int
+    people: tuple[GatheredPerson, ...]
+
+    def __repr__(self) -> str:
+        return "Task()"
+
+
+class MadePerson(msgspec.Struct, frozen=True, array_like=True):
+    """`rows`: of each table, None for who is not in the cohort. `unfit`: resources that fit no view that is about
+    them."""
+
+    subject: bytes
+    rows: tuple[list[list[Any]], ...] | None
+    unfit: int
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_task = msgspec.msgpack.Decoder(Task).decode
+_made = msgspec.msgpack.Decoder(tuple[MadePerson, ...]).decode
+
+
+def written(task: Task) -> bytes:
+    return _encode(task)
+
+
+def read(octets: bytes) -> tuple[MadePerson, ...]:
+    """What `work` answered. Raises IntegrityError for what no worker answers."""
+    try:
+        return _made(octets)
+    except msgspec.DecodeError as error:
+        raise IntegrityError("a worker's answer is not of its form") from error
+
+
+def work(octets: bytes) -> bytes:
+    """A task's rows: person by person, in their order. IntegrityError for content that does not open."""
+    task = _task(octets)
+    request, deidentifier = _compiled(task.request)
+    made = _Made(task, request, deidentifier)
+    return _encode(tuple(made.person(one) for one in task.people))
+
+
+@lru_cache(maxsize=MOST_COMPILED)
+def _compiled(text: bytes) -> tuple[DatasetRequest, Deidentifier]:
+    request = parse_request(jsontext.loads(text))
+    return request, Deidentifier(request.profile)
+
+
+class _Made:
+    """One task's road."""
+
+    def __init__(self, task: Task, request: DatasetRequest, deidentifier: Deidentifier) -> None:
+        self._task = task
+        self._request = request
+        self._deidentifier = deidentifier
+        self._today = date.fromordinal(task.today)
+
+    def person(self, gathered: GatheredPerson) -> MadePerson:
+        opened = [(one, _content(one)) for one in gathered.records]
+        patient = next((content for one, content in opened if one.resource_type == PERSON), None)
+        if not self._request.cohort.admits_patient(patient, today=self._today):
+            return MadePerson(gathered.subject, None, 0)
+        person = make_person(
+            self._request.profile,
+            patient,
+            self._targets(gathered),
+            subject=gathered.subject,
+            key=self._task.pseudonyms,
+            shift_key=self._task.shifts,
+            today=self._today,
+        )
+        left: list[list[Row]] = [[] for _ in self._request.tables]
+        unfit = sum(self._add(left, person, one, content, patient) for one, content in opened)
+        return MadePerson(gathered.subject, tuple([[*row] for row in rows] for rows in left), unfit)
+
+    def _add(
+        self,
+        left: list[list[Row]],
+        person: Person,
+        one: OpenableRecord,
+        content: Resource,
+        patient: Mapping[str, Any] | None,
+    ) -> bool:
+        """Whether some view is about it and it does not fit."""
+        if one.resource_type == PERSON and content is not patient:
+            return False  # of two descriptions of a patient the first counts
+        kept = self._deidentifier.apply(content, person, id=self._name(one, person.subject))
+        fits = True
+        for table, rows in zip(self._request.tables, left, strict=True):
+            found = [] if kept is None else table.view.rows(kept)
+            if isinstance(found, Unfit):
+                fits = False
+            else:
+                rows += found
+        return not fits
+
+    def _targets(self, gathered: GatheredPerson) -> dict[str, str]:
+        """What references among the patient's records say -> `Type/pseudonym`; the patient is one, record or not."""
+        own = pseudonym(self._task.pseudonyms, PERSON, gathered.subject)
+        targets = {name: f"{PERSON}/{own}" for one in gathered.records for name in one.subjects}
+        for one in gathered.records:
+            told = f"{one.resource_type}/{self._name(one, own)}"
+            for name in one.names:
+                targets.setdefault(name, told)
+                targets.setdefault(f"{one.resource_type}/{key_of(name)}", told)
+        return targets
+
+    def _name(self, one: OpenableRecord, own: str) -> str:
+        if one.resource_type == PERSON:
+            return own
+        return pseudonym(self._task.pseudonyms, "record", one.record)
+
+
+def _content(one: OpenableRecord) -> Resource:
+    content: Any = jsontext.loads(open_unlocked(one.unlocked))
+    left: Any = redact(content, one.hidden) if one.hidden else content
+    if not isinstance(left, dict):
+        raise IntegrityError("a record is no resource")
+    resource: Resource = left
+    return resource

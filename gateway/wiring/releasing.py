@@ -1,0 +1,92 @@
+"""Releases, put together: what gathers and builds them, its course, and the service before it."""
+
+from gateway.adapters.local_pool import LocalPool
+from gateway.adapters.tabular import Files
+from gateway.audit.service import Audit
+from gateway.consent.standing import Standings
+from gateway.crypto.keys import KeyRing
+from gateway.emergency.grounds import Grounds
+from gateway.identity.service import Identity
+from gateway.ports.anchors import Anchors
+from gateway.ports.bus import Bus
+from gateway.ports.clock import Clock, Entropy
+from gateway.ports.documents import Documents
+from gateway.ports.index import Index
+from gateway.ports.sealing import SealingKeys
+from gateway.ports.workers import Workers
+from gateway.records.opening import Opening
+from gateway.releases.course import Course
+from gateway.releases.gathering import Gathering
+from gateway.releases.keeping import Papers
+from gateway.releases.membership import Membership
+from gateway.releases.service import Releases
+from gateway.releases.working import work
+from gateway.settings import Settings
+from gateway.storage.service import Blocks
+
+
+def make_releases(
+    settings: Settings,
+    *,
+    identity: Identity,
+    standings: Standings,
+    grounds: Grounds,
+    audit: Audit,
+    index: Index,
+    documents: Documents,
+    opening: Opening,
+    blocks: Blocks,
+    ring: KeyRing,
+    keys: SealingKeys,
+    anchors: Anchors,
+    bus: Bus,
+    clock: Clock,
+    entropy: Entropy,
+    workers: Workers,
+    builder: bytes,
+) -> tuple[Course, Releases]:
+    kept = Papers(documents=documents, index=index, anchors=anchors, keys=keys, domain=standings.domain)
+    gathering = Gathering(
+        standings=standings,
+        grounds=grounds,
+        audit=audit,
+        index=index,
+        opening=opening,
+        workers=workers,
+        clock=clock,
+    )
+    course = Course(
+        identity=identity,
+        audit=audit,
+        index=index,
+        documents=documents,
+        blocks=blocks,
+        keys=ring,
+        kept=kept,
+        gathering=gathering,
+        membership=Membership(standings=standings, index=index, gathering=gathering),
+        files=Files(),
+        bus=bus,
+        clock=clock,
+        entropy=entropy,
+        builder=builder,
+    )
+    releases = Releases(
+        identity=identity,
+        standings=standings,
+        audit=audit,
+        index=index,
+        documents=documents,
+        ring=ring,
+        keys=keys,
+        kept=kept,
+        course=course,
+        clock=clock,
+        entropy=entropy,
+    )
+    return course, releases
+
+
+def open_workers(settings: Settings) -> Workers:
+    """Processes of this machine."""
+    return LocalPool(settings.dataset_workers, work=work)
