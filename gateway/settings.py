@@ -159,6 +159,15 @@ class Settings(BaseSettings):
         description="Addresses of auditors or data stewards who review everybody's, as JSON. Empty: those of the"
         " clinician's own organizations alone.",
     )
+    budget_population: float = Field(
+        10.0, gt=0, le=1e6, description="Epsilon of all noised answers about this gateway's patients, for good."
+    )
+    budget_dataset: float = Field(
+        2.0, gt=0, le=1e6, description="Epsilon of answers about one cohort and use, for good."
+    )
+    budget_group: float = Field(
+        5.0, gt=0, le=1e6, description="Epsilon of answers to one organization, or one researcher without, for good."
+    )
     dataset_workers: int = Field(2, ge=1, le=256, description="Processes that make data sets on this machine, at most.")
     validators: int = Field(2, ge=1, le=32, description="Processes that validate FHIR resources, at most.")
     signing_url: str = Field(

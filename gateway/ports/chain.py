@@ -132,6 +132,34 @@ class Calls(Protocol):
     def certify_erasure(self, *, subject: bytes, gateway: bytes, certificate: bytes, is_final: bool) -> CallRow: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """A privacy budget on chain, in millionths of epsilon."""
+
+    limit: int
+    spent: int
+
+
+class BudgetLedgers(Protocol):
+    """Privacy budgets on chain: calls to intend, as `Calls` has them, and how a budget stands. A debit is refused until
+    what it names was opened."""
+
+    def ledger(self, population: bytes) -> bytes:
+        """The name of the ledger of this gateway and a population, 32 bytes."""
+        ...
+
+    def open_ledger(self, *, population: bytes, limit: int) -> CallRow: ...
+
+    def open_account(self, *, ledger: bytes, account: bytes, limit: int) -> CallRow: ...
+
+    def debit(self, *, ledger: bytes, accounts: Sequence[bytes], amount: int, ref: bytes) -> CallRow: ...
+
+    async def budget(self, ledger: bytes, account: bytes | None) -> Budget | None:
+        """A ledger, or an account below it, at the chain's head; None where it is not open. UpstreamError; also where
+        this deployment keeps no budgets."""
+        ...
+
+
 class EmergencyCalls(Protocol):
     """As `Calls`, for emergencies. Pure."""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from gateway.ports.listings import ListingRow
-from gateway.ports.releases import ReleasePaperRow, ReleaseRow, ReleaseStage
+from gateway.ports.releases import AnswerRow, BudgetRow, ReleasePaperRow, ReleaseRow, ReleaseStage
 from gateway.ports.requests import FormRow, RequestRow
 from gateway.ports.rows import (
     ConsentRow,
@@ -201,6 +201,12 @@ class Index(Protocol):
     async def subjects(self, *, after: bytes, limit: int) -> tuple[bytes, ...]:
         """Everybody who was ever enrolled, erased or not, by name, after a name; at most `limit`."""
         ...
+
+    async def budgets(self, accounts: Sequence[bytes]) -> Mapping[bytes, BudgetRow]:
+        """Those that are known here, by account."""
+        ...
+
+    async def answer(self, key: bytes) -> AnswerRow | None: ...
 
     async def is_controller(self, signer: bytes) -> bool:
         """Whether an ERC-7913 signer is or was any subject's controller, confirmed or not. Looks through every change

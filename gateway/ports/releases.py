@@ -84,3 +84,39 @@ class ReleaseSegmentsGone:
     """All of a release."""
 
     release: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetRow:
+    """A privacy budget: a population's, a group's or a data set's, by its name on chain (32 bytes). In millionths of
+    epsilon. One that is there already stays as it is."""
+
+    account: bytes
+    limit: int
+    spent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetRaised:
+    """What is spent is `spent` at least: the chain says so."""
+
+    account: bytes
+    spent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetSpent:
+    """Takes so much of a budget; a conflict where less is left."""
+
+    account: bytes
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRow:
+    """An answer that was paid for, sealed under the gateway's log key. `key`: a keyed name of the question and of the
+    consents that it stood on, 32 bytes; a conflict where it was answered already."""
+
+    key: bytes
+    call: bytes
+    sealed: bytes

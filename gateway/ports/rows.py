@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from gateway.ports.listings import ConsentListed, ListingRow, PaperListed
-from gateway.ports.releases import ReleaseMoved, ReleasePaperRow, ReleaseRow, ReleaseSegmentRow, ReleaseSegmentsGone
+from gateway.ports.releases import (
+    AnswerRow,
+    BudgetRaised,
+    BudgetRow,
+    BudgetSpent,
+    ReleaseMoved,
+    ReleasePaperRow,
+    ReleaseRow,
+    ReleaseSegmentRow,
+    ReleaseSegmentsGone,
+)
 from gateway.ports.requests import FormRow, RequestDeclined, RequestRow, RequestsOver, RequestWithdrawn
 from gateway.ports.sign_ins import (
     IdentitiesForgotten,
@@ -379,6 +389,10 @@ Row = (
     | ReleasePaperRow
     | ReleaseSegmentRow
     | ReleaseSegmentsGone
+    | BudgetRow
+    | BudgetRaised
+    | BudgetSpent
+    | AnswerRow
 )
 
 

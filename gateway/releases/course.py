@@ -13,7 +13,7 @@ One replica builds a release at a time, and another takes it over when nothing w
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -70,6 +70,7 @@ class Opened:
 
     held: HeldRelease
     undertaking: Undertaking
+    keys: ReleaseKeys = field(repr=False)
     caller: Caller
     segments: Segments
 
@@ -174,7 +175,7 @@ class Course:
         decided = datetime.fromtimestamp(held.decision.decision.at, UTC).date()
         undertaking = Undertaking(release=held.release, request=held.request, keys=keys, today=decided)
         segments = Segments(held.release, keys, blocks=self._blocks, entropy=self._entropy)
-        return Opened(held=held, undertaking=undertaking, caller=caller, segments=segments)
+        return Opened(held=held, undertaking=undertaking, keys=keys, caller=caller, segments=segments)
 
     async def look(self, held: HeldRelease) -> HeldRelease:
         """Whoever withdrew is told to the recipient, and an edition without them is begun: durable on return. The
@@ -184,7 +185,7 @@ class Course:
             return held
         members = await opened.segments.members(held.delivery.edition, bytes.fromhex(held.delivery.members))
         looked = await self._membership.look(opened.caller, opened.undertaking, members)
-        names = sorted(pseudonym(opened.undertaking.keys.pseudonyms, PERSON, one) for one in looked.withdrawn)
+        names = sorted(pseudonym(opened.keys.pseudonyms, PERSON, one) for one in looked.withdrawn)
         if not set(names) - set(held.tombstones):
             return held
         row = held.row
@@ -276,7 +277,7 @@ class Course:
         binding = Binding(
             release=held.release, recipient=held.requester, encryption_key=opened.caller.actor.encryption_key
         )
-        half = opened.undertaking.keys.half
+        half = opened.keys.half
         built = await building.release(Seals(binding=binding, secret=secret, half=half, entropy=self._entropy))
         row = await self._taken(row)
         if built.verdict.failed:
@@ -290,7 +291,7 @@ class Course:
 
     def _building(self, opened: Opened, roots: "tuple[tuple[int, bytes], ...]", excluded: frozenset[bytes]) -> Building:
         return Building(
-            opened.undertaking.request,
+            opened.held.request,
             opened.segments,
             roots,
             excluded=excluded,
@@ -308,7 +309,7 @@ class Course:
         found = set()
         for number, root in roots:
             for member in (await opened.segments.get(number, root)).members:
-                if pseudonym(opened.undertaking.keys.pseudonyms, PERSON, member.subject) in names:
+                if pseudonym(opened.keys.pseudonyms, PERSON, member.subject) in names:
                     found.add(member.subject)
         return frozenset(found)
 

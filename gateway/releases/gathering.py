@@ -11,12 +11,12 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final
+from typing import Final, Protocol
 
 from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
 from gateway.consent import policy
-from gateway.consent.model import AccessRequest, Action, Deny, Grant, Permit
+from gateway.consent.model import AccessRequest, Action, Deny, Grant, Permit, Purpose
 from gateway.consent.names import requester
 from gateway.consent.standing import Standings
 from gateway.crypto.releases import ReleaseKeys
@@ -31,7 +31,7 @@ from gateway.ports.rows import Guard, RecordRow
 from gateway.ports.workers import Workers
 from gateway.records.opening import Found, Opening
 from gateway.releases import working
-from gateway.releases.request import DatasetRequest
+from gateway.releases.cohort import Cohort
 from gateway.releases.segments import Member, Segment
 from gateway.releases.working import GatheredPerson, MadePerson, OpenableRecord, Task
 
@@ -45,13 +45,32 @@ TASK_OCTETS: Final = 4 << 20
 """Sealed content past which a task takes nobody more."""
 
 
+class Question(Protocol):
+    """What is asked of patients' records: a data set, or a number. `text`: its RFC 8785 form."""
+
+    @property
+    def purpose(self) -> Purpose: ...
+
+    @property
+    def data_use(self) -> frozenset[str]: ...
+
+    @property
+    def cohort(self) -> Cohort: ...
+
+    @property
+    def text(self) -> bytes: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undertaking:
-    """What a build knows of its release. `today`: whose ages are judged by."""
+    """What records are gathered for. `action` and `release`: what the patients' entries say, the latter empty where it
+    is no release; `keys`: of the release, None where rows are made of no pseudonyms; `today`: whose ages are judged
+    by."""
 
+    action: str = ACTION
     release: ReleaseId
-    request: DatasetRequest
-    keys: ReleaseKeys = field(repr=False)
+    request: Question
+    keys: ReleaseKeys | None = field(repr=False)
     today: date
 
 
@@ -72,6 +91,7 @@ class Gathered:
 
     members: list[Member] = field(default_factory=list)
     rows: list[tuple[list[list[object]], ...]] = field(default_factory=list)
+    consents: list[tuple[bytes, ...]] = field(default_factory=list)
     unfit: int = 0
     broken: int = 0
 
@@ -130,6 +150,13 @@ class Gathering:
             return None
         return found.member
 
+    async def consented(
+        self, caller: Caller, undertaking: Undertaking, subjects: Sequence[SubjectId]
+    ) -> list[tuple[SubjectId, tuple[bytes, ...]]]:
+        """Those of the subjects whom decisions let in, and by which consents; nothing is opened, and nobody told."""
+        found = [await self._permitted(caller, undertaking, subject, opens=False) for subject in subjects]
+        return [(SubjectId(one.member.subject), one.consents) for one in found if one is not None]
+
     # ---- the steps
 
     async def _tasks(
@@ -155,10 +182,11 @@ class Gathering:
         subject: SubjectId,
         *,
         upto: int | None = None,
+        opens: bool = True,
         gathered: Gathered | None = None,
     ) -> Permitted | None:
         """What decisions permit of one patient now; None for nothing, and for who is not in the cohort. With `upto`
-        records are counted, up to that place, and none is opened."""
+        records are counted, up to that place, whatever the cohort, and none is opened."""
         request = undertaking.request
         ground = await self._grounds.of(caller, subject, request.purpose)
         if ground.standing is None or not ground.concerns(requester(caller)):
@@ -175,7 +203,7 @@ class Gathering:
             if permit is None:
                 continue
             seen.append((row, found, permit))
-            if upto is None:
+            if upto is None and opens:
                 records.append(self._openable(permit, found, row))
         if not seen or not (
             upto is not None or request.cohort.admits_records(one.known.decision_facts for _, one, _ in seen)
@@ -214,7 +242,7 @@ class Gathering:
                 yield row, found
 
     def _decided(
-        self, caller: Caller, request: DatasetRequest, ground: Ground, row: RecordRow, found: Found
+        self, caller: Caller, request: Question, ground: Ground, row: RecordRow, found: Found
     ) -> Permit | None:
         standing = ground.standing
         assert standing is not None
@@ -242,10 +270,11 @@ class Gathering:
         )
 
     async def _made(self, undertaking: Undertaking, part: Sequence[Permitted]) -> list[tuple[Permitted, MadePerson]]:
+        keys = undertaking.keys
         task = Task(
             undertaking.request.text,
-            undertaking.keys.pseudonyms,
-            undertaking.keys.shifts,
+            b"" if keys is None else keys.pseudonyms,
+            b"" if keys is None else keys.shifts,
             undertaking.today.toordinal(),
             tuple(one.person for one in part),
         )
@@ -270,6 +299,7 @@ class Gathering:
             if isinstance(entry, Appended) and one.rows is not None:
                 gathered.members.append(permitted.member)
                 gathered.rows.append(one.rows)
+                gathered.consents.append(permitted.consents)
                 gathered.unfit += one.unfit
             else:
                 if isinstance(entry, Stale):
@@ -285,10 +315,10 @@ class Gathering:
             at=self._clock.now(),
             actor=caller.actor.id,
             outcome=Outcome.PERMITTED,
-            action=ACTION,
+            action=undertaking.action,
             purpose=undertaking.request.purpose.value,
             subject=permitted.member.subject,
-            record=undertaking.release,
+            record=undertaking.release or b"",
             consents=permitted.consents,
             basis="consent",
         )

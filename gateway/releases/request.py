@@ -57,7 +57,8 @@ def parse_request(value: JsonValue) -> DatasetRequest:
     title, days = value["title"], value["days"]
     if not isinstance(title, str) or not 0 < len(title) <= LONGEST_TITLE or not title.isprintable():
         raise CallerError(f"1 to {LONGEST_TITLE} printable characters", field=("dataset", "title"))
-    if value["purpose"] not in RESEARCH:
+    purpose = value["purpose"]
+    if not isinstance(purpose, str) or purpose not in RESEARCH:
         raise CallerError("HRESCH or CLINTRCH", field=("dataset", "purpose"))
     if value["format"] not in FORMATS:
         raise CallerError(" or ".join(FORMATS), field=("dataset", "format"))
@@ -69,7 +70,7 @@ def parse_request(value: JsonValue) -> DatasetRequest:
         raise CallerError(f"at most {MOST_OCTETS} octets", field=("dataset",))
     return DatasetRequest(
         title=title,
-        purpose=Purpose(str(value["purpose"])),
+        purpose=Purpose(purpose),
         data_use=parse_data_use(value["dataUse"], field=("dataset", "dataUse")),
         cohort=parse_cohort(value["cohort"], field=("dataset", "cohort")),
         tables=_tables(value["tables"], profile),

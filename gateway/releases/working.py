@@ -6,13 +6,14 @@ is not yet released. Both ways go as msgpack octets, so that a worker may be ano
 
 from collections.abc import Mapping
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import msgspec
 
 from gateway import jsontext
 from gateway.crypto.envelope import Unlocked, open_unlocked
+from gateway.deid.profile import shipped
 from gateway.deid.pseudonyms import pseudonym
 from gateway.deid.resources import Deidentifier, Person, make_person
 from gateway.deid.tables import PERSON
@@ -22,9 +23,12 @@ from gateway.deid.views.selects import Row
 from gateway.errors import IntegrityError
 from gateway.records.naming import key_of
 from gateway.records.redaction import redact
+from gateway.releases.aggregate import AggregateRequest, Count, parse_aggregate, value_of
 from gateway.releases.request import DatasetRequest, parse_request
 
 MOST_COMPILED: Final = 8
+VALUES: Final = "safe-harbor"
+"""The profile by which values are told that go into a number."""
 
 
 class OpenableRecord(msgspec.Struct, frozen=True, array_like=True):
@@ -47,7 +51,8 @@ class GatheredPerson(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Task(msgspec.Struct, frozen=True, array_like=True):
-    """`request`: RFC 8785 text. `pseudonyms`, `shifts`: keys of the release; `today`: whose ages are judged by, a
+    """`request`: RFC 8785 text, of a data set where there are `pseudonyms` and `shifts`, keys of the release, and of a
+    number where there are none; `today`: whose ages are judged by, a
     proleptic ordinal."""
 
     request: bytes
@@ -89,6 +94,8 @@ def read(octets: bytes) -> tuple[MadePerson, ...]:
 def work(octets: bytes) -> bytes:
     """A task's rows: person by person, in their order. IntegrityError for content that does not open."""
     task = _task(octets)
+    if not task.pseudonyms:
+        return _encode(tuple(_valued(task, one) for one in task.people))
     request, deidentifier = _compiled(task.request)
     made = _Made(task, request, deidentifier)
     return _encode(tuple(made.person(one) for one in task.people))
@@ -98,6 +105,40 @@ def work(octets: bytes) -> bytes:
 def _compiled(text: bytes) -> tuple[DatasetRequest, Deidentifier]:
     request = parse_request(jsontext.loads(text))
     return request, Deidentifier(request.profile)
+
+
+@lru_cache(maxsize=MOST_COMPILED)
+def _compiled_aggregate(text: bytes) -> AggregateRequest:
+    return parse_aggregate(jsontext.loads(text))
+
+
+def _valued(task: Task, gathered: GatheredPerson) -> MadePerson:
+    """One cell: the person's value."""
+    request = _compiled_aggregate(task.request)
+    opened = [(one, _content(one)) for one in gathered.records]
+    patient = next((content for one, content in opened if one.resource_type == PERSON), None)
+    today = date.fromordinal(task.today)
+    if not request.cohort.admits_patient(patient, today=today):
+        return MadePerson(gathered.subject, None, 0)
+    if isinstance(request.measure, Count):
+        return MadePerson(gathered.subject, ([[1]],), 0)
+    # As it would leave in a table: so a view reads the same of it, and names are of nobody.
+    person = make_person(
+        shipped(VALUES), patient, {}, subject=gathered.subject, key=bytes(32), shift_key=bytes(32), today=today
+    )
+    rows: list[Row] = []
+    unfit = 0
+    for one, content in opened:
+        kept = _values_of().apply(content, person, id=one.record.hex())
+        found = [] if kept is None else request.measure.view.rows(kept)
+        unfit += isinstance(found, Unfit)
+        rows += [] if isinstance(found, Unfit) else found
+    return MadePerson(gathered.subject, ([[value_of(request.measure, rows)]],), unfit)
+
+
+@cache
+def _values_of() -> Deidentifier:
+    return Deidentifier(shipped(VALUES))
 
 
 class _Made:

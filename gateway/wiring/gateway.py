@@ -17,6 +17,7 @@ from gateway.records.contents import Contents
 from gateway.records.explaining import Explaining
 from gateway.records.service import Records
 from gateway.records.uploads import Uploads
+from gateway.releases.aggregates import Aggregates
 from gateway.releases.service import Releases
 from gateway.settings import Settings
 from gateway.storage.service import Blocks
@@ -50,6 +51,7 @@ class Gateway:
         erasures: Erasures,
         emergencies: Emergencies,
         releases: Releases,
+        aggregates: Aggregates,
         standings: Standings,
         keys: KeyRing,
         blocks: Blocks,
@@ -83,6 +85,7 @@ class Gateway:
         self.erasures = erasures
         self.emergencies = emergencies
         self.releases = releases
+        self.aggregates = aggregates
         self.blocks = blocks
         self.bus: Bus | None = bus
         self.chain = chain

@@ -34,6 +34,7 @@ from gateway.storage.segments import Segments
 from gateway.storage.service import Blocks
 from gateway.wiring import chain as chain_wiring
 from gateway.wiring.anchors import AnchorsPort
+from gateway.wiring.budgets import BudgetPort
 from gateway.wiring.consents import make_consents
 from gateway.wiring.control import make_control
 from gateway.wiring.corridors import make_corridors
@@ -221,7 +222,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
     )
     workers = open_workers(settings)
     closing.push_async_callback(workers.close)
-    releasing, releases = make_releases(
+    releasing, releases, aggregates = make_releases(
         settings,
         identity=identity,
         standings=standings,
@@ -239,6 +240,8 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         entropy=entropy,
         workers=workers,
         builder=secrets.instance,
+        chain=chain,
+        ledgers=BudgetPort(parts, secrets),
     )
     hints = Hints(standings=standings, opening=opening, identity=identity, keys=keys, course=course)
     bus.watch(hints)
@@ -270,6 +273,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         erasures=erasures,
         emergencies=corridors.emergencies,
         releases=releases,
+        aggregates=aggregates,
         standings=standings,
         keys=keys,
         blocks=blocks,

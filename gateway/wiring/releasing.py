@@ -1,5 +1,6 @@
 """Releases, put together: what gathers and builds them, its course, and the service before it."""
 
+from gateway.adapters import noise
 from gateway.adapters.local_pool import LocalPool
 from gateway.adapters.tabular import Files
 from gateway.audit.service import Audit
@@ -8,6 +9,7 @@ from gateway.crypto.keys import KeyRing
 from gateway.emergency.grounds import Grounds
 from gateway.identity.service import Identity
 from gateway.ports.anchors import Anchors
+from gateway.ports.chain import BudgetLedgers, Chain
 from gateway.ports.bus import Bus
 from gateway.ports.clock import Clock, Entropy
 from gateway.ports.documents import Documents
@@ -15,6 +17,9 @@ from gateway.ports.index import Index
 from gateway.ports.sealing import SealingKeys
 from gateway.ports.workers import Workers
 from gateway.records.opening import Opening
+from gateway.releases.aggregate import MILLION
+from gateway.releases.aggregates import Aggregates
+from gateway.releases.budgets import BudgetLimits, Budgets
 from gateway.releases.course import Course
 from gateway.releases.gathering import Gathering
 from gateway.releases.keeping import Papers
@@ -44,7 +49,9 @@ def make_releases(
     entropy: Entropy,
     workers: Workers,
     builder: bytes,
-) -> tuple[Course, Releases]:
+    chain: Chain,
+    ledgers: BudgetLedgers,
+) -> tuple[Course, Releases, Aggregates]:
     kept = Papers(documents=documents, index=index, anchors=anchors, keys=keys, domain=standings.domain)
     gathering = Gathering(
         standings=standings,
@@ -84,7 +91,28 @@ def make_releases(
         clock=clock,
         entropy=entropy,
     )
-    return course, releases
+    budgets = Budgets(
+        index=index,
+        chain=chain,
+        ledgers=ledgers,
+        keys=keys,
+        limits=BudgetLimits(
+            population=round(settings.budget_population * MILLION),
+            dataset=round(settings.budget_dataset * MILLION),
+            group=round(settings.budget_group * MILLION),
+        ),
+    )
+    aggregates = Aggregates(
+        identity=identity,
+        audit=audit,
+        index=index,
+        keys=keys,
+        gathering=gathering,
+        budgets=budgets,
+        noise=noise,
+        clock=clock,
+    )
+    return course, releases, aggregates
 
 
 def open_workers(settings: Settings) -> Workers:

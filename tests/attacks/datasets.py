@@ -211,3 +211,9 @@ async def researcher(inside: Inside, secret: bytes) -> Somebody:
         encryption_key_signature=bytes.fromhex(wallet.sign_typed_data(full)[2:]),
     )
     return await sign_in(inside.gateway, wallet)
+
+
+def question(**members: Any) -> dict[str, Any]:
+    """A question for a number, as JSON."""
+    plain = {"purpose": "HRESCH", "dataUse": list(USE), "cohort": {}, "measure": {"kind": "count"}, "epsilon": 0.5}
+    return plain | members

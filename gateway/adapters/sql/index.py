@@ -28,7 +28,7 @@ from gateway.adapters.sql.urls import sqlite_path
 from gateway.ports.clock import Clock
 from gateway.ports.index import LAST_SEQ, NAMED
 from gateway.ports.listings import ListingRow
-from gateway.ports.releases import ReleasePaperRow, ReleaseRow, ReleaseStage
+from gateway.ports.releases import AnswerRow, BudgetRow, ReleasePaperRow, ReleaseRow, ReleaseStage
 from gateway.ports.requests import FormRow, RequestRow
 from gateway.ports.rows import (
     ChallengeRow,
@@ -308,6 +308,16 @@ class SqlIndex:
 
     async def subjects(self, *, after: bytes, limit: int) -> tuple[bytes, ...]:
         return tuple(bytes(row[0]) for row in await self._source.fetch(questions.SUBJECTS, (after, limit)))
+
+    async def budgets(self, accounts: Sequence[bytes]) -> Mapping[bytes, BudgetRow]:
+        rows = await self._source.fetch(questions.BUDGETS.format(marks=_marks(accounts)), tuple(accounts))
+        return {
+            bytes(account): BudgetRow(account=bytes(account), limit=most, spent=spent) for account, most, spent in rows
+        }
+
+    async def answer(self, key: bytes) -> AnswerRow | None:
+        rows = await self._source.fetch(questions.ANSWER, (key,))
+        return AnswerRow(key=bytes(rows[0][0]), call=bytes(rows[0][1]), sealed=bytes(rows[0][2])) if rows else None
 
     async def is_controller(self, signer: bytes) -> bool:
         named = f'%"controller":"0x{signer.hex()}"%'

@@ -51,6 +51,8 @@ RELEASE = (
 )
 RELEASE_PAPERS = "select release, number, kind, digest from release_papers where release = ? order by number"
 RELEASE_SEGMENTS = "select number, root from release_segments where release = ? order by number"
+BUDGETS = "select account, most, spent from budgets where account in ({marks})"
+ANSWER = "select key, call, sealed from answers where key = ?"
 SUBJECTS = (
     "select distinct key1 from chain_events where name = 'SubjectEnrolled' and orphaned_at is null and key1 > ?"
     " order by key1 limit ?"

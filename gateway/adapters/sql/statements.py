@@ -9,7 +9,17 @@ from dataclasses import dataclass
 
 from anchoring.stores.columns import join_values
 from gateway.ports.listings import ConsentListed, ListingRow, PaperListed
-from gateway.ports.releases import ReleaseMoved, ReleasePaperRow, ReleaseRow, ReleaseSegmentRow, ReleaseSegmentsGone
+from gateway.ports.releases import (
+    AnswerRow,
+    BudgetRaised,
+    BudgetRow,
+    BudgetSpent,
+    ReleaseMoved,
+    ReleasePaperRow,
+    ReleaseRow,
+    ReleaseSegmentRow,
+    ReleaseSegmentsGone,
+)
 from gateway.ports.requests import FormRow, RequestDeclined, RequestRow, RequestsOver, RequestWithdrawn
 from gateway.ports.rows import (
     Bump,
@@ -83,6 +93,7 @@ LISTING, CONSENT_LISTED, PAPER_LISTED, FORGET_LISTINGS = range(50, 54)
 REQUEST, WITHDRAW, DECLINE, REQUESTS_OVER, FORGET_REQUESTS = range(54, 59)
 FORM = 59
 RELEASE, RELEASE_MOVED, RELEASE_PAPER, RELEASE_SEGMENT, RELEASE_SEGMENTS_GONE = range(60, 65)
+BUDGET, BUDGET_RAISED, BUDGET_SPENT, ANSWER = range(65, 69)
 
 STATEMENTS: tuple[Statement, ...] = (
     Statement(
@@ -275,6 +286,14 @@ STATEMENTS: tuple[Statement, ...] = (
     ),
     Statement(table="release_segments", sql="insert into release_segments (release, number, root) values (?, ?, ?)"),
     Statement(table="release_segments", sql="delete from release_segments where release = ?"),
+    Statement(
+        table="budgets", sql="insert into budgets (account, most, spent) values (?, ?, ?) on conflict do nothing"
+    ),
+    Statement(table="budgets", sql="update budgets set spent = ? where account = ? and spent < ?"),
+    Statement(
+        table="budgets", sql="update budgets set spent = spent + ? where account = ? and spent + ? <= most", exact=True
+    ),
+    Statement(table="answers", sql="insert into answers (key, call, sealed) values (?, ?, ?)"),
 )
 
 INSERT_ENTRY = (
@@ -327,6 +346,14 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
             return ((FORM, (row.form, row.version, row.publisher, row.hash, row.digest)),)
         case ReleaseRow() | ReleaseMoved() | ReleasePaperRow() | ReleaseSegmentRow() | ReleaseSegmentsGone():
             return (_step_of_release(row),)
+        case BudgetRow():
+            return ((BUDGET, (row.account, row.limit, row.spent)),)
+        case BudgetRaised():
+            return ((BUDGET_RAISED, (row.spent, row.account, row.spent)),)
+        case BudgetSpent():
+            return ((BUDGET_SPENT, (row.amount, row.account, row.amount)),)
+        case AnswerRow():
+            return ((ANSWER, (row.key, row.call, row.sealed)),)
         case Bump():
             return ((BUMP, (row.name,)),)
         case IdempotencyRow():

@@ -225,6 +225,22 @@ release_segments = Table(
     Column("root", LargeBinary, nullable=False),
 )
 """Rows gathered for a release, sealed under its own key. Not rebuilt: a build begins anew."""
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("account", LargeBinary(32), primary_key=True),
+    Column("most", BigInteger, nullable=False),
+    Column("spent", BigInteger, nullable=False),
+)
+"""Privacy budgets, in millionths of epsilon; the chain has them, too, and the larger figure counts. Not rebuilt."""
+answers = Table(
+    "answers",
+    metadata,
+    Column("key", LargeBinary(32), primary_key=True),
+    Column("call", LargeBinary(16), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""Noised answers that were paid for: the same question on the same consents is told the same. Not rebuilt."""
 erasures = Table(
     "erasures",
     metadata,

@@ -1,4 +1,5 @@
-"""Releases of de-identified data: how far each has come, its papers, and what was gathered for it.
+"""Releases of de-identified data: how far each has come, its papers, what was gathered for it; privacy budgets and the
+answers that were paid by them.
 
 Written once: a migration that has shipped is never edited; the next change is the next file.
 """
@@ -49,4 +50,18 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("root", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("release", "number", name="pk_release_segments"),
+    )
+    op.create_table(
+        "budgets",
+        sa.Column("account", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("most", sa.BigInteger(), nullable=False),
+        sa.Column("spent", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("account", name="pk_budgets"),
+    )
+    op.create_table(
+        "answers",
+        sa.Column("key", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("call", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name="pk_answers"),
     )
