@@ -8,6 +8,7 @@ A term with a value is written `DUO:0000007=MONDO:0005148`. Source: DUO, http://
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Final
 
 from gateway.errors import CallerError
@@ -37,6 +38,7 @@ PROMISES: Final = frozenset(
 INVESTIGATIONS: Final = frozenset(f"DUO:00000{number}" for number in range(31, 41))
 """DUO:0000017, data use modifier: what kind of research it is."""
 MOST: Final = 64
+KEPT: Final = 4096
 _TERM = re.compile(r"DUO:[0-9]{7}(=[!-<>-~]{1,128})?")
 
 
@@ -55,6 +57,12 @@ def check_declared(terms: Collection[str], *, field: tuple[str, ...]) -> None:
 
 def covers(consented: Collection[str], declared: Collection[str]) -> bool:
     """Whether every part of the declared use is permitted, and every condition met."""
+    return _covers(tuple(consented), frozenset(declared))
+
+
+@lru_cache(maxsize=KEPT)
+def _covers(consented: tuple[str, ...], declared: frozenset[str]) -> bool:
+    """A release asks the same of each record."""
     uses = [term for term in declared if _name(term) in PERMISSIONS]
     permissions = [term for term in consented if _name(term) in PERMISSIONS]
     if not uses or not all(any(_reaches(one, use) for one in permissions) for use in uses):

@@ -136,15 +136,21 @@ class KeyRing:
             standing = await self._store.epoch()
             if standing == self._standing and self._log is not None:
                 return False
-            held, epoch_key = self._standing, self._epoch_key
-            self.drop()
-            if standing is None:
-                raise UpstreamError("the key store lost its epoch key: restore it")
-            if held is not None and held.epoch == standing.epoch:
-                self._standing, self._epoch_key = standing, epoch_key  # the same key, under another root or with others
-            else:
-                await self._adopt(standing)
-            self._log = await self._load_log()
+            # At once: a key that was destroyed is served no longer. What unwraps others, and the log key, stay until
+            # the new ones are here: whoever asks meanwhile waits for this, and is not told that all is locked.
+            self._by_id.clear()
+            self._newest.clear()
+            try:
+                if standing is None:
+                    raise UpstreamError("the key store lost its epoch key: restore it")
+                if self._standing is not None and self._standing.epoch == standing.epoch:
+                    self._standing = standing  # the same key, under another root or with others
+                else:
+                    await self._adopt(standing)
+                self._log = await self._load_log()
+            except BaseException:
+                self.drop()
+                raise
             return True
 
     def drop(self) -> None:
@@ -302,7 +308,7 @@ class KeyRing:
                 key = await self._unwrapped(stored)
                 # Unlocked anew meanwhile: the key may just have been destroyed, so it is not kept.
                 return self._keep(key) if self._standing == standing else key
-            if not await self.refresh():
+            if not await self.refresh() and self._standing == standing:
                 break
         raise IntegrityError("a key is wrapped by an epoch key that no longer stands")
 

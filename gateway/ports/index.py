@@ -202,6 +202,10 @@ class Index(Protocol):
         """Everybody who was ever enrolled, erased or not, by name, after a name; at most `limit`."""
         ...
 
+    async def release_people(self, *, but: bytes) -> tuple[bytes, ...]:
+        """Sealed tokens of whose rows left, edition by edition, of all releases but one."""
+        ...
+
     async def budgets(self, accounts: Sequence[bytes]) -> Mapping[bytes, BudgetRow]:
         """Those that are known here, by account."""
         ...
@@ -229,6 +233,10 @@ class Index(Protocol):
 
     async def unpinned(self, *, limit: int) -> tuple[UnpinnedRow, ...]:
         """Sealed blocks that wait for IPFS, in no order."""
+        ...
+
+    async def unpinned_block(self, digest: bytes) -> UnpinnedRow | None:
+        """The one of this name, if it waits."""
         ...
 
     async def forget_unpinned(self, digests: Sequence[bytes]) -> None:

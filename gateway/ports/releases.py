@@ -87,6 +87,15 @@ class ReleaseSegmentsGone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasePeopleRow:
+    """Whose rows left with an edition: keyed tokens, sealed. It outlives the release: what left is not called back."""
+
+    release: bytes
+    edition: int
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetRow:
     """A privacy budget: a population's, a group's or a data set's, by its name on chain (32 bytes). In millionths of
     epsilon. One that is there already stays as it is."""

@@ -13,6 +13,7 @@ from gateway.ports.releases import (
     BudgetSpent,
     ReleaseMoved,
     ReleasePaperRow,
+    ReleasePeopleRow,
     ReleaseRow,
     ReleaseSegmentRow,
     ReleaseSegmentsGone,
@@ -393,6 +394,7 @@ Row = (
     | BudgetRaised
     | BudgetSpent
     | AnswerRow
+    | ReleasePeopleRow
 )
 
 

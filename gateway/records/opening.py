@@ -41,7 +41,6 @@ class Known:
     facts: RecordFacts
     decision_facts: DecisionFacts
     facts_commitment: bytes
-    leaf: bytes
     cid: str
 
 
@@ -62,6 +61,7 @@ class Opening:
         self._keys = keys
         self._anchors = anchors
         self._known: OrderedDict[bytes, Known] = OrderedDict()
+        self._leaves: dict[bytes, bytes] = {}
 
     async def find(self, row: RecordRow) -> Found:
         """The facts of a version. Raises IntegrityError for whatever is not what the row and the CID say."""
@@ -122,6 +122,7 @@ class Opening:
         """Drops what is kept of a subject's blocks: it was erased."""
         for digest in [digest for digest, known in self._known.items() if known.facts.subject == subject]:
             del self._known[digest]
+            self._leaves.pop(digest, None)
 
     async def subject_key(self, subject: SubjectId) -> DomainKey | None:
         domain = subject_domain(subject)
@@ -140,13 +141,22 @@ class Opening:
             facts=facts,
             decision_facts=decision_facts(facts, RecordId(row.record)),
             facts_commitment=commitment,
-            leaf=self._anchors.leaf(leaf_values(row, facts.content_commitment, commitment), kind="records"),
             cid=cid,
         )
         self._known[row.digest] = known
         if len(self._known) > HELD:
-            self._known.popitem(last=False)
+            self._leaves.pop(self._known.popitem(last=False)[0], None)
         return known
+
+    def leaf(self, row: RecordRow, known: Known) -> bytes:
+        """By which the record is anchored."""
+        leaf = self._leaves.get(row.digest)
+        if leaf is None:
+            values = leaf_values(row, known.facts.content_commitment, known.facts_commitment)
+            leaf = self._anchors.leaf(values, kind="records")
+            if row.digest in self._known:
+                self._leaves[row.digest] = leaf
+        return leaf
 
 
 def leaf_values(row: RecordRow, content_commitment: bytes, facts_commitment: bytes) -> tuple[bytes, ...]:

@@ -284,7 +284,7 @@ class Reading:
             guards=seen.guards,
             receipt=receipt_text(self._deployment, event.decision, permit, found, row),
             release=release,
-            leaf=found.known.leaf,
+            leaf=self._opening.leaf(row, found.known),
             octets=len(content),
             permit=permit,
             found=found,

@@ -60,6 +60,6 @@ class Repeats:
             found = await self._opening.find(row)
             if found.known.facts.idempotency != seen.key:
                 raise IntegrityError("the index names a record that was not written under this key")
-            (state,) = await self._anchors.states((found.known.leaf,))
+            (state,) = await self._anchors.states((self._opening.leaf(row, found.known),))
             answers.append(StoredRecord(record=RecordId(record), version=version, cid=found.known.cid, anchor=state))
         return tuple(answers)

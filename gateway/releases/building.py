@@ -21,12 +21,13 @@ from gateway.storage.service import Blocks
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """`members`: all who were observed; of those the verdict counts who left."""
+    """`members`: all who were observed; `left`: subjects of whose rows some left."""
 
     verdict: Verdict
     bars: tuple[Bars, ...]
     files: tuple[ReleaseFile, ...]
     members: tuple[Member, ...]
+    left: tuple[bytes, ...]
     unfit: int
 
 
@@ -53,6 +54,7 @@ class Building:
         self._shape = Shape(request.tables, request.profile)
         self._members: list[Member] = []
         self._unfit = 0
+        self._left: list[bytes] = []
 
     async def members(self) -> tuple[Member, ...]:
         """All who were gathered and are still in."""
@@ -80,6 +82,7 @@ class Building:
             bars=self._shape.bars(),
             files=tuple(file for writer in writers for file in writer.made),
             members=tuple(self._members),
+            left=tuple(self._left),
             unfit=self._unfit,
         )
 
@@ -93,24 +96,25 @@ class Building:
         self._unfit += segment.unfit
 
     def _observe(self, segment: Segment) -> None:
-        for person in self._people(segment):
+        for _, person in self._people(segment):
             self._assembly.observe(person)
 
     def _count(self, segment: Segment) -> None:
-        for person in self._people(segment):
+        for _, person in self._people(segment):
             self._assembly.count(person)
 
     def _released(self, segment: Segment, writers: Sequence[TableWriter]) -> list[Block]:
         blocks: list[Block] = []
-        for person in self._people(segment):
+        for subject, person in self._people(segment):
             left = self._assembly.release(person)
             if left is not None:
+                self._left.append(subject)
                 self._shape.add(left)
                 for writer, rows in zip(writers, left, strict=True):
                     blocks += writer.add(rows)
         return blocks
 
-    def _people(self, segment: Segment) -> Iterator[PersonRows]:
+    def _people(self, segment: Segment) -> Iterator[tuple[bytes, PersonRows]]:
         for member, rows in zip(segment.members, segment.rows, strict=True):
             if member.subject not in self._excluded:
-                yield [[tuple(row) for row in table] for table in rows]
+                yield member.subject, [[tuple(row) for row in table] for table in rows]

@@ -13,6 +13,7 @@ One replica builds a release at a time, and another takes it over when nothing w
 
 import asyncio
 import contextlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -35,10 +36,18 @@ from gateway.ports.clock import Clock, Entropy
 from gateway.ports.documents import Documents
 from gateway.ports.index import Index
 from gateway.ports.ledger import Appended
-from gateway.ports.releases import ReleaseMoved, ReleaseRow, ReleaseSegmentRow, ReleaseSegmentsGone, ReleaseStage
+from gateway.ports.releases import (
+    ReleaseMoved,
+    ReleasePeopleRow,
+    ReleaseRow,
+    ReleaseSegmentRow,
+    ReleaseSegmentsGone,
+    ReleaseStage,
+)
 from gateway.ports.rows import Row
 from gateway.releases import papers
 from gateway.releases.building import Building, Built
+from gateway.releases.differencing import left_out
 from gateway.releases.files import Seals, TableFiles
 from gateway.releases.gathering import Gathering, Undertaking
 from gateway.releases.keeping import HeldRelease, Papers
@@ -58,6 +67,9 @@ AT_ONCE: Final = 64
 DAY_SECONDS: Final = 24 * 3600
 RELEASED: Final = "RELEASE_DATASET"
 TRIES: Final = 5
+PERSON_TOKEN: Final = b"release/person"
+"""What a keyed token of somebody whose rows left is for."""
+TOKEN_SIZE: Final = 16
 
 
 class _LostError(Exception):
@@ -212,9 +224,12 @@ class Course:
             await self._end(held, ReleaseStage.FAILED, "who asked for the data is gone, or has no encryption key")
             return
         row = await self._gathered(opened, row)
+        company: frozenset[bytes] = frozenset()
         for _ in range(TRIES):
-            if await self._edition(opened, row):
+            more = await self._edition(opened, row, company)
+            if more is None:
                 return
+            company |= more
         raise StaleError("consents keep changing while the release is built")
 
     async def _taken(self, row: ReleaseRow) -> ReleaseRow:
@@ -255,11 +270,12 @@ class Course:
         await self._index.apply((ReleaseMoved(before=row, row=whole),))
         return whole
 
-    async def _edition(self, opened: Opened, row: ReleaseRow) -> bool:
-        """Builds and commits; False where somebody withdrew meanwhile."""
+    async def _edition(self, opened: Opened, row: ReleaseRow, company: frozenset[bytes]) -> frozenset[bytes] | None:
+        """Builds and commits, without whoever is to be left out besides those who withdrew (`company`); else who must
+        be left out, too, at the next try: none where somebody withdrew meanwhile."""
         held = opened.held
         roots = await self._index.release_segments(row.release)
-        excluded = await self._excluded(opened, roots, held)
+        excluded = await self._excluded(opened, roots, held) | company
         building = self._building(opened, roots, excluded)
         members = await building.members()
         looked = await self._membership.look(opened.caller, opened.undertaking, members)
@@ -269,7 +285,7 @@ class Course:
             members = await building.members()
         if len(members) == 0:
             await self._end(held, ReleaseStage.FAILED, "no patient's consent covers this use, or the cohort is empty")
-            return True
+            return None
         row = await self._taken(row)
         await building.plan()
         row = await self._taken(row)
@@ -282,12 +298,25 @@ class Course:
         row = await self._taken(row)
         if built.verdict.failed:
             await self._end(held, ReleaseStage.FAILED, "the release is below its bar", built)
-            return True
+            return None
+        tokens = {self._keys.log.token(PERSON_TOKEN, one): one for one in built.left}
+        alone = await self._left_out(held, tokens)
+        if alone:
+            return frozenset(tokens[one] for one in alone)
         again = await self._membership.look(opened.caller, opened.undertaking, members)
         if again.withdrawn:
-            return False
-        await self._commit(opened, row, built, again, binding, secret)
-        return True
+            return frozenset()
+        await self._commit(opened, row, built, again, binding, secret, people=tuple(tokens))
+        return None
+
+    async def _left_out(self, held: HeldRelease, tokens: Collection[bytes]) -> frozenset[bytes]:
+        """Whoever would be told of by how this release differs from others."""
+        earlier = []
+        for sealed in await self._index.release_people(but=held.release):
+            joined = self._keys.log.open(sealed, context=PERSON_TOKEN)
+            earlier.append(frozenset(joined[at : at + TOKEN_SIZE] for at in range(0, len(joined), TOKEN_SIZE)))
+        k = held.request.profile.anonymity.k
+        return await asyncio.to_thread(left_out, tokens, earlier, k=k)
 
     def _building(self, opened: Opened, roots: "tuple[tuple[int, bytes], ...]", excluded: frozenset[bytes]) -> Building:
         return Building(
@@ -314,7 +343,15 @@ class Course:
         return frozenset(found)
 
     async def _commit(
-        self, opened: Opened, row: ReleaseRow, built: Built, looked: Looked, binding: Binding, secret: bytes
+        self,
+        opened: Opened,
+        row: ReleaseRow,
+        built: Built,
+        looked: Looked,
+        binding: Binding,
+        secret: bytes,
+        *,
+        people: Sequence[bytes],
     ) -> None:
         held, now = opened.held, int(self._clock.now())
         first = now + held.request.days * DAY_SECONDS
@@ -349,7 +386,9 @@ class Course:
         )
         released = replace(row, stage=ReleaseStage.RELEASED, builder=b"", held_until=0, expires_at=expires)
         # Commit point: before it nothing of the edition can be opened; after it the recipient may ask for it.
-        await self._moved(replace(held, row=row), released, (manifest, delivery), caller=opened.caller)
+        sealed = self._keys.log.seal(b"".join(sorted(people)), context=PERSON_TOKEN, entropy=self._entropy)
+        named = ReleasePeopleRow(release=held.release, edition=row.edition, sealed=sealed)
+        await self._moved(replace(held, row=row), released, (manifest, delivery), caller=opened.caller, beside=(named,))
 
     # ---- ends
 
@@ -398,7 +437,13 @@ class Course:
             await self.destroy(row)
 
     async def _moved(
-        self, held: HeldRelease, row: ReleaseRow, added: tuple[bytes, ...], *, caller: Caller | None = None
+        self,
+        held: HeldRelease,
+        row: ReleaseRow,
+        added: tuple[bytes, ...],
+        *,
+        caller: Caller | None = None,
+        beside: tuple[Row, ...] = (),
     ) -> None:
         """The release moves on, with its papers and an entry, or not at all (ConflictError)."""
         rows, sealed = await self._papers.rows(held.release, held.requester, held.octets, added)
@@ -412,7 +457,9 @@ class Course:
             digest=papers.digest_of(added[-1]),
         )
         guards = () if caller is None else guards_of(caller)
-        entry = await self._audit.append(event, guards=guards, rows=(ReleaseMoved(before=held.row, row=row), *rows))
+        entry = await self._audit.append(
+            event, guards=guards, rows=(ReleaseMoved(before=held.row, row=row), *rows, *beside)
+        )
         if not isinstance(entry, Appended):
             raise ConflictError("the release moved on meanwhile")
         for one in sealed:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from gateway.errors import IntegrityError
+from gateway.errors import BlockMissingError, IntegrityError
 from gateway.ids import ActorId, ReleaseId
 from gateway.ports.anchors import Anchors
 from gateway.ports.documents import Documents, SealedPaper
@@ -83,15 +83,24 @@ class Papers:
         for number, paper in enumerate(await self._index.release_papers(row.release)):
             if paper.number != number:
                 raise IntegrityError("a paper of a release is missing")
-            opened.append(
-                await self._documents.release(row.release, paper.digest, number=paper.number, kind=int(paper.kind))
-            )
+            opened.append(await self._opened(paper))
         if not opened:
             raise IntegrityError("a release has no papers")
         requester = ActorId(opened[0][0])
         if {one for one, _ in opened} != {requester} or self.token(requester) != row.requester:
             raise IntegrityError("papers of a release are of different people")
         return self._read(row, requester, tuple(octets for _, octets in opened))
+
+    async def _opened(self, paper: ReleasePaperRow) -> tuple[bytes, bytes]:
+        """Who asked for the release, and the paper's octets; put where it belongs first, if it waits for that."""
+        named = {"number": paper.number, "kind": int(paper.kind)}
+        try:
+            return await self._documents.release(paper.release, paper.digest, **named)
+        except BlockMissingError:
+            waiting = await self._index.unpinned_block(paper.digest)
+            if waiting is not None:
+                await self._documents.pin(waiting)
+            return await self._documents.release(paper.release, paper.digest, **named)
 
     def _read(self, row: ReleaseRow, requester: ActorId, octets: tuple[bytes, ...]) -> HeldRelease:
         request, asker, asked_at = papers.read_request(octets[0])

@@ -32,7 +32,7 @@ PATIENCE = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Participant:
-    """A patient with a research consent, or without (`consent` None). `records`: of theirs, the first is the Patient."""
+    """A patient with a research consent, or without (`consent` None). `records`: theirs, the Patient first."""
 
     who: Somebody
     subject: SubjectId
@@ -119,7 +119,8 @@ class Laboratory:
         found = {}
         for one in view.files:
             sealed = await whole(Cid.parse(one.cid), self.inside.gateway.blocks)
-            assert digest_of(sealed) == one.sha256 and len(sealed) == one.size
+            assert digest_of(sealed) == one.sha256
+            assert len(sealed) == one.size
             found[one.name] = b"".join(open_file((sealed,), binding, name=one.name, secret=secret, half=opened.half))
         return found
 

@@ -25,7 +25,8 @@ async def test_asked_again_it_is_the_same_answer_for_nothing(lab: Laboratory) ->
     assert first.left == 500_000
     for _ in range(3):
         again = await aggregates.ask(caller, question())
-        assert again.answer == first.answer and again.left == first.left
+        assert again.answer == first.answer
+        assert again.left == first.left
     # Another set of consents is another answer, and costs.
     await lab.inside.revoke(people[0].who, people[0].subject, people[0].consent)
     other = await aggregates.ask(caller, question())
@@ -56,11 +57,13 @@ async def test_a_mean_and_a_histogram_are_near_the_truth(lab: Laboratory) -> Non
     heights = definitions()["observations"]
     measure = {"kind": "mean", "view": heights, "column": "value", "low": 100, "high": 250, "per": "first"}
     mean = await aggregates.ask(caller, question(measure=measure, epsilon=0.7))
-    assert mean.answer.value is not None and 140 <= mean.answer.value <= 190
+    assert mean.answer.value is not None
+    assert 140 <= mean.answer.value <= 190
     conditions = definitions()["conditions"]
     measure = {"kind": "histogram", "view": conditions, "column": "code", "bins": [DIABETES, ASTHMA, "1"]}
     cohort = {"codes": [f"{SNOMED}|{DIABETES}", f"{SNOMED}|{ASTHMA}"]}
     counted = await aggregates.ask(caller, question(measure=measure, epsilon=0.8, cohort=cohort))
-    assert counted.answer.counts is not None and len(counted.answer.counts) == 4
+    assert counted.answer.counts is not None
+    assert len(counted.answer.counts) == 4
     assert all(one == 0 or one >= 11 for one in counted.answer.counts)
     assert sum(counted.answer.counts) > 0

@@ -309,6 +309,10 @@ class SqlIndex:
     async def subjects(self, *, after: bytes, limit: int) -> tuple[bytes, ...]:
         return tuple(bytes(row[0]) for row in await self._source.fetch(questions.SUBJECTS, (after, limit)))
 
+    async def release_people(self, *, but: bytes) -> tuple[bytes, ...]:
+        rows = await self._source.fetch("select sealed from release_people where release <> ?", (but,))
+        return tuple(bytes(row[0]) for row in rows)
+
     async def budgets(self, accounts: Sequence[bytes]) -> Mapping[bytes, BudgetRow]:
         rows = await self._source.fetch(questions.BUDGETS.format(marks=_marks(accounts)), tuple(accounts))
         return {
@@ -343,6 +347,10 @@ class SqlIndex:
     async def unpinned(self, *, limit: int) -> tuple[UnpinnedRow, ...]:
         rows = await self._source.fetch("select digest, block from unpinned limit ?", (limit,))
         return tuple(UnpinnedRow(digest=digest, block=block) for digest, block in rows)
+
+    async def unpinned_block(self, digest: bytes) -> UnpinnedRow | None:
+        rows = await self._source.fetch("select digest, block from unpinned where digest = ?", (digest,))
+        return UnpinnedRow(digest=bytes(rows[0][0]), block=bytes(rows[0][1])) if rows else None
 
     async def forget_unpinned(self, digests: Sequence[bytes]) -> None:
         for digest in digests:

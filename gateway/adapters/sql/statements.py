@@ -16,6 +16,7 @@ from gateway.ports.releases import (
     BudgetSpent,
     ReleaseMoved,
     ReleasePaperRow,
+    ReleasePeopleRow,
     ReleaseRow,
     ReleaseSegmentRow,
     ReleaseSegmentsGone,
@@ -94,6 +95,7 @@ REQUEST, WITHDRAW, DECLINE, REQUESTS_OVER, FORGET_REQUESTS = range(54, 59)
 FORM = 59
 RELEASE, RELEASE_MOVED, RELEASE_PAPER, RELEASE_SEGMENT, RELEASE_SEGMENTS_GONE = range(60, 65)
 BUDGET, BUDGET_RAISED, BUDGET_SPENT, ANSWER = range(65, 69)
+RELEASE_PEOPLE = 69
 
 STATEMENTS: tuple[Statement, ...] = (
     Statement(
@@ -294,6 +296,7 @@ STATEMENTS: tuple[Statement, ...] = (
         table="budgets", sql="update budgets set spent = spent + ? where account = ? and spent + ? <= most", exact=True
     ),
     Statement(table="answers", sql="insert into answers (key, call, sealed) values (?, ?, ?)"),
+    Statement(table="release_people", sql="insert into release_people (release, edition, sealed) values (?, ?, ?)"),
 )
 
 INSERT_ENTRY = (
@@ -352,6 +355,8 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
             return ((BUDGET_RAISED, (row.spent, row.account, row.spent)),)
         case BudgetSpent():
             return ((BUDGET_SPENT, (row.amount, row.account, row.amount)),)
+        case ReleasePeopleRow():
+            return ((RELEASE_PEOPLE, (row.release, row.edition, row.sealed)),)
         case AnswerRow():
             return ((ANSWER, (row.key, row.call, row.sealed)),)
         case Bump():

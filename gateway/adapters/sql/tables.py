@@ -225,6 +225,14 @@ release_segments = Table(
     Column("root", LargeBinary, nullable=False),
 )
 """Rows gathered for a release, sealed under its own key. Not rebuilt: a build begins anew."""
+release_people = Table(
+    "release_people",
+    metadata,
+    Column("release", LargeBinary(16), primary_key=True),
+    Column("edition", Integer, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""Whose rows left with each edition, as keyed tokens under the gateway's log key. Not rebuilt."""
 budgets = Table(
     "budgets",
     metadata,

@@ -52,6 +52,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("release", "number", name="pk_release_segments"),
     )
     op.create_table(
+        "release_people",
+        sa.Column("release", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("edition", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("release", "edition", name="pk_release_people"),
+    )
+    op.create_table(
         "budgets",
         sa.Column("account", sa.LargeBinary(length=32), nullable=False),
         sa.Column("most", sa.BigInteger(), nullable=False),

@@ -1,0 +1,223 @@
+"""Builds of data sets: resources a second from sealed blocks to Parquet, on one core with one worker and on two with
+two, beside a bare loop of the same transformations on plain text; and what a build takes of memory as patients grow.
+
+Patients are imported once, into a folder that every build starts a gateway of its own on; that process and all of its
+children are bound to the cores that are measured. A build is timed from the steward's approval to the manifest.
+"""
+
+import argparse
+import asyncio
+import gc
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from gateway.adapters.tabular import Files
+from gateway.consent.model import Purpose
+from gateway.deid.assembly import Assembly
+from gateway.deid.resources import Deidentifier
+from gateway.demo.wallet import Wallet
+from gateway.identity.model import Role
+from gateway.ports.releases import ReleaseStage
+from gateway.records.model import NewBundle
+from gateway.releases.request import parse_request
+from gateway.server import COLLECT
+from tests.attacks.datasets import USE, Laboratory, asked, laboratory
+from tests.attacks.inside import inside, sign_in
+from tests.unit.gateway.deid.people import bundles
+from tests.unit.gateway.deid.releases import definitions, rows_of
+
+TABLES = ("people", "conditions", "observations", "medications")
+SAMPLE_SECONDS = 0.02
+
+
+def request() -> dict[str, Any]:
+    """A request that patients of any kind reach the bar of: of them, their sex alone is told."""
+    found = {name: definitions()[name] for name in TABLES}
+    columns = found["people"]["select"][0]["column"]
+    found["people"]["select"][0]["column"] = [one for one in columns if one["name"] in ("person", "sex")]
+    return asked(tables=found, format="parquet")
+
+
+# ---- the population
+
+
+async def populate(folder: Path, data: Path, *, records: int) -> int:
+    """Patients with so many records together, more or less, each with a research consent. Gives their number."""
+    count = 0
+    async with inside(folder) as site:
+        made = await laboratory(site)
+        for resources in bundles(data, most=10_000):
+            if count >= records:
+                break
+            count += await _enrolled(made, resources)
+        (folder / "people.json").write_text(
+            json.dumps({"researcher": _key_of(made.researcher.wallet), "steward": _key_of(made.steward.wallet)})
+        )
+    return count
+
+
+async def _enrolled(made: Laboratory, resources: Sequence[dict[str, Any]]) -> int:
+    site = made.inside
+    owner = await site.person(Role.PATIENT)
+    subject = await site.patient(owner)
+    entries = [
+        {"fullUrl": f"urn:uuid:{one['id']}", "resource": one, "request": {"method": "POST", "url": one["resourceType"]}}
+        for one in resources
+    ]
+    bundle = orjson.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries})
+    new = NewBundle(subject=subject, bundle=orjson.loads(bundle), idempotency_key=secrets.token_hex(16))
+    stored = await site.gateway.records.import_bundle(await made.caller(owner), new)
+    labels = ("*",)
+    await site.consent(owner, subject, made.researcher.actor, purposes=(Purpose.HRESCH,), data_use=USE, labels=labels)
+    return len(stored)
+
+
+def _key_of(wallet: Wallet) -> str:
+    return wallet._account.key.hex()
+
+
+# ---- one build, in a process of its own
+
+
+async def build(folder: Path, *, workers: int) -> dict[str, Any]:
+    """Seconds of one build, and the most memory that the process and its children had of their own."""
+    keys = json.loads((folder / "people.json").read_text())
+    async with inside(folder, dataset_workers=workers) as site:
+        made = Laboratory(
+            inside=site,
+            researcher=await sign_in(site.gateway, Wallet.of_hex(keys["researcher"])),
+            steward=await sign_in(site.gateway, Wallet.of_hex(keys["steward"])),
+            secret=b"",
+        )
+        gc.collect()  # as the server does it
+        gc.freeze()
+        gc.set_threshold(*COLLECT)
+        view = await made.request(**request())
+        watching = asyncio.create_task(_watched())
+        began, used = time.perf_counter(), os.times()
+        await made.decide(view.release)
+        view = await made.settled(view.release)
+        seconds = time.perf_counter() - began
+        after = os.times()
+        watching.cancel()
+        if view.stage is not ReleaseStage.RELEASED:
+            raise RuntimeError(f"the release is {view.stage.name}: {view.failed}")
+        return {
+            "seconds": seconds,
+            "gatewayCpu": after.user + after.system - used.user - used.system,
+            "mebibytes": _most["now"],
+            "rows": sum(one.rows for one in view.files),
+        }
+
+
+_most: dict[str, float] = {"now": 0.0}
+
+
+async def _watched() -> None:
+    while True:
+        _most["now"] = max(_most["now"], _memory(os.getpid()))
+        await asyncio.sleep(SAMPLE_SECONDS)
+
+
+def _memory(pid: int) -> float:
+    """MiB that a process has for itself."""
+    with open(f"/proc/{pid}/smaps_rollup") as lines:
+        found = dict(line.split(":", 1) for line in lines if ":" in line and "kB" in line)
+    return (int(found["Private_Dirty"].split()[0]) + int(found["Private_Clean"].split()[0])) / 1024
+
+
+# ---- the bare loop
+
+
+def bare(data: Path, *, records: int) -> float:
+    """Resources a second of the same transformations on plain text in memory, on one core."""
+    parsed = parse_request(request())
+    people, count = [], 0
+    for resources in bundles(data, most=10_000):
+        if count >= records:
+            break
+        people.append([orjson.dumps(one) for one in resources])
+        count += len(resources)
+    deidentifier = Deidentifier(parsed.profile)
+    began = time.perf_counter()
+    rows = [
+        rows_of(map(orjson.loads, texts), parsed.profile, parsed.tables, deidentifier, number.to_bytes(32, "big"))
+        for number, texts in enumerate(people)
+    ]
+    assembly = Assembly(parsed.tables, parsed.profile)
+    for one in rows:
+        assembly.observe(one)
+    assembly.plan()
+    for one in rows:
+        assembly.count(one)
+    files = [Files().open("parquet", table, facts={}) for table in parsed.tables]
+    for one in rows:
+        left = assembly.release(one)
+        for file, some in zip(files, left or (), strict=False):
+            file.add(some)
+    for file in files:
+        file.end()
+    return count / (time.perf_counter() - began)
+
+
+# ---- all of it
+
+
+def measure(data: Path, folder: Path, *, sizes: Sequence[int], rounds: int) -> dict[str, Any]:
+    """Rates of the first size by cores and workers; memory of each size."""
+    report: dict[str, Any] = {"sizes": {}}
+    for size in sizes:
+        place = folder / f"release-{size}"
+        place.mkdir(mode=0o700)
+        count = json.loads(_child(place, data, "populate", records=size, cores=(0, 1)))
+        found = [json.loads(_child(place, data, "build", workers=1, cores=(0,))) for _ in range(rounds)]
+        report["sizes"][size] = {
+            "records": count,
+            "onOneCore": [round(count / one["seconds"]) for one in found],
+            "mebibytes": round(max(one["mebibytes"] for one in found), 1),
+        }
+        if size == sizes[0]:
+            two = [json.loads(_child(place, data, "build", workers=2, cores=(0, 1))) for _ in range(rounds)]
+            report["onTwoCores"] = [round(count / one["seconds"]) for one in two]
+            report["bare"] = round(json.loads(_child(place, data, "bare", records=size, cores=(0,))))
+    return report
+
+
+def _child(folder: Path, data: Path, step: str, *, cores: Iterable[int], **given: int) -> str:
+    options = [part for name, value in given.items() for part in (f"--{name}", str(value))]
+    bound = ",".join(map(str, cores))
+    command = [sys.executable, "-m", __name__, step, str(folder), "--data", str(data), "--cores", bound, *options]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=3_600)
+    return done.stdout.splitlines()[-1]
+
+
+def main() -> None:
+    """One step, as `measure` asks for it; the last line is its answer."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("step", choices=("populate", "build", "bare"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--cores", required=True)
+    parser.add_argument("--records", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1)
+    given = parser.parse_args()
+    os.sched_setaffinity(0, {int(one) for one in given.cores.split(",")})
+    if given.step == "populate":
+        print(asyncio.run(populate(given.folder, given.data, records=given.records)))
+    elif given.step == "build":
+        print(json.dumps(asyncio.run(build(given.folder, workers=given.workers))))
+    else:
+        print(bare(given.data, records=given.records))
+
+
+if __name__ == "__main__":
+    main()
