@@ -169,6 +169,10 @@ class Settings(BaseSettings):
         5.0, gt=0, le=1e6, description="Epsilon of answers to one organization, or one researcher without, for good."
     )
     dataset_workers: int = Field(2, ge=1, le=256, description="Processes that make data sets on this machine, at most.")
+    dask_url: str = Field("", description="A Dask scheduler whose workers make data sets instead: tls://host:port.")
+    dask_ca: Path | None = Field(None, description="The authority of the cluster's certificates, PEM.")
+    dask_certificate: Path | None = Field(None, description="This gateway's certificate for the cluster, PEM.")
+    dask_key: Path | None = Field(None, description="The key of that certificate, PEM.")
     validators: int = Field(2, ge=1, le=32, description="Processes that validate FHIR resources, at most.")
     signing_url: str = Field(
         "",

@@ -53,7 +53,7 @@ from gateway.wiring.parts import (
 )
 from gateway.wiring.processes import give_way
 from gateway.wiring.providers import open_providers
-from gateway.wiring.releasing import make_releases, open_workers
+from gateway.wiring.releasing import make_releases, make_workers
 from gateway.wiring.secrets import secrets_of
 from gateway.wiring.upkeep import refuse_unfinished
 from gateway.wiring.witnesses import Agreed, witnessed
@@ -220,7 +220,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         bus=bus,
         clock=clock,
     )
-    workers = open_workers(settings)
+    workers = make_workers(settings)
     closing.push_async_callback(workers.close)
     releasing, releases, aggregates = make_releases(
         settings,

@@ -7,10 +7,11 @@ from gateway.audit.service import Audit
 from gateway.consent.standing import Standings
 from gateway.crypto.keys import KeyRing
 from gateway.emergency.grounds import Grounds
+from gateway.errors import SettingsError
 from gateway.identity.service import Identity
 from gateway.ports.anchors import Anchors
-from gateway.ports.chain import BudgetLedgers, Chain
 from gateway.ports.bus import Bus
+from gateway.ports.chain import BudgetLedgers, Chain
 from gateway.ports.clock import Clock, Entropy
 from gateway.ports.documents import Documents
 from gateway.ports.index import Index
@@ -115,6 +116,18 @@ def make_releases(
     return course, releases, aggregates
 
 
-def open_workers(settings: Settings) -> Workers:
-    """Processes of this machine."""
-    return LocalPool(settings.dataset_workers, work=work)
+def make_workers(settings: Settings) -> Workers:
+    """Processes of this machine, or a Dask cluster, which is asked at the first task. SettingsError."""
+    if not settings.dask_url:
+        return LocalPool(settings.dataset_workers, work=work)
+    from gateway.adapters.dask_pool import Certificates, DaskPool
+
+    named = (settings.dask_ca, settings.dask_certificate, settings.dask_key)
+    ca, certificate, key = named
+    if ca is not None and certificate is not None and key is not None:
+        return DaskPool(
+            settings.dask_url, work=work, certificates=Certificates(ca=ca, certificate=certificate, key=key)
+        )
+    if any(named):
+        raise SettingsError("CONSENTRY_DASK_CA, CONSENTRY_DASK_CERTIFICATE and CONSENTRY_DASK_KEY go together")
+    return DaskPool(settings.dask_url, work=work)

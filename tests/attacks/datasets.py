@@ -26,7 +26,7 @@ from tests.unit.gateway.deid.releases import definitions
 USE = ("DUO:0000042",)
 """General research use."""
 SNOMED = "http://snomed.info/sct"
-DIABETES, ASTHMA = "44054006", "195967001"
+DIABETES, ASTHMA, MIGRAINE, ANEMIA = "44054006", "195967001", "37796009", "271737000"
 PATIENCE = 60.0
 
 
@@ -55,7 +55,7 @@ class Laboratory:
         return found
 
     async def patient(self, number: int, *, consent: bool = True, **terms: Any) -> Participant:
-        """One of many who are alike: a sex, a decade, one of two conditions, two observations."""
+        """One of many who are alike: a sex, a decade, three of four conditions, an observation."""
         inside = self.inside
         who = await inside.person(Role.PATIENT)
         subject = await inside.patient(who)
@@ -144,7 +144,7 @@ def resources_of(number: int) -> list[dict[str, Any]]:
     """Of the patient of a number."""
     name = f"p{number}"
     patient = {"reference": f"Patient/{name}"}
-    code = (DIABETES, ASTHMA)[number % 2]
+    codes = [(DIABETES, ASTHMA)[number % 2], MIGRAINE, ANEMIA]
     return [
         {
             "resourceType": "Patient",
@@ -154,19 +154,22 @@ def resources_of(number: int) -> list[dict[str, Any]]:
             "birthDate": f"197{number % 4}-0{1 + number % 9}-1{number % 9}",
             "address": [{"state": "MA", "postalCode": "02139", "line": [f"{number} Main Street"]}],
         },
-        {
-            "resourceType": "Condition",
-            "id": f"c{number}",
-            "subject": patient,
-            "code": {"coding": [{"system": SNOMED, "code": code}], "text": f"told by Family{number}"},
-            "onsetDateTime": f"201{number % 3}-03-05",
-        },
+        *(
+            {
+                "resourceType": "Condition",
+                "id": f"c{number}-{code}",
+                "subject": patient,
+                "code": {"coding": [{"system": SNOMED, "code": code}], "text": f"told by Family{number}"},
+                "onsetDateTime": f"201{number % 3}-03-05",
+            }
+            for code in codes
+        ),
         {
             "resourceType": "Observation",
             "id": f"o{number}",
             "status": "final",
             "subject": patient,
-            "code": {"coding": [{"system": "http://loinc.org", "code": "8302-2"}]},
+            "code": {"coding": [{"system": "http://loinc.org", "code": ("8302-2", "29463-7")[number // 2 % 2]}]},
             "effectiveDateTime": "2015-06-07",
             "valueQuantity": {
                 "value": 150 + number,
