@@ -20,7 +20,7 @@ from gateway.storage.service import Blocks
 LARGEST: Final = 1 << 30
 """Octets of one segment, or of the list of members."""
 MEMBERS: Final = "members"
-_LIMITS: Final = DagLimits(content=LARGEST)
+LIMITS: Final = DagLimits(content=LARGEST)
 _LEVEL: Final = 1
 T = TypeVar("T")
 
@@ -89,7 +89,7 @@ async def whole(cid: Cid, blocks: Blocks) -> bytes:
     """A raw block, or what a tree holds. IntegrityError, UpstreamError."""
     if cid.codec is Codec.RAW:
         return await blocks.get(cid)
-    return b"".join([part async for part in blocks.read_content(cid, limits=_LIMITS)])
+    return b"".join([part async for part in blocks.read_content(cid, limits=LIMITS)])
 
 
 async def removed(blocks: Blocks, roots: Sequence[bytes]) -> None:
@@ -98,7 +98,7 @@ async def removed(blocks: Blocks, roots: Sequence[bytes]) -> None:
         cid = Cid.from_bytes(root)
         if await blocks.has(cid):
             tree = cid.codec is Codec.DAG_PB
-            await blocks.remove(await blocks.list_blocks(cid, limits=_LIMITS) if tree else [cid])
+            await blocks.remove(await blocks.list_blocks(cid, limits=LIMITS) if tree else [cid])
 
 
 def _decoded(decoder: "msgspec.msgpack.Decoder[T]", octets: bytes) -> T:

@@ -19,6 +19,7 @@ from gateway.upkeep.checks.erasures import check_erasures
 from gateway.upkeep.checks.named import Named
 from gateway.upkeep.checks.papers import check_papers, check_stray_paper
 from gateway.upkeep.checks.records import check_records, check_tickets
+from gateway.upkeep.checks.releases import check_releases
 from gateway.upkeep.faults import Fault, Verdict
 from gateway.upkeep.report import Progress
 from gateway.upkeep.walk import KINDS, Damaged, Foreign, Piece, inspected
@@ -35,6 +36,7 @@ STEPS: Final = (
     check_erasures,
     check_records,
     check_contents,
+    check_releases,
     check_tickets,
 )
 
@@ -61,7 +63,7 @@ async def check_pins(parts: Looking, verdict: Verdict, named: Named, progress: P
         if named.is_named(one.cid.digest):
             continue
         if isinstance(one, Piece):
-            verdict.notes["pieces of large content that no record names"] += 1
+            verdict.notes["pieces of large content or of releases that nothing names"] += 1
         elif isinstance(one, Foreign):
             verdict.notes["pinned blocks that this gateway did not seal"] += 1
         elif isinstance(one, Damaged):

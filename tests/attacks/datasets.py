@@ -93,6 +93,16 @@ class Laboratory:
                     return view
                 await asyncio.sleep(0.05)
 
+    async def anchored(self, release: ReleaseId) -> None:
+        """Once every paper of it is on chain."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                view = await self.inside.gateway.releases.get(await self.caller(self.researcher), release)
+                assert view is not None
+                if all(one.anchor.proof is not None for one in view.papers):
+                    return
+                await asyncio.sleep(0.1)
+
     async def released(self, **members: Any) -> ReleaseView:
         """Asked for, approved and built."""
         release = (await self.request(**members)).release

@@ -73,6 +73,10 @@ QUERIES: Final = {
     "erasure": "select state, certificate from erasures where subject = :subject",
     "certificates": "select key2, args from chain_events where orphaned_at is null and name = 'ErasureCertified'"
     " and key1 = :subject order by block_number, log_index",
+    "releases": "select release, stage from releases order by seq",
+    "release papers": "select number, kind, digest from release_papers where release = :release order by number",
+    "release paper": "select digest from release_papers where release = :release and number = :number",
+    "release segments": "select root from release_segments where release = :release order by number",
     "leaf": "select cid_digest, locator from tickets where leaf = :leaf",
     "profiles": "select key1, args from chain_events where orphaned_at is null"
     " and name in ('ActorRegistered', 'ProfileChanged') order by block_number, log_index",

@@ -121,6 +121,9 @@ async def check_tickets(parts: Looking, verdict: Verdict, named: Named, progress
                 verdict.notes["leaves of erased patients"] += 1
             elif row is None:
                 verdict.add(Fault.TICKET_STRAY, f"record {found[0].hex()} version {int.from_bytes(found[1], 'big')}")
+        elif len(found) == 4:
+            if parts.survey.one("release paper", release=found[0], number=int.from_bytes(found[1], "big")) is None:
+                verdict.add(Fault.TICKET_STRAY, f"a paper of release {found[0].hex()}")
         else:
             row = parts.survey.one("entry", writer=found[0], seq=int.from_bytes(found[1], "big"))
             if row is None or row[0] != found[2]:
