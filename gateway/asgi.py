@@ -6,7 +6,7 @@ the server's own report of it would print the message. A log line holds the rout
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 import structlog
 from starlette.types import Receive, Scope, Send
@@ -16,10 +16,15 @@ from gateway.ports.bus import Bus
 from gateway.ports.clock import RandomNames, SystemEntropy
 from gateway.records.contents import Contents
 from gateway.records.uploads import Uploads
-from gateway.web import console, content, uploads
-from gateway.web.content import ContentDoor, CutShortError
+from gateway.releases.service import Releases
+from gateway.storage.service import Blocks
+from gateway.web import console, content, datasets, uploads
+from gateway.web.content import ContentRoom
 from gateway.web.crossing import crossing
-from gateway.web.engine import Allow
+from gateway.web.datasets import DatasetRoom
+from gateway.web.downloads import CutShortError, DownloadDoor
+from gateway.web.engine import Allow, Authenticate
+from gateway.web.failures import Report
 from gateway.web.graphql import Endpoint, make_graphql
 from gateway.web.health import Counts, Readiness, health, make_deployment, make_ready
 from gateway.web.options import WebOptions
@@ -101,6 +106,10 @@ class Wired(Protocol):
     @property
     def emergencies(self) -> EmergencyService: ...
     @property
+    def releases(self) -> Releases: ...
+    @property
+    def blocks(self) -> Blocks: ...
+    @property
     def bus(self) -> Bus | None: ...
     @property
     def options(self) -> WebOptions: ...
@@ -112,6 +121,17 @@ class Wired(Protocol):
     def deployment_facts(self) -> Mapping[str, object]: ...
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
+
+
+class _Moving(TypedDict):
+    """What every door of large content is made with."""
+
+    authenticate: Authenticate
+    still: Authenticate
+    allow: Allow | None
+    options: WebOptions
+    transfers: Transfers
+    report: Report
 
 
 _NAMES = RandomNames(SystemEntropy(), size=8)
@@ -162,6 +182,7 @@ class FrontDoor:
             audit=wired.audit,
             emergencies=wired.emergencies,
             erasures=wired.erasures,
+            releases=wired.releases,
         )
         engine = Engine(
             build_schema(),
@@ -177,27 +198,18 @@ class FrontDoor:
         self._wired = wired
         self._options = options
         self._graphql = make_graphql(engine=engine, authenticate=authenticate, allow=allow, options=options)
-        transfers = Transfers(most=options.most_transfers, each=options.transfers_each)
-        content_door = ContentDoor(
-            wired.contents,
+        moving = _Moving(
             authenticate=authenticate,
             still=wired.identity.still,
             allow=allow,
             options=options,
-            transfers=transfers,
+            transfers=Transfers(most=options.most_transfers, each=options.transfers_each),
             report=_told,
         )
-        upload_door = UploadDoor(
-            wired.uploads,
-            authenticate=authenticate,
-            still=wired.identity.still,
-            allow=allow,
-            options=options,
-            transfers=transfers,
-            report=_told,
-        )
-        self._content = crossing(content_door, options.cors_origins)
-        self._uploads = crossing(upload_door, options.cors_origins)
+        origins = options.cors_origins
+        self._content = crossing(DownloadDoor(ContentRoom(wired.contents), **moving), origins)
+        self._datasets = crossing(DownloadDoor(DatasetRoom(wired.releases, wired.blocks), **moving), origins)
+        self._uploads = crossing(UploadDoor(wired.uploads, **moving), origins)
         self._ready = make_ready(wired.readiness, wired.counts)
         self._deployment = make_deployment(wired.deployment_facts)
         self._socket = SocketDoor(
@@ -260,6 +272,8 @@ class FrontDoor:
             return "uploads", self._uploads
         if path.startswith(content.PREFIX):
             return "content", self._content
+        if path.startswith(datasets.PREFIX):
+            return "datasets", self._datasets
         if path == "/health":
             return "health", health
         if path == "/ready":

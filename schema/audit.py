@@ -15,7 +15,7 @@ from schema.fields import resolved
 from schema.gates import actor_of, given, or_empty, record_of
 from schema.identity import Actor, to_actor
 from schema.relay import Node, PageInfo
-from schema.renderings import event_as_fhir
+from schema.renderings import dataset_of_event, event_as_fhir, record_of_event
 from schema.scalars import Hex, Json
 
 
@@ -31,6 +31,9 @@ class AccessEvent(Node):
     anchor: Anchor
     basis: Basis | None
     emergency_id: strawberry.ID | None = strawberry.field(description="The emergency that this was done under.")
+    dataset_id: strawberry.ID | None = strawberry.field(
+        description="Of RELEASE: the de-identified dataset that used the patient's records."
+    )
 
     @resolved("As a FHIR R4 AuditEvent, in the shape of IHE's Basic Audit Log Patterns.")
     def as_fhir(self) -> Json:
@@ -56,6 +59,7 @@ class AccessEventConnection:
 
 
 def to_event(event: model.AccessEvent) -> AccessEvent:
+    record, dataset = record_of_event(event), dataset_of_event(event)
     return AccessEvent(
         id=strawberry.ID(to_global("AccessEvent", event.decision)),
         event=event,
@@ -63,11 +67,12 @@ def to_event(event: model.AccessEvent) -> AccessEvent:
         action=event.action,
         purpose=Purpose(event.purpose) if event.purpose is not None else None,
         outcome=event.outcome,
-        record_id=strawberry.ID(to_global("Record", event.record)) if event.record is not None else None,
+        record_id=strawberry.ID(to_global("Record", record)) if record is not None else None,
         decision_id=strawberry.ID(to_global("Decision", event.decision)),
         anchor=to_anchor(event.anchor),
         basis=Basis(event.basis) if event.basis is not None else None,
         emergency_id=strawberry.ID(to_global("Emergency", event.emergency)) if event.emergency is not None else None,
+        dataset_id=strawberry.ID(to_global("Dataset", dataset)) if dataset is not None else None,
     )
 
 

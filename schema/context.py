@@ -44,7 +44,19 @@ from gateway.identity.model import (
     SessionView,
     Subject,
 )
-from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, FormId, RecordId, RequestId, SessionId, SubjectId
+from gateway.ids import (
+    ActorId,
+    ConsentId,
+    DecisionId,
+    EmergencyId,
+    FormId,
+    RecordId,
+    ReleaseId,
+    RequestId,
+    SessionId,
+    SubjectId,
+)
+from gateway.jsontext import JsonValue
 from gateway.records.model import (
     Amendment,
     Explanation,
@@ -59,6 +71,8 @@ from gateway.records.model import (
     Released,
     StoredRecord,
 )
+from gateway.releases.model import OpenedRelease, PatientRelease, ReleasePage, ReleaseView
+from gateway.releases.model import Verdict as ReleaseVerdict
 from gateway.slices import Page, Slice
 from gateway.underway import Allowance
 from schema.loaders import Batch, Loader
@@ -277,6 +291,23 @@ class ErasureService(Protocol):
     async def erase_patient(self, caller: Caller, *, typed_data: TypedData, signature: bytes) -> ErasureView: ...
 
 
+class ReleaseService(Protocol):
+    async def request(self, caller: Caller, asked: JsonValue, /) -> ReleaseView: ...
+    async def get(self, caller: Caller, release: ReleaseId, /) -> ReleaseView | None: ...
+    async def mine(self, caller: Caller, part: Slice, /) -> ReleasePage: ...
+    async def asked_of_stewards(self, caller: Caller, part: Slice, /, *, waiting: bool) -> ReleasePage: ...
+    async def of_patient(
+        self, caller: Caller, subject: SubjectId, /, *, part: Slice
+    ) -> tuple[tuple[PatientRelease, ...], bool]: ...
+    async def draft_decision(
+        self, caller: Caller, release: ReleaseId, /, *, verdict: ReleaseVerdict, reason: str, departures: Sequence[str]
+    ) -> Draft: ...
+    async def decide(self, caller: Caller, *, typed_data: TypedData, signature: bytes) -> ReleaseView: ...
+    async def report(self, caller: Caller, release: ReleaseId, /) -> str: ...
+    async def open(self, caller: Caller, release: ReleaseId, /) -> OpenedRelease: ...
+    async def cancel(self, caller: Caller, release: ReleaseId, /) -> ReleaseView: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """All that the schema calls."""
@@ -299,6 +330,7 @@ class Services:
     audit: AuditService
     emergencies: EmergencyService
     erasures: ErasureService
+    releases: ReleaseService
 
 
 @dataclass(slots=True, kw_only=True)
@@ -325,6 +357,10 @@ class RequestContext:
         self.followed += octets
         if self.followed > MOST_FOLLOWED:
             raise LimitError("what is referred to is too much for one answer")
+
+    def show(self, octets: int) -> None:
+        """Counts text of no record that may be long: an answer that holds much of it is measured before it goes out."""
+        self.allowance.octets += octets
 
     def begin_item(self, octets: int) -> None:
         """Before each item of a subscription, a record of so many octets: what was released once is decided on afresh,

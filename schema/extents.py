@@ -41,20 +41,22 @@ OPENS = {
         "whoCanSee": OUTLOOK,
         "previewConsent": OUTLOOK,
         **dict.fromkeys(("consentForm", "consentForms", "sentConsentRequests"), ONE),
+        **dict.fromkeys(("dataset", "datasets", "datasetReport"), ONE),
     },
-    "Me": {"patients": ONE, "consents": ONE},
+    "Me": {"patients": ONE, "consents": ONE, "datasets": ONE},
     "Patient": {
         "records": ONE,
         "timeline": ONE + ORDERING,
         "latest": ONE + ORDERING,
         **dict.fromkeys(("consents", "consentRequests"), ONE),
+        "datasets": OUTLOOK,
     },
     "Consent": {"form": ONE},
     "ConsentRequest": {"form": ONE, "consent": ONE},
     "Subscription": {"recordAdded": ONE},
 }
-"""Of the fields that open records, or texts about consents: how many at least. A page opens as many more as it has
-items."""
+"""Of the fields that open records, or texts about consents or datasets: how many at least. A page opens as many more as
+it has items."""
 INTROSPECTION = "__"
 """What the types of a schema's own description begin with."""
 INTROSPECTION_LISTS = {"types": 64, "fields": 8, "args": 4, "inputFields": 8, "enumValues": 8, "possibleTypes": 4}

@@ -23,6 +23,7 @@ from schema.scalars import Address, Hex
 if TYPE_CHECKING:
     from schema.audit import AccessEventConnection, AccessFilterInput
     from schema.consent import ConsentConnection
+    from schema.dataset_lists import PatientDataset
     from schema.delegates import Delegate
     from schema.emergency import EmergencyConnection
     from schema.guardians import Guardians
@@ -259,6 +260,17 @@ class Patient(Node):
         from schema.emergency import emergencies_of
 
         return await emergencies_of(info.context, self.name_on_chain, slice_of(first, after, last, before))
+
+    @resolved(
+        "De-identified datasets that used the patient's records, the newest use first: who has them, and whether they "
+        "were told to remove what was the patient's. The patient's alone."
+    )
+    async def datasets(
+        self, info: Info, first: int = 20
+    ) -> list[Annotated["PatientDataset", strawberry.lazy("schema.dataset_lists")]]:
+        from schema.dataset_lists import datasets_that_used
+
+        return await datasets_that_used(info.context, self.name_on_chain, first=first)
 
 
 def to_patient(subject: SubjectId) -> Patient:

@@ -11,6 +11,7 @@ from gateway.consent.ties import Relation
 from gateway.identity.model import Caller
 from schema.consent import ConsentConnection, ConsentEdge, to_consent
 from schema.context import Info, RequestContext
+from schema.dataset_lists import DatasetConnection, datasets_asked_for
 from schema.fields import resolved
 from schema.gates import actor_of, given, or_empty, slice_of, subject_of
 from schema.identity import Actor, Patient, to_actor, to_patient
@@ -91,6 +92,17 @@ class Me:
         before: str | None = strawberry.UNSET,
     ) -> ConsentConnection:
         return await _consents(info.context, given(filter), first=first, after=after, last=last, before=before)
+
+    @resolved("De-identified data that you asked for, newest first, whatever became of it.")
+    async def datasets(
+        self,
+        info: Info,
+        first: int = 50,
+        after: str | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: str | None = strawberry.UNSET,
+    ) -> DatasetConnection:
+        return await datasets_asked_for(info.context, first=first, after=after, last=last, before=before)
 
 
 async def me_of(context: RequestContext) -> Me:

@@ -8,10 +8,11 @@ import strawberry
 from gateway.consent.model import Purpose
 from gateway.errors import DeniedError
 from gateway.identity.model import Caller, Role
-from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, SubjectId, parse_global
+from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, ReleaseId, SubjectId, parse_global
 from schema.audit import to_entry, to_event
 from schema.consent import to_consent
 from schema.context import RequestContext
+from schema.datasets import read_dataset
 from schema.emergency import read_emergency
 from schema.identity import Patient, as_told, to_patient
 from schema.records import Record, read_record
@@ -47,6 +48,8 @@ async def node_of(context: RequestContext, id: strawberry.ID) -> Node | None:
             return None if entry is None else to_entry(entry)
         case "Emergency":
             return await read_emergency(context, EmergencyId(raw))
+        case "Dataset":
+            return await read_dataset(context, ReleaseId(raw))
     return None
 
 

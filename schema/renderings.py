@@ -26,6 +26,8 @@ RESOURCE_TYPES: Final = "http://hl7.org/fhir/resource-types"
 TERMS: Final = "urn:consentry:terms:"
 _INTERACTIONS: Final = {"READ": ("read", "R"), "WRITE": ("update", "U"), "EXPLAIN": ("operation", "E")}
 """By the log's action; whatever else it says is an operation on consents or control."""
+RELEASE: Final = "RELEASE"
+"""The action whose entry names a dataset in the place of a record."""
 
 
 def consent_as_fhir(view: ConsentView, grantee: str | None) -> dict[str, Any]:
@@ -81,6 +83,14 @@ def _provision(view: ConsentView, grantee: str | None) -> dict[str, Any]:
     return {name: value for name, value in parts.items() if value}
 
 
+def record_of_event(event: AccessEvent) -> bytes | None:
+    return None if event.action == RELEASE else event.record
+
+
+def dataset_of_event(event: AccessEvent) -> bytes | None:
+    return event.record if event.action == RELEASE else None
+
+
 def event_as_fhir(event: AccessEvent) -> dict[str, Any]:
     """A FHIR AuditEvent."""
     interaction, action = _INTERACTIONS.get(event.action, ("operation", "E"))
@@ -95,7 +105,8 @@ def event_as_fhir(event: AccessEvent) -> dict[str, Any]:
     gateway = {"display": "Consentry gateway"}
     entities = [
         _entity(("1", "Person"), ("1", "Patient"), "subject", event.subject),
-        _entity(("2", "System Object"), ("4", "Domain Resource"), "record", event.record),
+        _entity(("2", "System Object"), ("4", "Domain Resource"), "record", record_of_event(event)),
+        _entity(("2", "System Object"), ("3", "Report"), "dataset", dataset_of_event(event)),
         _entity(("2", "System Object"), ("13", "Security Resource"), "emergency", event.emergency),
         {
             "type": {"system": _BALP_ENTITY, "code": "XrequestId"},
@@ -141,8 +152,8 @@ def _entity(type_: tuple[str, str], role: tuple[str, str], kind: str, name: byte
 
 
 def _identifier(kind: str, name: bytes) -> dict[str, str]:
-    """Records and emergencies by the id that this API knows them by; what stands on chain by its name there."""
-    kinds = {"record": "Record", "emergency": "Emergency", "decision": "Decision"}
+    """What this API knows by an id of its own, by that; what stands on chain by its name there."""
+    kinds = {"record": "Record", "dataset": "Dataset", "emergency": "Emergency", "decision": "Decision"}
     value = to_global(kinds[kind], name) if kind in kinds else "0x" + name.hex()
     return {"system": f"urn:consentry:{kind}", "value": value}
 

@@ -21,6 +21,8 @@ from schema.consent import Consent, ConsentInput, ConsentMutations, to_consent
 from schema.context import Info, RequestContext
 from schema.control import ControlMutations
 from schema.credentials import CredentialInput, CredentialResult, SignedCredentialInput
+from schema.dataset_lists import DatasetQueries
+from schema.datasets import Dataset
 from schema.delegates import DelegateDraftResult, DelegateInput, DelegateResult, SignedDelegateInput
 from schema.drafts import DraftResult, SignedInput
 from schema.emergency import (
@@ -68,6 +70,7 @@ from schema.records import (
 )
 from schema.recovery import RecoveryResult
 from schema.relay import Node
+from schema.releases import ReleaseMutations, ReleaseQueries
 from schema.requests import ConsentRequestConnection, RequestMutations, sent
 from schema.scalars import SCALARS, Address
 from schema.sessions import DeviceSessionConnection, SessionMutations, sessions_of
@@ -78,7 +81,7 @@ nothing is missing then, and what was there already may come once more."""
 
 
 @strawberry.type
-class Query(FormQueries):
+class Query(FormQueries, DatasetQueries, ReleaseQueries):
     @resolved("Decided as TREAT; as PATRQT for the patient. What is refused is null, like what does not exist.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
         return await or_none(node_of(info.context, id))
@@ -176,7 +179,13 @@ class Query(FormQueries):
 
 @strawberry.type
 class Mutation(
-    ConsentMutations, RequestMutations, FormMutations, ControlMutations, SessionMutations, IdentityMutations
+    ConsentMutations,
+    RequestMutations,
+    FormMutations,
+    ControlMutations,
+    SessionMutations,
+    IdentityMutations,
+    ReleaseMutations,
 ):
     @mutation("EIP-4361 sign-in: sign `message` with the actor's key.")
     async def sign_in_challenge(self, info: Info, address: Address) -> SignInChallengeResult:
@@ -336,7 +345,7 @@ def build_schema() -> GatewaySchema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[AccessEvent, AuditEntry, Consent, Emergency, Record, Patient, Actor],
+        types=[AccessEvent, AuditEntry, Consent, Dataset, Emergency, Record, Patient, Actor],
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
     )
     schema._schema = with_words(with_fhir(schema._schema, read_outline()))

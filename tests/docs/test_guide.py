@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from gateway import eip712
 from gateway.demo.wallet import Wallet
+from gateway.identity.rules import encryption_key_typed_data
 from schema.errors import RefusalCode
 from tests.docs.guide import GUIDE, TEXT, Example, Reader, examples
 from tests.journeys.people import instant, sign_in
-from tests.journeys.sites import running_site
+from tests.journeys.sites import Site, running_site
 
 EXAMPLES = examples()
 
@@ -18,11 +20,12 @@ EXAMPLES = examples()
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     with running_site(tmp_path_factory.mktemp("guide")) as site:
-        wallets = {name: Wallet.new() for name in ("patient", "clinician")}
+        wallets = {name: Wallet.new() for name in ("patient", "clinician", "researcher", "steward")}
         wallets["registrar"] = Wallet.of_hex(site.gateway.registrar_key)
         known: dict[str, object] = {"in an hour": instant(time.time() + 3600)}
         for name, wallet in wallets.items():
             known |= {f"{name} address": wallet.address, f"{name} key": wallet.signer}
+        known |= encryption_key(site, wallets["researcher"])
         yield Reader(
             base=site.gateway.base,
             folder=tmp_path_factory.mktemp("reader"),
@@ -30,6 +33,18 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
             sign_in=lambda wallet: sign_in(site.door, wallet),
             known=known,
         )
+
+
+def encryption_key(site: Site, wallet: Wallet) -> dict[str, object]:
+    """An X25519 key whose private half nobody needs here, signed by the wallet's."""
+    facts = site.door.http.get(f"{site.gateway.base}/.well-known/consentry").json()
+    domain = eip712.domain(chain_id=facts["chainId"], contract=facts["contracts"]["identity"])
+    key, public = bytes.fromhex(wallet.signer[2:]), b"\x09" + bytes(31)
+    full = encryption_key_typed_data(key=key, encryption_key=public, domain=domain)
+    return {
+        "researcher encryption key": "0x" + public.hex(),
+        "researcher encryption key signature": wallet.sign_typed_data(full),
+    }
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda one: f"line {one.line}")

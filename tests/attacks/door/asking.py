@@ -12,7 +12,10 @@ from tests.attacks.door.table import PURPOSE
 from tests.attacks.door.world import Case
 
 SCHEMA: Final = printed()
-_ALL: Final = {name: leaves(SCHEMA, name) for name in ("Record", "Consent", "AccessEvent", "AuditEntry", "Emergency")}
+_ALL: Final = {
+    name: leaves(SCHEMA, name)
+    for name in ("Record", "Consent", "AccessEvent", "AuditEntry", "Emergency", "Dataset", "PatientDataset")
+}
 _RECORD: Final = (
     f"{_ALL['Record']} receipt {{ {leaves(SCHEMA, 'DecisionReceipt')} }} author {{ name }}"
     " resource { id ... on FhirObservation { code { text } valueString subject { record { __typename } } } }"
@@ -30,6 +33,7 @@ LISTS: Final = {
     "F": f"emergencies(first: 2) {{ edges {{ cursor node {{ {_ALL['Emergency']} }} }} }}",
     "K": "credentials { id name }",
     "U": "guardians { current { hash opened { signers threshold salt guardians { name } } } nextFrom }",
+    "p": f"datasets(first: 2) {{ {_ALL['PatientDataset']} requester {{ name }} }}",
     "Z": "delegates { number signer holds limits { lists labels purposes actor { name } } }",
 }
 FIELDS: Final = {
@@ -55,11 +59,17 @@ FIELDS: Final = {
     "m": "me { __typename patients(first: 50) { edges { cursor node { relations patient { id subject } } } } }",
     "w": "me { __typename consents(first: 2, filter: {patientId: $patient})"
     f" {{ edges {{ cursor node {{ {_ALL['Consent']} grantee {{ name }} patient {{ id }} }} }} }} }}",
+    "d": f"dataset(id: $dataset) {{ __typename {_ALL['Dataset']} profile {{ name }} requester {{ name }}"
+    " decision { reason steward { name } } papers { kind text } files { name path } }",
+    "d2": f"node(id: $dataset) {{ __typename ... on Dataset {{ {_ALL['Dataset']} papers {{ text }} }} }}",
+    "s": "datasets(first: 2) { edges { cursor node { id title } } }",
+    "r": "datasetReport(datasetId: $dataset) { __typename ... on DatasetReport { html } }",
+    "b": "me { __typename datasets(first: 2) { edges { cursor node { id title } } } }",
     "I": "recovery(patientId: $patient) { __typename ... on Recovery { guardians threshold pending { readyAt } } }",
 }
 _VARIABLES: Final = {
     "purpose": "PurposeOfUse!",
-    **dict.fromkeys(("record", "patient", "consent", "event", "decision", "emergency", "grantee"), "ID!"),
+    **dict.fromkeys(("record", "patient", "consent", "event", "decision", "emergency", "dataset", "grantee"), "ID!"),
 }
 
 
@@ -111,6 +121,9 @@ _TYPES: Final = {
     "x": "AccessExplanation",
     "x2": "Outlook",
     "x3": "ConsentPreview",
+    "d": "Dataset",
+    "d2": "Dataset",
+    "r": "DatasetReport",
 }
 
 
@@ -125,6 +138,7 @@ def variables(case: Case, role: str) -> dict[str, Any]:
         "event": to_global("AccessEvent", case.decision),
         "decision": to_global("Decision", case.decision),
         "emergency": to_global("Emergency", case.emergency),
+        "dataset": to_global("Dataset", case.dataset),
         "grantee": to_global("Actor", ANYONE),
     }
 
@@ -140,6 +154,8 @@ def letters(data: Mapping[str, Any] | None, subject: bytes) -> set[str]:
             found |= listed(value)
         elif alias in ("m", "w"):
             found |= {alias} if to_global("Patient", subject) in own(value) else set()
+        elif alias in ("s", "b"):
+            found |= {alias} if value.get("datasets", value)["edges"] else set()
         elif alias == "a":
             asked = [edge["node"] for edge in value["edges"]]
             # Every role's own attempt to ask is a deed: see door.deeds.
@@ -169,7 +185,11 @@ def listed(patient: Mapping[str, Any] | None) -> set[str]:
         assert page["edges"] or not any(page["pageInfo"].values()), "an empty page tells that more follow"
     return (
         found
-        | {letter for name, letter in (("credentials", "K"), ("delegates", "Z")) if patient.get(name)}
+        | {
+            letter
+            for name, letter in (("credentials", "K"), ("delegates", "Z"), ("datasets", "p"))
+            if patient.get(name)
+        }
         | ({"U"} if (patient.get("guardians") or {}).get("current") else set())
     )
 

@@ -21,6 +21,7 @@ from gateway.consent.model import (
 from gateway.demo.wallet import Wallet
 from gateway.ids import ConsentId, to_global
 from schema.renderings import consent_as_fhir
+from tests.attacks import datasets
 from tests.attacks.door.asking import SCHEMA
 from tests.attacks.door.fields import WAYS
 from tests.attacks.door.world import Case, House
@@ -63,6 +64,7 @@ ORDER: Final = (
     *("draftRecovery", "signRecovery", "finishRecovery", "draftIdentityLink"),
     *("draftRevocationOfAll", "revokeAllConsents"),
     *("openEmergency", "endEmergency", "reviewEmergency"),
+    *("requestDataset", "draftDatasetDecision", "decideDataset", "openDataset", "cancelDataset"),
     *("draftErasure", "erasePatient", "draftControllerChange", "changeController"),
 )
 assert {f"Mutation.{name}" for name in ORDER} == {way for way in WAYS if way.startswith("Mutation.")}
@@ -212,8 +214,24 @@ async def deeds_of(house: House, case: Case) -> dict[str, Any]:
         "reviewEmergency": {"input": {"emergencyId": emergency, "verdict": "JUSTIFIED", "note": words}},
         "draftErasure": {"patientId": patient},
         "erasePatient": {"input": signed(erasure.typed_data)},
+        **await _of_datasets(house, words),
     }
     return {f"{name}_{argument}": value for name, one in given.items() for argument, value in one.items()}
+
+
+async def _of_datasets(house: House, words: str) -> dict[str, dict[str, Any]]:
+    """Of a dataset that waits for a decision; what is signed is the steward's own, of the one that is over."""
+    decided = house.dataset.decision
+    assert decided is not None
+    waiting = to_global("Dataset", (await house.laboratory.request(title="Waits")).release)
+    asked = {name: one for name, one in datasets.asked().items() if name not in ("format", "days")}
+    return {
+        "requestDataset": {"input": asked},
+        "draftDatasetDecision": {"input": {"datasetId": waiting, "verdict": "REFUSED", "reason": words}},
+        "decideDataset": {"input": {"typedData": decided.typed_data, "signature": "0x" + decided.signature.hex()}},
+        "openDataset": {"datasetId": waiting},
+        "cancelDataset": {"datasetId": waiting},
+    }
 
 
 def _text(moment: datetime) -> str:

@@ -4,7 +4,7 @@ Everybody here but the patient belongs to one house, which every consent names. 
 own work; in the state of broken glass for an emergency, which one clinician of the house has opened. In the other
 states a colleague opened one and ended it. In two states the patient signs in by another key, too; in one a delegate
 may consent in the patient's name and see the patient's lists, in another may consent alone. In one the researcher and
-the device are the patient's guardians.
+the device are the patient's guardians, and the patient is in the researcher's dataset, too few with them.
 
     R a record   N the same by `node`, as treatment   P a page of records   S records as they come
     C the patient's consents   c the same as they change   G one consent by its name   L the access log
@@ -13,6 +13,8 @@ the device are the patient's guardians.
     q who asks the patient for consent   a what somebody asked for: the payer, of everybody
     I how a recovery stands   V that there is this patient   x who may see what, and what a consent would change
     m that one is, acts for or guards this patient   w among one's own lists, a consent of the patient's
+    d the one de-identified dataset that was built   b that and others among one's own   s among all of them
+    r its report   p among those that used the patient's records
 """
 
 from typing import Final
@@ -47,23 +49,26 @@ PURPOSE: Final = {
 }
 """What each role's own work is called."""
 
-# state       reg.   patient             other clinic. org.    research. steward  auditor  device    payer deleg. none
+# state       reg.   patient              other clinic. org.    research. steward  auditor  device    payer  deleg. none
 TABLE: Final = """
-none          -      RNPSLDFEVIxmq       -     -       -       -         EQ       EQ       -         a       -        -
-permit        GVRPSw RNPSCcGLDFEKVZIUxmq GVw   GVRNPSw GVRNPSw GVRPSImw  GVRPSEQw GVRPSEQw GVRNPSImw GVRPSwa GVCLZmq  -
-deny          G      RNPSCcGLDFEVZIxmq   G     G       G       G         GEQ      GEQ      G         Ga      VZmq     -
-both          GVw    RNPSCcGLDFEVIxmq    GVw   GVw     GVw     GVw       GVEQw    GVEQw    GVw       GVwa    -        -
-expired       G      RNPSCcGLDFEVIxmq    G     G       G       G         GEQ      GEQ      G         Ga      -        -
-not_yet       G      RNPSCcGLDFEVIxmq    G     G       G       G         GEQ      GEQ      G         Ga      -        -
-revoked       G      RNPSCcGLDFEVIxmq    G     G       G       G         GEQ      GEQ      G         Ga      -        -
-wrong_purpose GVw    RNPSCcGLDFEVIxmq    GVw   GVw     GVw     GVw       GVEQw    GVEQw    GVw       GVwa    -        -
-wrong_label   GVw    RNPSCcGLDFEVIxmq    GVw   GVw     GVw     GVw       GVEQw    GVEQw    GVw       GVwa    -        -
-wrong_type    GVw    RNPSCcGLDFEVIxmq    GVw   GVw     GVw     GVw       GVEQw    GVEQw    GVw       GVwa    -        -
-stale         V      CcGLDFEKVImq        V     V       V       V         VEQ      VEQ      V         Va      -        -
-broken_glass  -      RNPSLDFEVIxmq       -     RPSEV   -       -         EQ       EQ       -         a       -        -
+none          -      RNPSLDFEVIxmq        -     -       -       -         EQ       EQ       -         a       -       -
+permit        GVRPSw RNPSCcGLDFEKVZIUxmqp GVw   GVRNPSw GVRNPSw GVRPSImw  GVRPSEQw GVRPSEQw GVRNPSImw GVRPSwa GVCLZmq -
+deny          G      RNPSCcGLDFEVZIxmq    G     G       G       G         GEQ      GEQ      G         Ga      VZmq    -
+both          GVw    RNPSCcGLDFEVIxmq     GVw   GVw     GVw     GVw       GVEQw    GVEQw    GVw       GVwa    -       -
+expired       G      RNPSCcGLDFEVIxmq     G     G       G       G         GEQ      GEQ      G         Ga      -       -
+not_yet       G      RNPSCcGLDFEVIxmq     G     G       G       G         GEQ      GEQ      G         Ga      -       -
+revoked       G      RNPSCcGLDFEVIxmq     G     G       G       G         GEQ      GEQ      G         Ga      -       -
+wrong_purpose GVw    RNPSCcGLDFEVIxmq     GVw   GVw     GVw     GVw       GVEQw    GVEQw    GVw       GVwa    -       -
+wrong_label   GVw    RNPSCcGLDFEVIxmq     GVw   GVw     GVw     GVw       GVEQw    GVEQw    GVw       GVwa    -       -
+wrong_type    GVw    RNPSCcGLDFEVIxmq     GVw   GVw     GVw     GVw       GVEQw    GVEQw    GVw       GVwa    -       -
+stale         V      CcGLDFEKVImq         V     V       V       V         VEQ      VEQ      V         Va      -       -
+broken_glass  -      RNPSLDFEVIxmq        -     RPSEV   -       -         EQ       EQ       -         a       -       -
 """
 """Who was named may read what the patient said of them, whatever became of it. While the index is stale nobody reads a
 record; the patient still sees what is consented to, or nobody could revoke while the chain is away."""
+
+ANYWHERE: Final = {"researcher": "db", "data_steward": "dsr"}
+"""What is released in every state, because it is of no patient: datasets."""
 
 DONE: Final = {
     "W": {"patient"},
@@ -77,11 +82,16 @@ DONE: Final = {
     "J": {"auditor", "data_steward"},
     "A": {"registrar"},
     "H": {"organization"},
+    "g": {"organization", "researcher", "data_steward"},
+    "k": {"data_steward"},
+    "o": {"researcher"},
+    "l": {"researcher", "data_steward"},
     "O": set(ROLES) - {"anonymous"},
 }
 """Who may do what, in every state: write (nobody was permitted to), what the patient signs (T alone, M or a delegate),
 end a delegation, ask for a consent (who is more than a patient) and take that back, break the glass, end what they
-opened, review it, enrol, make members, and what tells nothing that does not stand on chain."""
+opened, review it, enrol, make members, ask for a dataset, decide on it, open it, end it, and what tells nothing that
+does not stand on chain."""
 
 UNSIGNED: Final = {"signRecovery": "INVALID", "attestRecovery": "INVALID", "draftIdentityLink": "UNAUTHENTICATED"}
 """What they hear who may do it: no guardian has signed, and no identity provider is trusted."""
@@ -104,7 +114,7 @@ def released() -> dict[tuple[str, str], frozenset[str]]:
     for line in TABLE.strip().splitlines():
         state, *cells = line.split()
         for role, cell in zip(ROLES, cells, strict=True):
-            found[state, role] = frozenset(cell) - {"-"}
+            found[state, role] = frozenset(cell + ANYWHERE.get(role, "")) - {"-"}
     return found
 
 

@@ -15,9 +15,11 @@ from gateway.consent.names import topic
 from gateway.consent.requested import RequestInput
 from gateway.emergency.model import EmergencyCode, NewEmergency
 from gateway.identity.model import Caller, Role
-from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, RequestId, SubjectId
+from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, ReleaseId, RequestId, SubjectId
+from gateway.releases.model import ReleaseView
 from gateway.slices import Slice
 from schema.execution import Engine
+from tests.attacks.datasets import USE, Laboratory, asked, researcher
 from tests.attacks.door.table import STATES
 from tests.attacks.inside import Inside, Somebody, engine_of, inside
 from tests.journeys.resources import observation
@@ -48,17 +50,21 @@ class Case:
     canary: str
     reason: str
     asked: str
+    dataset: ReleaseId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """`people`: by the table's names; `colleague`: another clinician, who broke the glass where nobody is said to."""
+    """`people`: by the table's names; `colleague`: another clinician, who broke the glass where nobody is said to.
+    `dataset`: what the researcher asked for and the steward approved; too few were in it."""
 
     inside: Inside
     engine: Engine
     people: dict[str, Somebody]
     colleague: Somebody
     cases: dict[str, Case]
+    laboratory: Laboratory
+    dataset: ReleaseView
 
     async def caller(self, role: str) -> Caller | None:
         return await self.inside.caller(self.people[role]) if role in self.people else None
@@ -176,7 +182,7 @@ def _consents(state: str) -> list[dict[str, Any]]:
     deny = {**plain, "effect": Effect.DENY}
     return {
         "none": [],
-        "permit": [plain],
+        "permit": [plain, {**plain, "purposes": (Purpose.HRESCH,), "data_use": USE}],
         "deny": [deny],
         "both": [plain, deny],
         "expired": [{**plain, "not_after": datetime.fromtimestamp(int(time.time()) + SHORT_SECONDS, UTC)}],
@@ -191,6 +197,7 @@ def _consents(state: str) -> list[dict[str, Any]]:
 
 
 async def _case(world: Inside, people: dict[str, Somebody], colleague: Somebody, state: str) -> Case:
+    """Before there is a dataset."""
     owner, clinician = people["patient"], people["clinician"]
     subject = await world.patient(owner)
     canary, reason = f"Canary-{state}", f"Reason-{state} that nobody else may know"
@@ -228,6 +235,7 @@ async def _case(world: Inside, people: dict[str, Somebody], colleague: Somebody,
         canary=canary,
         reason=reason,
         asked=asked,
+        dataset=ReleaseId(bytes(16)),
     )
 
 
@@ -247,6 +255,25 @@ ROLE = {
 }
 
 
+SECRET = b"\x5d" * 32
+"""The researcher's X25519 key."""
+
+
+async def _person(world: Inside, role: Role) -> Somebody:
+    """The researcher with an encryption key, to which a dataset would be sealed."""
+    return await (researcher(world, SECRET) if role is Role.RESEARCHER else world.person(role))
+
+
+def _tables() -> dict[str, Any]:
+    """Of whatever a release could hold of a case: the canary is where the unit of a value is."""
+    values = {"name": "unit", "path": "value.ofType(Quantity).unit", "type": "string"}
+    person = {"name": "person", "path": "subject.getReferenceKey()"}
+    return {
+        "people": asked()["tables"]["people"],
+        "observations": {"resource": "Observation", "select": [{"column": [person, values]}]},
+    }
+
+
 async def _few(made: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """Three at once: on a machine that others slow down, more of them wait for the chain until they give up."""
     places = asyncio.Semaphore(3)
@@ -262,18 +289,23 @@ async def _few(made: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 async def standing_house(folder: Path) -> AsyncIterator[House]:
     """All states at once, none of them stale yet."""
     async with inside(folder, emergencies_per_clinician=100, chain_silence_seconds=60.0) as world:
-        made = await _few(world.person(role) for role in ROLE.values())
+        made = await _few(_person(world, role) for role in ROLE.values())
         people = {"registrar": world.registrar, **dict(zip(ROLE, made, strict=True))}
         house, colleague = people["organization"], people.pop("colleague")
         members = [one for name, one in people.items() if name not in ("patient", "organization", "linked", "delegate")]
         for member in (*members, colleague):
             await enlist(world, house, member)
         cases = await _few(_case(world, people, colleague, state) for state in STATES)
-        await asyncio.sleep(SHORT_SECONDS)
+        laboratory = Laboratory(
+            inside=world, researcher=people["researcher"], steward=people["data_steward"], secret=SECRET
+        )
+        dataset, _ = await asyncio.gather(laboratory.released(tables=_tables()), asyncio.sleep(SHORT_SECONDS))
         yield House(
             inside=world,
             engine=engine_of(world.gateway),
             people=people,
             colleague=colleague,
-            cases={case.state: case for case in cases},
+            cases={case.state: replace(case, dataset=dataset.release) for case in cases},
+            laboratory=laboratory,
+            dataset=dataset,
         )

@@ -54,6 +54,7 @@ from gateway.slices import Page, Slice
 from schema.context import Services
 from tests.unit.schema.asking import Forms, Requests, make_request
 from tests.unit.schema.controls import Controls
+from tests.unit.schema.datasets import Datasets
 from tests.unit.schema.delegates import Delegated
 from tests.unit.schema.emergencies import Emergencies
 from tests.unit.schema.linking import Linking
@@ -217,6 +218,7 @@ class World:
             emergencies=self.emergencies,
             consent_requests=self.consent_requests,
             forms=self.forms,
+            releases=self.releases,
         )
 
     @property
@@ -230,8 +232,15 @@ class World:
             view=make_view(),
         )
 
+    @property
     def forms(self) -> Forms:
         return Forms(calls=self.calls, received=self.received)
+
+    @property
+    def releases(self) -> Datasets:
+        return Datasets(
+            calls=self.calls, received=self.received, requester=CLINICIAN, patient=PATIENT_ACTOR, subject=PATIENT
+        )
 
     @property
     def consent_requests(self) -> Requests:

@@ -16,6 +16,7 @@ from gateway.ids import to_global
 from schema.execution import Engine
 from schema.root import GatewaySchema, build_schema
 from tests.unit.schema.conftest import Ask
+from tests.unit.schema.datasets import RELEASE
 from tests.unit.schema.services import BEARER, CONSENT, DECISION, PATIENT, RECORD, World
 from tests.unit.schema.test_schema_walk import VALUES
 
@@ -119,6 +120,7 @@ async def test_a_record_is_asked_of_its_service_with_the_scopes(ask: Ask, world:
         "credentials { id }",
         "delegates { number }",
         "guardians { nextFrom }",
+        "datasets { title }",
     ],
 )
 async def test_no_list_of_a_patients_but_of_records_is_shown_to_a_bearer(ask: Ask, world: World, field: str) -> None:
@@ -129,7 +131,9 @@ async def test_no_list_of_a_patients_but_of_records_is_shown_to_a_bearer(ask: As
     assert {name for name, _ in world.calls} <= {"visible_patient"}
 
 
-@pytest.mark.parametrize(("kind", "raw"), [("Consent", CONSENT), ("AccessEvent", DECISION), ("Decision", DECISION)])
+@pytest.mark.parametrize(
+    ("kind", "raw"), [("Consent", CONSENT), ("AccessEvent", DECISION), ("Decision", DECISION), ("Dataset", RELEASE)]
+)
 async def test_no_node_but_a_record_is_a_bearers(ask: Ask, kind: str, raw: bytes) -> None:
     payload = await ask("query ($id: ID!) { node(id: $id) { id } }", token="bearer", id=to_global(kind, raw))
     assert payload["data"]["node"] is None
@@ -137,9 +141,10 @@ async def test_no_node_but_a_record_is_a_bearers(ask: Ask, kind: str, raw: bytes
 
 async def test_no_session_and_no_identity_is_shown_to_a_bearer(ask: Ask, world: World) -> None:
     own = "sessions { edges { cursor } } linkedIdentities { id } sentConsentRequests { edges { cursor } }"
+    own += " datasets { edges { cursor } }"
     payload = await ask(f"{{ {own} }}", token="bearer")
     none: dict[str, list[Any]] = {"edges": []}
-    assert payload["data"] == {"sessions": none, "linkedIdentities": [], "sentConsentRequests": none}
+    assert payload["data"] == {"sessions": none, "linkedIdentities": [], "sentConsentRequests": none, "datasets": none}
     assert world.calls == []
 
 
@@ -151,4 +156,5 @@ def test_each_object_type_is_looked_at_by_some_test(schema: GatewaySchema) -> No
     assert lists == {
         *("records", "timeline", "latest"),
         *("consents", "consentRequests", "accessLog", "emergencies", "credentials", "delegates", "guardians"),
+        "datasets",
     }

@@ -26,6 +26,7 @@ from schema.fhir.types import OTHER, read_outline, type_name
 from schema.root import GatewaySchema, build_schema
 from tests.unit.schema.asking import REQUEST
 from tests.unit.schema.conftest import Ask
+from tests.unit.schema.datasets import ASKED, RELEASE
 from tests.unit.schema.emergencies import NAME
 from tests.unit.schema.services import CONSENT, PATIENT, RECORD, World
 
@@ -46,6 +47,7 @@ GUARDED = frozenset(
         *("RecordConnection", "ConsentConnection", "AccessEventConnection"),
         *("AccessExplanation", "Outlook", "ConsentPreview"),
         *("ConsentRequest", "ConsentRequestConnection"),
+        *("Dataset", "DatasetConnection", "DatasetReport", "OpenedDataset", "PatientDataset"),
     }
 )
 """Types that hold something of a patient's, or how much of it there is."""
@@ -79,6 +81,8 @@ GUARDS = frozenset(
         *("explain", "who_can_see", "preview"),
         *("my_patients", "my_consents"),
         *("ask", "withdraw", "decline", "sent", "requests_of_patient"),
+        *("request_dataset", "get_dataset", "my_datasets", "asked_datasets", "datasets_of_patient"),
+        *("decide_dataset", "dataset_report", "open_dataset", "cancel_dataset"),
     }
 )
 """Service calls that decide, with the caller, before one of those is made."""
@@ -114,6 +118,12 @@ VALUES = {
         "purposes": ["TREAT"],
         "reason": "For the follow-up of your surgery",
         "notAfter": "2100-01-01T00:00:00Z",
+    },
+    "RequestDatasetInput!": {name: value for name, value in ASKED.items() if name not in ("format", "days")},
+    "DatasetDecisionInput!": {
+        "datasetId": to_global("Dataset", RELEASE),
+        "verdict": "APPROVED",
+        "reason": "As agreed with the board.",
     },
     "SignedInput!": {"typedData": {}, "signature": "0x00"},
     "SignedCredentialInput!": {"typedData": {}, "signature": "0x00", "actorSignature": "0x00"},
@@ -175,6 +185,7 @@ def write(target: str, kind: str, steps: list[Step]) -> tuple[str, dict[str, Any
             wanted = node_kind(steps, target) if name == "node" else wanted
             wanted = "Emergency" if argument == "emergencyId" or name == "emergency" else wanted
             wanted = "ConsentRequest" if argument == "requestId" else wanted
+            wanted = "Dataset" if argument == "datasetId" or name == "dataset" else wanted
             ids = {
                 "ConsentRequest": REQUEST,
                 "Patient": PATIENT,
@@ -183,6 +194,7 @@ def write(target: str, kind: str, steps: list[Step]) -> tuple[str, dict[str, Any
                 "AccessEvent": b"\x41" * 16,
                 "Decision": b"\x41" * 16,
                 "Emergency": NAME,
+                "Dataset": RELEASE,
             }
             given[variable] = to_global(wanted, ids[wanted]) if wanted else VALUES[str(one.type)]
         call = name + (f"({', '.join(arguments)})" if arguments else "")
@@ -247,6 +259,7 @@ def test_every_type_that_the_roots_reach_is_classified(schema: GatewaySchema) ->
         *("ControlChange", "NamedGuardians", "OpenedGuardians", "PendingRecovery"),
         *("BarredAccess", "ConsentEffectOnReading", "PermittedAccess", "Reach"),
         "ConsentRequestEdge",
+        *("DatasetDecision", "DatasetEdge", "DatasetFile", "DatasetPaper", "DatasetProfile"),
         *("ConsentForm", "ConsentFormConnection", "ConsentFormEdge", "ConsentFormText"),
         *("EmergencyEdge", "EmergencyReview", "UnreviewedEmergency", "UnreviewedEmergencyEdge"),
         *("Me", "MyPatient", "MyPatientEdge"),
@@ -293,6 +306,8 @@ def test_edges_and_receipts_are_reached_through_guarded_types_alone(schema: Gate
         "UnreviewedEmergencyEdge": "UnreviewedEmergencyConnection",
         "UnreviewedEmergency": "UnreviewedEmergencyEdge",
         "DelegateLimits": "Delegate",
+        "DatasetEdge": "DatasetConnection",
+        **dict.fromkeys(("DatasetDecision", "DatasetFile", "DatasetPaper", "DatasetProfile"), "Dataset"),
     }
     for type_ in schema._schema.type_map.values():
         if isinstance(type_, GraphQLObjectType):

@@ -11,6 +11,7 @@ from gateway.ports.bus import Bus
 from gateway.web.options import WebOptions
 from tests.unit.schema.asking import Forms, Requests
 from tests.unit.schema.controls import Controls
+from tests.unit.schema.datasets import Datasets
 from tests.unit.schema.emergencies import Emergencies
 from tests.unit.schema.linking import Linking
 from tests.unit.schema.mine import Own
@@ -42,7 +43,9 @@ class Parts:
     def identities(self) -> Linking:
         return self.world.linking
 
-    consents = shown_consents = credentials = delegates = records = contents = uploads = audit = erasures = identity
+    consents = shown_consents = credentials = delegates = records = contents = uploads = audit = erasures = blocks = (
+        identity
+    )
 
     @property
     def mine(self) -> Own:
@@ -69,6 +72,10 @@ class Parts:
     @property
     def consent_requests(self) -> Requests:
         return self.world.consent_requests
+
+    @property
+    def releases(self) -> Datasets:
+        return self.world.releases
 
     @property
     def emergencies(self) -> Emergencies:

@@ -35,6 +35,7 @@ class AccessEventFields(BaseModel):
     decision_id: str = Field(alias="decisionId")
     basis: Optional[DecisionBasis]
     emergency_id: Optional[str] = Field(alias="emergencyId")
+    dataset_id: Optional[str] = Field(alias="datasetId")
     actor: Optional["AccessEventFieldsActor"]
 
 

@@ -1181,6 +1181,7 @@ class Operations(AsyncBaseClient):
               decisionId
               basis
               emergencyId
+              datasetId
               actor {
                 ...ActorFields
               }
