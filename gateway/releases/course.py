@@ -57,7 +57,7 @@ from gateway.storage.model import Cid
 from gateway.storage.service import Blocks
 
 EACH_SECONDS: Final = 2.0
-LOOK_SECONDS: Final = 10.0
+LOOK_SECONDS: Final = 3.0
 """How often it is looked whether somebody withdrew from what was released."""
 HELD_SECONDS: Final = 60
 ALL: Final = b"\xff" * 32
@@ -65,7 +65,8 @@ ALL: Final = b"\xff" * 32
 AT_ONCE: Final = 64
 """Patients of a segment."""
 DAY_SECONDS: Final = 24 * 3600
-RELEASED: Final = "RELEASE_DATASET"
+WITHDRAWN: Final = "WITHDRAW_FROM_RELEASE"
+"""In a patient's log: the recipient of a release was told to remove what was theirs."""
 TRIES: Final = 5
 PERSON_TOKEN: Final = b"release/person"
 """What a keyed token of somebody whose rows left is for."""
@@ -211,8 +212,22 @@ class Course:
         moved = replace(row, stage=ReleaseStage.BUILDING, edition=row.edition + 1, builder=b"", held_until=0)
         # Commit point: before it nobody was withdrawn; after it no edition that holds them is given out.
         await self._moved(held, moved, (paper,))
+        for subject in looked.withdrawn:
+            await self._audit.append(self._told(held, subject))
         self.wake()
         return await self._papers.held(held.release) or held
+
+    def _told(self, held: HeldRelease, subject: bytes) -> Event:
+        return Event(
+            decision=self._audit.new_decision(),
+            at=self._clock.now(),
+            actor=held.requester,
+            outcome=Outcome.PERMITTED,
+            action=WITHDRAWN,
+            purpose=held.request.purpose.value,
+            subject=subject,
+            record=held.release,
+        )
 
     # ---- building
 

@@ -120,3 +120,15 @@ class PatientRelease:
     stage: ReleaseStage
     at: int
     withdrawn: bool
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientReleasePage:
+    """The newest use first; a release that used the records twice stands there once a page."""
+
+    releases: tuple[PatientRelease, ...] = ()
+    has_next: bool = False
+    has_previous: bool = False
+    start: str | None = None
+    end: str | None = None

@@ -20,12 +20,11 @@ from gateway.errors import CallerError, IntegrityError
 from gateway.ids import ActorId, ReleaseId
 from gateway.jsontext import JsonValue
 from gateway.releases.model import Decision, ReleaseFile, SignedDecision, Verdict
+from gateway.releases.report import coarse
 from gateway.releases.request import DatasetRequest, parse_request
 from gateway.releases.shape import Bars, dictionary
 
 LONGEST_REASON: Final = 1_000
-FEW: Final = 10
-"""People up to whom a manifest does not count: one more or one less would tell of somebody."""
 DECISION: Final = "DatasetDecision"
 DECISION_TYPES: Final = {
     DECISION: {
@@ -290,8 +289,9 @@ def manifest_paper(made: Manifest) -> bytes:
 
 
 def _coarse(count: int) -> JsonValue:
-    """A count of people, or that there are some and few."""
-    return f"1 to {FEW}" if 0 < count <= FEW else count
+    """A number, or a text where it is few."""
+    told = coarse(count)
+    return count if told == str(count) else told
 
 
 def read_files(manifest: bytes) -> tuple[ReleaseFile, ...]:

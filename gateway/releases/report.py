@@ -12,6 +12,8 @@ from gateway.deid.tables import Table
 from gateway.releases.request import DatasetRequest
 from gateway.releases.shape import Bars, ColumnEntry, dictionary
 
+FEW: Final = 10
+"""People up to whom it is not counted."""
 WIDTH: Final = 320
 """Pixels of the longest bar."""
 STYLE: Final = (
@@ -61,9 +63,9 @@ def _verdict(request: DatasetRequest, verdict: Verdict) -> str:
     wanted, found = request.profile.anonymity, verdict.measures
     share = verdict.suppressed / verdict.people if verdict.people else 0.0
     lines = [
-        ("people", "People", f"{found.people} of {verdict.people}", "at least one"),
-        ("suppressed", "Left out", f"{verdict.suppressed} ({share:.1%})", f"at most {wanted.suppressed_most:.1%}"),
-        ("k", "k: alike in all that describes them", str(found.k), f"at least {wanted.k}"),
+        ("people", "People", f"{coarse(found.people)} of {coarse(verdict.people)}", "at least one"),
+        ("suppressed", "Left out", _left_out(verdict, share), f"at most {wanted.suppressed_most:.1%}"),
+        ("k", "k: alike in all that describes them", coarse(found.k), f"at least {wanted.k}"),
         ("l", "l: sensitive values among those", str(found.diversity), f"at least {wanted.diversity}"),
         ("t", "t: how far those are from all", f"{found.t:.3f}", f"at most {wanted.t:g}"),
         ("", "Cells taken out, and bounded", f"{verdict.taken_out}, {verdict.clamped}", ""),
@@ -73,6 +75,16 @@ def _verdict(request: DatasetRequest, verdict: Verdict) -> str:
         for name, label, value, bar in lines
     )
     return f"<table><tr><th>Measure<th>Found<th>Wanted<th>{rows}</table>"
+
+
+def coarse(count: int) -> str:
+    """A count of people, or that there are some and few: one more or less would tell of somebody."""
+    return f"1 to {FEW}" if 0 < count <= FEW else str(count)
+
+
+def _left_out(verdict: Verdict, share: float) -> str:
+    few = 0 < verdict.suppressed <= FEW or verdict.people <= FEW
+    return coarse(verdict.suppressed) if few else f"{verdict.suppressed} ({share:.1%})"
 
 
 def _failing(name: str, verdict: Verdict) -> str:

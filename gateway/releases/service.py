@@ -35,7 +35,7 @@ from gateway.ports.ledger import Appended, Stale
 from gateway.ports.releases import ReleaseMoved, ReleaseRow, ReleaseStage
 from gateway.ports.sealing import SealingKeys
 from gateway.releases import papers
-from gateway.releases.course import Course
+from gateway.releases.course import ALL, WITHDRAWN, Course
 from gateway.releases.gathering import ACTION
 from gateway.releases.keeping import HeldRelease, Papers
 from gateway.releases.model import (
@@ -43,6 +43,7 @@ from gateway.releases.model import (
     Decision,
     OpenedRelease,
     PatientRelease,
+    PatientReleasePage,
     ReleaseFile,
     ReleasePage,
     ReleaseView,
@@ -244,29 +245,35 @@ class Releases:
 
     async def file(self, caller: Caller, release: ReleaseId, name: str) -> ReleaseFile:
         """One sealed file, to be sent. As `open`."""
-        held = await self._receiving(caller, release, "DOWNLOAD_DATASET")
-        for file in papers.read_files(held.manifest or b""):
-            if file.name == name:
-                return file
-        raise CallerError("no file of this release", field=("name",))
+        held = await self._receiving(caller, release, "DOWNLOAD_DATASET", name=name)
+        return next(file for file in papers.read_files(held.manifest or b"") if file.name == name)
+
+    async def stands(self, caller: Caller, release: ReleaseId, *, edition: int) -> bool:
+        """Whether a download under way may go on: of this edition, from which nobody withdrew. Nothing is audited."""
+        row = await self._index.release(release)
+        return (
+            row is not None
+            and row.requester == self._papers.token(caller.actor.id)
+            and (row.stage, row.edition) == (ReleaseStage.RELEASED, edition)
+            and row.expires_at > self._clock.now()
+        )
 
     # ---- whose data it is
 
-    async def of_patient(
-        self, caller: Caller, subject: SubjectId, *, part: Slice
-    ) -> tuple[tuple[PatientRelease, ...], bool]:
-        """Releases that used the patient's records, newest use first, and whether there may be more; nothing to
-        others."""
+    async def of_patient(self, caller: Caller, subject: SubjectId, *, part: Slice) -> PatientReleasePage:
+        """Releases that used the patient's records, out of their access log; nothing to others."""
         caller = await self._identity.current(caller)
         standing = await self._standings.asked_for(subject)
         if standing is None or not policy.owns(requester(caller), standing.epochs):
-            return (), False
-        page = await self._audit.search(subject, AccessFilter(actions=frozenset({ACTION})), part=part)
+            return PatientReleasePage()
+        wanted = AccessFilter(actions=frozenset({ACTION, WITHDRAWN}))
+        page = await self._audit.search(subject, wanted, part=part)
+        told = {bytes(event.record or b"") for event in page.events if event.action == WITHDRAWN}
         found: dict[ReleaseId, PatientRelease] = {}
         for event in page.events:
             release = ReleaseId(event.record or b"")
-            held = await self._papers.held(release)
-            if held is None or release in found:
+            held = None if release in found else await self._papers.held(release)
+            if held is None:
                 continue
             held = await self._course.look(held) if held.row.stage is ReleaseStage.RELEASED else held
             found[release] = PatientRelease(
@@ -276,9 +283,16 @@ class Releases:
                 data_use=tuple(sorted(held.request.data_use)),
                 stage=held.row.stage,
                 at=int(event.at.timestamp()),
-                withdrawn=await self._is_told(held, subject),
+                withdrawn=bytes(release) in told or await self._is_told(held, subject),
+                cursor=event.cursor,
             )
-        return tuple(found.values()), page.has_next
+        return PatientReleasePage(
+            releases=tuple(found.values()),
+            has_next=page.has_next,
+            has_previous=page.has_previous,
+            start=page.start,
+            end=page.end,
+        )
 
     async def _is_told(self, held: HeldRelease, subject: SubjectId) -> bool:
         """Whether the recipient has the patient's tombstone."""
@@ -317,8 +331,10 @@ class Releases:
         elif decision.departures:
             raise CallerError("departures are named to approve them", field=("departures",))
 
-    async def _receiving(self, caller: Caller, release: ReleaseId, action: str) -> HeldRelease:
-        """COMMIT POINT: the entry is durable before anything is given out."""
+    async def _receiving(
+        self, caller: Caller, release: ReleaseId, action: str, *, name: str | None = None
+    ) -> HeldRelease:
+        """COMMIT POINT: the entry is durable before anything is given out. `name`: of the file that is asked for."""
         for _ in range(TRIES):
             held = await self._papers.held(release)
             if held is None or not _owns(caller, held):
@@ -334,6 +350,8 @@ class Releases:
                 raise ConflictError("nothing to open yet: it is not approved, or is being made", field=("id",))
             if caller.actor.encryption_key.hex() not in (held.manifest or b"").decode():
                 raise ConflictError("sealed to an encryption key that is yours no longer", field=("id",))
+            if name is not None and name not in {file.name for file in papers.read_files(held.manifest or b"")}:
+                raise await self._refused(caller, action, "no such file of the release")
             event = self._event(caller, action, Outcome.PERMITTED, digest=papers.digest_of(held.octets[-1]))
             entry = await self._audit.append(event, guards=guards_of(caller))
             if isinstance(entry, Appended):
@@ -394,7 +412,7 @@ class Releases:
             request=held.request,
             asked_at=held.asked_at,
             decision=held.decision,
-            progress=1.0 if row.stage is ReleaseStage.RELEASED else _progress(row),
+            progress=_progress(row),
             expires_at=row.expires_at or None,
             papers=await self._shown_papers(caller, held),
             files=() if held.manifest is None else papers.read_files(held.manifest),
@@ -436,4 +454,6 @@ def _may_see(caller: Caller, held: HeldRelease) -> bool:
 
 def _progress(row: ReleaseRow) -> float:
     """By the patient that was looked at last: names are random, and evenly spread."""
+    if row.cursor == ALL or row.stage is ReleaseStage.RELEASED:
+        return 1.0
     return int.from_bytes(row.cursor[:2], "big") / 65_536 if row.cursor else 0.0
