@@ -13,13 +13,14 @@ import pytest
 from anchoring.chain.embedded.process import EmbeddedChainProcess
 from gateway.adapters.packs import PackStore
 from gateway.crypto.chunks import is_chunk
+from gateway.crypto.releases import MAGIC as FILE_MAGIC
 from gateway.ports.rows import ErasureState
 from gateway.settings import load
 from gateway.storage.model import Cid, Codec
 from gateway.storage.service import Blocks
 from gateway.upkeep.faults import Fault, Verdict
 from gateway.upkeep.verify import verify
-from tests.journeys import documents
+from tests.journeys import datasets, documents
 from tests.journeys.emergencies import joined, opened, review
 from tests.journeys.gateway_process import run_command
 from tests.journeys.resources import observation
@@ -105,6 +106,19 @@ class House:
 
         return asyncio.run(found())
 
+    def file(self) -> bytes:
+        """A sealed file of a release."""
+
+        async def found() -> bytes:
+            store = PackStore.look(self.folder / "blocks")
+            blocks = Blocks(store)
+            named = [cid async for cid in blocks.pins() if cid.codec is Codec.RAW]
+            files = [cid.digest for cid in named if (await blocks.get(cid))[: len(FILE_MAGIC)] == FILE_MAGIC]
+            await store.close()
+            return files[0]
+
+        return asyncio.run(found())
+
     async def verdict(self) -> Verdict:
         settings = load(data_dir=self.folder)
         return await verify(settings, rpc=self.rpc, progress=lambda step, count: None)
@@ -118,6 +132,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, str]
         pictured = site.crowd.patient()
         upload(pictured.person, pictured.id, os.urandom(2_000_000))
         break_and_erase(site)
+        asking = datasets.researcher(site.crowd)
+        datasets.consented(site.crowd, asking)
+        made = datasets.released(asking, site.crowd.register("DATA_STEWARD", "Steward"))
+        assert made["state"] == "RELEASED", made
         settled(site.gateway.index_url)
         site.gateway.stop()
         site.gateway.start()
@@ -334,6 +352,21 @@ PLANTS: list[tuple[Fault, str, Plant]] = [
         edit("update papers set name = zeroblob(32) where name = (select min(name) from papers)"),
     ),
     (Fault.PAPER_MISSING, "rows deleted", edit("delete from papers")),
+    (Fault.RELEASE_PAPER, "removed", lambda h: h.remove(h.digest("select digest from release_papers"))),
+    (
+        Fault.RELEASE_PAPER,
+        "swapped",
+        edit(
+            "update release_papers set digest = (select digest from release_papers where number = 1) where number = 2"
+        ),
+    ),
+    (Fault.RELEASE_GAP, "row deleted", edit("delete from release_papers where number = 0")),
+    (
+        Fault.RELEASE_TICKET,
+        "row deleted",
+        edit("delete from tickets where cid_digest = (select digest from release_papers where number = 1)"),
+    ),
+    (Fault.RELEASE_FILE, "removed", lambda h: h.remove(h.file())),
     (Fault.PROFILE_MISSING, "removed", lambda h: h.remove(profile(h))),
     (Fault.EVENT_MISSING, "row deleted", edit("delete from chain_events where name = 'ConsentRevoked'")),
     (

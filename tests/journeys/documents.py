@@ -156,3 +156,13 @@ FORMS = """query ($form: ID, $first: Int = 50, $after: String) {
 SIGNED_FORM = (
     "query ($id: ID!) { patient(id: $id) { consents(first: 1) { edges { node { form { version title } } } } } }"
 )
+
+DATASET_PARTS = """__typename ... on Dataset {
+  id state edition failed tombstones files { name rows path sha256 } papers { kind anchor { status } } }"""
+REQUEST_DATASET = f"""mutation ($input: RequestDatasetInput!) {{
+  requestDataset(input: $input) {{ {DATASET_PARTS} {REFUSED} }} }}"""
+DRAFT_DATASET_DECISION = f"""mutation ($input: DatasetDecisionInput!) {{
+  draftDatasetDecision(input: $input) {{ __typename ... on Draft {{ id typedData }} {REFUSED} }} }}"""
+DECIDE_DATASET = f"""mutation ($input: SignedInput!) {{
+  decideDataset(input: $input) {{ {DATASET_PARTS} {REFUSED} }} }}"""
+DATASET = f"query ($id: ID!) {{ dataset(id: $id) {{ {DATASET_PARTS} }} }}"
