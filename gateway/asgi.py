@@ -33,6 +33,7 @@ from gateway.web.transfers import Transfers
 from gateway.web.uploads import UploadDoor
 from gateway.web.websocket import SocketDoor
 from schema.context import (
+    AggregateService,
     AuditService,
     ConsentService,
     CredentialService,
@@ -107,6 +108,8 @@ class Wired(Protocol):
     def emergencies(self) -> EmergencyService: ...
     @property
     def releases(self) -> Releases: ...
+    @property
+    def aggregates(self) -> AggregateService: ...
     @property
     def blocks(self) -> Blocks: ...
     @property
@@ -183,6 +186,7 @@ class FrontDoor:
             emergencies=wired.emergencies,
             erasures=wired.erasures,
             releases=wired.releases,
+            aggregates=wired.aggregates,
         )
         engine = Engine(
             build_schema(),

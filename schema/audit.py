@@ -32,7 +32,8 @@ class AccessEvent(Node):
     basis: Basis | None
     emergency_id: strawberry.ID | None = strawberry.field(description="The emergency that this was done under.")
     dataset_id: strawberry.ID | None = strawberry.field(
-        description="Of RELEASE: the de-identified dataset that used the patient's records."
+        description="Of RELEASE the de-identified dataset that used the patient's records, of WITHDRAW_FROM_RELEASE "
+        "the one whose recipient was told to remove them."
     )
 
     @resolved("As a FHIR R4 AuditEvent, in the shape of IHE's Basic Audit Log Patterns.")

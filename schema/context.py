@@ -71,7 +71,7 @@ from gateway.records.model import (
     Released,
     StoredRecord,
 )
-from gateway.releases.model import OpenedRelease, PatientRelease, ReleasePage, ReleaseView
+from gateway.releases.model import OpenedRelease, PatientReleasePage, ReleasePage, ReleaseView
 from gateway.releases.model import Verdict as ReleaseVerdict
 from gateway.slices import Page, Slice
 from gateway.underway import Allowance
@@ -296,9 +296,7 @@ class ReleaseService(Protocol):
     async def get(self, caller: Caller, release: ReleaseId, /) -> ReleaseView | None: ...
     async def mine(self, caller: Caller, part: Slice, /) -> ReleasePage: ...
     async def asked_of_stewards(self, caller: Caller, part: Slice, /, *, waiting: bool) -> ReleasePage: ...
-    async def of_patient(
-        self, caller: Caller, subject: SubjectId, /, *, part: Slice
-    ) -> tuple[tuple[PatientRelease, ...], bool]: ...
+    async def of_patient(self, caller: Caller, subject: SubjectId, /, *, part: Slice) -> PatientReleasePage: ...
     async def draft_decision(
         self, caller: Caller, release: ReleaseId, /, *, verdict: ReleaseVerdict, reason: str, departures: Sequence[str]
     ) -> Draft: ...
@@ -306,6 +304,30 @@ class ReleaseService(Protocol):
     async def report(self, caller: Caller, release: ReleaseId, /) -> str: ...
     async def open(self, caller: Caller, release: ReleaseId, /) -> OpenedRelease: ...
     async def cancel(self, caller: Caller, release: ReleaseId, /) -> ReleaseView: ...
+
+
+class NoisedAnswer(Protocol):
+    """`counts`: of a histogram; `epsilon`: millionths."""
+
+    @property
+    def value(self) -> float | None: ...
+    @property
+    def counts(self) -> Sequence[int] | None: ...
+    @property
+    def epsilon(self) -> int: ...
+
+
+class ToldAnswer(Protocol):
+    """`left`: millionths of epsilon."""
+
+    @property
+    def answer(self) -> NoisedAnswer: ...
+    @property
+    def left(self) -> int: ...
+
+
+class AggregateService(Protocol):
+    async def ask(self, caller: Caller, asked: JsonValue, /) -> ToldAnswer: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,6 +353,7 @@ class Services:
     emergencies: EmergencyService
     erasures: ErasureService
     releases: ReleaseService
+    aggregates: AggregateService
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,7 +1,6 @@
 """Lists of de-identified datasets: one's own, all of them for data stewards, those that used a patient's records.
 Others get an empty one."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import strawberry
 
 from gateway.ids import ActorId, SubjectId
 from gateway.releases import model
+from gateway.slices import Slice
 from schema.context import Info, RequestContext
 from schema.datasets import Dataset, DatasetState, dataset_id, dataset_of, read_dataset, to_dataset
 from schema.fields import resolved
@@ -45,6 +45,20 @@ class PatientDataset:
         return await known_actor(info.context, self.received_by)
 
 
+@strawberry.type(description="A dataset that used a patient's records, and where it stands in the list.")
+class PatientDatasetEdge:
+    cursor: str = strawberry.field(description="To go on from.")
+    node: PatientDataset = strawberry.field(description="The dataset.")
+
+
+@strawberry.type(description="Datasets that used a patient's records, the newest use first.")
+class PatientDatasetConnection:
+    edges: list[PatientDatasetEdge] = strawberry.field(
+        description="The datasets of this page. One that used the records twice stands there once."
+    )
+    page_info: PageInfo = strawberry.field(description="Where the page ends.")
+
+
 async def datasets_asked_for(
     context: RequestContext, *, first: int, after: str | None, last: int | None, before: str | None
 ) -> DatasetConnection:
@@ -57,28 +71,34 @@ async def datasets_asked_for(
     return await or_empty(steps(), _connection(model.ReleasePage(views=())))
 
 
-async def datasets_that_used(context: RequestContext, subject: SubjectId, *, first: int) -> list[PatientDataset]:
-    async def steps() -> list[PatientDataset]:
-        part = slice_of(first, None, None, None)
-        found, _ = await context.services.releases.of_patient(context.signed_in(), subject, part=part)
-        return _of_patient(found)
+async def datasets_that_used(context: RequestContext, subject: SubjectId, part: Slice) -> PatientDatasetConnection:
+    async def steps() -> PatientDatasetConnection:
+        return _of_patient(await context.services.releases.of_patient(context.signed_in(), subject, part=part))
 
-    return await or_empty(steps(), [])
+    return await or_empty(steps(), _of_patient(model.PatientReleasePage()))
 
 
-def _of_patient(found: Sequence[model.PatientRelease]) -> list[PatientDataset]:
-    return [
-        PatientDataset(
-            received_by=one.requester,
-            dataset_id=dataset_id(one.release),
-            title=one.title,
-            data_use=list(one.data_use),
-            state=DatasetState[one.stage.name],
-            at=moment_of(one.at),
-            withdrawn=one.withdrawn,
-        )
-        for one in found
-    ]
+def _of_patient(page: model.PatientReleasePage) -> PatientDatasetConnection:
+    info = PageInfo(
+        has_next_page=page.has_next,
+        has_previous_page=page.has_previous,
+        start_cursor=page.start,
+        end_cursor=page.end,
+    )
+    edges = [PatientDatasetEdge(cursor=one.cursor, node=_to_patient_dataset(one)) for one in page.releases]
+    return PatientDatasetConnection(edges=edges, page_info=info)
+
+
+def _to_patient_dataset(used: model.PatientRelease) -> PatientDataset:
+    return PatientDataset(
+        received_by=used.requester,
+        dataset_id=dataset_id(used.release),
+        title=used.title,
+        data_use=list(used.data_use),
+        state=DatasetState[used.stage.name],
+        at=moment_of(used.at),
+        withdrawn=used.withdrawn,
+    )
 
 
 def _connection(page: model.ReleasePage) -> DatasetConnection:

@@ -32,7 +32,8 @@ ONE = 1
 ORDERING = 20
 """What a page counts for besides, whose order is not that of arrival: all the patient's facts are looked through."""
 OUTLOOK = 100
-"""What counts so much looks through all of a patient's records, for everybody whom a consent names."""
+"""What counts so much looks through all of a patient's records for everybody whom a consent names, or through all
+patients."""
 OPENS = {
     "Query": {
         "node": ONE,
@@ -52,6 +53,7 @@ OPENS = {
         "datasets": OUTLOOK,
     },
     "Consent": {"form": ONE},
+    "Mutation": {"askAggregate": OUTLOOK},
     "ConsentRequest": {"form": ONE, "consent": ONE},
     "Subscription": {"recordAdded": ONE},
 }

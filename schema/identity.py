@@ -23,7 +23,7 @@ from schema.scalars import Address, Hex
 if TYPE_CHECKING:
     from schema.audit import AccessEventConnection, AccessFilterInput
     from schema.consent import ConsentConnection
-    from schema.dataset_lists import PatientDataset
+    from schema.dataset_lists import PatientDatasetConnection
     from schema.delegates import Delegate
     from schema.emergency import EmergencyConnection
     from schema.guardians import Guardians
@@ -266,11 +266,16 @@ class Patient(Node):
         "were told to remove what was the patient's. The patient's alone."
     )
     async def datasets(
-        self, info: Info, first: int = 20
-    ) -> list[Annotated["PatientDataset", strawberry.lazy("schema.dataset_lists")]]:
+        self,
+        info: Info,
+        first: int = 50,
+        after: str | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: str | None = strawberry.UNSET,
+    ) -> Annotated["PatientDatasetConnection", strawberry.lazy("schema.dataset_lists")]:
         from schema.dataset_lists import datasets_that_used
 
-        return await datasets_that_used(info.context, self.name_on_chain, first=first)
+        return await datasets_that_used(info.context, self.name_on_chain, slice_of(first, after, last, before))
 
 
 def to_patient(subject: SubjectId) -> Patient:

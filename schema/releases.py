@@ -127,7 +127,10 @@ class ReleaseQueries:
 class ReleaseMutations:
     """What is done with datasets."""
 
-    @mutation("Anyone's with a role for research, and an encryption key. Nothing is built before a steward approves.")
+    @mutation(
+        "Anyone's with a role for research, and an encryption key. Nothing is built before a steward approves; until "
+        "then all that can be learnt is what askAggregate tells."
+    )
     async def request_dataset(self, info: Info, input: RequestDatasetInput) -> DatasetResult:
         async def steps() -> Dataset:
             asked: dict[str, Any] = {

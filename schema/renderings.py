@@ -27,7 +27,9 @@ TERMS: Final = "urn:consentry:terms:"
 _INTERACTIONS: Final = {"READ": ("read", "R"), "WRITE": ("update", "U"), "EXPLAIN": ("operation", "E")}
 """By the log's action; whatever else it says is an operation on consents or control."""
 RELEASE: Final = "RELEASE"
-"""The action whose entry names a dataset in the place of a record."""
+WITHDRAWN: Final = "WITHDRAW_FROM_RELEASE"
+OF_DATASETS: Final = frozenset({RELEASE, WITHDRAWN})
+"""Actions whose entries name a dataset in the place of a record."""
 
 
 def consent_as_fhir(view: ConsentView, grantee: str | None) -> dict[str, Any]:
@@ -84,11 +86,11 @@ def _provision(view: ConsentView, grantee: str | None) -> dict[str, Any]:
 
 
 def record_of_event(event: AccessEvent) -> bytes | None:
-    return None if event.action == RELEASE else event.record
+    return None if event.action in OF_DATASETS else event.record
 
 
 def dataset_of_event(event: AccessEvent) -> bytes | None:
-    return event.record if event.action == RELEASE else None
+    return event.record if event.action in OF_DATASETS else None
 
 
 def event_as_fhir(event: AccessEvent) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from strawberry.types import ExecutionContext
 from gateway.consent.model import Purpose
 from gateway.errors import CallerError, DeniedError, LimitError
 from schema import credentials, delegates, emergency, erasure, explaining, identity, records, recovery
+from schema.aggregates import AggregateMutations
 from schema.audit import AccessEvent, AuditEntry
 from schema.consent import Consent, ConsentInput, ConsentMutations, to_consent
 from schema.context import Info, RequestContext
@@ -186,6 +187,7 @@ class Mutation(
     SessionMutations,
     IdentityMutations,
     ReleaseMutations,
+    AggregateMutations,
 ):
     @mutation("EIP-4361 sign-in: sign `message` with the actor's key.")
     async def sign_in_challenge(self, info: Info, address: Address) -> SignInChallengeResult:

@@ -2,13 +2,14 @@
 Range.
 
 True here: the octets leave as they lie on IPFS, each block checked against its CID, and nothing here can open them. The
-decision and its durable entry precede the first. Every second the session and the release are looked at anew: what was
-signed out, cancelled, over or made anew without somebody ends a download that is under way. Not done here: sending, and
-what a client is told of failures (`downloads`); looking for those who withdrew, which the course of releases does.
+decision and its durable entry precede the first. Every second the session and the release are looked at anew, without
+an entry: what was signed out, cancelled, over or made anew without somebody ends a download that is under way. Not done
+here: sending, and what a client is told of failures (`downloads`); looking for those who withdrew, which the course of
+releases does.
 """
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
 from gateway.errors import ConflictError, IntegrityError, UnauthenticatedError
@@ -23,6 +24,7 @@ from gateway.web.downloads import Download
 
 PREFIX = "/datasets/"
 LOOK_SECONDS = 1.0
+_MOVED = "another edition stands there now"
 
 
 class Files(Protocol):
@@ -31,6 +33,8 @@ class Files(Protocol):
     async def file(self, caller: Caller, release: ReleaseId, name: str, /) -> ReleaseFile: ...
 
     async def get(self, caller: Caller, release: ReleaseId, /) -> ReleaseView | None: ...
+
+    async def stands(self, caller: Caller, release: ReleaseId, /, *, edition: int) -> bool: ...
 
 
 class Trees(Protocol):
@@ -52,9 +56,13 @@ class DatasetRoom:
         named, _, name = path.removeprefix(PREFIX).partition("/")
         release = ReleaseId(from_global("Dataset", named, field=("id",)))
         file = await self._files.file(caller, release, name)
+        edition = await self._edition(caller, release, file)
+
+        async def look_again(again: Again) -> None:
+            await self._look_again(release, name, edition, again)
 
         def octets(start: int, stop: int, again: Again) -> AsyncGenerator[bytes, None]:
-            return self._octets(release, file, start, stop, again)
+            return self._octets(file, start, stop, lambda: look_again(again))
 
         return Download(
             size=file.size,
@@ -64,28 +72,34 @@ class DatasetRoom:
             octets=octets,
         )
 
+    async def _edition(self, caller: Caller, release: ReleaseId, file: ReleaseFile) -> int:
+        """That which the file is of. While another is made, the files are still those of the one before."""
+        view = await self._files.get(caller, release)
+        if view is None or view.stage is not ReleaseStage.RELEASED or file not in view.files:
+            raise ConflictError(_MOVED)
+        return view.edition
+
     async def _octets(
-        self, release: ReleaseId, file: ReleaseFile, start: int, stop: int, again: Again
+        self, file: ReleaseFile, start: int, stop: int, look: Callable[[], Awaitable[None]]
     ) -> AsyncGenerator[bytes, None]:
         """Leaf by leaf. Raises IntegrityError where fewer come than the manifest says."""
         looked_at, left = time.monotonic(), stop - start
         limits = DagLimits(content=file.size)
         async for part in self._trees.read_content(Cid.parse(file.cid), limits=limits, start=start, stop=stop):
             if time.monotonic() - looked_at >= LOOK_SECONDS:
-                await self._look_again(release, file, again)
+                await look()
                 looked_at = time.monotonic()
             left -= len(part)
             yield part
         if left:
             raise IntegrityError("a file of a release has fewer octets than its manifest says")
 
-    async def _look_again(self, release: ReleaseId, file: ReleaseFile, again: Again) -> None:
+    async def _look_again(self, release: ReleaseId, name: str, edition: int, again: Again) -> None:
         caller = await again()
         if caller is None:
             raise UnauthenticatedError("the session is over")
-        view = await self._files.get(caller, release)
-        if view is not None and view.stage is ReleaseStage.RELEASED and file in view.files:
+        if await self._files.stands(caller, release, edition=edition):
             return
         # Refused as whoever asks for it now, and so with an entry in the log.
-        if await self._files.file(caller, release, file.name) != file:
-            raise ConflictError("another edition stands there now")
+        await self._files.file(caller, release, name)
+        raise ConflictError(_MOVED)

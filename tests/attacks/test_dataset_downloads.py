@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from gateway.asgi import create_app
 from gateway.identity.model import Role
-from gateway.ids import to_global
+from gateway.ids import ReleaseId, to_global
 from gateway.ports.releases import ReleaseStage
 from gateway.releases.model import ReleaseView
 from tests.attacks.datasets import Laboratory, Participant, laboratory
@@ -41,6 +41,15 @@ class Downloads:
         asked = {"query": query, "variables": {"id": to_global("Dataset", self.view.release)}}
         headers = {"authorization": f"Bearer {self.lab.researcher.token}"}
         return (await self.client.post("/graphql", json=asked, headers=headers)).json()["data"]["dataset"]
+
+    async def of_patient(self, one: Participant, fields: str) -> Any:
+        """Fields of a participant, as they are shown them."""
+        asked = {
+            "query": f"query ($id: ID!) {{ patient(id: $id) {{ {fields} }} }}",
+            "variables": {"id": to_global("Patient", one.subject)},
+        }
+        headers = {"authorization": f"Bearer {one.who.token}"}
+        return (await self.client.post("/graphql", json=asked, headers=headers)).json()["data"]["patient"]
 
 
 def plain(reply: httpx.Response) -> tuple[int, object]:
@@ -98,7 +107,7 @@ async def test_the_recipient_has_the_files_of_the_manifest_alone(downloads: Down
     reply = await downloads.get(
         downloads.lab.researcher, f"/datasets/{to_global('Dataset', downloads.view.release)}/{name}"
     )
-    assert reply.status_code in (400, 404)
+    assert reply.status_code in (400, 403)
 
 
 async def test_after_a_revocation_nothing_of_that_edition_is_sent(downloads: Downloads) -> None:
@@ -115,11 +124,33 @@ async def test_after_a_revocation_nothing_of_that_edition_is_sent(downloads: Dow
     for file in shown["files"]:
         octets = (await downloads.get(lab.researcher, file["path"])).content
         assert sha256(octets).digest() not in before
-    query = "query ($id: ID!) { patient(id: $id) { datasets { title withdrawn requester { name } } } }"
-    asked = {"query": query, "variables": {"id": to_global("Patient", one.subject)}}
-    headers = {"authorization": f"Bearer {one.who.token}"}
-    patient = (await downloads.client.post("/graphql", json=asked, headers=headers)).json()["data"]["patient"]
-    assert patient["datasets"] == [{"title": "Two conditions", "withdrawn": True, "requester": {"name": "Researcher"}}]
+    patient = await downloads.of_patient(
+        one,
+        """datasets { edges { node { datasetId title withdrawn requester { name } } } }
+        accessLog(first: 1, filter: { actions: ["WITHDRAW_FROM_RELEASE"] }) {
+          edges { node { datasetId recordId asFhir } } }""",
+    )
+    (used,), (entry,) = ([edge["node"] for edge in patient[name]["edges"]] for name in ("datasets", "accessLog"))
+    named = to_global("Dataset", downloads.view.release)
+    assert used == {
+        "datasetId": named,
+        "title": "Two conditions",
+        "withdrawn": True,
+        "requester": {"name": "Researcher"},
+    }
+    assert (entry["datasetId"], entry["recordId"]) == (named, None)
+    assert named in str(entry["asFhir"])
+
+
+async def test_a_download_under_way_stands_for_its_recipient_and_its_edition_alone(downloads: Downloads) -> None:
+    lab, release = downloads.lab, downloads.view.release
+    releases, edition = lab.inside.gateway.releases, (await downloads.shown("edition"))["edition"]
+    assert await releases.stands(await lab.caller(lab.researcher), release, edition=edition)
+    for other in (edition - 1, edition + 1):
+        assert not await releases.stands(await lab.caller(lab.researcher), release, edition=other)
+    for who in (lab.steward, downloads.people[1].who, await lab.inside.person(Role.RESEARCHER)):
+        assert not await releases.stands(await lab.caller(who), release, edition=edition)
+    assert not await releases.stands(await lab.caller(lab.researcher), ReleaseId(bytes(16)), edition=edition)
 
 
 async def test_what_was_cancelled_is_sent_no_longer(downloads: Downloads) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from gateway.ids import to_global
+from tests.attacks.datasets import question
 from tests.attacks.door import fields
 from tests.attacks.door.asking import ONE_BY_ONE, SCHEMA, STREAMS, WHOLE, letters, variables, walked
 from tests.attacks.door.deeds import ORDER, PARTS, deed_document, deeds_of, refused, variables_of
@@ -163,6 +165,28 @@ async def test_no_deed_is_done_but_by_whom_the_table_names(house: House, state: 
             if said != expected:
                 wrong.append((role, name, said))
     assert wrong == []
+
+
+ASK = """mutation ($input: AggregateInput!) {
+  askAggregate(input: $input) { __typename ... on NoisedAnswer { value counts epsilon left } } }"""
+LOG = """query ($patient: ID!) { patient(id: $patient) {
+  accessLog(filter: { actions: ["AGGREGATE"] }) { edges { node { outcome purpose recordId datasetId } } } } }"""
+
+
+async def test_a_number_of_one_patient_is_told_alike_to_a_house_and_stands_in_the_log_of_that_one(house: House) -> None:
+    """Whether there is one or none cannot be told: the noise is wider, and 1 to 10 are told as 0."""
+    asked, told = {"input": question(epsilon=0.1)}, []
+    for role in ROLES:
+        answer = (await house.ask(role, ASK, asked))["data"]["askAggregate"]
+        assert (answer["__typename"] == "NoisedAnswer") == (role in DONE["n"]), role
+        told += [answer] if role in DONE["n"] else []
+    assert all(one == told[0] for one in told)
+    assert told[0]["value"] == 0 or told[0]["value"] >= 11
+    for state in FRESH:
+        answer = await house.ask("patient", LOG, {"patient": to_global("Patient", house.cases[state].subject)})
+        found = [edge["node"] for edge in answer["data"]["patient"]["accessLog"]["edges"]]
+        entry = {"outcome": "PERMITTED", "purpose": "HRESCH", "recordId": None, "datasetId": None}
+        assert found == [entry] * (state == "permit"), state
 
 
 async def test_a_stream_that_is_left_as_a_record_arrives_ends(house: House) -> None:

@@ -33,7 +33,7 @@ LISTS: Final = {
     "F": f"emergencies(first: 2) {{ edges {{ cursor node {{ {_ALL['Emergency']} }} }} }}",
     "K": "credentials { id name }",
     "U": "guardians { current { hash opened { signers threshold salt guardians { name } } } nextFrom }",
-    "p": f"datasets(first: 2) {{ {_ALL['PatientDataset']} requester {{ name }} }}",
+    "p": f"datasets(first: 2) {{ edges {{ cursor node {{ {_ALL['PatientDataset']} requester {{ name }} }} }} }}",
     "Z": "delegates { number signer holds limits { lists labels purposes actor { name } } }",
 }
 FIELDS: Final = {
@@ -106,6 +106,7 @@ _LISTED: Final = {
     "accessLog": "L",
     "emergencies": "F",
     "consentRequests": "q",
+    "datasets": "p",
 }
 _NOTHING: Final[Mapping[str, Any]] = {"edges": []}
 _TYPES: Final = {
@@ -185,11 +186,7 @@ def listed(patient: Mapping[str, Any] | None) -> set[str]:
         assert page["edges"] or not any(page["pageInfo"].values()), "an empty page tells that more follow"
     return (
         found
-        | {
-            letter
-            for name, letter in (("credentials", "K"), ("delegates", "Z"), ("datasets", "p"))
-            if patient.get(name)
-        }
+        | {letter for name, letter in (("credentials", "K"), ("delegates", "Z")) if patient.get(name)}
         | ({"U"} if (patient.get("guardians") or {}).get("current") else set())
     )
 

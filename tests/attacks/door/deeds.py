@@ -64,7 +64,7 @@ ORDER: Final = (
     *("draftRecovery", "signRecovery", "finishRecovery", "draftIdentityLink"),
     *("draftRevocationOfAll", "revokeAllConsents"),
     *("openEmergency", "endEmergency", "reviewEmergency"),
-    *("requestDataset", "draftDatasetDecision", "decideDataset", "openDataset", "cancelDataset"),
+    *("requestDataset", "draftDatasetDecision", "decideDataset", "openDataset", "cancelDataset", "askAggregate"),
     *("draftErasure", "erasePatient", "draftControllerChange", "changeController"),
 )
 assert {f"Mutation.{name}" for name in ORDER} == {way for way in WAYS if way.startswith("Mutation.")}
@@ -220,7 +220,8 @@ async def deeds_of(house: House, case: Case) -> dict[str, Any]:
 
 
 async def _of_datasets(house: House, words: str) -> dict[str, dict[str, Any]]:
-    """Of a dataset that waits for a decision; what is signed is the steward's own, of the one that is over."""
+    """Of a dataset that waits for a decision; what is signed is the steward's own, of the one that is over. The number
+    is of whom the dataset is of."""
     decided = house.dataset.decision
     assert decided is not None
     waiting = to_global("Dataset", (await house.laboratory.request(title="Waits")).release)
@@ -231,6 +232,7 @@ async def _of_datasets(house: House, words: str) -> dict[str, dict[str, Any]]:
         "decideDataset": {"input": {"typedData": decided.typed_data, "signature": "0x" + decided.signature.hex()}},
         "openDataset": {"datasetId": waiting},
         "cancelDataset": {"datasetId": waiting},
+        "askAggregate": {"input": datasets.question(epsilon=0.1)},
     }
 
 

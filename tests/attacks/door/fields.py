@@ -88,6 +88,10 @@ HELD: Final = {
     "DatasetReport": "html",
     "OpenedDataset": "dataset manifest wrappedKey gatewayHalf",
     "PatientDataset": "datasetId title requester dataUse state at withdrawn",
+    "PatientDatasetConnection": "edges pageInfo",
+    "PatientDatasetEdge": "cursor node",
+    # Noised before it is told: see tests/attacks/test_noised_answers.py.
+    "NoisedAnswer": "value counts epsilon left",
 }
 OPEN: Final = {
     "Actor": "id actor roles name address organizations",
@@ -167,6 +171,7 @@ WAYS: Final = {
     **{f"Mutation.{name}": "k" for name in ("draftDatasetDecision", "decideDataset")},
     "Mutation.openDataset": "o",
     "Mutation.cancelDataset": "l",
+    "Mutation.askAggregate": "n",
 }
 """Field -> the letters under which it releases."""
 

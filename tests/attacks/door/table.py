@@ -86,12 +86,13 @@ DONE: Final = {
     "k": {"data_steward"},
     "o": {"researcher"},
     "l": {"researcher", "data_steward"},
+    "n": {"organization", "researcher", "data_steward"},
     "O": set(ROLES) - {"anonymous"},
 }
 """Who may do what, in every state: write (nobody was permitted to), what the patient signs (T alone, M or a delegate),
 end a delegation, ask for a consent (who is more than a patient) and take that back, break the glass, end what they
-opened, review it, enrol, make members, ask for a dataset, decide on it, open it, end it, and what tells nothing that
-does not stand on chain."""
+opened, review it, enrol, make members, ask for a dataset, decide on it, open it, end it, be told a noised number (who
+may do research), and what tells nothing that does not stand on chain."""
 
 UNSIGNED: Final = {"signRecovery": "INVALID", "attestRecovery": "INVALID", "draftIdentityLink": "UNAUTHENTICATED"}
 """What they hear who may do it: no guardian has signed, and no identity provider is trusted."""

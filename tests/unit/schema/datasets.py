@@ -15,6 +15,7 @@ from gateway.releases.model import (
     Decision,
     OpenedRelease,
     PatientRelease,
+    PatientReleasePage,
     ReleaseFile,
     ReleasePage,
     ReleaseView,
@@ -116,13 +117,11 @@ class Datasets:
         self.received.append((part, waiting))
         return ReleasePage(views=(self._theirs("asked_datasets", caller),), has_previous=part.backwards)
 
-    async def of_patient(
-        self, caller: Caller, subject: SubjectId, /, *, part: Slice
-    ) -> tuple[tuple[PatientRelease, ...], bool]:
+    async def of_patient(self, caller: Caller, subject: SubjectId, /, *, part: Slice) -> PatientReleasePage:
         self.received.append(part)
         self.calls.append(("datasets_of_patient", caller))
         if caller.actor.id != self.patient or subject != self.subject:
-            return (), False
+            return PatientReleasePage()
         used = PatientRelease(
             release=RELEASE,
             title="Two conditions",
@@ -131,8 +130,9 @@ class Datasets:
             stage=ReleaseStage.EXPIRED,
             at=1_800_000_050,
             withdrawn=True,
+            cursor="u2",
         )
-        return (used,), False
+        return PatientReleasePage(releases=(used,), has_next=True, has_previous=part.backwards, start="u1", end="u3")
 
     async def draft_decision(
         self, caller: Caller, release: ReleaseId, /, *, verdict: Verdict, reason: str, departures: Sequence[str]

@@ -52,6 +52,7 @@ from gateway.records.model import (
 )
 from gateway.slices import Page, Slice
 from schema.context import Services
+from tests.unit.schema.aggregates import Aggregates
 from tests.unit.schema.asking import Forms, Requests, make_request
 from tests.unit.schema.controls import Controls
 from tests.unit.schema.datasets import Datasets
@@ -219,6 +220,7 @@ class World:
             consent_requests=self.consent_requests,
             forms=self.forms,
             releases=self.releases,
+            aggregates=self.aggregates,
         )
 
     @property
@@ -241,6 +243,10 @@ class World:
         return Datasets(
             calls=self.calls, received=self.received, requester=CLINICIAN, patient=PATIENT_ACTOR, subject=PATIENT
         )
+
+    @property
+    def aggregates(self) -> Aggregates:
+        return Aggregates(calls=self.calls, received=self.received, researchers=(CLINICIAN, PATIENT_ACTOR))
 
     @property
     def consent_requests(self) -> Requests:

@@ -120,7 +120,7 @@ async def test_a_record_is_asked_of_its_service_with_the_scopes(ask: Ask, world:
         "credentials { id }",
         "delegates { number }",
         "guardians { nextFrom }",
-        "datasets { title }",
+        "datasets { edges { cursor } }",
     ],
 )
 async def test_no_list_of_a_patients_but_of_records_is_shown_to_a_bearer(ask: Ask, world: World, field: str) -> None:

@@ -12,7 +12,7 @@ from gateway.deid.profile import shipped
 from gateway.identity.model import Caller
 from gateway.ids import ReleaseId, to_global
 from gateway.ports.releases import ReleaseStage
-from gateway.releases import gathering
+from gateway.releases import course, gathering
 from gateway.releases.model import ReleaseView, Verdict
 from gateway.releases.papers import Kind
 from gateway.slices import Slice
@@ -151,29 +151,48 @@ async def test_nobody_else_has_a_list(ask: Ask, world: World, token: str | None)
     assert not {"asked_datasets", "my_datasets"} & {name for name, _ in world.calls}
 
 
-OF_PATIENT = """query ($id: ID!, $first: Int! = 20) { patient(id: $id) {
-  datasets(first: $first) { datasetId title requester { name } dataUse state at withdrawn } } }"""
+OF_PATIENT = f"""query ($id: ID!, $first: Int! = 20) {{ patient(id: $id) {{ datasets(first: $first) {{
+  edges {{ cursor node {{ datasetId title requester {{ name }} dataUse state at withdrawn }} }} {PAGE} }} }} }}"""
 
 
 async def test_a_patient_sees_who_used_what_was_theirs(ask: Ask, world: World) -> None:
     patient = (await ask(OF_PATIENT, token="patient", id=to_global("Patient", PATIENT)))["data"]["patient"]
-    assert patient["datasets"] == [
-        {
-            "datasetId": DATASET_ID,
-            "title": "Two conditions",
-            "requester": {"name": "Dr. Ada"},
-            "dataUse": ["DUO:0000042"],
-            "state": "EXPIRED",
-            "at": "2027-01-15T08:00:50.000Z",
-            "withdrawn": True,
-        }
-    ]
+    used = {
+        "datasetId": DATASET_ID,
+        "title": "Two conditions",
+        "requester": {"name": "Dr. Ada"},
+        "dataUse": ["DUO:0000042"],
+        "state": "EXPIRED",
+        "at": "2027-01-15T08:00:50.000Z",
+        "withdrawn": True,
+    }
+    assert patient["datasets"] == {
+        "edges": [{"cursor": "u2", "node": used}],
+        "pageInfo": {"hasNextPage": True, "hasPreviousPage": False, "startCursor": "u1", "endCursor": "u3"},
+    }
     assert Slice(size=20) in world.received
+
+
+@pytest.mark.parametrize(
+    ("page", "part"),
+    [
+        ('after: "u3"', Slice(size=50, after="u3")),
+        ('last: 3, before: "u1"', Slice(size=3, before="u1", backwards=True)),
+    ],
+)
+async def test_the_list_of_a_patient_goes_both_ways(ask: Ask, world: World, page: str, part: Slice) -> None:
+    query = f"query ($id: ID!) {{ patient(id: $id) {{ datasets({page}) {{ {PAGE} }} }} }}"
+    patient = (await ask(query, token="patient", id=to_global("Patient", PATIENT)))["data"]["patient"]
+    assert patient["datasets"]["pageInfo"]["hasPreviousPage"] is part.backwards
+    assert part in world.received
 
 
 async def test_others_see_no_use_of_a_patients_records(ask: Ask) -> None:
     patient = (await ask(OF_PATIENT, token="clinician", id=to_global("Patient", PATIENT)))["data"]["patient"]
-    assert patient["datasets"] == []
+    assert patient["datasets"] == {
+        "edges": [],
+        "pageInfo": {"hasNextPage": False, "hasPreviousPage": False, "startCursor": None, "endCursor": None},
+    }
     assert (await ask(OF_PATIENT, token="patient", id=to_global("Patient", STRANGER_PATIENT)))["data"] == {
         "patient": None
     }
@@ -349,22 +368,27 @@ async def test_an_act_that_is_refused_names_the_dataset(
 # ---- the access log
 
 
-def released() -> AccessEvent:
-    return replace(make_event(), action="RELEASE", record=RELEASE)
+def of_dataset(action: str) -> AccessEvent:
+    return replace(make_event(), action=action, record=RELEASE)
 
 
-def test_the_log_calls_a_release_what_gathering_does() -> None:
-    assert renderings.RELEASE == gathering.ACTION
+def test_the_log_calls_a_release_and_a_withdrawal_what_the_service_does() -> None:
+    assert {gathering.ACTION, course.WITHDRAWN} == renderings.OF_DATASETS
 
 
-def test_a_release_in_the_log_names_the_dataset_and_no_record() -> None:
-    event = to_event(released())
+@pytest.mark.parametrize("action", ["RELEASE", "WITHDRAW_FROM_RELEASE"])
+def test_an_entry_of_a_dataset_names_it_and_no_record(action: str) -> None:
+    event = to_event(of_dataset(action))
     assert (event.record_id, event.dataset_id) == (None, DATASET_ID)
+
+
+def test_an_entry_of_a_record_names_no_dataset() -> None:
     assert to_event(make_event()).dataset_id is None
 
 
-def test_a_release_in_the_log_is_a_dataset_in_fhir_too() -> None:
-    entities = to_event(released()).as_fhir()["entity"]
+@pytest.mark.parametrize("action", ["RELEASE", "WITHDRAW_FROM_RELEASE"])
+def test_an_entry_of_a_dataset_is_one_in_fhir_too(action: str) -> None:
+    entities = to_event(of_dataset(action)).as_fhir()["entity"]
     named = [one["what"]["identifier"] for one in entities]
     assert {"system": "urn:consentry:dataset", "value": DATASET_ID} in named
     assert "urn:consentry:record" not in {one["system"] for one in named}

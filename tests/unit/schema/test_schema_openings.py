@@ -54,6 +54,8 @@ OPENED = [
     (of_patient(f"latest(first: 10) {NODES}"), 11 + ORDERING),
     (of_patient(f"records(first: 3) {{ edges {{ node {{ patient {{ records(first: 2) {NODES} }} }} }} }}"), 1 + 3 + 9),
     ("{ " + REFERENCE + " }", 2),
+    (of_patient("datasets(last: 10) { edges { cursor } }"), 11 - 1 + OUTLOOK),
+    ("mutation { askAggregate(input: {}) { __typename } }", OUTLOOK),
     ('subscription { recordAdded(patientId: "p") { id } }', 1),
 ]  # fmt: skip
 

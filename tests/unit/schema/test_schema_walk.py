@@ -24,6 +24,7 @@ from graphql import (
 from gateway.ids import to_global
 from schema.fhir.types import OTHER, read_outline, type_name
 from schema.root import GatewaySchema, build_schema
+from tests.unit.schema.aggregates import QUESTION
 from tests.unit.schema.asking import REQUEST
 from tests.unit.schema.conftest import Ask
 from tests.unit.schema.datasets import ASKED, RELEASE
@@ -47,7 +48,8 @@ GUARDED = frozenset(
         *("RecordConnection", "ConsentConnection", "AccessEventConnection"),
         *("AccessExplanation", "Outlook", "ConsentPreview"),
         *("ConsentRequest", "ConsentRequestConnection"),
-        *("Dataset", "DatasetConnection", "DatasetReport", "OpenedDataset", "PatientDataset"),
+        *("Dataset", "DatasetConnection", "DatasetReport", "OpenedDataset"),
+        *("PatientDataset", "PatientDatasetConnection", "NoisedAnswer"),
     }
 )
 """Types that hold something of a patient's, or how much of it there is."""
@@ -82,7 +84,7 @@ GUARDS = frozenset(
         *("my_patients", "my_consents"),
         *("ask", "withdraw", "decline", "sent", "requests_of_patient"),
         *("request_dataset", "get_dataset", "my_datasets", "asked_datasets", "datasets_of_patient"),
-        *("decide_dataset", "dataset_report", "open_dataset", "cancel_dataset"),
+        *("decide_dataset", "dataset_report", "open_dataset", "cancel_dataset", "ask_aggregate"),
     }
 )
 """Service calls that decide, with the caller, before one of those is made."""
@@ -125,6 +127,7 @@ VALUES = {
         "verdict": "APPROVED",
         "reason": "As agreed with the board.",
     },
+    "AggregateInput!": QUESTION,
     "SignedInput!": {"typedData": {}, "signature": "0x00"},
     "SignedCredentialInput!": {"typedData": {}, "signature": "0x00", "actorSignature": "0x00"},
 }
@@ -260,6 +263,7 @@ def test_every_type_that_the_roots_reach_is_classified(schema: GatewaySchema) ->
         *("BarredAccess", "ConsentEffectOnReading", "PermittedAccess", "Reach"),
         "ConsentRequestEdge",
         *("DatasetDecision", "DatasetEdge", "DatasetFile", "DatasetPaper", "DatasetProfile"),
+        "PatientDatasetEdge",
         *("ConsentForm", "ConsentFormConnection", "ConsentFormEdge", "ConsentFormText"),
         *("EmergencyEdge", "EmergencyReview", "UnreviewedEmergency", "UnreviewedEmergencyEdge"),
         *("Me", "MyPatient", "MyPatientEdge"),
@@ -307,6 +311,7 @@ def test_edges_and_receipts_are_reached_through_guarded_types_alone(schema: Gate
         "UnreviewedEmergency": "UnreviewedEmergencyEdge",
         "DelegateLimits": "Delegate",
         "DatasetEdge": "DatasetConnection",
+        "PatientDatasetEdge": "PatientDatasetConnection",
         **dict.fromkeys(("DatasetDecision", "DatasetFile", "DatasetPaper", "DatasetProfile"), "Dataset"),
     }
     for type_ in schema._schema.type_map.values():

@@ -9,6 +9,7 @@ import pytest
 from gateway.asgi import FrontDoor, create_app
 from gateway.ports.bus import Bus
 from gateway.web.options import WebOptions
+from tests.unit.schema.aggregates import Aggregates
 from tests.unit.schema.asking import Forms, Requests
 from tests.unit.schema.controls import Controls
 from tests.unit.schema.datasets import Datasets
@@ -76,6 +77,10 @@ class Parts:
     @property
     def releases(self) -> Datasets:
         return self.world.releases
+
+    @property
+    def aggregates(self) -> Aggregates:
+        return self.world.aggregates
 
     @property
     def emergencies(self) -> Emergencies:

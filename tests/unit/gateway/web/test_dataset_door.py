@@ -13,7 +13,7 @@ import pytest
 
 from gateway.adapters.packs import PackStore
 from gateway.asgi import FrontDoor, create_app
-from gateway.errors import CallerError, ConflictError, ConsentryError, DeniedError, IntegrityError, UpstreamError
+from gateway.errors import ConflictError, ConsentryError, DeniedError, IntegrityError, UpstreamError
 from gateway.identity.model import Caller
 from gateway.ids import ReleaseId, to_global
 from gateway.ports.releases import ReleaseStage
@@ -40,11 +40,14 @@ SIGNED = {"authorization": "Bearer clinician"}
 
 @dataclass
 class Held:
-    """One released dataset. `fails`: what asking for a file raises; `asked`: (release, name) of each time."""
+    """One released dataset. `fails`: what asking for a file raises; `asked`: (release, name) of each time; `looked`:
+    which edition was looked for, each time. `moves`: what it is once a file was asked for."""
 
     view: ReleaseView
     fails: ConsentryError | None = None
     asked: list[tuple[bytes, str]] = field(default_factory=list)
+    looked: list[int] = field(default_factory=list)
+    moves: ReleaseView | None = None
 
     async def file(self, caller: Caller, release: ReleaseId, name: str, /) -> ReleaseFile:
         self.asked.append((release, name))
@@ -52,11 +55,16 @@ class Held:
             raise self.fails
         found = [one for one in self.view.files if one.name == name]
         if not found:
-            raise CallerError("no file of this release", field=("name",))
+            raise DeniedError("no such file of the release", decision_id=DECISION)
+        self.view = self.moves or self.view
         return found[0]
 
     async def get(self, caller: Caller, release: ReleaseId, /) -> ReleaseView | None:
         return self.view
+
+    async def stands(self, caller: Caller, release: ReleaseId, /, *, edition: int) -> bool:
+        self.looked.append(edition)
+        return (self.view.stage, self.view.edition) == (ReleaseStage.RELEASED, edition)
 
 
 @dataclass
@@ -180,18 +188,21 @@ async def test_what_the_service_refuses_is_told_and_not_sent(
     assert "over" not in reply.text
 
 
-@pytest.mark.parametrize(
-    ("path", "member"),
-    [
-        (f"/datasets/{to_global('Dataset', RELEASE)}/people/part-00009.parquet", "name"),
-        (f"/datasets/{to_global('Dataset', RELEASE)}", "name"),
-        (f"/datasets/{to_global('Record', RELEASE)}/{NAME}", "id"),
-        ("/datasets/", "id"),
-    ],
-)
-async def test_a_path_of_no_file_is_wrong_by_its_part(client: httpx.AsyncClient, path: str, member: str) -> None:
+@pytest.mark.parametrize("path", [f"/datasets/{to_global('Record', RELEASE)}/{NAME}", "/datasets/"])
+async def test_a_path_of_no_dataset_is_wrong(client: httpx.AsyncClient, held: Held, path: str) -> None:
     reply = await client.get(path, headers=SIGNED)
-    assert (reply.status_code, reply.json()["errors"][0]["extensions"]["field"]) == (400, [member])
+    assert (reply.status_code, reply.json()["errors"][0]["extensions"]["field"]) == (400, ["id"])
+    assert held.asked == []
+
+
+@pytest.mark.parametrize("name", ["", "people/part-00009.parquet", f"{NAME}/", f"../{NAME}"])
+async def test_a_file_that_is_none_of_the_dataset_is_not_permitted(
+    client: httpx.AsyncClient, held: Held, name: str
+) -> None:
+    path = f"/datasets/{to_global('Dataset', RELEASE)}/" + name.replace("..", "%2e%2e")
+    reply = await client.get(path, headers=SIGNED)
+    assert (reply.status_code, reply.json()["errors"][0]["extensions"]["code"]) == (403, "NOT_PERMITTED")
+    assert held.asked == [(RELEASE, name)]
 
 
 async def test_the_schema_names_the_path_that_is_served() -> None:
@@ -261,6 +272,7 @@ def looking(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_what_still_stands_goes_on_to_its_end(held: Held, blocks: Blocks) -> None:
     reader = await Reader(lambda: None).download(held, blocks)
     assert (reader.is_whole, bytes(reader.got)) == (True, CONTENT)
+    assert set(held.looked) == {held.view.edition}
     assert len(held.asked) == 1, "a decision that still holds adds no entry"
 
 
@@ -289,14 +301,32 @@ async def test_a_release_that_ends_cuts_a_download_short_and_is_refused(
 
 @pytest.mark.usefixtures("looking")
 async def test_another_edition_is_not_sent_behind_the_first(held: Held, blocks: Blocks) -> None:
-    other = replace(held.view.files[0], sha256=bytes(32))
+    """Not even where this file is the same in both."""
 
     def anew() -> None:
-        held.view = replace(held.view, files=(other,))
+        held.view = replace(held.view, edition=3)
 
     reader = await Reader(anew).download(held, blocks)
     assert not reader.is_whole
+    assert 0 < len(reader.got) <= MIB
     assert bytes(reader.got) == CONTENT[: len(reader.got)]
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        {"edition": 3, "files": ()},
+        {"edition": 3, "stage": ReleaseStage.BUILDING},
+        {"stage": ReleaseStage.CANCELLED},
+    ],
+)
+async def test_what_moves_on_before_the_first_octet_is_not_sent(
+    client: httpx.AsyncClient, held: Held, moved: dict[str, Any]
+) -> None:
+    """While an edition is made, the files that are shown are those of the one before."""
+    held.moves = replace(held.view, **moved)
+    reply = await client.get(WHERE, headers=SIGNED)
+    assert (reply.status_code, reply.json()["errors"][0]["extensions"]) == (409, {"code": "CONFLICT"})
 
 
 async def test_fewer_octets_than_the_manifest_says_are_no_whole_file(held: Held, blocks: Blocks) -> None:
