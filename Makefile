@@ -1,11 +1,11 @@
 # Python 3.11 or later, git and make are all that these need. ARGS goes to the command: make demo ARGS="--json out.json"
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench fuzz schemathesis mutants branches campaign sbom audit seeded-bugs release-B11 release-B12 release-B15 release-B17 contracts-release contracts-mutants lint types clean
+.PHONY: help run demo demo-dataset test bench fuzz schemathesis mutants branches campaign sbom audit seeded-bugs release-B11 release-B12 release-B15 release-B17 contracts-release contracts-mutants lint types clean
 ARGS =
 
 help: ## What there is
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile
 
 run: ## Start the gateway at http://127.0.0.1:8000/graphql
 	@.ci/environment
@@ -14,6 +14,10 @@ run: ## Start the gateway at http://127.0.0.1:8000/graphql
 demo: ## Do the main job, start to end, with a gateway of its own
 	@.ci/environment
 	@exec .venv/bin/consentry demo $(ARGS)
+
+demo-dataset: ## Walk the road of a de-identified dataset, with a gateway of its own
+	@.ci/environment
+	@exec .venv/bin/consentry demo-dataset $(ARGS)
 
 test: ## Run the tests that need no server
 	@.ci/environment --dev

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,9 @@ from gateway.running import run as _run
 from gateway.running import say as _say
 from gateway.running import settings as _settings
 from gateway.running import use as _use
+
+if TYPE_CHECKING:
+    from gateway.demo import DemoGateway
 
 app = typer.Typer(
     name="consentry",
@@ -104,35 +107,84 @@ def demo(
     ] = None,
 ) -> None:
     """Do the main job as its clients would: enrol, import, consent, read, refuse, verify, revoke, and show the log."""
-    from gateway.demo import DemoGateway, run_demo
-    from gateway.server import background_server
+    from gateway.demo import run_demo
 
-    @contextlib.contextmanager
-    def start_gateway() -> Iterator[DemoGateway]:
-        folder = Path(tempfile.mkdtemp(prefix="consentry-demo-"))
-        try:
-            with background_server(folder) as (base, rpc_url):
-                key = (folder / "registrar.key").read_text().strip()
-                yield DemoGateway(url=base, rpc_url=rpc_url, registrar_key=key)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    key = None
-    if url is not None:
-        path = registrar_key or _settings().data_dir / "registrar.key"
-        if not path.is_file():
-            typer.echo(f"consentry: no registrar's key at {path}: name it with --registrar-key", err=True)
-            raise SystemExit(1)
-        key = path.read_text().strip()
     code = run_demo(
         bundles=bundles or [],
         url=url,
         json_file=json_file,
-        registrar_key=key,
+        registrar_key=_registrar_key(url, registrar_key),
         rpc_url=rpc,
-        start_gateway=start_gateway,
+        start_gateway=_own_gateway,
     )
     raise SystemExit(code)
+
+
+@app.command()
+def demo_dataset(
+    bundles: Annotated[
+        list[Path] | None,
+        typer.Argument(help="FHIR R4 bundles, or folders and files of bulk data (.json, .ndjson, .gz); none: two."),
+    ] = None,
+    profile: Annotated[
+        Path | None, typer.Option(help="A profile of de-identification; without it safe-harbor, or a small one.")
+    ] = None,
+    view: Annotated[
+        list[Path] | None, typer.Option(help="A ViewDefinition, once for each table; none: three that ship.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The folder for what is opened.")] = Path("consentry-dataset"),
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write a machine-readable report here.")] = None,
+    url: Annotated[
+        str | None, typer.Option(help="A running gateway; without it one is started in a temporary folder.")
+    ] = None,
+    registrar_key: Annotated[
+        Path | None, typer.Option(help="The registrar's key file; without it registrar.key in the data folder.")
+    ] = None,
+    rpc: Annotated[
+        str | None, typer.Option(help="The chain's JSON-RPC to check against; without it the gateway's word.")
+    ] = None,
+) -> None:
+    """Walk the road of a de-identified dataset: consent, request, decide, build, open, verify, withdraw, build anew."""
+    from gateway.demo.datasets import run_demo_dataset
+
+    code = run_demo_dataset(
+        sources=bundles or [],
+        views=view or [],
+        profile=profile,
+        out=out,
+        url=url,
+        json_file=json_file,
+        registrar_key=_registrar_key(url, registrar_key),
+        rpc_url=rpc,
+        start_gateway=_own_gateway,
+    )
+    raise SystemExit(code)
+
+
+@contextlib.contextmanager
+def _own_gateway() -> "Iterator[DemoGateway]":
+    """One in a temporary folder, which is gone with it."""
+    from gateway.demo import DemoGateway
+    from gateway.server import background_server
+
+    folder = Path(tempfile.mkdtemp(prefix="consentry-demo-"))
+    try:
+        with background_server(folder) as (base, rpc_url):
+            key = (folder / "registrar.key").read_text().strip()
+            yield DemoGateway(url=base, rpc_url=rpc_url, registrar_key=key)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _registrar_key(url: str | None, file: Path | None) -> str | None:
+    """Of a gateway that runs; one that is started has its own."""
+    if url is None:
+        return None
+    path = file or _settings().data_dir / "registrar.key"
+    if not path.is_file():
+        typer.echo(f"consentry: no registrar's key at {path}: name it with --registrar-key", err=True)
+        raise SystemExit(1)
+    return path.read_text().strip()
 
 
 @app.command()

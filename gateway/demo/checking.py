@@ -88,13 +88,14 @@ def check_path(proof: Proof, values: list[bytes]) -> None:
         raise StepFailedError("the path does not lead to the root")
 
 
-def check_chain(proof: Proof, *, chain: Chain, deployment: Deployment) -> None:
+def check_chain(proof: Proof, *, chain: Chain, deployment: Deployment, kind: str = "records") -> None:
+    """`kind`: of the leaves for which this gateway opened the log."""
     log, root = octets(proof.log), octets(proof.root)
     if proof.chain_id != deployment.chain_id or proof.contract.lower() != deployment.anchor:
         raise StepFailedError("the proof names another chain or contract")
     if proof.block_number < 1 or chain.anchored_at(deployment.anchor, log, root) != proof.block_number:
         raise StepFailedError("the root does not stand in the log at that block")
-    if not chain.is_log_of(deployment.anchor, log, gateway=deployment.gateway, kind="records"):
+    if not chain.is_log_of(deployment.anchor, log, gateway=deployment.gateway, kind=kind):
         raise StepFailedError("the log is not this gateway's")
     # Anchored(bytes32 indexed log, uint64 indexed index, bytes32 root, …)
     events = chain.events_of(proof.transaction_hash)

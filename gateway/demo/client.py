@@ -5,7 +5,7 @@ STALE are waited out, nothing else is tried again. Source: GraphQL over HTTP; AR
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 import httpx
@@ -97,6 +97,24 @@ class Gateway:
         except (httpx.HTTPError, CallerError) as error:
             raise StepFailedError(f"{path} does not answer as it must: {type(error).__name__}") from error
 
+    def download(self, path: str, *, token: str) -> Iterator[bytes]:
+        """The octets of a file beside GraphQL, as they come. Raises RefusedError, StepFailedError."""
+        if not path.startswith("/"):
+            raise StepFailedError("a file's path is none of this gateway's")
+        try:
+            for patience in range(PATIENCE, -1, -1):
+                headers = {"authorization": f"Bearer {token}"}
+                with self._http.stream("GET", self.base + path, headers=headers) as answer:
+                    if answer.status_code == 200:
+                        yield from answer.iter_raw()
+                        return
+                    refusal = _refused_file(answer)
+                    if not patience or (answer.status_code != _TOO_MANY and refusal.code != "STALE"):
+                        raise refusal
+                    time.sleep(_pause(answer))
+        except httpx.HTTPError as error:
+            raise StepFailedError(f"the gateway does not give the file to its end: {type(error).__name__}") from error
+
     def _post(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, dict[str, Any], float]:
         """Status, the answer's object, and how long to wait should it be a rate limit."""
         try:
@@ -108,8 +126,22 @@ class Gateway:
             raise StepFailedError(f"the gateway answers HTTP {answer.status_code} with no JSON") from error
         if not isinstance(parsed, dict):
             raise StepFailedError("the gateway answers with something that is no object")
-        wait = answer.headers.get("retry-after", "")
-        return answer.status_code, parsed, float(wait) if wait.isascii() and wait.isdecimal() else 0.25
+        return answer.status_code, parsed, _pause(answer)
+
+
+def _pause(answer: httpx.Response) -> float:
+    """Seconds to wait should it be a rate limit."""
+    wait = answer.headers.get("retry-after", "")
+    return float(wait) if wait.isascii() and wait.isdecimal() else 0.25
+
+
+def _refused_file(answer: httpx.Response) -> RefusedError:
+    try:
+        said = jsontext.loads(answer.read())
+    except CallerError:
+        said = None
+    refusal = _first_error(said) if isinstance(said, dict) else None
+    return refusal or RefusedError("ERROR", f"a file is answered with HTTP {answer.status_code}")
 
 
 def shaped(value: object, shape: type[Shape]) -> Shape:

@@ -4,39 +4,34 @@ Each step counts what was as it must be and notes what was not. A step that cann
 hangs on it is then not tried.
 """
 
-import secrets
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from gateway.demo import documents
-from gateway.demo.answers import (
-    ConsentAnswer,
-    DraftAnswer,
-    ImportedAnswer,
-    Labelled,
-    PatientAnswer,
-    ReadRecord,
-    StoredAnswer,
-)
-from gateway.demo.bundles import Bundle, labels_of_parts
+from gateway.demo.answers import ReadRecord, StoredAnswer
+from gateway.demo.bundles import Bundle
 from gateway.demo.checking import same_json
 from gateway.demo.client import Gateway
-from gateway.demo.model import Deployment, StepFailedError
+from gateway.demo.model import Deployment
 from gateway.demo.paging import pages
+from gateway.demo.patients import (
+    Enrolled,
+    enrol_patient,
+    grant_consent,
+    labels_to_cover,
+    revoke_consent,
+    store_bundle,
+)
 from gateway.demo.progress import Advance, Stages
-from gateway.demo.roles import Cast, Person, register
+from gateway.demo.roles import Cast
 from gateway.demo.rpc import Chain
-from gateway.demo.signing import AskedConsent, check_consent, check_revocation
+from gateway.demo.signing import AskedConsent
 from gateway.demo.tally import Tally
-from gateway.demo.wallet import typed_data_digest
-from gateway.jsontext import JsonValue
 
 DAY_SECONDS = 86_400
 ACTIONS = ("READ", "WRITE")
 PURPOSES = ("TREAT",)
-UNCLASSIFIED = "unclassified"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,77 +51,35 @@ class Journey:
         return self.stages.stage(name, total=total, durations=self.tally.durations, key=key)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Enrolled:
-    """A patient under their own key. `subject`: 32 bytes, 0x hex."""
-
-    person: Person
-    id: str
-    subject: str
-
-
 def enrol(journey: Journey) -> Enrolled:
     """Registers the patient as an actor and enrols them under their own key."""
     with journey.stage("enrol", "enrolling the patient"):
-        registrar = journey.cast.registrar
-        person = register(journey.gateway, journey.deployment, registrar=registrar, role="PATIENT", name="Demo Patient")
-        made = journey.gateway.result(
-            documents.ENROL, {"input": {"controller": person.wallet.signer}}, PatientAnswer, token=registrar.token
-        )
-        return Enrolled(person=person, id=made.id, subject=made.subject)
+        return enrol_patient(journey.gateway, journey.deployment, registrar=journey.cast.registrar)
 
 
 def import_bundle(journey: Journey, patient: Enrolled) -> list[StoredAnswer]:
     """The patient stores every resource; one record for each, in their order."""
     total = len(journey.bundle.resources)
     with journey.stage("import", "importing", total=total) as advance:
-        variables = {
-            "patientId": patient.id,
-            "bundle": journey.bundle.wire,
-            "idempotencyKey": secrets.token_hex(16),
-        }
-        made = journey.gateway.result(
-            documents.IMPORT, {"input": variables}, ImportedAnswer, token=patient.person.token
-        )
-        if len(made.records) != total or len({stored.id for stored in made.records}) != total:
-            raise StepFailedError(f"{total} resources went in, {len(made.records)} records came out")
-        for at, stored in enumerate(made.records):
+        made = store_bundle(journey.gateway, patient, journey.bundle)
+        for at, stored in enumerate(made):
             if stored.version == 1:
                 journey.tally.stored += 1
             else:
                 journey.tally.fail(f"resource {at}: stored as version {stored.version}")
         advance(total)
-        return made.records
+        return made
 
 
 def grant(journey: Journey, patient: Enrolled) -> str:
     """The patient's consent for the clinician, looked at before it is signed. Returns its id."""
     with journey.stage("consent", "consenting"):
-        asked = _asked(journey, patient)
-        draft = journey.gateway.result(
-            documents.DRAFT_CONSENT,
-            {
-                "input": {
-                    "patientId": patient.id,
-                    "granteeId": journey.cast.clinician.id,
-                    "actions": list(asked.actions),
-                    "purposes": list(asked.purposes),
-                    "labels": list(asked.labels),
-                    "notAfter": _instant(asked.not_after),
-                }
-            },
-            DraftAnswer,
-            token=patient.person.token,
+        clinician = journey.cast.clinician
+        granted = grant_consent(
+            journey.gateway, journey.deployment, patient, _asked(journey, patient), grantee=clinician.id
         )
-        journey.tally.statement = check_consent(draft.typed_data, asked, deployment=journey.deployment)
-        if typed_data_digest(draft.typed_data) != draft.id:
-            raise StepFailedError("the draft's id is not its EIP-712 digest; not signed")
-        granted = _submit(journey, patient, draft, documents.GRANT)
-        if granted.consent_id != draft.id:
-            raise StepFailedError("another consent was granted than was signed")
-        if granted.status != "ACTIVE" or granted.transaction_hash is None:
-            raise StepFailedError(f"the consent was granted and is {granted.status}")
-        return granted.consent_id
+        journey.tally.statement = granted.statement
+        return granted.id
 
 
 def read_all(journey: Journey, patient: Enrolled, stored: list[StoredAnswer]) -> list[ReadRecord]:
@@ -164,41 +117,15 @@ def read_all(journey: Journey, patient: Enrolled, stored: list[StoredAnswer]) ->
 def revoke(journey: Journey, patient: Enrolled, consent: str) -> float:
     """Ends the consent. Returns when revokeConsent returned, by the performance counter."""
     with journey.stage("revoke", "revoking"):
-        draft = journey.gateway.result(
-            documents.DRAFT_REVOCATION,
-            {"patientId": patient.id, "consentId": consent},
-            DraftAnswer,
-            token=patient.person.token,
-        )
-        check_revocation(draft.typed_data, subject=patient.subject, consent=consent, deployment=journey.deployment)
-        ended = _submit(journey, patient, draft, documents.REVOKE)
+        ended = revoke_consent(journey.gateway, journey.deployment, patient, consent)
         returned = time.perf_counter()
         if ended.status != "REVOKED" or ended.consent_id != consent:
             journey.tally.fail(f"the consent was revoked and is {ended.status}")
         return returned
 
 
-def _submit(journey: Journey, patient: Enrolled, draft: DraftAnswer, document: str) -> ConsentAnswer:
-    """Signs a draft that was looked at, and submits it."""
-    signature = patient.person.wallet.sign_typed_data(draft.typed_data)
-    signed: JsonValue = {"typedData": draft.typed_data, "signature": signature}
-    return journey.gateway.result(document, {"input": signed}, ConsentAnswer, token=patient.person.token)
-
-
 def _asked(journey: Journey, patient: Enrolled) -> AskedConsent:
-    """Labels: those of the patient's own records as they read them, and of labelled parts inside."""
-    labels = {UNCLASSIFIED, *labels_of_parts(list(journey.bundle.resources))}
-    seen = 0
-    for nodes in pages(
-        journey.gateway,
-        documents.LABELS,
-        Labelled,
-        patient=patient.id,
-        connection="records",
-        token=patient.person.token,
-    ):
-        labels.update(label for node in nodes for label in node.labels)
-        seen += len(nodes)
+    labels, seen = labels_to_cover(journey.gateway, patient, journey.bundle)
     if seen != len(journey.bundle.resources):
         journey.tally.fail(f"the patient sees {seen} of their {len(journey.bundle.resources)} records")
     now = int(time.time())
@@ -208,11 +135,7 @@ def _asked(journey: Journey, patient: Enrolled) -> AskedConsent:
         grantee_name=journey.cast.clinician.name,
         actions=ACTIONS,
         purposes=PURPOSES,
-        labels=tuple(sorted(labels)),
+        labels=labels,
         now=now,
         not_after=now + DAY_SECONDS,
     )
-
-
-def _instant(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -5,8 +5,9 @@ from itertools import groupby
 
 from gateway.demo import documents
 from gateway.demo.answers import AccessEvent, StoredAnswer
-from gateway.demo.journey import Enrolled, Journey
+from gateway.demo.journey import Journey
 from gateway.demo.paging import pages
+from gateway.demo.patients import Enrolled
 from gateway.demo.tally import LogRow
 
 LAST_ROWS = 8

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from gateway.demo import documents
 from gateway.demo.answers import AnchoredId, Proof, ReadRecord
 from gateway.demo.checking import Expected, check_record
-from gateway.demo.journey import PURPOSES, Enrolled, Journey
+from gateway.demo.journey import PURPOSES, Journey
 from gateway.demo.model import StepFailedError
 from gateway.demo.paging import pages
+from gateway.demo.patients import Enrolled
 from gateway.demo.progress import Advance
 
 PATIENCE_SECONDS = 120.0

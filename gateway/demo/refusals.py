@@ -6,8 +6,9 @@ from typing import Any
 
 from gateway.demo import documents
 from gateway.demo.answers import StoredAnswer
-from gateway.demo.journey import Enrolled, Journey
+from gateway.demo.journey import Journey
 from gateway.demo.paging import ask_each, pages
+from gateway.demo.patients import Enrolled
 from gateway.demo.progress import Advance
 from gateway.demo.roles import Person
 

@@ -57,6 +57,18 @@ def write_json(
     deployment: Deployment | None,
 ) -> None:
     """Writes the report. `gateway`: its URL. Without a deployment the run never reached the gateway."""
+    value: dict[str, JsonValue] = {
+        "version": VERSION,
+        **where(gateway, rpc, deployment),
+        "bundles": [tally.to_json() for tally in tallies],
+        "ok": is_ok(tallies, problems),
+        "problems": [*problems],
+    }
+    write_pretty(path, value)
+
+
+def where(gateway: str, rpc: str | None, deployment: Deployment | None) -> dict[str, JsonValue]:
+    """The gateway and its chain, as a report names them."""
     chain: JsonValue = None
     if deployment is not None:
         contracts: JsonValue = {
@@ -65,16 +77,13 @@ def write_json(
             "anchor": deployment.anchor,
         }
         chain = {"chainId": deployment.chain_id, "rpc": rpc, "contracts": contracts}
-    value: JsonValue = {
-        "version": VERSION,
-        "gateway": {"url": gateway, "id": None if deployment is None else "0x" + deployment.gateway.hex()},
-        "chain": chain,
-        "bundles": [tally.to_json() for tally in tallies],
-        "ok": is_ok(tallies, problems),
-        "problems": [*problems],
-    }
-    pretty = orjson.dumps(orjson.loads(jsontext.dumps(value)), option=orjson.OPT_INDENT_2)
-    path.write_bytes(pretty + b"\n")
+    id = None if deployment is None else "0x" + deployment.gateway.hex()
+    return {"gateway": {"url": gateway, "id": id}, "chain": chain}
+
+
+def write_pretty(path: Path, value: dict[str, JsonValue]) -> None:
+    """JSON for a machine that a person can read, too."""
+    path.write_bytes(orjson.dumps(orjson.loads(jsontext.dumps(value)), option=orjson.OPT_INDENT_2) + b"\n")
 
 
 def _result_table(tallies: Sequence[Tally]) -> Table:

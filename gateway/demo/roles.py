@@ -6,8 +6,9 @@ from gateway.demo import documents
 from gateway.demo.answers import ActorAnswer, Challenge, SessionAnswer
 from gateway.demo.client import Gateway
 from gateway.demo.model import Deployment, StepFailedError
-from gateway.demo.signing import check_sign_in
+from gateway.demo.signing import check_sign_in, encryption_key_text
 from gateway.demo.wallet import Wallet
+from gateway.jsontext import JsonValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +41,23 @@ def assemble(gateway: Gateway, deployment: Deployment, *, registrar_key: str) ->
     )
 
 
-def register(gateway: Gateway, deployment: Deployment, *, registrar: Person, role: str, name: str) -> Person:
-    """A new actor with a new key, signed in."""
+def register(
+    gateway: Gateway,
+    deployment: Deployment,
+    *,
+    registrar: Person,
+    role: str,
+    name: str,
+    encryption_key: bytes | None = None,
+) -> Person:
+    """A new actor with a new key, signed in. `encryption_key`: X25519, 32 bytes, bound to the actor's own key."""
     wallet = Wallet.new()
-    made = gateway.result(
-        documents.REGISTER,
-        {"input": {"key": wallet.signer, "roles": [role], "name": name}},
-        ActorAnswer,
-        token=registrar.token,
-    )
+    said: dict[str, JsonValue] = {"key": wallet.signer, "roles": [role], "name": name}
+    if encryption_key is not None:
+        text = encryption_key_text(signer=wallet.signer, encryption_key=encryption_key, deployment=deployment)
+        said["encryptionKey"] = "0x" + encryption_key.hex()
+        said["encryptionKeySignature"] = wallet.sign_typed_data(text)
+    made = gateway.result(documents.REGISTER, {"input": said}, ActorAnswer, token=registrar.token)
     person = sign_in(gateway, deployment, wallet=wallet)
     if person.actor != made.actor:
         raise StepFailedError("the key signs in as another actor than was registered")

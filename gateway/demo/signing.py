@@ -1,7 +1,7 @@
 """What a careful wallet looks at before it signs: the text says who, where and what, and that is what was asked. Pure.
 
-A gateway drafts; the patient signs. A draft that says more than was asked, for another chain or contract, or of a shape
-that we do not know, is not signed.
+A gateway drafts; a patient or a data steward signs. A draft that says more than was asked, for another chain or
+contract, or of a shape that we do not know, is not signed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +22,9 @@ _SCOPE = (("grantee", "bytes32"), ("actions", "string[]"), ("purposes", "string[
           ("dataFrom", "string"), ("dataTo", "string"), ("dataUse", "string[]"), ("context", "string"),
           ("termsHash", "bytes32"), ("salt", "bytes32"), ("statement", "string"))  # fmt: skip
 _REVOCATION = (("subject", "bytes32"), ("consentId", "bytes32"))
+_DECISION = (("release", "bytes16"), ("request", "bytes32"), ("verdict", "string"), ("reason", "string"),
+             ("departures", "string[]"), ("steward", "bytes32"), ("at", "uint64"))  # fmt: skip
+_ENCRYPTION_KEY = (("key", "bytes"), ("encryptionKey", "bytes32"))
 _PERMIT = 0
 _ZERO = "0x" + "00" * 32
 
@@ -38,6 +41,21 @@ class AskedConsent:
     labels: tuple[str, ...]
     now: int
     not_after: int
+    data_use: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedDecision:
+    """What a data steward means to sign. `release`: 16 bytes, `request` (SHA-256 of its paper) and `steward`: 32 bytes,
+    as 0x hex. `now`: seconds."""
+
+    release: str
+    request: str
+    verdict: str
+    reason: str
+    departures: tuple[str, ...]
+    steward: str
+    now: int
 
 
 def check_sign_in(message: str, *, base: str, address: str, chain_id: int) -> None:
@@ -69,7 +87,8 @@ def check_consent(full: Mapping[str, Any], asked: AskedConsent, *, deployment: D
         ("actions", scope, asked.actions),
         ("purposes", scope, asked.purposes),
         ("labels", scope, asked.labels),
-        *((name, scope, ()) for name in ("resourceTypes", "codes", "authors", "records", "dataUse")),
+        ("dataUse", scope, asked.data_use),
+        *((name, scope, ()) for name in ("resourceTypes", "codes", "authors", "records")),
         *((name, scope, "") for name in ("dataFrom", "dataTo", "context")),
         ("termsHash", scope, _ZERO),
     )
@@ -89,6 +108,41 @@ def check_revocation(full: Mapping[str, Any], *, subject: str, consent: str, dep
     message = _message(full, {"Revocation": _REVOCATION}, primary="Revocation", deployment=deployment)
     if not _same(message.get("subject"), subject) or not _same(message.get("consentId"), consent):
         raise StepFailedError("the drafted revocation is of another consent; not signed")
+
+
+def check_decision(full: Mapping[str, Any], asked: AskedDecision, *, deployment: Deployment) -> None:
+    """Raises StepFailedError for a draft that decides anything else, on another request or in another's name."""
+    message = _message(full, {"DatasetDecision": _DECISION}, primary="DatasetDecision", deployment=deployment)
+    said: tuple[tuple[str, str | tuple[str, ...]], ...] = (
+        ("release", asked.release),
+        ("request", asked.request),
+        ("verdict", asked.verdict),
+        ("reason", asked.reason),
+        ("departures", asked.departures),
+        ("steward", asked.steward),
+    )
+    for name, wanted in said:
+        if not _same(message.get(name), wanted):
+            raise StepFailedError(f"the drafted decision's {name} is not what was decided; not signed")
+    if abs(_number(message.get("at")) - asked.now) > CLOCK_SECONDS:
+        raise StepFailedError("the drafted decision is of another time; not signed")
+
+
+def encryption_key_text(*, signer: str, encryption_key: bytes, deployment: Deployment) -> dict[str, Any]:
+    """What binds an X25519 key to its owner's signer: EIP-712 JSON of our own making, so there is nothing to look at.
+    `signer`: ERC-7913, 0x hex; `encryption_key`: 32 bytes."""
+    fields = {"EIP712Domain": _DOMAIN, "EncryptionKey": _ENCRYPTION_KEY}
+    return {
+        "types": {name: [{"name": field, "type": kind} for field, kind in listed] for name, listed in fields.items()},
+        "primaryType": "EncryptionKey",
+        "domain": {
+            "name": "Consentry",
+            "version": "1",
+            "chainId": deployment.chain_id,
+            "verifyingContract": deployment.identity,
+        },
+        "message": {"key": signer, "encryptionKey": "0x" + encryption_key.hex()},
+    }
 
 
 def _message(

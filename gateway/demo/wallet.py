@@ -50,6 +50,10 @@ class Wallet:
         """`eth_signTypedData_v4`, 65 bytes as 0x hex."""
         return "0x" + bytes(self._account.sign_message(encode_typed_data(full_message=dict(full))).signature).hex()
 
+    def signed(self, full: Mapping[str, Any], signature: str) -> bool:
+        """Whether a signature over typed data is this key's. Ours say the same each time (RFC 6979)."""
+        return self.sign_typed_data(full) == signature.lower()
+
 
 def typed_data_digest(full: Mapping[str, Any]) -> str:
     """The EIP-712 digest that a signature is over, 0x hex."""

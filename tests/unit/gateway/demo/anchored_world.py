@@ -120,6 +120,7 @@ class HandMadeChain:
     key_until: int = 0
     log_gateway: bytes = DEPLOYMENT.gateway
     log_kind: bytes = b"records"
+    root: bytes = TREE.root
     event_root: bytes = TREE.root
     status: str = "0x1"
     block_hash: bytes = BLOCK_HASH
@@ -135,7 +136,7 @@ class HandMadeChain:
 
     def eth_call(self, call: Mapping[str, str], at: str) -> str:
         data = bytes.fromhex(call["data"][2:])
-        if data == ANCHORED_AT + LOG + TREE.root and call["to"] == DEPLOYMENT.anchor:
+        if data == ANCHORED_AT + LOG + self.root and call["to"] == DEPLOYMENT.anchor:
             return hexed(word(self.anchored_at) + word(0))
         named = DEPLOYMENT.gateway + keccak256(KEY.public_key().public_bytes_raw())
         if data == RECEIPT_KEY_SINCE + named and call["to"] == DEPLOYMENT.identity:

@@ -1,4 +1,4 @@
-"""A loopback HTTP server that answers POST bodies by a function: what a client meets is a real socket."""
+"""A loopback HTTP server that answers POST bodies and paths by functions: what a client meets is a real socket."""
 
 import contextlib
 import threading
@@ -12,9 +12,15 @@ Reply = tuple[int, dict[str, str], Any]
 """Status, headers, JSON."""
 
 
+def _nothing(value: Any) -> Reply:
+    return 404, {}, {}
+
+
 @contextlib.contextmanager
-def serving(answer: Callable[[dict[str, Any]], Reply]) -> Iterator[str]:
-    """The base URL while it serves."""
+def serving(
+    answer: Callable[[dict[str, Any]], Reply] = _nothing, *, files: Callable[[str], Reply] = _nothing
+) -> Iterator[str]:
+    """The base URL while it serves. `files`: of a path; what is octets there goes out as they are."""
 
     class Door(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -22,8 +28,13 @@ def serving(answer: Callable[[dict[str, Any]], Reply]) -> Iterator[str]:
         def do_POST(self) -> None:
             body = jsontext.loads(self.rfile.read(int(self.headers["content-length"])))
             assert isinstance(body, dict)
-            status, headers, value = answer(body)
-            written = jsontext.dumps(value)
+            self._reply(*answer(body))
+
+        def do_GET(self) -> None:
+            self._reply(*files(self.path))
+
+        def _reply(self, status: int, headers: dict[str, str], value: Any) -> None:
+            written = value if isinstance(value, bytes) else jsontext.dumps(value)
             self.send_response(status)
             for name, text in {**headers, "content-length": str(len(written))}.items():
                 self.send_header(name, text)

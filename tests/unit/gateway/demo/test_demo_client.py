@@ -105,3 +105,44 @@ def test_a_gateway_that_is_not_there_is_said_so(http: httpx.Client) -> None:
         gone = url
     with pytest.raises(StepFailedError, match="does not answer"):
         Gateway(gone, http).data("query { one }", {})
+
+
+def fetched(http: httpx.Client, *answers: Reply, path: str = "/datasets/d/people/part-00000.parquet") -> bytes:
+    left = list(answers)
+    with serving(files=lambda path: left.pop(0)) as url:
+        content = b"".join(Gateway(url, http).download(path, token="t"))
+    assert not left
+    return content
+
+
+def test_a_file_comes_as_it_is(http: httpx.Client) -> None:
+    assert fetched(http, (200, {}, b"\x00sealed")) == b"\x00sealed"
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        (429, {"retry-after": "0"}, {"errors": [{"message": "slowly", "extensions": {"code": "LIMIT"}}]}),
+        (503, {"retry-after": "0"}, {"errors": [{"message": "behind", "extensions": {"code": "STALE"}}]}),
+    ],
+    ids=["rate", "stale"],
+)
+def test_a_file_that_must_wait_is_waited_for(http: httpx.Client, again: Reply) -> None:
+    assert fetched(http, again, (200, {}, b"sealed")) == b"sealed"
+
+
+def test_a_file_that_is_refused_says_why(http: httpx.Client) -> None:
+    refusal = {"errors": [{"message": "not permitted", "extensions": {"code": "NOT_PERMITTED"}}]}
+    with pytest.raises(RefusedError) as caught:
+        fetched(http, (403, {}, refusal))
+    assert caught.value.code == "NOT_PERMITTED"
+
+
+def test_a_refusal_that_is_no_json_is_still_one(http: httpx.Client) -> None:
+    with pytest.raises(RefusedError, match="HTTP 502"):
+        fetched(http, (502, {}, b"<html>"))
+
+
+def test_a_path_to_another_host_is_not_followed(http: httpx.Client) -> None:
+    with pytest.raises(StepFailedError, match="none of this gateway's"):
+        fetched(http, path="@elsewhere.example/datasets/d")

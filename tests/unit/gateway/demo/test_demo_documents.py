@@ -4,11 +4,17 @@ import pytest
 from graphql import GraphQLSchema, parse, validate
 
 from gateway.demo import documents
+from gateway.demo.datasets import documents as of_datasets
 from schema.extents import extents
 from schema.limits import Limits, survey
 from schema.root import build_schema as build_ours
 
-FIXED = {name: value for name, value in vars(documents).items() if name.isupper() and isinstance(value, str)}
+FIXED = {
+    f"{room}{name}": value
+    for room, module in (("", documents), ("datasets ", of_datasets))
+    for name, value in vars(module).items()
+    if name.isupper() and isinstance(value, str)
+}
 DOCUMENTS = {
     **{name: value for name, value in FIXED.items() if value.startswith(("query", "mutation"))},
     "record by record": documents.record_by_record(documents.ALIASES),
@@ -35,4 +41,4 @@ def test_a_document_is_within_the_limits(name: str, ours: GraphQLSchema) -> None
 
 
 def test_the_demos_documents_are_all_here() -> None:
-    assert len(DOCUMENTS) > 15
+    assert len(DOCUMENTS) > 23
