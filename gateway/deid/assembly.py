@@ -10,11 +10,11 @@ True here: the verdict is of the very rows that left; a release whose verdict is
 In memory are classes, values and ends: none of it grows with the people once their kinds are seen.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.deid.cells import Cells, ColumnKind
-from gateway.deid.classes import Classes, Measures, Quasi
+from gateway.deid.classes import Classes, Measures, Quasi, Sensitive
 from gateway.deid.generalizing import Plan, generalize
 from gateway.deid.ladders import Ladder
 from gateway.deid.profile import Profile
@@ -47,7 +47,9 @@ class Assembly:
         self._profile = profile
         self._observed = Classes()
         self._left = Classes()
-        self._cells = [Cells(one.kinds, grouped_by=one.grouped_by, k=profile.anonymity.k) for one in tables]
+        self._cells = [
+            Cells(one.kinds, grouped_by=one.grouped_by, k=profile.anonymity.k, together=one.together) for one in tables
+        ]
         self._rows = [0] * len(tables)
         self._plan: Plan | None = None
 
@@ -115,9 +117,9 @@ class Assembly:
         pairs = zip(self._tables, person, strict=True)
         return tuple(value for table, rows in pairs if table.is_of_people for value in table.quasi(rows))
 
-    def _sensitive(self, person: PersonRows) -> Iterable[str]:
-        for table, rows in zip(self._tables, person, strict=True):
-            yield from table.sensitive_values(rows)
+    def _sensitive(self, person: PersonRows) -> Sensitive:
+        pairs = zip(self._tables, person, strict=True)
+        return {column: values for table, rows in pairs for column, values in table.sensitive_values(rows).items()}
 
 
 def _told(table: Table, row: Row, told: Quasi) -> Row:

@@ -32,3 +32,16 @@ def catalogue() -> Catalogue:
     text = files(__package__).joinpath("catalogue.json").read_bytes()
     read = orjson.loads(text)
     return Catalogue(resources=read["resources"], types=read["types"], digest=hashlib.sha256(text).digest())
+
+
+def rule_at(place: str) -> str | None:
+    """The rule of an element, or of each of a list, by its path from the resource's type; None for what has none."""
+    name, *steps = place.split(".")
+    elements, found = catalogue().resources.get(name), None
+    for step in steps:
+        rule = elements.get(step) if elements is not None else None
+        if not isinstance(rule, str):
+            return None
+        found = rule.strip("[]")
+        elements = catalogue().types[found[1:]] if found.startswith("=") else None
+    return found

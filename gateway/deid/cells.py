@@ -1,10 +1,14 @@
 """Small cells and outliers: what fewer than k people have in common does not leave.
 
 True here: counted over all people first, applied to each row after. A table of fewer than k people has no rows. A value
-that fewer than k people have is taken out of its row; a number beyond that of the k-th person from either end becomes
-that person's, within rows of the same code and unit; of a group of fewer than k people no number leaves. In memory are
-values and 2k numbers a group, not people.
-Source: CMS cell size suppression policy (no cell of 1 to 10); top- and bottom-coding (Hundepool 2012, section 3.4).
+that fewer than k people have is taken out of its row. Columns that a view makes of the same elements count as one: what
+a row says in all of them, of a number or a date whether there is one, is a value; and so is that they say nothing: were
+fewer than k people silent, the rarest other value is taken out, too, as it is where but one other value is left. A
+number beyond that of the k-th person from either end becomes that person's, within rows of the same code and unit; of a
+group of fewer than k people no number leaves. In memory are values, of each fewer than k people's numbers, and 2k
+numbers a group.
+Source: CMS cell size suppression policy (no cell of 1 to 10); top- and bottom-coding (Hundepool 2012, section 3.4);
+secondary suppression of cells (ibid.).
 """
 
 import heapq
@@ -18,6 +22,7 @@ from gateway.deid.views.selects import Cell, Row
 
 Value: TypeAlias = str | int | float | bool
 Group: TypeAlias = tuple[str, ...]
+Places: TypeAlias = tuple[int, ...]
 MOST_VALUES: Final = 1_000_000
 """Different values of one column that are counted; of a column with more, none leaves that was not counted by then."""
 
@@ -50,20 +55,71 @@ class _Ends:
                 heapq.heappushpop(heap, value)
 
 
-class Cells:
-    """Of one table. `add` every person's rows, then `close`, then `apply` to each row."""
+@dataclass(slots=True)
+class _Values:
+    """Of one column, or of several as one. `counts`: people by value; `alone`: by a value that is a cell's only one;
+    `few`: the numbers of those who have a cell of rare values alone, fewer than k of each; `without`: of those who have
+    a cell of nothing, k at most. `is_telling`: that there is nothing may be what was asked for."""
 
-    def __init__(self, kinds: Sequence[ColumnKind], *, grouped_by: Iterable[int], k: int) -> None:
-        """`grouped_by`: places of the columns that say what a number measures."""
+    is_telling: bool
+    counts: Counter[Value] = field(default_factory=Counter)
+    alone: Counter[Value] = field(default_factory=Counter)
+    few: dict[tuple[Value, ...], list[int]] = field(default_factory=dict)
+    without: set[int] = field(default_factory=set)
+
+    def add(self, cells: Iterable[Cell], person: int, k: int) -> None:
+        """All of one person."""
+        there = {tuple(values_in(cell)) for cell in cells}
+        if () in there and len(self.without) < k:
+            self.without.add(person)
+        if len(self.counts) >= MOST_VALUES:
+            return
+        self.alone.update({cell[0] for cell in there if len(cell) == 1})
+        for value in {value for cell in there for value in cell}:
+            self.counts[value] += 1
+            if self.counts[value] == k:
+                self.few.pop((value,), None)
+        for cell in there:
+            if cell and all(self.counts[value] < k for value in cell):
+                self.few.setdefault(cell, []).append(person)
+
+    def left(self, k: int) -> frozenset[Value]:
+        """The values that leave."""
+        common = {value for value, count in self.counts.items() if count >= k}
+        taken_out = (people for cell, people in self.few.items() if common.isdisjoint(cell))
+        silent = set(self.without)
+        for people in taken_out:
+            silent.update(people)
+            if len(silent) >= k:
+                break
+        if 0 < len(silent) < k and (self.is_telling or (len(common) == 1 and len(self.counts) > 1)):
+            hiding = {value for value in common if self.alone[value] >= k}
+            common -= {min(hiding, key=lambda value: (self.counts[value], str(value)))} if hiding else set(common)
+        return frozenset(common)
+
+
+class Cells:
+    """Of one table. `add` every person's rows, then `apply` to each row."""
+
+    def __init__(
+        self, kinds: Sequence[ColumnKind], *, grouped_by: Iterable[int], k: int, together: Iterable[Places] = ()
+    ) -> None:
+        """`grouped_by`: places of the columns that say what a number measures; `together`: of those that count as one,
+        because a view makes them of the same elements."""
         self._kinds = tuple(kinds)
         self._group = tuple(grouped_by)
         self._k = k
-        self._values: dict[int, Counter[Value]] = {
-            at: Counter() for at, kind in enumerate(kinds) if kind is ColumnKind.VALUE
+        self._values = {places: _Values(is_telling=True) for places in together}
+        made = {at for places in self._values for at in places}
+        self._values |= {
+            (at,): _Values(is_telling=False)
+            for at, kind in enumerate(kinds)
+            if kind is ColumnKind.VALUE and at not in made
         }
         self._numbers: dict[int, dict[Group, _Ends]] = {
             at: {} for at, kind in enumerate(kinds) if kind is ColumnKind.NUMBER
         }
+        self._left: dict[Places, frozenset[Value]] | None = None
         self.people = 0
         self.taken_out = 0
         self.clamped = 0
@@ -71,10 +127,8 @@ class Cells:
     def add(self, rows: Sequence[Row]) -> None:
         """All rows of one person."""
         self.people += bool(rows)
-        for at, counts in self._values.items():
-            seen = {value for row in rows for value in _values_in(row[at])}
-            if len(counts) < MOST_VALUES:
-                counts.update(seen)
+        for places, values in self._values.items():
+            values.add((self._said(row, places) for row in rows), self.people, self._k)
         for at, groups in self._numbers.items():
             ends: dict[Group, tuple[float, float]] = {}
             for row in rows:
@@ -93,17 +147,32 @@ class Cells:
         return self.people < self._k
 
     def apply(self, row: Row) -> Row:
-        """The row as it leaves."""
+        """The row as it leaves, once everybody was added."""
+        if self._left is None:
+            self._left = {places: values.left(self._k) for places, values in self._values.items()}
         cells = list(row)
         for at, groups in self._numbers.items():
             cells[at] = self._bounded(row[at], groups.get(self._group_of(row)))
-        for at, counts in self._values.items():
-            there = _values_in(row[at])
-            kept = [value for value in there if counts[value] >= self._k]
+        for places, left in self._left.items():
+            there = values_in(self._said(row, places))
+            kept = [value for value in there if value in left]
             if len(kept) < len(there):
                 self.taken_out += len(there) - len(kept)
-                cells[at] = kept if isinstance(row[at], list) and kept else None
+                for at in places:
+                    cells[at] = None if not isinstance(row[at], list) else kept if len(places) == 1 else []
         return tuple(cells)
+
+    def _said(self, row: Row, places: Places) -> Cell:
+        """What a row says in a column, or in several."""
+        if len(places) == 1 and self._kinds[places[0]] is ColumnKind.VALUE:
+            return row[places[0]]
+        said = [
+            str(row[at])
+            if self._kinds[at] is ColumnKind.VALUE and row[at] not in (None, [])
+            else row[at] not in (None, [])
+            for at in places
+        ]
+        return repr(said) if any(said) else None
 
     def _group_of(self, row: Row) -> Group:
         return tuple(str(row[place]) for place in self._group)
@@ -121,5 +190,6 @@ class Cells:
         return bounded
 
 
-def _values_in(cell: Cell) -> Sequence[Value]:
+def values_in(cell: Cell) -> Sequence[Value]:
+    """Each of a list, or the value; none of nothing."""
     return () if cell is None else cell if isinstance(cell, list) else (cell,)

@@ -1,36 +1,44 @@
 """Equivalence classes: people who are alike in all quasi-identifiers, and what k, l and t say of them.
 
-True here: k counts people; l and t are taken over the sensitive values of a class, each as often as it stands there. A
-class without any sensitive value tells nothing of that kind, and holds l and t. In memory is one count for each value
-of each class: bounded by the domains, not by the people.
+True here: k counts people; l and t are of one sensitive column at a time, over the values that the people of a class
+have in it, each person's once: l is the least of all columns and classes, t the largest. Who has no value in a column
+tells nothing of that kind, and a class of such people holds l and t there. In memory is one count for each value of
+each column and class: bounded by the domains, not by the people. The same people give the same measures to the last
+digit, in whatever order they come.
 Sources: k-anonymity (Sweeney 2002); distinct l-diversity (Machanavajjhala 2006); t-closeness (Li 2007): half the sum of
 differences for values without an order, the ordered distance for numbers.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
+from math import fsum
 from typing import Self, TypeAlias
 
 Quasi: TypeAlias = tuple[str, ...]
+Sensitive: TypeAlias = Mapping[str, Collection[str]]
+"""Column -> the values that one person has in it, each once."""
+Counts: TypeAlias = Mapping[str, Mapping[str, int]]
+"""Column -> value -> people."""
 
 
 @dataclass(slots=True)
 class Class:
-    """People who are alike, and how often each sensitive value stands among them."""
+    """People who are alike, and how many of them have each value of each sensitive column. No column without any."""
 
     people: int = 0
-    sensitive: Counter[str] = field(default_factory=Counter)
+    sensitive: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def add(self, other: "Class") -> None:
         self.people += other.people
-        self.sensitive.update(other.sensitive)
+        for column, counts in other.sensitive.items():
+            _tally(self.sensitive, column, counts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measures:
-    """Of all classes: the smallest, the least diverse, the farthest from all. Nobody at all: k, l and t are 0."""
+    """Of all classes and sensitive columns: the smallest, the least diverse, the farthest from all. Nobody at all: k, l
+    and t are 0."""
 
     people: int
     classes: int
@@ -46,17 +54,19 @@ class Classes:
         self.by_quasi: dict[Quasi, Class] = {}
 
     @classmethod
-    def of(cls, people: Iterable[tuple[Quasi, Iterable[str]]]) -> Self:
+    def of(cls, people: Iterable[tuple[Quasi, Sensitive]]) -> Self:
         """From each one's quasi-identifiers and sensitive values."""
         made = cls()
         for quasi, sensitive in people:
             made.add(quasi, sensitive)
         return made
 
-    def add(self, quasi: Quasi, sensitive: Iterable[str]) -> None:
+    def add(self, quasi: Quasi, sensitive: Sensitive) -> None:
         found = self.by_quasi.setdefault(quasi, Class())
         found.people += 1
-        found.sensitive.update(sensitive)
+        for column, values in sensitive.items():
+            if values:
+                _tally(found.sensitive, column, dict.fromkeys(values, 1))
 
     @property
     def people(self) -> int:
@@ -70,39 +80,63 @@ class Classes:
             made.by_quasi.setdefault(to, Class()).add(one)
         return made
 
-    def without(self, left_out: Iterable[Quasi]) -> "Classes":
-        made, gone = Classes(), set(left_out)
-        made.by_quasi = {quasi: one for quasi, one in self.by_quasi.items() if quasi not in gone}
+    def without(self, left_out: Collection[Quasi]) -> "Classes":
+        made = Classes()
+        made.by_quasi = {quasi: one for quasi, one in self.by_quasi.items() if quasi not in left_out}
         return made
 
-    def distribution(self) -> Counter[str]:
-        """Of the sensitive values of all."""
-        total: Counter[str] = Counter()
+    def distribution(self, *, shared_by: int = 1) -> Counts:
+        """Of the sensitive values of all; those alone that so many people have."""
+        total: dict[str, dict[str, int]] = {}
         for one in self.by_quasi.values():
-            total.update(one.sensitive)
-        return total
+            for column, counts in one.sensitive.items():
+                _tally(total, column, counts)
+        return {
+            column: {value: count for value, count in counts.items() if count >= shared_by}
+            for column, counts in total.items()
+        }
 
-    def measure(self, *, ordered: bool = False) -> Measures:
-        """`ordered`: the sensitive values are numbers."""
+    def measure(self, *, shared_by: int = 1, ordered: bool = False) -> Measures:
+        """`shared_by`: as if values that fewer people have were not there; `ordered`: the sensitive values are
+        numbers."""
         if not self.by_quasi:
             return Measures(people=0, classes=0, k=0, diversity=0, t=0.0)
-        overall = self.distribution()
-        told = [one.sensitive for one in self.by_quasi.values() if one.sensitive]
+        overall = self.distribution(shared_by=shared_by)
+        told = [spread for one in self.by_quasi.values() for spread in spreads(one, overall, ordered=ordered)]
         return Measures(
             people=self.people,
             classes=len(self.by_quasi),
             k=min(one.people for one in self.by_quasi.values()),
-            diversity=min((len(one) for one in told), default=0),
-            t=max((distance(one, overall, ordered=ordered) for one in told), default=0.0),
+            diversity=min((diversity for diversity, _ in told), default=0),
+            t=max((t for _, t in told), default=0.0),
         )
+
+
+def _tally(total: dict[str, dict[str, int]], column: str, counts: Mapping[str, int]) -> None:
+    mine = total.get(column)
+    if mine is None:
+        total[column] = dict(counts)
+        return
+    for value, count in counts.items():
+        mine[value] = mine.get(value, 0) + count
+
+
+def spreads(one: Class, overall: Counts, *, ordered: bool) -> Iterable[tuple[int, float]]:
+    """l and t of a class, for each sensitive column of which it tells anything. Values that `overall` lacks are as if
+    they were not there."""
+    for column, counts in one.sensitive.items():
+        whole = overall[column]
+        mine = {value: count for value, count in counts.items() if value in whole}
+        if mine:
+            yield len(mine), distance(mine, whole, ordered=ordered)
 
 
 def distance(one: Mapping[str, int], overall: Mapping[str, int], *, ordered: bool) -> float:
     """How far a class's distribution is from that of all, 0 to 1."""
     mine, whole = sum(one.values()), sum(overall.values())
     if not ordered:
-        # Values that the class lacks differ by their whole share.
-        shared = sum(abs(count / mine - overall[value] / whole) for value, count in one.items())
+        # Values that the class lacks differ by their whole share. Sets of texts come in another order in every process.
+        shared = fsum(abs(count / mine - overall[value] / whole) for value, count in one.items())
         return (shared + 1 - sum(overall[value] for value in one) / whole) / 2
     values = sorted(overall, key=float)
     steps = accumulate(one.get(value, 0) / mine - overall[value] / whole for value in values)

@@ -1,9 +1,10 @@
 """Codes that may leave: of a known code system, and written as that system writes them.
 
 True here: a code is kept only where its system is known and it could be one of that system's, so that a name or a
-number of another kind, put where a code belongs, does not leave; the display is never kept. That such a code exists is
-not known here: a code that fewer than k patients have is taken out later (`cells`). Sources: SNOMED CT Release File
-Specification (SCTID, its Verhoeff digit), LOINC Users' Guide (check digit), UCUM.
+number of another kind, put where a code belongs, does not leave; the display is never kept, nor a system's name that
+is more than words. That such a code or system exists is not known here: a code that fewer than k patients have is taken
+out later (`cells`). Sources: SNOMED CT Release File Specification (SCTID, its Verhoeff digit), LOINC Users' Guide
+(check digit), UCUM, MedDRA's Introductory Guide (codes of eight digits) and HL7's THO (its system).
 """
 
 import re
@@ -29,6 +30,12 @@ _ATOM = r"(?:10[*^]-?[0-9]{1,2}|[A-Za-z%'\[\]]{1,12}(?:_[A-Za-z]{1,8})?-?[0-9]?)
 _UNIT = re.compile(
     rf"1|/?(?:100\.?)?(?:{_ATOM}|\{{[A-Za-z][A-Za-z-]{{0,17}}\}})(?:[./](?:{_ATOM}|\{{1\.73_m2\}}|[0-9]{{1,3}}[a-z]?))*"
 )
+_PART = r"[A-Za-z]+[0-9]{0,2}(?:[-_.](?:[A-Za-z]+[0-9]{0,2}|[0-9]{1,2}))*"
+_NAME = re.compile(
+    rf"(?:{_PART}/){{0,4}}(?:v2-[0-9]{{4}}(?:/2\.[0-9](?:\.[0-9])?)?|iso-21089-lifecycle|C4BB[A-Za-z]+|{_PART})"
+)
+"""Of a code system, within a family of them: words, hardly a digit."""
+_MEDDRA = "10[0-9]{6}"
 _CURRENCY = re.compile("[A-Z]{3}")
 
 
@@ -70,28 +77,39 @@ SYSTEMS: Final[dict[str, Callable[[str], bool]]] = {
     "urn:oid:2.16.840.1.113883.6.238": _matches("[0-9]{4}-[0-9]"),
     "http://dicom.nema.org/resources/ontology/DCM": _matches("[A-Z]{2,3}|[0-9]{6}"),
     "http://nucc.org/provider-taxonomy": _matches("[0-9]{3}[0-9A-Z]{6}X"),
+    "https://www.meddra.org": _matches(_MEDDRA),
+    "http://terminology.hl7.org/CodeSystem/mdr": _matches(_MEDDRA),
+    "http://terminology.hl7.org/CodeSystem/MDRAE": _matches(_MEDDRA),
     "urn:ietf:bcp:47": _matches("[a-z]{2,3}(-[A-Z]{2})?"),
     "https://bluebutton.cms.gov/resources/codesystem/adjudication": _matches(
-        "https://bluebutton.cms.gov/resources/variables/[a-z0-9_]{1,40}"
+        f"https://bluebutton.cms.gov/resources/variables/{_PART}"
     ),
     UCUM: lambda code: _UNIT.fullmatch(code) is not None,
 }
-"""Each with whether a code could be of it. CDC's race and ethnicity codes are the OID."""
+"""Each with whether a code could be of it. CDC's race and ethnicity codes are the OID; MedDRA's two others are how HL7
+called it before."""
 FAMILIES: Final = (
     "http://terminology.hl7.org/",
     "http://hl7.org/fhir/",
     "https://bluebutton.cms.gov/resources/variables/",
 )
 """Beginnings of systems whose codes are words."""
+LONGEST: Final = 96
+"""Characters of a system, and of a code."""
 
 
 @lru_cache(maxsize=65_536)
 def is_code(system: str, code: str) -> bool:
     """Whether the code could be one of a known system's."""
+    if len(system) > LONGEST or len(code) > LONGEST:
+        return False
     known = SYSTEMS.get(system)
     if known is not None:
         return bool(known(code))
-    return system.startswith(FAMILIES) and len(code) <= 64 and _WORD.fullmatch(code) is not None
+    family = next((one for one in FAMILIES if system.startswith(one)), None)
+    if family is None or _NAME.fullmatch(system, len(family)) is None:
+        return False
+    return _WORD.fullmatch(code) is not None
 
 
 def kept_coding(value: Json) -> dict[str, Json] | None:

@@ -1,25 +1,25 @@
-"""Dates, and ages over 89, of one patient.
+"""Dates of one patient.
 
 True here: a date leaves as its year, or moved by a number of days that is the patient's own, so that the days between
 any two of their dates stay. A time of day never leaves. Who was over 89 at the time of the release, or at death, has a
-birth year of 90 years before that; no date of theirs before it leaves, for it would tell that they were older.
+birth year of 90 years before that, before their death as it leaves; no date of theirs before it leaves, for it would
+tell that they were older. Of whom no birth date is known nothing leaves that is of so long ago.
 Source: 45 CFR 164.514(b)(2)(i)(C).
 """
 
 import hmac
 import re
+from calendar import monthrange
 from collections.abc import Callable
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final
 
+from gateway.deid.ages import OLDEST
 from gateway.deid.trees import Json
 
-OLDEST: Final = 89
-"""Years that are told; all over it are 90."""
 FURTHEST_DAYS: Final = 365
 _DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?(?=T|\Z)")
-_YEARS: Final = {"a": 1.0, "mo": 12.0, "wk": 52.1775, "d": 365.25}
 
 
 class DateRule(StrEnum):
@@ -27,15 +27,24 @@ class DateRule(StrEnum):
     SHIFT = "shift"
 
 
-def pooled_year_of(born: Json, died: Json, *, today: date) -> int | None:
-    """What stands for the birth year of one over 89; None for others. A partial date is its first day: rather too old
-    than not."""
-    started = _day(born)
+def pooled_year_of(
+    born: Json, died: Json, *, today: date, leave: Callable[[Json], str | None] | None = None
+) -> int | None:
+    """What stands for the birth year of one over 89; None for others, and where no birth date is known. A partial date
+    of birth is its first day, of death its last: rather too old than not. `leave`: the rule of their dates."""
+    started, ended = _day(born), _day(died, last=True)
     if started is None:
         return None
-    ended = _day(died)
-    anchor = today if ended is None or ended > today else ended
-    return anchor.year - OLDEST - 1 if whole_years(started, anchor) > OLDEST else None
+    anchor = today if ended is None or not started <= ended <= today else ended
+    if whole_years(started, anchor) <= OLDEST:
+        return None
+    told = leave(died) if leave is not None and anchor is ended else None
+    return (anchor.year if told is None else int(told[:4])) - OLDEST - 1
+
+
+def earliest_year_of(born: Json, pooled: int | None, *, today: date) -> int | None:
+    """Before which no date of theirs may leave; None where all may. `pooled`: what stands for their birth year."""
+    return today.year - OLDEST - 1 if pooled is None and _day(born) is None else pooled
 
 
 def whole_years(birth: date, day: date) -> int:
@@ -51,7 +60,7 @@ def shift_days(key: bytes, subject: bytes) -> int:
 
 def date_rule(rule: DateRule, *, days: int, pooled: int | None) -> Callable[[Json], str | None]:
     """For the dates of one patient: FHIR date, dateTime or instant -> FHIR date; None for what may not leave. `pooled`:
-    their birth year, where it stands for that of one over 89."""
+    the year before which none may."""
     moved = _year if rule is DateRule.YEAR else _shifted(days)
 
     def apply(value: Json) -> str | None:
@@ -68,12 +77,6 @@ def birth_rule(rule: DateRule, *, days: int, pooled: int | None) -> Callable[[Js
     if pooled is not None:
         return lambda value: str(pooled)
     return date_rule(rule, days=days, pooled=pooled)
-
-
-def is_past_oldest(value: float, unit: str) -> bool:
-    """Whether an age, in a UCUM unit of time, is over 89 years."""
-    each = _YEARS.get(unit)
-    return each is not None and value / each >= OLDEST + 1
 
 
 def _year(text: str) -> str:
@@ -97,10 +100,22 @@ def _shifted(days: int) -> Callable[[str], str | None]:
     return move
 
 
-def _day(value: Json) -> date | None:
+def _day(value: Json, *, last: bool = False) -> date | None:
+    """The first or last day that a date may mean. Of what is no day of the calendar, its month or its year."""
     if not isinstance(value, str) or (found := _DATE.match(value)) is None:
         return None
-    try:
-        return date.fromisoformat((found[0] + "-01-01")[:10])
-    except ValueError:
-        return None
+    for text in (found[0], found[0][:7], found[0][:4]):
+        try:
+            return _end(text, last=last)
+        except ValueError:
+            continue
+    return None
+
+
+def _end(text: str, *, last: bool) -> date:
+    """Of a year, a month or a day. Raises ValueError for what is not of the calendar."""
+    first = date.fromisoformat((text + "-01-01")[:10])
+    if not last or len(text) == 10:
+        return first
+    month = 12 if len(text) == 4 else first.month
+    return first.replace(month=month, day=monthrange(first.year, month)[1])

@@ -1,9 +1,11 @@
 """How far each quasi-identifier must be generalized, and who must be left out, for a profile's k, l and t.
 
 True here: all values of one quasi-identifier are on the same step (full-domain generalization), so that a release can
-be read; what is then still too rare is left out, and no more of it than the profile allows. Those steps are taken that
-lose least: of each quasi-identifier the share of its entropy, and for each of them the share of people left out. Where
-there are more than `MOST_TRIED` combinations they are sought one step at a time, and the least loss may be missed.
+be read; what is then still too rare is left out, and no more of it than the profile allows. l and t are those of what
+leaves: a sensitive value that fewer than k of the people who are in have is taken out (`cells`), and counts for none.
+Those steps are taken that lose least: of each quasi-identifier the share of its entropy, and for each of them the share
+of people left out. Where there are more than `MOST_TRIED` combinations they are sought one step at a time, and the
+least loss may be missed.
 Sources: Samarati 2001; non-uniform entropy (Gionis and Tassa 2009); Datafly (Sweeney 2002).
 """
 
@@ -11,10 +13,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import log2, prod
+from math import inf, log2, prod
 from typing import Final, TypeAlias
 
-from gateway.deid.classes import Class, Classes, Measures, Quasi, distance
+from gateway.deid.classes import Class, Classes, Counts, Measures, Quasi, spreads
 from gateway.deid.ladders import Ladder
 from gateway.deid.profile import Anonymity
 
@@ -75,8 +77,13 @@ class _Search:
     def best(self) -> Levels:
         """Of all combinations; the most general one where none is good enough."""
         every = product(*(range(height + 1) for height in self._heights))
-        good = [levels for levels in every if self._is_good(levels)]
-        return min(good, key=lambda one: (self._loss(one), one), default=tuple(self._heights))
+        least, found = inf, tuple(self._heights)
+        for levels in sorted(every, key=lambda one: (self._loss_of_steps(one), one)):
+            if self._loss_of_steps(levels) >= least:
+                break  # whom it leaves out can only add to that
+            if self._is_good(levels) and self._loss(levels) < least:
+                least, found = self._loss(levels), levels
+        return found
 
     def nearly_best(self) -> Levels:
         """Up by what a step gains for what it loses, until it is good; then down, and sidewards, while that loses
@@ -111,7 +118,7 @@ class _Search:
             left_out=left_out,
             suppressed=self._people - kept.people,
             people=self._people,
-            measures=kept.measure(ordered=self._ordered),
+            measures=kept.measure(shared_by=self._wanted.k, ordered=self._ordered),
         )
 
     def _neighbours(self, levels: Levels, by: int) -> list[Levels]:
@@ -122,7 +129,8 @@ class _Search:
         ]
 
     def _is_good(self, levels: Levels) -> bool:
-        return self._suppressed(levels) <= self._wanted.suppressed_most * self._people
+        most = self._wanted.suppressed_most * self._people
+        return (levels in self._known or self._too_few(levels) <= most) and self._suppressed(levels) <= most
 
     def _gain(self, left: int, low: Levels, high: Levels) -> float:
         return (left - self._suppressed(high)) / max(self._loss_of_steps(high) - self._loss_of_steps(low), 1e-9)
@@ -155,13 +163,22 @@ class _Search:
         )
 
     def _merged(self, levels: Levels) -> Classes:
+        return self._base[1].merged(self._climb(levels))
+
+    def _climb(self, levels: Levels) -> list[dict[str, str]]:
         """From the base, none of whose steps is above these."""
-        below, classes = self._base
-        steps = [
+        return [
             {steps[low]: steps[high] for steps in known.values()}
-            for known, low, high in zip(self._ladders, below, levels, strict=True)
+            for known, low, high in zip(self._ladders, self._base[0], levels, strict=True)
         ]
-        return classes.merged(steps)
+
+    def _too_few(self, levels: Levels) -> int:
+        """People in classes of fewer than k: what is quickly known of those who must be left out."""
+        climb = self._climb(levels)
+        sizes: Counter[Quasi] = Counter()
+        for quasi, one in self._base[1].by_quasi.items():
+            sizes[tuple(step[value] for step, value in zip(climb, quasi, strict=True))] += one.people
+        return sum(people for people in sizes.values() if people < self._wanted.k)
 
     def _suppressed(self, levels: Levels) -> int:
         found = self._known.get(levels)
@@ -173,20 +190,18 @@ class _Search:
 
     def _violating(self, merged: Classes) -> frozenset[Quasi]:
         """Classes that must go. Taking some out changes what all are like, so it is looked again until none fails."""
-        kept, gone = merged, frozenset[Quasi]()
+        gone = frozenset(quasi for quasi, one in merged.by_quasi.items() if one.people < self._wanted.k)
         while True:
-            overall = kept.distribution()
+            kept = merged.without(gone)
+            overall = kept.distribution(shared_by=self._wanted.k)
             failing = frozenset(quasi for quasi, one in kept.by_quasi.items() if self._fails(one, overall))
             if not failing:
                 return gone
             gone |= failing
-            kept = kept.without(failing)
 
-    def _fails(self, one: Class, overall: Mapping[str, int]) -> bool:
-        if one.people < self._wanted.k:
-            return True
-        if not one.sensitive:
-            return False
-        if len(one.sensitive) < self._wanted.diversity:
-            return True
-        return distance(one.sensitive, overall, ordered=self._ordered) > self._wanted.t
+    def _fails(self, one: Class, overall: Counts) -> bool:
+        """In any sensitive column."""
+        return any(
+            diversity < self._wanted.diversity or t > self._wanted.t
+            for diversity, t in spreads(one, overall, ordered=self._ordered)
+        )

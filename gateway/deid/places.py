@@ -1,8 +1,8 @@
 """Places: a state, the first three digits of a ZIP code, a country; nothing smaller.
 
 True here: three digits leave only where more people than a bound live in all ZIP codes that begin with them; `000`
-stands for others, and for what is no ZIP code of the census. Source: 45 CFR 164.514(b)(2)(i)(B); populations of 2010
-by ZCTA (US Census Bureau, summary file 1).
+stands for others, for what is no ZIP code of the census, and for the postal codes of other countries. Source: 45 CFR
+164.514(b)(2)(i)(B); populations of 2010 by ZCTA (US Census Bureau, summary file 1).
 """
 
 import re
@@ -26,6 +26,11 @@ _STATES = (
     "WA Washington,WV West Virginia,WI Wisconsin,WY Wyoming,AS American Samoa,GU Guam,"
     "MP Northern Mariana Islands,PR Puerto Rico,VI Virgin Islands"
 )
+AMERICAN: Final = frozenset({
+    "", "us", "usa", "u.s.", "u.s.a.", "840", "united states", "united states of america", "as", "asm", "gu", "gum",
+    "mp", "mnp", "pr", "pri", "puerto rico", "vi", "vir",
+})  # fmt: skip
+"""Countries whose postal codes are ZIP codes, in lower case."""
 STATES: Final = {spelled.lower(): line[:2] for line in _STATES.split(",") for spelled in (line[:2], line[3:])}
 """Code and name, in lower case -> code."""
 
@@ -55,7 +60,12 @@ def kept_address(value: Json, *, few: int) -> dict[str, Json] | None:
     if isinstance(state, str) and state.strip().lower() in STATES:
         kept["state"] = STATES[state.strip().lower()]
     if (digits := kept_zip(value.get("postalCode"), few=few)) is not None:
-        kept["postalCode"] = digits
+        kept["postalCode"] = digits if _is_american(country) else NOWHERE
     if isinstance(country, str) and _COUNTRY.fullmatch(country):
         kept["country"] = country
     return kept or None
+
+
+def _is_american(country: Json) -> bool:
+    """Or not told at all."""
+    return country is None or (isinstance(country, str) and country.strip().lower() in AMERICAN)

@@ -2,16 +2,21 @@
 
 True here: all of a patient's own description, but the key, is quasi-identifying, whatever the column is called: a view
 on Patient has no conditions, so that its rows tell nothing that its cells do not. Of other views a number is measured
-within rows of one code and unit, and what no rule knows is a value that enough people must share.
+within rows of one code and unit, and what no rule knows is a value that enough people must share: so is all that a view
+makes of elements. A key, a number or a moved date is an element as it stands, and a date is one by the catalogue,
+whatever the view calls it.
+Not done here: who has how many rows in a table is not generalized.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.deid.cells import ColumnKind
-from gateway.deid.classes import Quasi
+from gateway.deid.catalogue import rule_at
+from gateway.deid.cells import ColumnKind, Places, values_in
+from gateway.deid.classes import Quasi, Sensitive
 from gateway.deid.dates import DateRule
+from gateway.deid.fhirpath.parts import Origin
 from gateway.deid.ladders import LADDERS, NOTHING, Kind, Ladder
 from gateway.deid.profile import Profile
 from gateway.deid.views import View
@@ -32,14 +37,18 @@ DATES: Final = frozenset({"date", "dateTime", "instant"})
 _YEARS: Final = frozenset({"Patient.birthDate", "Patient.deceasedDateTime"})
 _ZIP: Final = "Patient.address.postalCode"
 _UNITS: Final = (".coding.code", "Quantity.code", "Quantity.unit")
-_MAIN: Final = ("code.coding.code", "medicationCodeableConcept.coding.code", "vaccineCode.coding.code")
-"""What a record is about."""
+_MAIN: Final = (
+    "code.coding.code", "medicationCodeableConcept.coding.code", "vaccineCode.coding.code", "reasonCode.coding.code",
+    "diagnosisCodeableConcept.coding.code", "procedureCodeableConcept.coding.code", "itemCodeableConcept.coding.code",
+)  # fmt: skip
+"""What a record is about, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """`kinds`: of the columns, in order; `ladders`: of the quasi-identifying ones. `grouped_by`: columns that say what
-    a number measures; `sensitive`: those that say what a record is about."""
+    a number measures; `sensitive`: those that say what a record is about; `together`: those that
+    are more than elements as they stand, each with all that read the same."""
 
     name: str
     view: View
@@ -47,6 +56,7 @@ class Table:
     ladders: tuple[Ladder, ...]
     grouped_by: tuple[int, ...]
     sensitive: tuple[int, ...]
+    together: tuple[Places, ...]
 
     @property
     def is_of_people(self) -> bool:
@@ -58,9 +68,14 @@ class Table:
             return (NOTHING,) * len(self.ladders)
         return tuple(cell_text(rows[0][at]) for at, kind in enumerate(self.kinds) if kind is ColumnKind.QUASI)
 
-    def sensitive_values(self, rows: Sequence[Row]) -> Iterable[str]:
-        """Each value that a person has once."""
-        return {f"{self.name}.{at}={row[at]}" for at in self.sensitive for row in rows if row[at] is not None}
+    def sensitive_values(self, rows: Sequence[Row]) -> Sensitive:
+        """Of one person; each of a list is a value."""
+        return {
+            f"{self.name}.{self.view.columns[at].name}": {
+                cell_text(value) for row in rows for value in values_in(row[at])
+            }
+            for at in self.sensitive
+        }
 
 
 def make_table(name: str, view: View, profile: Profile, *, field: tuple[str, ...]) -> Table:
@@ -81,20 +96,22 @@ def make_table(name: str, view: View, profile: Profile, *, field: tuple[str, ...
         ),
         grouped_by=_reading(view, kinds, _UNITS),
         sensitive=() if view.resource == PERSON else _reading(view, kinds, _MAIN),
+        together=() if view.resource == PERSON else _together(view.columns),
     )
 
 
 def kind_of(column: Column, resource: str, dates: DateRule) -> ColumnKind:
     """What a column holds, by the elements that it may read."""
     inside = {read.removeprefix(f"{resource}.") for read in column.reads}
-    if inside and inside <= KEYS and not column.collection:
+    is_element = column.origin is not Origin.COMPUTED and not column.collection
+    if inside and inside <= KEYS and is_element:
         return ColumnKind.KEY
     if resource == PERSON:
         return ColumnKind.QUASI
-    if column.checked and not column.collection:
+    if column.checked and is_element:
         if column.type in NUMBERS:
             return ColumnKind.NUMBER
-        if column.type in DATES and dates is DateRule.SHIFT:
+        if column.type in DATES and dates is DateRule.SHIFT and all(rule_at(read) == "date" for read in column.reads):
             return ColumnKind.MOVED
     return ColumnKind.VALUE
 
@@ -120,5 +137,22 @@ def _reading(view: View, kinds: Sequence[ColumnKind], ends: tuple[str, ...]) -> 
     return tuple(
         at
         for at, (column, kind) in enumerate(zip(view.columns, kinds, strict=True))
-        if kind is ColumnKind.VALUE and any(read.endswith(ends) for read in column.reads)
+        if kind is ColumnKind.VALUE and any(_may_end(read, end) for read in column.reads for end in ends)
     )
+
+
+def _may_end(read: str, end: str) -> bool:
+    """`*` stands for any steps."""
+    _, anything, tail = read.rpartition("*.")
+    return tail.endswith(end) or (anything != "" and end.endswith(tail))
+
+
+def _together(columns: Sequence[Column]) -> tuple[Places, ...]:
+    """Columns that a criterion or a computation makes of elements, with all that read one of those."""
+    found: list[set[int]] = []
+    for at, column in enumerate(columns):
+        if column.origin is not Origin.ELEMENT:
+            made = {at} | {other for other, one in enumerate(columns) if one.reads & column.reads}
+            apart = [places for places in found if not places & made]
+            found = [*apart, made.union(*(places for places in found if places & made))]
+    return tuple(tuple(sorted(places)) for places in found)

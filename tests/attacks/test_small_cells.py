@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from gateway import jsontext
 from gateway.deid.cells import ColumnKind
-from gateway.deid.profile import SHIPPED, Profile, shipped
+from gateway.deid.profile import SHIPPED, Profile, parse_profile, shipped
 from gateway.deid.resources import Deidentifier
 from gateway.deid.tables import Table, make_table
 from gateway.deid.views import parse_view
@@ -66,6 +67,25 @@ def test_nothing_that_left_is_of_fewer_than_k(release: Any, profile: Profile) ->
                 for person in left:
                     counts.update({row[column] for row in person[at]} - {None})
                 assert min(counts.values()) >= 11, (table.name, table.view.columns[column].name)
+
+
+def test_no_column_alone_fails_where_all_do_not(release: Any, profile: Profile) -> None:
+    """As whoever gets the rows would measure each, by its own arithmetic."""
+    _, left, verdict = release
+    quasi = [person[0][0][1:] for person in left]
+    measured = []
+    for at, table in enumerate(tables(profile)):
+        for column in table.sensitive:
+            told = [{row[column] for row in person[at]} - {None} for person in left]
+            whole = Counter(value for values in told for value in values)
+            for one in set(quasi):
+                mine = Counter(value for own, values in zip(quasi, told, strict=True) if own == one for value in values)
+                if mine:
+                    apart = sum(abs(mine[value] / mine.total() - whole[value] / whole.total()) for value in whole)
+                    measured.append((len(mine), apart / 2))
+    assert len(measured) > 20
+    assert verdict.measures.diversity == min(kinds for kinds, _ in measured)
+    assert verdict.measures.t == pytest.approx(max(t for _, t in measured), abs=1e-9)
 
 
 def test_rows_of_one_person_share_their_name_and_no_two_people_do(release: Any) -> None:
@@ -154,3 +174,106 @@ def test_a_table_that_few_are_in_has_no_rows(shared_data: Path) -> None:
         left, _ = assemble(told, profile, [wanted[0], one])
         assert len(left) > 11
         assert sum(len(person[1]) for person in left) <= rows
+
+
+# Views that ask for one rare thing in other ways
+
+SNOMED = "http://snomed.info/sct"
+DIABETES, ASTHMA, RARE = "44054006", "195967001", "86406008"
+KEY = {"name": "person", "path": "subject.getReferenceKey()"}
+CODE = {"name": "code", "path": "code.coding.code.first()"}
+FEW = range(3)
+
+
+def column(path: str, kind: str | None = None, name: str = "asked") -> dict[str, str]:
+    return {"name": name, "path": path, **({"type": kind} if kind else {})}
+
+
+def of(number: int) -> list[dict[str, Any]]:
+    """Sixty who are alike; three of them have something rare, and are tall."""
+    code = RARE if number in FEW else (DIABETES, ASTHMA)[number % 2]
+    subject = {"reference": f"Patient/{number}"}
+    return [
+        {"resourceType": "Patient", "id": str(number), "gender": "female", "birthDate": "1980-01-01"},
+        {"resourceType": "Condition", "subject": subject, "code": {"coding": [{"system": SNOMED, "code": code}]},
+         "onsetDateTime": "2001-02-03"},
+        {"resourceType": "Observation", "subject": subject,
+         "code": {"coding": [{"system": "http://loinc.org", "code": "8302-2"}]},
+         "valueQuantity": {"value": 250 + number if number in FEW else 130 + number % 40}},
+    ]  # fmt: skip
+
+
+def waived(name: str) -> Profile:
+    """Without bars for l and t, by which most such releases were refused as a whole."""
+    plain = jsontext.loads(shipped(name).text)
+    assert isinstance(plain, dict)
+    return parse_profile({**plain, "anonymity": {"k": 11, "l": 1, "t": 1, "suppressedMost": 0}})
+
+
+def answered(profile: Profile, resource: str, *select: dict[str, Any]) -> dict[int, list[tuple[Any, ...]]]:
+    """What each one's rows say, but their names."""
+    view = parse_view({"resource": resource, "select": list(select)}, field=(), types={resource})
+    wanted, deidentifier = [tables(profile)[0], make_table("asked", view, profile, field=())], Deidentifier(profile)
+    people = [rows_of(of(number), profile, wanted, deidentifier, number.to_bytes(32, "big")) for number in range(60)]
+    left, verdict = assemble(people, profile, wanted)
+    assert verdict.failed == ()
+    assert len(left) == 60
+    return {number: [row[1:] for row in one[1]] for number, one in enumerate(left)}
+
+
+def is_told(answers: dict[int, list[tuple[Any, ...]]]) -> bool:
+    """Whether the few have something in common that nobody else has."""
+    seen = [
+        {repr(sorted(map(repr, rows))) for at, rows in answers.items() if (at in FEW) is few} for few in (True, False)
+    ]
+    return not seen[0] & seen[1] or any(RARE in one for one in seen[0])
+
+
+MARKED = [
+    {"forEach": f"code.coding.where(code = '{code}')", "column": [column(path, kind)]}
+    for code, path, kind in ((DIABETES, "1", "integer"), (RARE, "2", "integer"), (ASTHMA, "3", "integer"))
+]
+DATED = [{**one, "column": [column(f"@200{at}-01-01", "date")]} for at, one in enumerate(MARKED)]
+NAMED = [{**one, "column": [column(f"'{at}'", "string")]} for at, one in enumerate(MARKED)]
+QUESTIONS: dict[str, list[dict[str, Any]]] = {
+    "whether it is the rare one": [{"column": [KEY, column(f"code.coding.code.first() = '{RARE}'")]}],
+    "whether it is another": [{"column": [KEY, column(f"code.coding.where(code != '{RARE}').system.first()")]}],
+    "the code, and whether it is one of two": [
+        {"column": [KEY, CODE, column(f"code.coding.code.first() = '{RARE}' or code.coding.code.first() = '{ASTHMA}'")]}
+    ],
+    "when, unless it is the rare one": [
+        {"column": [KEY, column(f"where(code.coding.code.first() != '{RARE}').onset.ofType(dateTime)", "dateTime")]}
+    ],
+    "whose, unless it is the rare one": [
+        {"column": [KEY, column(f"where(code.coding.code.first() != '{RARE}').subject.getReferenceKey()")]}
+    ],
+    "a row of nothing for the rare one": [
+        {"column": [KEY]},
+        {"forEachOrNull": f"code.coding.where(code != '{RARE}')", "column": [column("system")]},
+    ],
+    "numbers of the view's own": [{"column": [KEY]}, {"unionAll": MARKED}],
+    "dates of the view's own": [{"column": [KEY]}, {"unionAll": DATED}],
+    "words of the view's own": [{"column": [KEY]}, {"unionAll": NAMED}],
+}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_no_view_tells_who_has_what_few_have(name: str, question: str) -> None:
+    assert not is_told(answered(waived(name), "Condition", *QUESTIONS[question]))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_code_that_a_view_calls_a_date_is_a_code(name: str) -> None:
+    answers = answered(waived(name), "Condition", {"column": [KEY, column("code.coding.code.first()", "date")]})
+    assert {rows[0][0] for rows in answers.values()} == {DIABETES, ASTHMA, None}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_no_number_that_a_view_reckons_tells_who_is_tall(name: str) -> None:
+    """The greatest number is bounded; this of it were in the midst of all."""
+    reckoned = column("1 / (value.ofType(Quantity).value - 200)", "decimal")
+    answers = answered(waived(name), "Observation", {"column": [KEY, reckoned]})
+    assert not {round(1 / (250 + number - 200), 9) for number in FEW} & {
+        round(rows[0][0], 9) for rows in answers.values() if rows[0][0] is not None
+    }

@@ -26,10 +26,12 @@ RESOURCES = (
 LEAVES = {
     "date": "date", "dateTime": "date", "instant": "date", "boolean": "boolean", "decimal": "number",
     "integer": "number", "positiveInt": "number", "unsignedInt": "number", "CodeableConcept": "concept",
-    "Coding": "coding", "Quantity": "quantity", "Age": "quantity", "Count": "quantity", "Distance": "quantity",
+    "Coding": "coding", "Quantity": "quantity", "Age": "age", "Count": "quantity", "Distance": "quantity",
     "Duration": "quantity", "Money": "money", "Reference": "reference",
 }  # fmt: skip
 """FHIR's type -> the rule."""
+AGES = {"Observation_ReferenceRange": {"age"}, "RiskAssessment_Prediction": {"whenRange"}}
+"""Ranges that are of ages, beside those of a choice that has an Age, too."""
 WITHOUT = frozenset({
     "Address", "Annotation", "Attachment", "ContactDetail", "ContactPoint", "Contributor", "Element", "Expression",
     "Extension", "HumanName", "Identifier", "Meta", "Narrative", "ParameterDefinition", "RelatedArtifact",
@@ -40,8 +42,12 @@ MONTH = "-(0[1-9]|1[0-2])"
 """Stands in the pattern of a date, where a choice of types is spelled out, and in no other text's."""
 OF_PATIENT = {"birthDate": "birth", "address": "[address]", "extension": "[extension]"}
 """Elements of Patient whose rule is their own."""
-OTHERS = {"Patient": {"contact", "link"}, "FamilyMemberHistory": {"bornDate", "bornPeriod", "deceasedDate"}}
-"""Elements about other people."""
+OTHERS = {
+    "Patient": {"contact", "link"},
+    "FamilyMemberHistory": {"ageAge", "ageRange", "bornDate", "bornPeriod", "deceasedDate"},
+    "FamilyMemberHistory_Condition": {"onsetPeriod"},
+}
+"""Elements about other people: of relatives all that tells, with a date, when they were born."""
 
 # A JSON schema is a tree of unknown shape here: this file is the edge where it gets one.
 Tree = dict[str, Any]
@@ -69,6 +75,9 @@ def _elements(name: str, definitions: Tree, bound: Tree, types: Tree) -> Tree:
             found[element] = ["list", *rule] if "items" in form and isinstance(rule, list) else rule
             if "items" in form and isinstance(rule, str):
                 found[element] = f"[{rule}]"
+    ages = {f"{element.removesuffix('Age')}Range" for element, rule in found.items() if rule == "age"}
+    for element in found.keys() & (ages | AGES.get(name, set())):
+        found[element] = "age range"
     return found
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.deid.fhirpath.parser import Parser
-from gateway.deid.fhirpath.parts import Part, Run
+from gateway.deid.fhirpath.parts import Origin, Part, Run
 from gateway.deid.fhirpath.tokens import Tokens
 
 ANYTHING = "*"
@@ -27,13 +27,14 @@ class Expression:
 
     `reads`: the places it may look at, from the item in context (`code.coding.code`; choices as in JSON:
     `valueQuantity.value`; the item itself: the empty text). `place`: where what it yields lies; None if it is computed.
-    `kind`: its FHIR type, if known. `is_row_index`: it is `%rowIndex` alone. `nodes`: its size.
+    `kind`: its FHIR type, if known. `origin`: what that is. `is_row_index`: it is `%rowIndex` alone. `nodes`: its size.
     """
 
     run: Run
     reads: frozenset[str]
     place: str | None
     kind: str | None
+    origin: Origin
     is_row_index: bool
     nodes: int
 
@@ -52,6 +53,7 @@ def compile_path(
         reads=part.consumed,
         place=part.place,
         kind=part.kind,
+        origin=part.origin,
         is_row_index=text.strip() == "%rowIndex",
         nodes=parser.nodes,
     )

@@ -36,6 +36,15 @@ class Flaw(StrEnum):
     TOO_LARGE = "too_large"
 
 
+class Origin(StrEnum):
+    """What the items of a part are. `ELEMENT`: an element as it stands; `CHOSEN`: elements of which a criterion says
+    whether they are there; `COMPUTED`: made of elements, or of nothing but the expression."""
+
+    ELEMENT = "element"
+    CHOSEN = "chosen"
+    COMPUTED = "computed"
+
+
 class UnfitError(CallerError):
     """An expression does not fit this resource. The message names the flaw and the expression, never a value."""
 
@@ -53,7 +62,7 @@ class StepError(CallerError):
 class Part:
     """`place`: where its items lie, from the expression's context (`name.given`; the context itself is the empty text);
     None for what is computed. `reads`: places read on the way there. `kind`: the FHIR type, when it is known.
-    `literal`: the value, for a literal or a constant.
+    `literal`: the value, for a literal or a constant. `origin`: a key or a boundary is what it is one of.
 
     `names` are the last steps that are plain elements, walked from `start` (None: from the context).
     """
@@ -63,6 +72,7 @@ class Part:
     reads: frozenset[str] = NOTHING
     kind: str | None = None
     literal: Value | None = None
+    origin: Origin = Origin.COMPUTED
     start: Run | None = None
     names: tuple[str, ...] | None = None
 
@@ -85,7 +95,7 @@ def literal(value: Value, *, kind: str) -> Part:
 
 def context(place: str | None) -> Part:
     """`$this`: the item itself."""
-    return Part(run=lambda node, _row: [node], place=place, names=())
+    return Part(run=lambda node, _row: [node], place=place, origin=Origin.ELEMENT, names=())
 
 
 def row_index() -> Part:

@@ -8,6 +8,7 @@ Not done here: extensions of primitive elements (`_birthDate`), which are not se
 """
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 
 from gateway.deid.fhirpath import moments
@@ -22,7 +23,7 @@ from gateway.deid.fhirpath.names import (
     kind_class,
 )
 from gateway.deid.fhirpath.operators import DECIMAL128, exact
-from gateway.deid.fhirpath.parts import MAX_TEXT, Flaw, Part, Run, StepError, Tree, UnfitError, computed, truth
+from gateway.deid.fhirpath.parts import MAX_TEXT, Flaw, Origin, Part, Run, StepError, Tree, UnfitError, computed, truth
 
 _RELATIVE = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})", re.ASCII)
 
@@ -47,7 +48,13 @@ def element(part: Part, name: str) -> Part:
     names, start = ((*part.names, name), part.start) if part.names is not None else ((name,), part.run)
     kind = "date" if name in DATES else None
     return Part(
-        run=_walk(start, names), place=below(part.place, name), reads=part.reads, kind=kind, start=start, names=names
+        run=_walk(start, names),
+        place=below(part.place, name),
+        reads=part.reads,
+        kind=kind,
+        origin=part.origin,
+        start=start,
+        names=names,
     )
 
 
@@ -90,14 +97,18 @@ def of_type(part: Part, kind: str) -> Part:
     name = choice_key(part.names[-1], kind)
     names = (*part.names[:-1], name)
     place = part.place[: len(part.place) - len(part.names[-1])] + name
-    return Part(run=_walk(part.start, names), place=place, reads=part.reads, kind=kind, start=part.start, names=names)
+    return replace(part, run=_walk(part.start, names), place=place, kind=kind, names=names)
 
 
 def index(part: Part, number: int) -> Part:
     """`part[number]`, from 0."""
     run = settled(part).run
     return Part(
-        run=lambda node, row: run(node, row)[number : number + 1], place=part.place, reads=part.reads, kind=part.kind
+        run=lambda node, row: run(node, row)[number : number + 1],
+        place=part.place,
+        reads=part.reads,
+        kind=part.kind,
+        origin=part.origin,
     )
 
 
@@ -109,6 +120,7 @@ def where(part: Part, criterion: Part) -> Part:
         place=part.place,
         reads=part.reads | _looked_at(criterion),
         kind=part.kind,
+        origin=Origin.CHOSEN,
     )
 
 
@@ -142,6 +154,7 @@ def extension(part: Part, url: str) -> Part:
         run=lambda node, row: [item for item in run(node, row) if type(item) is dict and item.get("url") == url],
         place=found.place,
         reads=part.reads | {below(found.place or "", "url")},
+        origin=Origin.CHOSEN,
     )
 
 
@@ -165,7 +178,7 @@ def joined(part: Part, separator: str) -> Part:
 def resource_key(part: Part) -> Part:
     """`getResourceKey()`: the resource's id."""
     found = element(part, "id")
-    return Part(run=found.run, place=found.place, reads=found.reads, kind="id")
+    return Part(run=found.run, place=found.place, reads=found.reads, kind="id", origin=found.origin)
 
 
 def reference_key(part: Part, kind: str | None) -> Part:
@@ -178,7 +191,7 @@ def reference_key(part: Part, kind: str | None) -> Part:
         matches = [_RELATIVE.fullmatch(text) for text in texts]
         return [match[2] for match in matches if match is not None and kind in (None, match[1])]
 
-    return computed(keys, found.consumed, kind="id")
+    return replace(computed(keys, found.consumed, kind="id"), origin=found.origin)
 
 
 def boundary(part: Part, *, high: bool) -> Part:
@@ -204,7 +217,7 @@ def boundary(part: Part, *, high: bool) -> Part:
         return [] if found is None else [found]
 
     is_number = kind is not None and kind_class(kind) != "text"
-    return computed(bound, part.consumed, kind="decimal" if is_number else kind)
+    return replace(computed(bound, part.consumed, kind="decimal" if is_number else kind), origin=part.origin)
 
 
 def _number_boundary(value: Tree, *, high: bool) -> list[Tree]:

@@ -5,12 +5,12 @@ True here: a select's own columns come first, then its nested selects', then its
 branches of a union have the same columns. Depth, number of selects, columns and places are bounded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.deid.fhirpath import ANYTHING, Expression, compile_path
 from gateway.deid.fhirpath.names import PRIMITIVES, kind_class
-from gateway.deid.fhirpath.parts import Part
+from gateway.deid.fhirpath.parts import Origin, Part
 from gateway.deid.views import reading, selects
 from gateway.deid.views.reading import Field
 from gateway.deid.views.selects import CellOf, ItemsOf, Row, RowsOf
@@ -32,7 +32,8 @@ class Column:
     and it is `string`, while a cell holds whatever primitive is there. `collection`: a cell is a list.
 
     `reads`: every element that it may look at, as a path from the resource type; choices as in JSON
-    (`Observation.valueQuantity.value`). `*` as a step stands for any steps, or none (below repeat).
+    (`Observation.valueQuantity.value`). `*` as a step stands for any steps, or none (below repeat). `origin`: what its
+    values are; that of a union is chosen, and of what stands below a forEachOrNull with a criterion.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Column:
     checked: bool
     collection: bool
     reads: frozenset[str]
+    origin: Origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +58,15 @@ class Selected:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Context:
     """Where a select stands. `resource`: its type, while the item in context is the resource. `bases`: the places that
-    the item may have. `left`: selects that the view may still have."""
+    the item may have. `left`: selects that the view may still have. `is_chosen`: a criterion says whether there is an
+    item at all."""
 
     resource: str | None
     bases: frozenset[str]
     constants: Mapping[str, Part]
     left: list[object]
     depth: int = 0
+    is_chosen: bool = False
 
     def compile(self, text: str, *, field: Field) -> Expression:
         return compile_path(text, field=field, constants=self.constants, resource=self.resource)
@@ -135,6 +139,8 @@ def _iteration(
     inner = context
     if expression.place:
         inner = replace(context, resource=None, bases=context.full(frozenset({expression.place})))
+    if given[0] == "forEachOrNull" and expression.origin is not Origin.ELEMENT:
+        inner = replace(inner, is_chosen=True)
     return selects.elements(expression), inner, context.full(expression.reads)
 
 
@@ -193,6 +199,7 @@ def _column(value: object, context: _Context, field: Field) -> tuple[Column, Exp
         checked=known is not None,
         collection=collection,
         reads=context.full(expression.reads),
+        origin=_chosen(expression.origin) if context.is_chosen else expression.origin,
     )
     return column, expression, selects.cell(expression, kind=known, collection=collection)
 
@@ -206,10 +213,9 @@ def _union(select: Mapping[str, object], context: _Context, field: Field) -> lis
     for branch, (_, place) in zip(branches, found, strict=True):
         if _shape(branch) != _shape(first):
             raise CallerError("must have the columns of the first: names, types and order", field=place)
-    reads = [frozenset[str]().union(*alike) for alike in zip(*map(_reads, branches), strict=True)]
     return [
         Selected(
-            columns=tuple(replace(column, reads=read) for column, read in zip(first.columns, reads, strict=True)),
+            columns=tuple(map(_united, zip(*(branch.columns for branch in branches), strict=True))),
             conditions=frozenset[str]().union(*(branch.conditions for branch in branches)),
             rows=selects.united([branch.rows for branch in branches]),
             blank=first.blank,
@@ -222,8 +228,19 @@ def _shape(selected: Selected) -> list[tuple[str, str, bool]]:
     return [(column.name, column.type, column.collection) for column in selected.columns]
 
 
-def _reads(selected: Selected) -> list[frozenset[str]]:
-    return [column.reads for column in selected.columns]
+def _united(alike: Sequence[Column]) -> Column:
+    """Of each branch's the one that stands for all."""
+    computed = [column for column in alike if column.origin is Origin.COMPUTED]
+    return replace(
+        alike[0],
+        reads=frozenset[str]().union(*(column.reads for column in alike)),
+        origin=_chosen((computed or alike)[0].origin) if len(alike) > 1 else alike[0].origin,
+    )
+
+
+def _chosen(origin: Origin) -> Origin:
+    """Of what is there by a criterion alone."""
+    return Origin.COMPUTED if origin is Origin.COMPUTED else Origin.CHOSEN
 
 
 def _joined(parts: list[Selected]) -> Selected:

@@ -54,3 +54,36 @@ def test_a_view_on_people_is_one_row_each_and_has_their_key(view: Any, field: tu
     with pytest.raises(CallerError) as refused:
         make_table("people", parsed, shipped("safe-harbor"), field=field)
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("resource", "select"),
+    [
+        ("Condition", {"column": [{"name": "code", "path": "code.coding.code.first()"}]}),
+        ("Condition", {"column": [{"name": "code", "path": "code.coding.code.first() + '.'"}]}),
+        ("Condition", {"repeat": ["code.coding"], "column": [{"name": "code", "path": "code"}]}),
+        ("Condition", {"forEach": "code.coding", "column": [{"name": "code", "path": "code"}]}),
+        ("Encounter", {"column": [{"name": "why", "path": "reasonCode.coding.code.first()"}]}),
+        (
+            "Claim",
+            {
+                "forEach": "diagnosis",
+                "column": [{"name": "of", "path": "diagnosis.ofType(CodeableConcept).coding.code"}],
+            },
+        ),
+    ],
+)
+def test_what_a_record_is_about_is_sensitive_however_a_view_reads_it(resource: str, select: Any) -> None:
+    parsed = parse_view({"resource": resource, "select": [select]}, field=(), types={resource})
+    assert make_table("one", parsed, shipped("safe-harbor"), field=()).sensitive == (0,)
+
+
+def test_a_column_made_of_elements_is_counted_with_what_reads_the_same() -> None:
+    paths = {
+        "person": "subject.getReferenceKey()", "code": "code.coding.code.first()",
+        "is": "code.coding.code.first() = 'x'", "onset": "onset.ofType(dateTime)",
+        "status": "clinicalStatus.coding.where(system = 'y').code.first()",
+    }  # fmt: skip
+    columns = [{"name": name, "path": path} for name, path in paths.items()]
+    parsed = parse_view({"resource": "Condition", "select": [{"column": columns}]}, field=(), types={"Condition"})
+    assert make_table("one", parsed, shipped("safe-harbor"), field=()).together == ((1, 2), (4,))

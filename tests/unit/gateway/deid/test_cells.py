@@ -24,7 +24,8 @@ def row(code: str | None, number: float | None) -> Row:
 
 
 def test_what_fewer_than_k_people_have_is_taken_out() -> None:
-    made = cells([[row("a", 1.0), row("rare", 1.0)], [row("a", 1.0)], [row("a", 1.0), row("rare", 1.0)]])
+    both = [row("a", 1.0), row("b", 1.0)]
+    made = cells([[*both, row("rare", 1.0)], both, [*both, row("rare", 1.0)]])
     assert made.apply(row("a", 1.0)) == ("key", "a", 1.0, "1987-06-05", "*")
     assert made.apply(row("rare", 1.0)) == ("key", None, None, "1987-06-05", "*")
     assert made.taken_out == 2
@@ -59,10 +60,41 @@ def test_numbers_of_other_codes_are_other_numbers() -> None:
 
 def test_each_of_a_list_is_a_value() -> None:
     made = Cells((ColumnKind.VALUE,), grouped_by=(), k=2)
-    for rows in ([(["a", "b"],)], [(["a", "c"],)]):
-        made.add(rows)
+    made.add([(["a", "b", "d"],)])
+    made.add([(["a", "c", "d"],)])
     assert made.apply((["a", "b"],)) == (["a"],)
-    assert made.apply((["b", "c"],)) == (None,)
+    # A list of which nothing is left is as one in which nothing was.
+    assert made.apply((["b", "c"],)) == ([],)
+    assert made.apply(([],)) == ([],)
+
+
+def test_that_a_value_was_taken_out_tells_nothing() -> None:
+    """Of two values whoever has none had the other."""
+    made = Cells((ColumnKind.VALUE,), grouped_by=(), k=3)
+    for value in [True, True, *[False] * 9]:
+        made.add([(value,)])
+    assert made.apply((True,)) == made.apply((False,)) == (None,)
+
+
+def test_columns_that_are_made_of_the_same_count_as_one() -> None:
+    """The code alone is taken out; whoever sees beside it that it is one of two knows which."""
+    kinds = (ColumnKind.VALUE, ColumnKind.VALUE, ColumnKind.NUMBER)
+    people = [("a", True), ("a", True), ("a", True), ("b", False), ("b", False), ("b", False), ("rare", True)]
+    apart, as_one = (Cells(kinds, grouped_by=(), k=3, together=one) for one in ((), [(0, 1)]))
+    for made in (apart, as_one):
+        for code, is_one in people:
+            made.add([(code, is_one, 1.0)])
+    assert apart.apply(("rare", True, 1.0)) == (None, True, 1.0)
+    assert as_one.apply(("rare", True, 1.0)) == (None, None, 1.0)
+    # One person without would be that person: others are without, too.
+    assert {as_one.apply((code, is_one, 1.0))[:2] for code, is_one in people} == {(None, None), ("b", False)}
+
+
+def test_whether_there_is_a_number_is_a_value_where_a_view_asks() -> None:
+    made = Cells((ColumnKind.NUMBER, ColumnKind.NUMBER), grouped_by=(), k=3, together=[(0, 1)])
+    for asked in (None, *[5.0] * 9):
+        made.add([(asked, 5.0)])
+    assert made.apply((None, 5.0)) == made.apply((5.0, 5.0)) == (None, None)
 
 
 def test_true_is_no_number() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gateway.deid.codes import is_code, kept_concept, kept_money, kept_number
 from gateway.deid.dates import DateRule, birth_rule, date_rule, pooled_year_of, shift_days
 from gateway.deid.places import kept_address, kept_zip
-from gateway.deid.profile import shipped
+from gateway.deid.profile import SHIPPED, shipped
 from gateway.deid.pseudonyms import SIZE, pseudonym, reference_rule
 from gateway.deid.resources import Deidentifier
 from tests.unit.gateway.deid.people import TODAY, person
@@ -34,11 +34,25 @@ SNOMED, LOINC, UCUM = "http://snomed.info/sct", "http://loinc.org", "http://unit
         ("http://terminology.hl7.org/CodeSystem/v3-ActCode", "Jane Doe", False),
         ("http://terminology.hl7.org/CodeSystem/v3-ActCode", "MRN-00482913", False),
         ("http://hospital.example/own", "AMB", False),
+        ("https://www.meddra.org", "10019211", True),
+        ("http://terminology.hl7.org/CodeSystem/mdr", "10019211", True),
+        ("https://www.meddra.org", "Headache", False),
+        ("https://www.meddra.org", "20019211", False),
+        ("https://www.meddra.org", "100192110", False),
+        ("https://www.meddra.org/of-our-own", "10019211", False),
+        ("http://terminology.hl7.org/CodeSystem/v2-0360/2.7", "MD", True),
+        ("http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category", "clinical-note", True),
+        ("http://hl7.org/fhir/17 Elm Street", "AMB", False),
+        ("http://hl7.org/fhir/987-65-4329", "AMB", False),
+        ("https://bluebutton.cms.gov/resources/codesystem/adjudication",
+         "https://bluebutton.cms.gov/resources/variables/line_coinsrnc_amt", True),
+        ("https://bluebutton.cms.gov/resources/codesystem/adjudication",
+         "https://bluebutton.cms.gov/resources/variables/9987123488", False),
         (UCUM, "mm[Hg]", True),
         (UCUM, "mL/min/{1.73_m2}", True),
         (UCUM, "203.0.113.77", False),
     ],
-)
+)  # fmt: skip
 def test_a_code_leaves_only_where_it_could_be_one(system: str, code: str, may: bool) -> None:
     assert is_code(system, code) is may
 
@@ -126,12 +140,42 @@ def test_who_is_over_89_has_a_birth_year_in_common(
         assert date_rule(rule, days=3, pooled=found)(f"{int(pooled) + 1}-06-06") is not None
 
 
-@pytest.mark.parametrize(("value", "code", "left"), [(95, "a", 90), (89, "a", 89), (1200, "mo", 90), (40, "a", 40)])
-def test_an_age_over_89_is_ninety(value: int, code: str, left: int) -> None:
-    profile = shipped("safe-harbor")
-    told: Any = {"resourceType": "Condition", "onsetAge": {"value": value, "system": UCUM, "code": code}}
-    found: Any = Deidentifier(profile).apply(told, person(profile), id="x")
-    assert found["onsetAge"]["value"] == left
+@pytest.mark.parametrize(
+    ("born", "died", "pooled"),
+    [
+        ("1928-02-30", None, "1936"),
+        ("1928-13-40", None, "1936"),
+        ("1936-12-31T00:00:00Z", None, None),
+        ("1900-06-01", "1990", "1900"),
+        ("1900-06-01", "1990-06", "1900"),
+        ("1900-06-01", "1990-05", None),
+        ("1900-06-01", "1890-01-01", "1936"),
+    ],
+)
+def test_a_date_that_may_mean_an_age_over_89_means_it(born: str, died: str | None, pooled: str | None) -> None:
+    found = pooled_year_of(born, died, today=TODAY)
+    assert found == (None if pooled is None else int(pooled))
+
+
+def test_a_birth_date_that_is_none_does_not_leave() -> None:
+    for name in SHIPPED:
+        told: Any = {"resourceType": "Patient", "birthDate": "1928-02-30"}
+        left = Deidentifier(shipped(name)).apply(told, person(shipped(name), told), id="x")
+        assert left is not None
+        assert left["birthDate"] == "1936"
+
+
+@pytest.mark.parametrize("died", ["1995-01-02", "1995-12-30", "1995-06", "1995"])
+def test_the_year_that_stands_for_a_birth_tells_nothing_of_the_shift(died: str) -> None:
+    """It is of the death as it leaves: of the true one, their difference would say in which half of the year that
+    was."""
+    profile = shipped("expert-determination")
+    rules, spans = Deidentifier(profile), set()
+    told: Any = {"resourceType": "Patient", "birthDate": "1900-01-01", "deceasedDateTime": died}
+    for number in range(200):
+        left: Any = rules.apply(told, person(profile, told, subject=number.to_bytes(32, "big")), id="x")
+        spans.add(int(left["deceasedDateTime"][:4]) - int(left["birthDate"]))
+    assert spans == {90}
 
 
 @pytest.mark.parametrize(
@@ -145,6 +189,10 @@ def test_three_digits_leave_where_enough_people_live(given: Any, left: str | Non
 def test_an_address_is_a_state_three_digits_and_a_country() -> None:
     told: Any = {"line": ["17 Elm"], "city": "X", "state": "Massachusetts", "postalCode": "01770", "country": "US"}
     assert kept_address(told, few=20_000) == {"state": "MA", "postalCode": "017", "country": "US"}
+    told = {"state": "BE", "postalCode": "10115", "country": "DE"}
+    assert kept_address(told, few=20_000) == {"postalCode": "000", "country": "DE"}
+    assert kept_address({**told, "country": "Deutschland"}, few=20_000) == {"postalCode": "000"}
+    assert kept_address({**told, "country": "US"}, few=20_000) == {"postalCode": "101", "country": "US"}
     assert kept_address({"state": "Framinghamton", "country": "United States"}, few=20_000) is None
 
 
