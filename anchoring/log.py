@@ -52,7 +52,8 @@ class AnchorLog:
         return log_id(LogName(gateway=self.gateway, writer=writer, kind=LogKind.AUDIT))
 
     def leaf(self, values: Sequence[bytes], *, kind: str) -> bytes:
-        """The double-hashed leaf of a log's ABI values; kind `records`, `audit` or `releases`. Raises ProofInvalid, ValueError."""
+        """The double-hashed leaf of a log's ABI values; `kind`: a `LogKind` by its value. Raises ProofInvalid,
+        ValueError."""
         return hash_leaf(LEAF_ENCODING[LogKind(kind)], values)
 
     async def waiting(self) -> int:

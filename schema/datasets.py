@@ -120,7 +120,8 @@ class Dataset(Node):
     asked_at: datetime = strawberry.field(description="When it was asked for.")
     progress: float = strawberry.field(description="Of the patients, how many were looked at for it: 0 to 1.")
     failed: list[str] = strawberry.field(
-        description="The measures below their bar, for which it was not released; empty otherwise."
+        description="Where it was not released: to data stewards the measures below their bar; to who asked `bar`, "
+        "whatever it was."
     )
     expires_at: datetime | None = strawberry.field(
         description="When it is over and its key destroyed; null before it is released."

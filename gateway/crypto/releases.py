@@ -71,6 +71,21 @@ class ReleaseKeys:
             segments=hazmat.derive(key.search, "release/segments"),
         )
 
+    def seal_person(self, octets: bytes, subject: DomainKey, *, release: bytes, entropy: Entropy) -> bytes:
+        """nonce 12 ‖ AES-256-GCM, under a key that needs the patient's own: an erasure shreds it."""
+        nonce = entropy.bytes(hazmat.NONCE_SIZE)
+        key = self._person_key(subject, release)
+        return nonce + hazmat.seal(key, nonce, octets, _named(release, subject.domain.name.hex()))
+
+    def open_person(self, sealed: bytes, subject: DomainKey, *, release: bytes) -> bytes:
+        """Raises IntegrityError."""
+        nonce, rest = sealed[: hazmat.NONCE_SIZE], sealed[hazmat.NONCE_SIZE :]
+        key = self._person_key(subject, release)
+        return hazmat.open_sealed(key, nonce, rest, _named(release, subject.domain.name.hex()))
+
+    def _person_key(self, subject: DomainKey, release: bytes) -> bytes:
+        return hazmat.derive(hazmat.mac(self.segments, subject.token(b"release", release)), "release/person")
+
     def seal_segment(self, octets: bytes, *, release: bytes, name: str, entropy: Entropy) -> bytes:
         """magic 8 ‖ nonce 12 ‖ AES-256-GCM, bound to the release and the segment's name."""
         nonce = entropy.bytes(hazmat.NONCE_SIZE)

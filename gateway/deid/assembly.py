@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from gateway.deid.cells import Cells, ColumnKind
 from gateway.deid.classes import Classes, Measures, Quasi, Sensitive
-from gateway.deid.generalizing import Plan, generalize
+from gateway.deid.generalizing import Levels, Plan, generalize
 from gateway.deid.ladders import Ladder
 from gateway.deid.profile import Profile
 from gateway.deid.tables import Table
@@ -60,9 +60,9 @@ class Assembly:
     def observe(self, person: PersonRows) -> None:
         self._observed.add(self._quasi(person), self._sensitive(person))
 
-    def plan(self) -> Plan:
-        """Once everybody was observed."""
-        self._plan = generalize(self._observed, self.ladders, self._profile.anonymity)
+    def plan(self, levels: Levels | None = None) -> Plan:
+        """Once everybody was observed. `levels`: of a plan before, which this one keeps to."""
+        self._plan = generalize(self._observed, self.ladders, self._profile.anonymity, levels=levels)
         return self._plan
 
     def count(self, person: PersonRows) -> None:

@@ -46,10 +46,19 @@ class Plan:
         return None if to in self.left_out else to
 
 
-def generalize(classes: Classes, ladders: Sequence[Ladder], wanted: Anonymity, *, ordered: bool = False) -> Plan:
+def generalize(
+    classes: Classes,
+    ladders: Sequence[Ladder],
+    wanted: Anonymity,
+    *,
+    ordered: bool = False,
+    levels: Levels | None = None,
+) -> Plan:
     """The plan for these people. What the profile asks for may not be reachable: `measures` and `suppressed_share` say
-    what was. Everybody left out is a plan, too."""
+    what was. Everybody left out is a plan, too. `levels`: the steps, where they are given."""
     search = _Search(classes, ladders, wanted, ordered=ordered)
+    if levels is not None:
+        return search.plan(search.lowered(levels))
     return search.plan(search.best() if search.combinations <= MOST_TRIED else search.nearly_best())
 
 
@@ -106,6 +115,10 @@ class _Search:
             if self._loss(nearest) >= self._loss(levels):
                 return levels
             levels = nearest
+
+    def lowered(self, levels: Levels) -> Levels:
+        """To where these values' ladders end."""
+        return tuple(min(level, height) for level, height in zip(levels, self._heights, strict=True))
 
     def plan(self, levels: Levels) -> Plan:
         steps = self._steps(levels)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from gateway import eip712
 from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event, moment
-from gateway.errors import CallerError, ConflictError, DeniedError, UnauthenticatedError, UpstreamError
+from gateway.errors import CallerError, ConflictError, DeniedError, IntegrityError, UnauthenticatedError, UpstreamError
 from gateway.identity import rules, state
 from gateway.identity.bearers import Bearers
 from gateway.identity.callers import CONTRACT, SUBJECTS, Callers
@@ -198,6 +198,22 @@ class Identity:
         no actor any more."""
         found = await self._callers.load(actor, self._callers.now())
         return None if found is None else found[0]
+
+    async def sealing_key(self, actor: Actor) -> bytes | None:
+        """The X25519 key that the actor's own key signed for, as their sealed profile has it; None where what the index
+        says of it is not that. Raises UpstreamError."""
+        events = await self._index.events(actor.id, contract=CONTRACT)
+        found = state.fold_actor(actor.id, events, self._callers.confirmed)
+        if found is None or not any(found.profile):
+            return None
+        try:
+            key, signature = await self._documents.profile_key(actor.id, found.profile)
+        except IntegrityError:
+            return None
+        full = rules.encryption_key_typed_data(key=actor.key, encryption_key=key, domain=self._domain)
+        if key != actor.encryption_key or not await self.signed_by(actor.key, eip712.digest(full), signature):
+            return None
+        return key
 
     def forget(self, name: bytes) -> None:
         """Drops what is cached of an actor or of an organization's members."""

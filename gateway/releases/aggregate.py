@@ -133,8 +133,8 @@ def parse_aggregate(value: JsonValue) -> AggregateRequest:
     if not isinstance(purpose, str) or purpose not in RESEARCH:
         raise CallerError("HRESCH or CLINTRCH", field=(*_PLACE, "purpose"))
     measure, epsilon = _measure(asked["measure"]), _epsilon(asked["epsilon"])
-    if isinstance(measure, Mean) and epsilon < 2:
-        raise CallerError("two millionths at least: a mean is of two answers", field=(*_PLACE, "epsilon"))
+    if isinstance(measure, Sum | Mean) and epsilon < 2:
+        raise CallerError("two millionths at least: a sum or a mean is of two answers", field=(*_PLACE, "epsilon"))
     text = jsontext.canonical(value)
     return AggregateRequest(
         purpose=Purpose(purpose),

@@ -44,6 +44,8 @@ from gateway.underway import aside
 ACTION: Final = "AGGREGATE"
 TRIES: Final = 5
 AT_ONCE: Final = 64
+MOST_AT_ONCE: Final = 4
+"""Questions that are answered at a time."""
 _ANSWER: Final = b"aggregate/answer"
 
 
@@ -60,7 +62,7 @@ class Noise(Protocol):
 
 
 class NoisedAnswer(msgspec.Struct, frozen=True, array_like=True):
-    """`value`: of a count, sum or mean, None for a mean of too few; `counts`: of a histogram, bin by bin."""
+    """`value`: of a count, sum or mean, None for a sum or mean of too few; `counts`: of a histogram, bin by bin."""
 
     value: float | None
     counts: tuple[int, ...] | None
@@ -102,10 +104,20 @@ class Aggregates:
         self._budgets = budgets
         self._noise = noise
         self._clock = clock
+        self._asking: set[ActorId] = set()
 
     async def ask(self, caller: Caller, asked: JsonValue) -> ToldAnswer:
         """CallerError naming the member, DeniedError, LimitError where the budget is spent, StaleError."""
         request = parse_aggregate(asked)
+        if caller.actor.id in self._asking or len(self._asking) >= MOST_AT_ONCE:
+            raise LimitError("one question at a time, and few of all: everybody's consents are looked at for each")
+        self._asking.add(caller.actor.id)
+        try:
+            return await self._ask(caller, request)
+        finally:
+            self._asking.discard(caller.actor.id)
+
+    async def _ask(self, caller: Caller, request: AggregateRequest) -> ToldAnswer:
         async with aside():
             for _ in range(TRIES):
                 if not any(request.purpose in policy.CLAIMS[role] for role in caller.actor.roles):
@@ -125,7 +137,7 @@ class Aggregates:
             keys=None,
             today=datetime.fromtimestamp(self._clock.now(), UTC).date(),
         )
-        purse = await self._budgets.purse(group=_group_of(caller), dataset=_dataset_of(request))
+        purse = await self._budgets.purse(group=_group_of(caller), dataset=_dataset_of(request), amount=request.epsilon)
         # 1. On which consents: the same question on the same ones was paid for.
         key = await self._key(caller, undertaking, request)
         stored = await self._index.answer(key)
@@ -159,14 +171,15 @@ class Aggregates:
         return ToldAnswer(answer=_answer(self._keys.open_public(row.sealed)), left=left)
 
     async def _key(self, caller: Caller, undertaking: Undertaking, request: AggregateRequest) -> bytes:
-        """A keyed name of the question and of every consent that it stands on."""
+        """A keyed name of the question and of every consent to this use, whatever the cohort: whether an answer costs
+        anything must not tell who is in one."""
         digest = hashlib.sha256(request.digest)
         after = b""
         while subjects := await self._index.subjects(after=after, limit=AT_ONCE):
-            for subject, consents in await self._gathering.consented(
-                caller, undertaking, [SubjectId(one) for one in subjects]
-            ):
-                digest.update(subject + len(consents).to_bytes(2, "big") + b"".join(consents))
+            for subject in subjects:
+                consents = await self._gathering.consents_of(caller, undertaking, SubjectId(subject))
+                if consents:
+                    digest.update(subject + len(consents).to_bytes(4, "big") + b"".join(consents))
             after = subjects[-1]
         named = digest.digest() + _group_of(caller)
         return self._keys.mark(_ANSWER, named) + self._keys.mark(_ANSWER, named, b"2")
@@ -176,7 +189,7 @@ class Aggregates:
         after = b""
         while subjects := await self._index.subjects(after=after, limit=AT_ONCE):
             found = await self._gathering.gather(caller, undertaking, [SubjectId(one) for one in subjects])
-            values += [rows[0][0][0] for rows in found.rows]
+            values += [person.rows[0][0][0] for person in found.people]
             after = subjects[-1]
         return values
 
@@ -186,8 +199,12 @@ class Aggregates:
             case Count():
                 return NoisedAnswer(float(told(self._noise.noised_count(len(values), epsilon=epsilon))), None, epsilon)
             case Sum():
-                value = self._noise.noised_sum(values, low=measure.low, high=measure.high, epsilon=epsilon)
-                return NoisedAnswer(value, None, epsilon)
+                # Half for how many have a value: a sum of few would be a count of few.
+                half = epsilon // 2
+                have = sum(value is not None for value in values)
+                enough = told(self._noise.noised_count(have, epsilon=half)) > 0
+                value = self._noise.noised_sum(values, low=measure.low, high=measure.high, epsilon=epsilon - half)
+                return NoisedAnswer(value if enough else None, None, epsilon)
             case Mean():
                 mean = self._noise.noised_mean(values, low=measure.low, high=measure.high, epsilon=epsilon)
                 return NoisedAnswer(mean, None, epsilon)
@@ -230,5 +247,14 @@ def _group_of(caller: Caller) -> ActorId:
 
 def _dataset_of(request: AggregateRequest) -> bytes:
     """The same for the same cohort and use, whatever is asked of it."""
-    whole: Any = jsontext.loads(request.text)
-    return hashlib.sha256(jsontext.canonical({name: whole[name] for name in ("cohort", "dataUse", "purpose")})).digest()
+    cohort = request.cohort
+    named: Any = {
+        "purpose": request.purpose.value,
+        "dataUse": sorted(request.data_use),
+        "conditions": sorted(cohort.conditions),
+        "codes": sorted(cohort.codes),
+        "sexes": sorted(cohort.sexes),
+        "ages": list(cohort.ages or ()),
+        "dates": list(cohort.dates or ()),
+    }
+    return hashlib.sha256(jsontext.canonical(named)).digest()

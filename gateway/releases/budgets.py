@@ -64,13 +64,20 @@ class Budgets:
         self._limits = limits
         self._ledger = ledgers.ledger(EVERYBODY)
 
-    async def purse(self, *, group: ActorId, dataset: bytes) -> Purse:
-        """As it stands, opened on chain where it was not. UpstreamError while the chain has not taken that."""
-        named = {self._name(DATASET, dataset): self._limits.dataset, self._name(GROUP, group): self._limits.group}
+    async def purse(self, *, group: ActorId, dataset: bytes, amount: int) -> Purse:
+        """As it stands, opened on chain where it was not: a data set's account only where the others have so much left
+        as is asked for, or it is there. UpstreamError while the chain has not taken that."""
+        mine, its = self._name(GROUP, group), self._name(DATASET, dataset)
         await self._opened(None, self._limits.population)
-        for account, limit in named.items():
-            await self._opened(account, limit)
-        accounts = tuple(sorted(named))
+        await self._opened(mine, self._limits.group)
+        above = await self._standing((mine,))
+        known = await self._ledgers.budget(self._ledger, its) is not None
+        if not known and amount > above.left():
+            return above
+        await self._opened(its, self._limits.dataset)
+        return await self._standing(tuple(sorted((mine, its))))
+
+    async def _standing(self, accounts: tuple[bytes, ...]) -> Purse:
         here = await self._index.budgets((self._ledger, *accounts))
         standing = {}
         for account in (self._ledger, *accounts):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.deid.assembly import Assembly, PersonRows, Verdict
+from gateway.deid.generalizing import Levels
 from gateway.releases.files import Seals, TableFiles, TableWriter
 from gateway.releases.model import ReleaseFile
 from gateway.releases.request import DatasetRequest
@@ -55,17 +56,21 @@ class Building:
         self._members: list[Member] = []
         self._unfit = 0
         self._left: list[bytes] = []
+        self.organizations: frozenset[bytes] = frozenset()
+        """Of who asked, when these patients' permits were made."""
 
     async def members(self) -> tuple[Member, ...]:
         """All who were gathered and are still in."""
         await self._each(self._note)
         return tuple(self._members)
 
-    async def plan(self) -> None:
-        """Who is alike, and how far what describes them is generalized."""
+    async def plan(self, levels: Levels | None) -> Levels:
+        """Who is alike, and how far what describes them is generalized: as far as in the edition before, if there was
+        one, because of two that differ in it the finer cells could be joined."""
         await self._each(self._observe)
-        await asyncio.to_thread(self._assembly.plan)
+        plan = await asyncio.to_thread(self._assembly.plan, levels)
         await self._each(self._count)
+        return plan.levels
 
     async def release(self, seals: Seals) -> Built:
         """The rows as they leave. The verdict may be that they must not be given out."""
@@ -94,6 +99,7 @@ class Building:
     def _note(self, segment: Segment) -> None:
         self._members += [one for one in segment.members if one.subject not in self._excluded]
         self._unfit += segment.unfit
+        self.organizations |= frozenset(segment.organizations)
 
     def _observe(self, segment: Segment) -> None:
         for _, person in self._people(segment):
@@ -115,6 +121,6 @@ class Building:
         return blocks
 
     def _people(self, segment: Segment) -> Iterator[tuple[bytes, PersonRows]]:
-        for member, rows in zip(segment.members, segment.rows, strict=True):
+        for member, person in zip(segment.members, segment.people, strict=True):
             if member.subject not in self._excluded:
-                yield member.subject, [[tuple(row) for row in table] for table in rows]
+                yield member.subject, [[tuple(row) for row in table] for table in person.rows]

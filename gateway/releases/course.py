@@ -13,18 +13,22 @@ One replica builds a release at a time, and another takes it over when nothing w
 
 import asyncio
 import contextlib
+import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from gateway import eip712
 from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
+from gateway.consent import policy
 from gateway.consent.names import guards_of
-from gateway.crypto.keys import KeyRing
-from gateway.crypto.model import DomainKind, release_domain
+from gateway.crypto.keys import DomainKey, KeyRing
+from gateway.crypto.model import DomainKind, release_domain, subject_domain
 from gateway.crypto.releases import SECRET_SIZE, Binding, ReleaseKeys, wrap_secret
 from gateway.deid.assembly import Verdict as Measured
+from gateway.deid.generalizing import Levels
 from gateway.deid.pseudonyms import pseudonym
 from gateway.deid.tables import PERSON
 from gateway.errors import ConflictError, ConsentryError, IntegrityError, StaleError, UpstreamError
@@ -44,7 +48,7 @@ from gateway.ports.releases import (
     ReleaseSegmentsGone,
     ReleaseStage,
 )
-from gateway.ports.rows import Row
+from gateway.ports.rows import Bump, Guard, Row
 from gateway.releases import papers
 from gateway.releases.building import Building, Built
 from gateway.releases.differencing import left_out
@@ -59,6 +63,8 @@ from gateway.storage.service import Blocks
 EACH_SECONDS: Final = 2.0
 LOOK_SECONDS: Final = 3.0
 """How often it is looked whether somebody withdrew from what was released."""
+TIDY_SECONDS: Final = 60.0
+"""How often it is looked whether what ended was destroyed."""
 HELD_SECONDS: Final = 60
 ALL: Final = b"\xff" * 32
 """The cursor of a release for which everybody was looked at."""
@@ -68,6 +74,8 @@ DAY_SECONDS: Final = 24 * 3600
 WITHDRAWN: Final = "WITHDRAW_FROM_RELEASE"
 """In a patient's log: the recipient of a release was told to remove what was theirs."""
 TRIES: Final = 5
+PEOPLE: Final = hashlib.sha256(b"consentry/releases/people").digest()
+"""The name whose version moves with each edition: two that are made at once are compared, too."""
 PERSON_TOKEN: Final = b"release/person"
 """What a keyed token of somebody whose rows left is for."""
 TOKEN_SIZE: Final = 16
@@ -86,6 +94,17 @@ class Opened:
     keys: ReleaseKeys = field(repr=False)
     caller: Caller
     segments: Segments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """An edition that is not committed yet."""
+
+    built: Built
+    levels: Levels
+    organizations: frozenset[bytes]
+    binding: Binding
+    secret: bytes = field(repr=False)
 
 
 class Course:
@@ -125,7 +144,7 @@ class Course:
         self._builder = builder
         self._waking = asyncio.Event()
         self._looked = float("-inf")
-        self._tidied = False
+        self._tidied = float("-inf")
         self.trouble: str | None = None
 
     def wake(self) -> None:
@@ -148,9 +167,9 @@ class Course:
     async def catch_up(self) -> None:
         """Everything that can be done now; what is in the way of one release hinders no other. Raises the last."""
         trouble: ConsentryError | None = None
-        if not self._tidied:
+        if self._clock.monotonic() >= self._tidied + TIDY_SECONDS:
+            self._tidied = self._clock.monotonic()
             await self._tidy()
-            self._tidied = True
         for row in await self._index.releases(requester=None, stages=(ReleaseStage.BUILDING,), limit=1_000):
             trouble = await self._tried(row) or trouble
         now = self._clock.monotonic()
@@ -163,13 +182,13 @@ class Course:
 
     async def _tried(self, row: ReleaseRow) -> ConsentryError | None:
         try:
-            if row.stage is ReleaseStage.BUILDING:
-                await self._build(row)
-            elif row.expires_at <= self._clock.now():
+            if row.stage is ReleaseStage.BUILDING and 0 < row.expires_at <= self._clock.now():
                 await self.expire(row)
+            elif row.stage is ReleaseStage.BUILDING:
+                await self._build(row)
             else:
                 held = await self._papers.of(row)
-                await self.look(held)
+                await (self.expire(row) if held.expires_at <= self._clock.now() else self.look(held))
         except (_LostError, ConflictError):
             return None
         except ConsentryError as error:
@@ -179,16 +198,32 @@ class Course:
     # ---- who is in
 
     async def opened(self, held: HeldRelease) -> Opened | None:
-        """What is needed to work on a release; None where who asked for it is gone. IntegrityError once its key was
-        destroyed."""
+        """What is needed to work on a release; None where who asked for it is gone or may not claim its purpose, and
+        where no steward approved it, whatever the index says. IntegrityError once its key was destroyed."""
         caller = await self._identity.acting(held.requester)
-        if caller is None or held.decision is None:
+        if caller is None or held.decision is None or not held.is_approved or not claims(caller, held):
             return None
         keys = ReleaseKeys.of(await self._keys.of(release_domain(held.release)))
         decided = datetime.fromtimestamp(held.decision.decision.at, UTC).date()
         undertaking = Undertaking(release=held.release, request=held.request, keys=keys, today=decided)
-        segments = Segments(held.release, keys, blocks=self._blocks, entropy=self._entropy)
+        segments = Segments(
+            held.release, keys, blocks=self._blocks, entropy=self._entropy, subject_key=self._subject_key
+        )
         return Opened(held=held, undertaking=undertaking, keys=keys, caller=caller, segments=segments)
+
+    async def _subject_key(self, subject: SubjectId) -> DomainKey | None:
+        return await self._keys.existing(subject_domain(subject))
+
+    async def _standing_of(self, opened: Opened, members: Sequence[Member]) -> Looked:
+        async def tokens_of(subject: bytes) -> bytes:
+            for number, root in await self._index.release_segments(opened.held.release):
+                segment = await opened.segments.get(number, root)
+                for member, person in zip(segment.members, segment.people, strict=True):
+                    if member.subject == subject:
+                        return person.permitted
+            return b""
+
+        return await self._membership.look(opened.caller, opened.undertaking, members, tokens_of)
 
     async def look(self, held: HeldRelease) -> HeldRelease:
         """Whoever withdrew is told to the recipient, and an edition without them is begun: durable on return. The
@@ -197,23 +232,31 @@ class Course:
         if opened is None or held.delivery is None:
             return held
         members = await opened.segments.members(held.delivery.edition, bytes.fromhex(held.delivery.members))
-        looked = await self._membership.look(opened.caller, opened.undertaking, members)
-        names = sorted(pseudonym(opened.keys.pseudonyms, PERSON, one) for one in looked.withdrawn)
-        if not set(names) - set(held.tombstones):
-            return held
+        looked = await self._standing_of(opened, members)
         row = held.row
+        moved = replace(row, stage=ReleaseStage.BUILDING, edition=row.edition + 1, builder=b"", held_until=0)
+        return await self._withdrawn(opened, looked.withdrawn, moved)
+
+    async def _withdrawn(self, opened: Opened, subjects: Collection[bytes], row: ReleaseRow) -> HeldRelease:
+        """Their tombstones, in a paper and in the patients' logs, and the release moved to `row`; as it was where all
+        of them are told already."""
+        held = opened.held
+        names = {pseudonym(opened.keys.pseudonyms, PERSON, one): one for one in subjects}
+        new = sorted(names.keys() - set(held.tombstones))
+        if not new:
+            return held
         paper = papers.withdrawal_paper(
             held.release,
             at=int(self._clock.now()),
-            edition=row.edition,
+            edition=held.row.edition,
             salt=self._entropy.bytes(32),
-            tombstones=names,
+            tombstones=new,
         )
-        moved = replace(row, stage=ReleaseStage.BUILDING, edition=row.edition + 1, builder=b"", held_until=0)
+        # In the patients' logs first: a crash in between tells them once more, and not too little.
+        for name in new:
+            await self._audit.append(self._told(held, names[name]))
         # Commit point: before it nobody was withdrawn; after it no edition that holds them is given out.
-        await self._moved(held, moved, (paper,))
-        for subject in looked.withdrawn:
-            await self._audit.append(self._told(held, subject))
+        await self._moved(held, row, (paper,))
         self.wake()
         return await self._papers.held(held.release) or held
 
@@ -235,17 +278,41 @@ class Course:
         row = await self._taken(row)
         held = await self._papers.of(row)
         opened = await self.opened(held)
-        if opened is None or not opened.caller.actor.encryption_key:
-            await self._end(held, ReleaseStage.FAILED, "who asked for the data is gone, or has no encryption key")
+        if opened is None or not await self._is_signed(held):
+            await self._end(held, ReleaseStage.FAILED, "no steward's approval stands, or who asked is gone")
             return
-        row = await self._gathered(opened, row)
-        company: frozenset[bytes] = frozenset()
-        for _ in range(TRIES):
-            more = await self._edition(opened, row, company)
-            if more is None:
-                return
-            company |= more
+        holding = asyncio.create_task(self._hold(row.release), name="hold a release")
+        try:
+            row = await self._gathered(opened, row)
+            company: frozenset[bytes] = frozenset()
+            for _ in range(TRIES):
+                more = await self._edition(row, company)
+                if more is None:
+                    return
+                company |= more
+        finally:
+            holding.cancel()
         raise StaleError("consents keep changing while the release is built")
+
+    async def _hold(self, release: bytes) -> None:
+        """Says again and again that this replica is at it, however long a step takes."""
+        while True:
+            await asyncio.sleep(HELD_SECONDS / 4)
+            with contextlib.suppress(ConflictError, UpstreamError):
+                row = await self._index.release(release)
+                if row is None or row.builder != self._builder or row.stage is not ReleaseStage.BUILDING:
+                    return
+                later = replace(row, held_until=int(self._clock.now()) + HELD_SECONDS)
+                await self._index.apply((ReleaseMoved(before=row, row=later),))
+
+    async def _is_signed(self, held: HeldRelease) -> bool:
+        """The approval is the steward's own word; once it was built on, their key may have changed."""
+        signed = held.decision
+        if signed is None or held.manifest is not None:
+            return signed is not None
+        steward = await self._identity.actor(signed.decision.steward)
+        digest = eip712.digest(signed.typed_data)
+        return steward is not None and await self._identity.signed_by(steward.key, digest, signed.signature)
 
     async def _taken(self, row: ReleaseRow) -> ReleaseRow:
         """The row in this replica's hand; _LostError while another has it."""
@@ -285,44 +352,60 @@ class Course:
         await self._index.apply((ReleaseMoved(before=row, row=whole),))
         return whole
 
-    async def _edition(self, opened: Opened, row: ReleaseRow, company: frozenset[bytes]) -> frozenset[bytes] | None:
+    async def _edition(self, row: ReleaseRow, company: frozenset[bytes]) -> frozenset[bytes] | None:
         """Builds and commits, without whoever is to be left out besides those who withdrew (`company`); else who must
         be left out, too, at the next try: none where somebody withdrew meanwhile."""
-        held = opened.held
+        row = await self._taken(await self._index.release(row.release) or row)
+        held = await self._papers.of(row)
+        opened = await self.opened(held)
+        key = None if opened is None else await self._identity.sealing_key(opened.caller.actor)
+        if opened is None or key is None:
+            await self._end(held, ReleaseStage.FAILED, "who asked for the data is gone, or has no encryption key")
+            return None
         roots = await self._index.release_segments(row.release)
         excluded = await self._excluded(opened, roots, held) | company
         building = self._building(opened, roots, excluded)
         members = await building.members()
-        looked = await self._membership.look(opened.caller, opened.undertaking, members)
+        looked = await self._standing_of(opened, members)
         if looked.withdrawn:
-            excluded = excluded | looked.withdrawn
-            building = self._building(opened, roots, excluded)
-            members = await building.members()
-        if len(members) == 0:
-            await self._end(held, ReleaseStage.FAILED, "no patient's consent covers this use, or the cohort is empty")
+            await self._told_of(opened, looked.withdrawn, row)
+            return looked.withdrawn
+        if len(members) == 0 or not building.organizations <= opened.caller.organizations:
+            await self._end(held, ReleaseStage.FAILED, "no consent covers this use for who asks, or nobody is in")
             return None
-        row = await self._taken(row)
-        await building.plan()
-        row = await self._taken(row)
+        levels = await building.plan(None if held.delivery is None else tuple(held.delivery.levels))
         secret = self._entropy.bytes(SECRET_SIZE)
-        binding = Binding(
-            release=held.release, recipient=held.requester, encryption_key=opened.caller.actor.encryption_key
-        )
+        binding = Binding(release=held.release, recipient=held.requester, encryption_key=key)
         half = opened.keys.half
         built = await building.release(Seals(binding=binding, secret=secret, half=half, entropy=self._entropy))
-        row = await self._taken(row)
-        if built.verdict.failed:
+        if built.verdict.failed or not any(built.verdict.rows):
             await self._end(held, ReleaseStage.FAILED, "the release is below its bar", built)
             return None
         tokens = {self._keys.log.token(PERSON_TOKEN, one): one for one in built.left}
+        guard = Guard(name=PEOPLE, version=(await self._index.versions_of((PEOPLE,)))[PEOPLE])
         alone = await self._left_out(held, tokens)
         if alone:
             return frozenset(tokens[one] for one in alone)
-        again = await self._membership.look(opened.caller, opened.undertaking, members)
+        again = await self._standing_of(opened, members)
         if again.withdrawn:
-            return frozenset()
-        await self._commit(opened, row, built, again, binding, secret, people=tuple(tokens))
+            await self._told_of(opened, again.withdrawn, row)
+            return again.withdrawn
+        made = _Made(built=built, levels=levels, organizations=building.organizations, binding=binding, secret=secret)
+        await self._commit(opened, await self._taken(row), made, again, people=tuple(tokens), guard=guard)
+        await self._cleared(held)
         return None
+
+    async def _told_of(self, opened: Opened, subjects: Collection[bytes], row: ReleaseRow) -> None:
+        """Of those who were in an edition before, their tombstones; the others were in none."""
+        held = opened.held
+        if held.delivery is not None:
+            members = await opened.segments.members(held.delivery.edition, bytes.fromhex(held.delivery.members))
+            await self._withdrawn(opened, {one.subject for one in members} & set(subjects), row)
+
+    async def _cleared(self, before: HeldRelease) -> None:
+        """What lies on IPFS of the edition that is over. A store that is away keeps it until the release's end."""
+        with contextlib.suppress(UpstreamError):
+            await removed(self._blocks, _named_by(before))
 
     async def _left_out(self, held: HeldRelease, tokens: Collection[bytes]) -> frozenset[bytes]:
         """Whoever would be told of by how this release differs from others."""
@@ -361,16 +444,14 @@ class Course:
         self,
         opened: Opened,
         row: ReleaseRow,
-        built: Built,
+        made: _Made,
         looked: Looked,
-        binding: Binding,
-        secret: bytes,
         *,
         people: Sequence[bytes],
+        guard: Guard,
     ) -> None:
-        held, now = opened.held, int(self._clock.now())
-        first = now + held.request.days * DAY_SECONDS
-        expires = papers.read_expiry(held.manifest) if held.manifest is not None else first
+        held, built, now = opened.held, made.built, int(self._clock.now())
+        expires = held.expires_at or now + held.request.days * DAY_SECONDS
         manifest = papers.manifest_paper(
             papers.Manifest(
                 release=held.release,
@@ -378,32 +459,39 @@ class Course:
                 at=now,
                 expires_at=expires,
                 requester=held.requester,
-                encryption_key=binding.encryption_key,
+                encryption_key=made.binding.encryption_key,
                 request=held.request,
                 decision=_decision_digest(held),
                 block=(looked.as_of.block_number, looked.as_of.block_hash),
                 verdict=built.verdict,
                 files=built.files,
                 tombstones=held.tombstones,
-                unfit=built.unfit,
             )
         )
-        members: tuple[Member, ...] = built.members
         delivery = papers.delivery_paper(
             held.release,
             at=now,
             edition=row.edition,
             salt=self._entropy.bytes(32),
-            wrapped=wrap_secret(secret, binding, manifest=papers.digest_of(manifest)),
-            members=await opened.segments.put_members(row.edition, members),
+            wrapped=wrap_secret(made.secret, made.binding, manifest=papers.digest_of(manifest)),
+            members=await opened.segments.put_members(row.edition, built.members),
+            organizations=made.organizations,
+            levels=made.levels,
             verdict=built.verdict,
             bars=built.bars,
         )
         released = replace(row, stage=ReleaseStage.RELEASED, builder=b"", held_until=0, expires_at=expires)
-        # Commit point: before it nothing of the edition can be opened; after it the recipient may ask for it.
         sealed = self._keys.log.seal(b"".join(sorted(people)), context=PERSON_TOKEN, entropy=self._entropy)
         named = ReleasePeopleRow(release=held.release, edition=row.edition, sealed=sealed)
-        await self._moved(replace(held, row=row), released, (manifest, delivery), caller=opened.caller, beside=(named,))
+        # Commit point: before it nothing of the edition can be opened; after it the recipient may ask for it. Whoever
+        # released something else meanwhile made this one differ from more: then it is made anew.
+        await self._moved(
+            replace(held, row=row),
+            released,
+            (manifest, delivery),
+            guards=(*guards_of(opened.caller), guard),
+            beside=(named, Bump(name=PEOPLE)),
+        )
 
     # ---- ends
 
@@ -416,21 +504,23 @@ class Course:
 
     async def expire(self, row: ReleaseRow) -> None:
         """COMMIT POINTS: the key is destroyed, and with it all that was sealed; the end is in the papers."""
-        held = await self._papers.of(row)
+        await self._keyless(row)
         await self.destroy(row)
+        held = await self._papers.of(row)
         await self._end(held, ReleaseStage.EXPIRED, "its time is over")
 
     async def destroy(self, row: ReleaseRow) -> None:
         """The release's key, then its blocks. Nothing of it opens again; done twice it destroys nothing more."""
+        await self._keyless(row)
+        segments = [root for _, root in await self._index.release_segments(row.release)]
+        held = await self._papers.of(row)
+        await removed(self._blocks, [*segments, *_named_by(held)])
+        await self._index.apply((ReleaseSegmentsGone(release=row.release),))
+
+    async def _keyless(self, row: ReleaseRow) -> None:
         domain = release_domain(row.release)
         if domain in await self._keys.domains():
             await self._keys.turn(destroying=[domain])
-        segments = [root for _, root in await self._index.release_segments(row.release)]
-        held = await self._papers.of(row)
-        files = papers.read_files(held.manifest) if held.manifest is not None else ()
-        lists = [bytes.fromhex(held.delivery.members)] if held.delivery is not None else []
-        await removed(self._blocks, [*segments, *lists, *(_binary(one.cid) for one in files)])
-        await self._index.apply((ReleaseSegmentsGone(release=row.release),))
 
     async def _end(self, held: HeldRelease, stage: ReleaseStage, reason: str, built: Built | None = None) -> None:
         verdict: Measured | None = None if built is None else built.verdict
@@ -457,7 +547,7 @@ class Course:
         row: ReleaseRow,
         added: tuple[bytes, ...],
         *,
-        caller: Caller | None = None,
+        guards: tuple[Guard, ...] = (),
         beside: tuple[Row, ...] = (),
     ) -> None:
         """The release moves on, with its papers and an entry, or not at all (ConflictError)."""
@@ -471,7 +561,6 @@ class Course:
             purpose=held.request.purpose.value,
             digest=papers.digest_of(added[-1]),
         )
-        guards = () if caller is None else guards_of(caller)
         entry = await self._audit.append(
             event, guards=guards, rows=(ReleaseMoved(before=held.row, row=row), *rows, *beside)
         )
@@ -489,6 +578,12 @@ def _decision_digest(held: HeldRelease) -> bytes:
     raise IntegrityError("a release was built that nobody approved")
 
 
-def _binary(text: str) -> bytes:
-    """Binary."""
-    return bytes(Cid.parse(text))
+def _named_by(held: HeldRelease) -> list[bytes]:
+    """Binary CIDs of the files and lists of every edition so far."""
+    files = [bytes(Cid.parse(file.cid)) for one in held.manifests for file in papers.read_files(one)]
+    return [*files, *(bytes.fromhex(one.members) for one in held.deliveries)]
+
+
+def claims(caller: Caller, held: HeldRelease) -> bool:
+    """Whether a role of theirs may claim the release's purpose."""
+    return any(held.request.purpose in policy.CLAIMS[role] for role in caller.actor.roles)

@@ -15,24 +15,29 @@ ROUNDS: Final = 16
 
 
 def left_out(released: Collection[bytes], earlier: Sequence[frozenset[bytes]], *, k: int) -> frozenset[bytes]:
-    """Who of those released is to be left out so that no earlier release differs by 1 to k - 1 people; everybody where
-    there is no other way. `earlier`: people of other releases. First go those whom the most of these lack, so that the
-    same few go everywhere; among equals the tokens' order, which nobody without the key can tell."""
+    """Who of those released is to be left out, so that of no earlier release that has people in common 1 to k - 1 are
+    gone, or new; everybody where there is no other way. `earlier`: people of other releases. First go those whom the
+    most of these lack, so that the same few go everywhere; among equals the tokens' order, which nobody without the key
+    can tell."""
     staying, out = set(released), set[bytes]()
     ways = sorted(staying, key=lambda token: (sum(token not in one for one in earlier), token))
     for _ in range(ROUNDS):
-        close = [one for one in earlier if 0 < len(one ^ staying) < k]
+        close = [one for one in earlier if one & staying and _is_close(one, staying, k)]
         if not close:
             return frozenset(out)
         for one in close:
             newcomers = staying - one
-            staying -= newcomers
-            out |= newcomers
-            if not one - staying:
-                continue
-            while staying and len(one ^ staying) < k:
+            if len(newcomers) < k:
+                staying -= newcomers
+                out |= newcomers
+            while one & staying and 0 < len(one - staying) < k:
                 gone = ways.pop()
                 if gone in staying:
                     staying.discard(gone)
                     out.add(gone)
     return frozenset(released)
+
+
+def _is_close(one: frozenset[bytes], staying: set[bytes], k: int) -> bool:
+    """Few are new, or few are gone, whatever else there is."""
+    return 0 < len(staying - one) < k or 0 < len(one - staying) < k

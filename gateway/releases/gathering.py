@@ -8,6 +8,7 @@ what records are about; what a Patient resource tells is judged where it is open
 """
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -16,14 +17,15 @@ from typing import Final, Protocol
 from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
 from gateway.consent import policy
-from gateway.consent.model import AccessRequest, Action, Deny, Grant, Permit, Purpose
+from gateway.consent.data_use import covers
+from gateway.consent.model import AccessRequest, Action, Deny, Effect, Grant, Permit, Purpose, SealedDeny
 from gateway.consent.names import requester
 from gateway.consent.standing import Standings
 from gateway.crypto.releases import ReleaseKeys
 from gateway.emergency.grounds import Ground, Grounds
-from gateway.errors import IntegrityError, StaleError
+from gateway.errors import BlockMissingError, IntegrityError, StaleError
 from gateway.identity.model import Caller
-from gateway.ids import RecordId, ReleaseId, SubjectId
+from gateway.ids import ConsentId, RecordId, ReleaseId, SubjectId
 from gateway.ports.clock import Clock
 from gateway.ports.index import Index
 from gateway.ports.ledger import Appended, Stale
@@ -32,7 +34,7 @@ from gateway.ports.workers import Workers
 from gateway.records.opening import Found, Opening
 from gateway.releases import working
 from gateway.releases.cohort import Cohort
-from gateway.releases.segments import Member, Segment
+from gateway.releases.segments import Member, Person, Segment, token_of
 from gateway.releases.working import GatheredPerson, MadePerson, OpenableRecord, Task
 
 ACTION: Final = "RELEASE"
@@ -82,6 +84,7 @@ class Permitted:
     person: GatheredPerson = field(repr=False)
     guards: tuple[Guard, ...]
     consents: tuple[bytes, ...]
+    tokens: bytes
     octets: int
 
 
@@ -90,14 +93,20 @@ class Gathered:
     """Of some patients in a row. `broken`: records that did not verify, and stayed out."""
 
     members: list[Member] = field(default_factory=list)
-    rows: list[tuple[list[list[object]], ...]] = field(default_factory=list)
-    consents: list[tuple[bytes, ...]] = field(default_factory=list)
+    people: list[Person] = field(default_factory=list)
+    organizations: tuple[bytes, ...] = ()
     unfit: int = 0
     broken: int = 0
 
     @property
     def segment(self) -> Segment:
-        return Segment(tuple(self.members), tuple(self.rows), self.unfit, self.broken)
+        return Segment(
+            members=tuple(self.members),
+            people=tuple(self.people),
+            organizations=self.organizations,
+            unfit=self.unfit,
+            broken=self.broken,
+        )
 
 
 class Gathering:
@@ -125,7 +134,7 @@ class Gathering:
     async def gather(self, caller: Caller, undertaking: Undertaking, subjects: Sequence[SubjectId]) -> Gathered:
         """Those of the subjects who are in, with their rows; each has its entry. Raises StaleError where the chain is
         not current, UpstreamError."""
-        gathered = Gathered()
+        gathered = Gathered(organizations=tuple(sorted(caller.organizations)))
         waiting = list(subjects)
         for _ in range(TRIES):
             under_way: list[asyncio.Task[list[tuple[Permitted, MadePerson]]]] = []
@@ -143,19 +152,34 @@ class Gathering:
                 return gathered
         return gathered  # whose consents keep changing is not in this release
 
-    async def still_in(self, caller: Caller, undertaking: Undertaking, member: Member) -> Member | None:
-        """The member as they stand now; None for one of whom something that was let out would not be today."""
+    async def now(self, caller: Caller, undertaking: Undertaking, member: Member) -> tuple[Member, bytes] | None:
+        """The member as they stand now, with the tokens of what is permitted of what was there; None for nothing."""
         found = await self._permitted(caller, undertaking, SubjectId(member.subject), upto=member.last_seq)
-        if found is None or found.member.records < member.records:
-            return None
-        return found.member
+        return None if found is None else (found.member, found.tokens)
 
-    async def consented(
-        self, caller: Caller, undertaking: Undertaking, subjects: Sequence[SubjectId]
-    ) -> list[tuple[SubjectId, tuple[bytes, ...]]]:
-        """Those of the subjects whom decisions let in, and by which consents; nothing is opened, and nobody told."""
-        found = [await self._permitted(caller, undertaking, subject, opens=False) for subject in subjects]
-        return [(SubjectId(one.member.subject), one.consents) for one in found if one is not None]
+    async def consents_of(self, caller: Caller, undertaking: Undertaking, subject: SubjectId) -> tuple[bytes, ...]:
+        """By which consents of a patient the caller is let in for this use, and which of their denies stand, by their
+        terms alone: no record is looked at, so the answer tells nothing of any."""
+        request, asking = undertaking.request, requester(caller)
+        ground = await self._grounds.of(caller, subject, request.purpose)
+        if ground.standing is None:
+            return ()
+        ground.require_current()
+        standing, block_time = ground.standing, ground.as_of.block_time
+        return tuple(
+            sorted(
+                grant.consent
+                for grant in standing.grants
+                if type(grant) is not Grant
+                or (grant.terms.effect is Effect.DENY and not grant.revoked)
+                or (
+                    policy.lets_in(grant, asking, standing.epochs, block_time=block_time, now=ground.now)
+                    and Action.READ in grant.terms.scope.actions
+                    and request.purpose in grant.terms.scope.purposes
+                    and covers(grant.terms.scope.data_use, request.data_use)
+                )
+            )
+        )
 
     # ---- the steps
 
@@ -182,16 +206,22 @@ class Gathering:
         subject: SubjectId,
         *,
         upto: int | None = None,
-        opens: bool = True,
         gathered: Gathered | None = None,
     ) -> Permitted | None:
         """What decisions permit of one patient now; None for nothing, and for who is not in the cohort. With `upto`
-        records are counted, up to that place, whatever the cohort, and none is opened."""
+        records are looked at up to that place, whatever the cohort, and none is opened. What a permit hides a part of
+        chooses nobody: what is hidden answers no question."""
         request = undertaking.request
         ground = await self._grounds.of(caller, subject, request.purpose)
         if ground.standing is None or not ground.concerns(requester(caller)):
             return None
-        ground.require_current()
+        try:
+            ground.require_current()
+        except StaleError:
+            if gathered is None:
+                raise
+            gathered.broken += 1  # one patient whose events do not add up hinders nobody else
+            return None
         if await self._opening.subject_key(subject) is None:
             return None
         seen: list[tuple[RecordRow, Found, Permit]] = []
@@ -203,25 +233,25 @@ class Gathering:
             if permit is None:
                 continue
             seen.append((row, found, permit))
-            if upto is None and opens:
+            if upto is None:
                 records.append(self._openable(permit, found, row))
-        if not seen or not (
-            upto is not None or request.cohort.admits_records(one.known.decision_facts for _, one, _ in seen)
-        ):
+        whole = (one.known.decision_facts for _, one, permit in seen if not permit.obligations)
+        if not seen or not (upto is not None or request.cohort.admits_records(whole)):
             return None
         consents = frozenset(consent for _, _, permit in seen for consent in permit.consents)
-        grants = (one for one in ground.standing.grants if type(one) is Grant and one.consent in consents)
+        tokens = b"".join(sorted(token_of(row.record, permit.obligations) for row, _, permit in seen))
         return Permitted(
             member=Member(
                 subject,
                 ground.standing.epochs.version,
                 seen[-1][0].seq if upto is None else upto,
-                len(seen),
-                min(one.ends for one in grants),
+                hashlib.sha256(tokens).digest(),
+                _until(ground, consents),
             ),
             person=GatheredPerson(subject, tuple(records)),
             guards=ground.guards,
             consents=tuple(sorted(consents)),
+            tokens=tokens,
             octets=sum(len(one.unlocked.sealed) for one in records),
         )
 
@@ -235,9 +265,10 @@ class Gathering:
                     await asyncio.sleep(0)
                 try:
                     found = await self._opening.find(row)
-                except IntegrityError:
-                    if gathered is not None:
-                        gathered.broken += 1
+                except (IntegrityError, BlockMissingError):
+                    if gathered is None:
+                        raise
+                    gathered.broken += 1
                     continue
                 yield row, found
 
@@ -298,8 +329,7 @@ class Gathering:
         for (permitted, one), entry in zip(within, await self._audit.append_each(events), strict=True):
             if isinstance(entry, Appended) and one.rows is not None:
                 gathered.members.append(permitted.member)
-                gathered.rows.append(one.rows)
-                gathered.consents.append(permitted.consents)
+                gathered.people.append(Person(permitted.tokens, one.rows))
                 gathered.unfit += one.unfit
             else:
                 if isinstance(entry, Stale):
@@ -322,3 +352,21 @@ class Gathering:
             consents=permitted.consents,
             basis="consent",
         )
+
+
+def _until(ground: Ground, consents: frozenset[ConsentId]) -> int:
+    """When this may be otherwise though nobody does anything: a consent ends, or a deny begins."""
+    standing = ground.standing
+    assert standing is not None
+    later = max(ground.now, ground.as_of.block_time)
+    ends = [one.ends for one in standing.grants if type(one) is Grant and one.consent in consents]
+    for one in standing.grants:
+        if isinstance(one, SealedDeny):
+            begins = one.not_before
+        elif one.terms.effect is Effect.DENY and not one.revoked:
+            begins = one.terms.not_before
+        else:
+            continue
+        if begins > later:
+            ends.append(begins)
+    return min(ends)

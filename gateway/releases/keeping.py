@@ -15,7 +15,7 @@ from gateway.ports.releases import ReleasePaper, ReleasePaperRow, ReleaseRow
 from gateway.ports.rows import Row, TicketRow
 from gateway.ports.sealing import SealingKeys
 from gateway.releases import papers
-from gateway.releases.model import AnchoredPaper, SignedDecision
+from gateway.releases.model import AnchoredPaper, SignedDecision, Verdict
 from gateway.releases.papers import Delivery, End, Kind, Withdrawal
 from gateway.releases.request import DatasetRequest
 
@@ -43,6 +43,32 @@ class HeldRelease:
     @property
     def release(self) -> ReleaseId:
         return ReleaseId(self.row.release)
+
+    @property
+    def is_approved(self) -> bool:
+        """A steward's decision says so, of this very request; whatever stage the index has."""
+        made = None if self.decision is None else self.decision.decision
+        return (
+            made is not None
+            and made.verdict is Verdict.APPROVED
+            and (made.release, made.request) == (self.release, papers.digest_of(self.octets[0]))
+            and made.steward != self.requester
+        )
+
+    @property
+    def expires_at(self) -> int:
+        """As the manifest has it, seconds since 1970; 0 where there is none."""
+        return 0 if self.manifest is None else papers.read_expiry(self.manifest)
+
+    @property
+    def manifests(self) -> tuple[bytes, ...]:
+        """Of every edition."""
+        return tuple(one for one in self.octets if papers.kind_of(one) is Kind.MANIFEST)
+
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """Of every edition."""
+        return tuple(papers.read_delivery(one) for one in self.octets if papers.kind_of(one) is Kind.DELIVERY)
 
     @property
     def tombstones(self) -> tuple[str, ...]:

@@ -1,25 +1,28 @@
 """Whether everybody in a release may still be in it: a look at their versions, and a decision where one moved.
 
 True here: what was let out of a patient must be permitted as it stands now, on a chain that is current; else the
-patient is withdrawn from the release as a whole. A consent that ends by its own time withdraws nobody.
+patient is withdrawn from the release as a whole: by a revocation, a deny, an erasure, or because a consent ended.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from gateway.consent.model import AsOf
 from gateway.consent.standing import Standings
 from gateway.identity.model import Caller
-from gateway.ids import SubjectId
 from gateway.ports.index import Index
 from gateway.releases.gathering import Gathering, Undertaking
-from gateway.releases.segments import Member
+from gateway.releases.segments import Member, tokens_in
 
 AT_ONCE: Final = 500
 HELD: Final = 64
 """Releases of which it is remembered who was looked at again."""
+
+
+TokensOf: TypeAlias = Callable[[bytes], Awaitable[bytes]]
+"""Tokens of what was permitted of a member when they were gathered; none where that is not there any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +40,14 @@ class Membership:
         self._standings = standings
         self._index = index
         self._gathering = gathering
-        self._seen: OrderedDict[bytes, dict[bytes, int]] = OrderedDict()
+        self._seen: OrderedDict[bytes, dict[bytes, tuple[int, int]]] = OrderedDict()
 
-    async def look(self, caller: Caller, undertaking: Undertaking, members: Sequence[Member]) -> Looked:
+    async def look(
+        self, caller: Caller, undertaking: Undertaking, members: Sequence[Member], tokens_of: TokensOf
+    ) -> Looked:
         """Raises StaleError where the chain is not current, UpstreamError."""
         as_of = self._standings.as_of()
+        later = max(self._standings.now(), as_of.block_time)
         seen = self._seen.setdefault(undertaking.release, {})
         self._seen.move_to_end(undertaking.release)
         while len(self._seen) > HELD:
@@ -52,18 +58,21 @@ class Membership:
             versions = await self._index.versions_of([one.subject for one in some])
             for member in some:
                 version = versions[member.subject]
-                if version == seen.get(member.subject, member.version):
+                known, until = seen.get(member.subject, (member.version, member.until))
+                if version == known and later < until:
                     continue
                 self._standings.forget(member.subject)
-                if await self._is_withdrawn(caller, undertaking, member):
+                found = await self._gathering.now(caller, undertaking, member)
+                if found is None or not await self._is_as_much(member, found, tokens_of):
                     withdrawn.add(member.subject)
                 else:
                     # Read before it was decided: what moves meanwhile is looked at again.
-                    seen[SubjectId(member.subject)] = version
+                    seen[member.subject] = (version, found[0].until)
         return Looked(withdrawn=frozenset(withdrawn), as_of=as_of)
 
-    async def _is_withdrawn(self, caller: Caller, undertaking: Undertaking, member: Member) -> bool:
-        if await self._gathering.still_in(caller, undertaking, member) is not None:
-            return False
-        over = member.until <= self._standings.now()
-        return not over or await self._index.erasure(member.subject) is not None
+    async def _is_as_much(self, member: Member, found: tuple[Member, bytes], tokens_of: TokensOf) -> bool:
+        """Whether all that was permitted still is, with no more of it hidden."""
+        if found[0].permitted == member.permitted:
+            return True
+        before = tokens_in(await tokens_of(member.subject))
+        return bool(before) and before <= tokens_in(found[1])

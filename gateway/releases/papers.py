@@ -6,7 +6,7 @@ given out, and in which order, without asking us.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, TypeVar
@@ -20,7 +20,6 @@ from gateway.errors import CallerError, IntegrityError
 from gateway.ids import ActorId, ReleaseId
 from gateway.jsontext import JsonValue
 from gateway.releases.model import Decision, ReleaseFile, SignedDecision, Verdict
-from gateway.releases.report import coarse
 from gateway.releases.request import DatasetRequest, parse_request
 from gateway.releases.shape import Bars, dictionary
 
@@ -75,12 +74,15 @@ class _Decision(_Paper, frozen=True, tag="dataset-decision"):
 
 class Delivery(_Paper, frozen=True, rename="camel", tag="dataset-delivery", forbid_unknown_fields=True):
     """How an edition is opened, and by whom it is to be looked through: the wrapped secret, the list of members, the
-    report's figures. Hexadecimal; `members`: a binary CID."""
+    report's figures. Hexadecimal; `members`: a binary CID; `organizations`: of who asked, on which permits may have
+    stood; `levels`: how far each quasi-identifier is generalized."""
 
     edition: int
     salt: str
     wrapped: str
     members: str
+    organizations: list[str]
+    levels: list[int]
     verdict: Measured
     bars: list[Bars]
 
@@ -121,7 +123,6 @@ class Manifest:
     verdict: Measured
     files: tuple[ReleaseFile, ...]
     tombstones: tuple[str, ...]
-    unfit: int
 
 
 def digest_of(octets: bytes) -> bytes:
@@ -263,8 +264,7 @@ def manifest_paper(made: Manifest) -> bytes:
         consents={"block": made.block[0], "hash": "0x" + made.block[1].hex()},
         counts={
             "released": verdict.measures.people,
-            "suppressed": _coarse(verdict.suppressed),
-            "unfit": _coarse(made.unfit),
+            "suppressedAtMost": _banded(verdict.suppressed, request.profile.anonymity.k),
         },
         anonymity={
             "k": verdict.measures.k,
@@ -288,10 +288,9 @@ def manifest_paper(made: Manifest) -> bytes:
     )
 
 
-def _coarse(count: int) -> JsonValue:
-    """A number, or a text where it is few."""
-    told = coarse(count)
-    return count if told == str(count) else told
+def _banded(count: int, k: int) -> int:
+    """A count of people, up to the next multiple of k: exact ones of two releases could be subtracted."""
+    return -(-count // k) * k
 
 
 def read_files(manifest: bytes) -> tuple[ReleaseFile, ...]:
@@ -311,7 +310,13 @@ def read_files(manifest: bytes) -> tuple[ReleaseFile, ...]:
 
 
 def read_expiry(manifest: bytes) -> int:
+    """Seconds since 1970."""
     return int(msgspec.json.decode(manifest, type=dict[str, Any])["expiresAt"])
+
+
+def read_recipient(manifest: bytes) -> bytes:
+    """The encryption key that it is sealed to."""
+    return bytes.fromhex(msgspec.json.decode(manifest, type=dict[str, Any])["recipient"]["encryptionKey"])
 
 
 def delivery_paper(
@@ -322,6 +327,8 @@ def delivery_paper(
     salt: bytes,
     wrapped: bytes,
     members: bytes,
+    organizations: Iterable[bytes],
+    levels: Sequence[int],
     verdict: Measured,
     bars: Sequence[Bars],
 ) -> bytes:
@@ -333,6 +340,8 @@ def delivery_paper(
         salt=salt.hex(),
         wrapped=wrapped.hex(),
         members=members.hex(),
+        organizations=sorted(one.hex() for one in organizations),
+        levels=list(levels),
         verdict=msgspec.to_builtins(verdict),
         bars=msgspec.to_builtins(list(bars)),
     )

@@ -35,7 +35,7 @@ from gateway.ports.ledger import Appended, Stale
 from gateway.ports.releases import ReleaseMoved, ReleaseRow, ReleaseStage
 from gateway.ports.sealing import SealingKeys
 from gateway.releases import papers
-from gateway.releases.course import ALL, WITHDRAWN, Course
+from gateway.releases.course import ALL, WITHDRAWN, Course, claims
 from gateway.releases.gathering import ACTION
 from gateway.releases.keeping import HeldRelease, Papers
 from gateway.releases.model import (
@@ -59,6 +59,8 @@ TRIES: Final = 5
 MOST_OPEN: Final = 20
 """Releases of one requester that are neither released nor over."""
 OPEN: Final = (ReleaseStage.REQUESTED, ReleaseStage.BUILDING)
+BELOW: Final = "bar"
+"""What who asked is told of a release that failed, whatever failed."""
 CANCELLABLE: Final = (*OPEN, ReleaseStage.RELEASED)
 SIGNED_SECONDS: Final = 24 * 3600
 """How old a decision may be when it is handed in."""
@@ -219,8 +221,8 @@ class Releases:
     async def report(self, caller: Caller, release: ReleaseId) -> str:
         """HTML, for a data steward. ConflictError before there is something to report."""
         held = await self._shown(caller, release, "SHOW_DATASET_REPORT")
-        if Role.DATA_STEWARD not in caller.actor.roles:
-            raise await self._refused(caller, "SHOW_DATASET_REPORT", "no data steward")
+        if Role.DATA_STEWARD not in caller.actor.roles or _owns(caller, held):
+            raise await self._refused(caller, "SHOW_DATASET_REPORT", "no data steward, or who asked for it")
         if held.end is not None and held.end.verdict is not None:
             return to_html(held.request, held.end.verdict, held.end.bars)
         if held.delivery is None:
@@ -235,7 +237,10 @@ class Releases:
         held = await self._receiving(caller, release, "OPEN_DATASET")
         if held.manifest is None or held.delivery is None:
             raise IntegrityError("a release has no manifest")
-        keys = ReleaseKeys.of(await self._ring.of(release_domain(release)))
+        key = await self._ring.existing(release_domain(release))
+        if key is None:
+            raise IntegrityError("the key of a release that is not over is gone")
+        keys = ReleaseKeys.of(key)
         return OpenedRelease(
             view=await self._view(caller, held),
             manifest=held.manifest,
@@ -339,16 +344,19 @@ class Releases:
             held = await self._papers.held(release)
             if held is None or not _owns(caller, held):
                 raise await self._refused(caller, action, "no such release, or another's")
-            over = held.row.stage > ReleaseStage.RELEASED or (
-                held.row.stage is ReleaseStage.RELEASED and held.row.expires_at <= self._clock.now()
-            )
+            over = held.row.stage > ReleaseStage.RELEASED or 0 < held.expires_at <= self._clock.now()
             if over:
                 raise await self._refused(caller, action, "the release is over")
             if held.row.stage is ReleaseStage.RELEASED:
                 held = await self._course.look(held)
             if held.row.stage is not ReleaseStage.RELEASED:
                 raise ConflictError("nothing to open yet: it is not approved, or is being made", field=("id",))
-            if caller.actor.encryption_key.hex() not in (held.manifest or b"").decode():
+            if held.manifest is None or held.delivery is None or not held.is_approved:
+                raise IntegrityError("a release has no approval, or no manifest")
+            stood_on = {bytes.fromhex(one) for one in held.delivery.organizations}
+            if not claims(caller, held) or not stood_on <= caller.organizations:
+                raise await self._refused(caller, action, "made for who the caller was, and is no longer")
+            if caller.actor.encryption_key != papers.read_recipient(held.manifest):
                 raise ConflictError("sealed to an encryption key that is yours no longer", field=("id",))
             if name is not None and name not in {file.name for file in papers.read_files(held.manifest or b"")}:
                 raise await self._refused(caller, action, "no such file of the release")
@@ -417,8 +425,14 @@ class Releases:
             papers=await self._shown_papers(caller, held),
             files=() if held.manifest is None else papers.read_files(held.manifest),
             tombstones=held.tombstones,
-            failed=() if held.end is None else tuple(held.end.failed),
+            failed=self._failed(caller, held),
         )
+
+    def _failed(self, caller: Caller, held: HeldRelease) -> tuple[str, ...]:
+        """To who asked one word for all of it: a measure that failed tells how many were in."""
+        if held.end is None or held.row.stage is not ReleaseStage.FAILED:
+            return ()
+        return (BELOW,) if _owns(caller, held) else tuple(held.end.failed)
 
     async def _shown_papers(self, caller: Caller, held: HeldRelease) -> tuple[AnchoredPaper, ...]:
         found = await self._papers.anchored(held)

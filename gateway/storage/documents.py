@@ -118,10 +118,17 @@ class SealedDocuments:
         return await self._put(facts, actor_domain(actor))
 
     async def profile_name(self, actor: bytes, digest: bytes) -> str:
+        return (await self._profile(actor, digest)).name
+
+    async def profile_key(self, actor: bytes, digest: bytes) -> tuple[bytes, bytes]:
+        facts = await self._profile(actor, digest)
+        return facts.encryption_key, facts.encryption_key_signature
+
+    async def _profile(self, actor: bytes, digest: bytes) -> ProfileFacts:
         facts = await self._open(digest, actor_domain(actor))
         if not isinstance(facts, ProfileFacts) or facts.actor != actor:
             raise IntegrityError("the block is no profile of this actor")
-        return facts.name
+        return facts
 
     async def _put(self, facts: Facts, domain: Domain) -> bytes:
         return (await self._blocks.put((await self._sealed(facts, domain)).block)).digest

@@ -71,7 +71,7 @@ class Manifest(msgspec.Struct, frozen=True, rename="camel"):
     @property
     def hides(self) -> bool:
         """Whether somebody who consented is in none of the rows."""
-        return self.counts.get("suppressed") != 0
+        return self.counts.get("suppressedAtMost") != 0
 
 
 def read_manifest(opened: Opened, asked: Asked, company: Company) -> Manifest:

@@ -26,8 +26,10 @@ async def check_releases(parts: Looking, verdict: Verdict, named: Named, progres
         found = await _papers(parts, verdict, named, release)
         for (root,) in parts.survey.rows("release segments", release=release):
             await _name_tree(parts, named, Cid.from_bytes(root))
+        last = next((one for one in reversed(found) if papers.kind_of(one) is Kind.MANIFEST), b"")
         for octets in found:
-            await _check_paper(parts, verdict, named, octets, release=release, is_open=stage == ReleaseStage.RELEASED)
+            is_open = stage == ReleaseStage.RELEASED and octets == last
+            await _check_paper(parts, verdict, named, octets, release=release, is_open=is_open)
 
 
 async def _papers(parts: Looking, verdict: Verdict, named: Named, release: bytes) -> list[bytes]:

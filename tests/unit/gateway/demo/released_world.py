@@ -92,7 +92,7 @@ def manifest_text(**changes: jsontext.JsonValue) -> str:
         "recipient": {"actor": COMPANY.researcher.actor[2:], "encryptionKey": COMPANY.key.public.hex()},
         "decision": papers.digest_of(decision_paper()[0]).hex(),
         "requestDigest": REQUEST.digest.hex(),
-        "counts": {"released": 2, "suppressed": 0, "unfit": 0},
+        "counts": {"released": 2, "suppressedAtMost": 0},
         "anonymity": {"k": 2, "l": 1, "classes": 1},
         "tables": [
             {

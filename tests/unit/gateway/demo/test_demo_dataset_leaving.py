@@ -61,7 +61,7 @@ def walk(base: str, http: httpx.Client, out: Path) -> Walk:
 
 
 def edition(number: int, people: Sequence[str], paths: tuple[Path, ...] = (), suppressed: Any = 0) -> Edition:
-    counts = {"released": len(people), "suppressed": suppressed, "unfit": 0}
+    counts = {"released": len(people), "suppressedAtMost": suppressed}
     text = manifest_text(edition=number, counts=counts)
     manifest = msgspec.convert(jsontext.loads(text), Manifest)
     return Edition(number=number, manifest=manifest, people=frozenset(people), paths=paths)

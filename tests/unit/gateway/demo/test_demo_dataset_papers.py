@@ -158,5 +158,5 @@ def test_a_manifest_that_is_not_its_papers_is_not_taken() -> None:
 
 
 def test_people_who_are_hidden_are_known_to_be() -> None:
-    text = manifest_text(counts={"released": 2, "suppressed": "1 to 10", "unfit": 0})
+    text = manifest_text(counts={"released": 2, "suppressedAtMost": 11})
     assert read_manifest(opened(text), ASKED, COMPANY).hides

@@ -32,6 +32,18 @@ def test_one_who_leaves_does_not_leave_alone() -> None:
     assert len(out) == K - 1
 
 
+def test_one_who_leaves_beside_many_who_are_new_does_not_leave_alone() -> None:
+    before = people(*range(30))
+    after = before - people(7) | people(*range(100, 140))
+    assert len(before - (after - left_out(after, [before], k=K))) >= K
+
+
+def test_few_who_are_new_beside_many_who_left_wait() -> None:
+    before = people(*range(60))
+    after = people(*range(30)) | people(100, 101)
+    assert people(100, 101) <= left_out(after, [before], k=K)
+
+
 def test_the_same_few_go_everywhere() -> None:
     before = people(*range(30))
     first = before - people(7) - left_out(before - people(7), [before], k=K)
@@ -53,5 +65,7 @@ def test_no_two_ever_differ_by_few(cohorts: list[frozenset[int]], k: int) -> Non
         out = left_out(asked, made, k=k)
         assert out <= asked
         made.append(asked - out)
-    for one, other in combinations([one for one in made if one], 2):
-        assert not 0 < len(one ^ other) < k
+    for one, other in combinations(made, 2):
+        if one & other:
+            assert not 0 < len(one - other) < k
+            assert not 0 < len(other - one) < k
