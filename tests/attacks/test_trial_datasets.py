@@ -122,7 +122,8 @@ async def test_a_trials_tables_leave_by_the_same_road(shared_data: Path, tmp_pat
         [orjson.loads(line) for line in files[f"{name}/part-00000.ndjson"].splitlines()] for name in ("dm", "vs")
     )
     assert len(demographics) == len({row["USUBJID"] for row in demographics}) == SUBJECTS
-    assert {row["USUBJID"] for row in vitals} == {row["USUBJID"] for row in demographics}
+    # A few of them were never measured.
+    assert {row["USUBJID"] for row in vitals} <= {row["USUBJID"] for row in demographics}
     assert len(vitals) == sum(len(one) - 1 for one in people)
     assert {row["VSTESTCD"] for row in vitals} == set(LOINC.values())
     assert orjson.loads(opened.manifest)["anonymity"]["k"] >= 11

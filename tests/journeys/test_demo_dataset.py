@@ -106,7 +106,7 @@ def test_rates_are_told(of_three: tuple[dict[str, Any], str, Path]) -> None:
 def test_too_few_for_a_profile_end_with_the_stewards_report(gateway: GatewayProcess, tmp_path: Path) -> None:
     report, said = walked(tmp_path, "--profile", SAFE_HARBOR, *words_for(gateway), code=1)
     assert (report["ok"], report["dataset"]["state"]) == (False, "FAILED")
-    assert "k" in report["dataset"]["failed"]
+    assert report["dataset"]["failed"] == ["bar"]
     assert "the dataset is FAILED, below its bar in people, k" in said
     assert "too few" in (tmp_path / "out" / "report.html").read_text()
 

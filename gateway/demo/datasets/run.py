@@ -111,7 +111,7 @@ def _steps(walk: Walk, company: Company, cases: Cases, wish: Wish) -> None:
     anew = await_edition(walk, company, asked, edition=2, name="rebuild")
     is_over = anew.state != "RELEASED"
     if is_over:
-        why = f"below its bar in {', '.join(anew.failed)}" if anew.failed else "nobody is left"
+        why = "nobody is left, or too few"
         walk.stages.say(f"without who withdrew the dataset is {anew.state}: {why}", style="yellow")
     second = None if is_over else _received(walk, company, asked, name="openAgain")
     told = check_papers(walk, company, asked, decided, kinds=OVER if is_over else ANEW, name="papersAgain")
