@@ -1,6 +1,8 @@
 """A researcher, a data steward and patients with research consents, inside a gateway: what a release of data needs."""
 
 import asyncio
+import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +18,7 @@ from gateway.identity.model import Caller, Role
 from gateway.identity.rules import encryption_key_typed_data
 from gateway.ids import ConsentId, ReleaseId, SubjectId
 from gateway.ports.releases import ReleaseStage
+from gateway.records.model import NewBundle
 from gateway.releases.model import OpenedRelease, ReleaseView, Verdict
 from gateway.releases.papers import digest_of
 from gateway.releases.segments import whole
@@ -32,12 +35,11 @@ PATIENCE = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Participant:
-    """A patient with a research consent, or without (`consent` None). `records`: theirs, the Patient first."""
+    """A patient with a research consent, or without (`consent` None)."""
 
     who: Somebody
     subject: SubjectId
     consent: ConsentId | None
-    records: list[bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +61,18 @@ class Laboratory:
         inside = self.inside
         who = await inside.person(Role.PATIENT)
         subject = await inside.patient(who)
-        records = [await inside.store(who, subject, one) for one in resources_of(number)]
+        await self.imported(who, subject, resources_of(number))
         granted = await self.consent(who, subject, **terms) if consent else None
-        return Participant(who=who, subject=subject, consent=granted, records=list(records))
+        return Participant(who=who, subject=subject, consent=granted)
+
+    async def imported(self, who: Somebody, subject: SubjectId, resources: Sequence[dict[str, Any]]) -> None:
+        """All at once."""
+        entries: Any = [
+            {"resource": one, "request": {"method": "POST", "url": one["resourceType"]}} for one in resources
+        ]
+        bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+        new = NewBundle(subject=subject, bundle=bundle, idempotency_key=secrets.token_hex(16))
+        await self.inside.gateway.records.import_bundle(await self.caller(who), new)
 
     async def consent(self, who: Somebody, subject: SubjectId, **terms: Any) -> ConsentId:
         asked = {"purposes": (Purpose.HRESCH,), "data_use": USE, **terms}

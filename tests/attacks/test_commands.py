@@ -44,6 +44,7 @@ RUN: Final = (
 ELSEWHERE: Final = {
     "serve": "the door itself: test_door.py",
     "demo": "a client with keys of its own, through the door",
+    "demo-dataset": "as demo",
     "worker": "anchors digests: it has no reading corridor (test_no_command_reaches_what_opens_content)",
     "deploy": "before there is anything",
     "restore": "the opposite of backup; what it fills answers through the door",
@@ -137,9 +138,15 @@ def test_no_command_reaches_what_opens_content() -> None:
     """The corridors alone decide, and open what was decided on: of the product's files these and no other."""
     root = Path(__file__).parents[2] / "gateway"
     calls = {
-        "policy.decide(": {"records/admission.py", "records/outlook.py", "records/reading.py", "records/writing.py"},
+        "policy.decide(": {
+            *("records/admission.py", "records/outlook.py", "records/reading.py", "records/writing.py"),
+            "releases/gathering.py",
+        },
         "_opening.content(": {"records/reading.py"},
+        "_opening.unlocked(": {"releases/gathering.py"},
         "envelope.open_content(": {"records/opening.py"},
+        "envelope.unlock(": {"records/opening.py"},
+        "open_unlocked(": {"crypto/envelope.py", "releases/working.py"},
         "envelope.seal_record(": {"records/sealing.py"},
     }
     for call, allowed in calls.items():

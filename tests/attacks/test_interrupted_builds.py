@@ -11,6 +11,7 @@ import pytest
 
 from gateway.audit.model import AccessFilter
 from gateway.errors import ConflictError, UpstreamError
+from gateway.ids import RecordId
 from gateway.ports.releases import ReleaseStage
 from gateway.releases import course
 from gateway.slices import Slice
@@ -34,9 +35,9 @@ class Failing:
         return found
 
 
-async def entries(lab: Laboratory, one: Participant) -> int:
-    """Of a patient's log, those of releases."""
-    wanted = AccessFilter(actions=frozenset({"RELEASE"}))
+async def entries(lab: Laboratory, one: Participant, release: bytes) -> int:
+    """Of a patient's log, those of this release."""
+    wanted = AccessFilter(actions=frozenset({"RELEASE"}), record=RecordId(release))
     page = await lab.inside.gateway.releases._audit.search(one.subject, wanted, part=Slice(size=50))
     return len(page.events)
 
@@ -47,11 +48,64 @@ async def until(holds: Callable[[], Any]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_a_build_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def cancelled_in_the_middle_it_is_never_committed(lab: Laboratory) -> None:
+    building = lab.inside.gateway.releases._course
+    gathering = building._gathering
+    gathering._workers = Failing(gathering._workers, 2)
+    release = (await lab.request()).release
+    await lab.decide(release)
+
+    async def begun() -> bool:
+        row = await building._index.release(release)
+        return row is not None and row.kept > 0
+
+    await until(begun)
+    await lab.inside.gateway.releases.cancel(await lab.caller(lab.researcher), release)
+    gathering._workers = gathering._workers._workers
+    await building.catch_up()
+    view = await lab.inside.gateway.releases.get(await lab.caller(lab.steward), release)
+    assert view is not None
+    assert view.stage is ReleaseStage.CANCELLED
+    assert view.files == ()
+    assert await building._index.release_segments(release) == ()
+
+
+async def what_another_holds_is_left_to_it_until_it_is_silent(lab: Laboratory) -> None:
+    building = lab.inside.gateway.releases._course
+    building._builder = b"\1" * 32
+    release = (await lab.request()).release
+    index, now = building._index, int(building._clock.now())
+
+    async def taken(*, until: int) -> None:
+        while True:  # this replica may have it in hand just now
+            row = await index.release(release)
+            assert row is not None
+            held = replace(row, builder=b"\2" * 32, held_until=until)
+            with suppress(ConflictError):
+                return await index.apply((course.ReleaseMoved(before=row, row=held),))
+
+    building._gathering._workers = Failing(building._gathering._workers, 0)
+    await lab.decide(release)
+    await taken(until=now + 3_600)
+    building._gathering._workers = building._gathering._workers._workers
+    for _ in range(3):
+        await building.catch_up()
+    row = await index.release(release)
+    assert row is not None
+    assert (row.builder, row.kept) == (b"\2" * 32, 0)
+    await taken(until=now - 1)
+    await building.catch_up()
+    assert (await lab.settled(release)).stage is ReleaseStage.RELEASED
+
+
+async def test_what_is_cut_short_goes_on_and_what_is_over_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(course, "AT_ONCE", EACH)
     async with inside(tmp_path) as running:
         lab = await laboratory(running)
         people = await lab.patients(PEOPLE)
+        await cancelled_in_the_middle_it_is_never_committed(lab)
         building = running.gateway.releases._course
         gathering = building._gathering
         gathering._workers = Failing(gathering._workers, 3)
@@ -68,70 +122,14 @@ async def test_a_build_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.
         lab = Laboratory(
             inside=running,
             researcher=await sign_in(running.gateway, lab.researcher.wallet),
-            steward=lab.steward,
+            steward=await sign_in(running.gateway, lab.steward.wallet),
             secret=lab.secret,
         )
         view = await lab.settled(release)
         assert view.stage is ReleaseStage.RELEASED
         files = await lab.content(await lab.open(release))
         assert len(files["people/part-00000.ndjson"].splitlines()) == PEOPLE
-        counts = [await entries(lab, one) for one in people]
+        counts = [await entries(lab, one, release) for one in people]
         assert counts.count(1) >= 3 * EACH, "who was gathered before is not gathered again"
         assert max(counts) <= 2
-
-
-async def test_what_another_holds_is_left_to_it_until_it_is_silent(tmp_path: Path) -> None:
-    async with inside(tmp_path) as running:
-        lab = await laboratory(running)
-        await lab.patients(PEOPLE)
-        building = running.gateway.releases._course
-        building._builder = b"\1" * 32
-        release = (await lab.request()).release
-        index, now = building._index, int(building._clock.now())
-
-        async def taken(*, until: int) -> None:
-            while True:  # this replica may have it in hand just now
-                row = await index.release(release)
-                assert row is not None
-                held = replace(row, builder=b"\2" * 32, held_until=until)
-                with suppress(ConflictError):
-                    return await index.apply((course.ReleaseMoved(before=row, row=held),))
-
-        building._gathering._workers = Failing(building._gathering._workers, 0)
-        await lab.decide(release)
-        await taken(until=now + 3_600)
-        building._gathering._workers = building._gathering._workers._workers
-        for _ in range(3):
-            await building.catch_up()
-        row = await index.release(release)
-        assert row is not None
-        assert (row.builder, row.kept) == (b"\2" * 32, 0)
-        await taken(until=now - 1)
-        await building.catch_up()
-        assert (await lab.settled(release)).stage is ReleaseStage.RELEASED
-
-
-async def test_cancelled_in_the_middle_it_is_never_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(course, "AT_ONCE", EACH)
-    async with inside(tmp_path) as running:
-        lab = await laboratory(running)
-        await lab.patients(PEOPLE)
-        building = running.gateway.releases._course
-        gathering = building._gathering
-        gathering._workers = Failing(gathering._workers, 2)
-        release = (await lab.request()).release
-        await lab.decide(release)
-
-        async def begun() -> bool:
-            row = await building._index.release(release)
-            return row is not None and row.kept > 0
-
-        await until(begun)
-        await running.gateway.releases.cancel(await lab.caller(lab.researcher), release)
-        gathering._workers = gathering._workers._workers
-        await building.catch_up()
-        view = await running.gateway.releases.get(await lab.caller(lab.steward), release)
-        assert view is not None
-        assert view.stage is ReleaseStage.CANCELLED
-        assert view.files == ()
-        assert await building._index.release_segments(release) == ()
+        await what_another_holds_is_left_to_it_until_it_is_silent(lab)

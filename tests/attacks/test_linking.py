@@ -40,7 +40,7 @@ PATHS = {
     "Patient": VIEWS["people"][1],
     "Condition": {**VIEWS["conditions"][1], "record": "getResourceKey()", "visit": "encounter.getReferenceKey()"},
 }
-PATIENTS = 240
+PATIENTS = 160
 ALONE = 4
 """People of whom each is left out once."""
 

@@ -7,7 +7,6 @@ are named and shaped as SDTM has them.
 import asyncio
 import csv
 import gzip
-import secrets
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ import orjson
 from gateway.consent.model import Purpose
 from gateway.identity.model import Role
 from gateway.ports.releases import ReleaseStage
-from gateway.records.model import NewBundle
 from tests.attacks.datasets import USE, Laboratory, asked, laboratory
 from tests.attacks.inside import inside
 
@@ -99,10 +97,7 @@ def observation(row: dict[str, str]) -> dict[str, Any]:
 async def enrolled(lab: Laboratory, resources: list[dict[str, Any]]) -> None:
     who = await lab.inside.person(Role.PATIENT)
     subject = await lab.inside.patient(who)
-    entries: Any = [{"resource": one, "request": {"method": "POST", "url": one["resourceType"]}} for one in resources]
-    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
-    new = NewBundle(subject=subject, bundle=bundle, idempotency_key=secrets.token_hex(16))
-    await lab.inside.gateway.records.import_bundle(await lab.caller(who), new)
+    await lab.imported(who, subject, resources)
     await lab.consent(who, subject, purposes=(Purpose.CLINTRCH,), data_use=USE)
 
 

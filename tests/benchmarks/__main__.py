@@ -20,14 +20,29 @@ from tests.benchmarks.imports import compare_imports, import_on_servers
 from tests.benchmarks.large import move
 from tests.benchmarks.load import Job
 from tests.benchmarks.reads import Load, Shape, compare
+from tests.benchmarks.releases import measure as measure_releases
 from tests.benchmarks.servers import ROOT, Served, serve_bare, serve_gateway
 from tests.benchmarks.sizes import grow_and_read
 from tests.benchmarks.stages import import_inside
 from tests.benchmarks.subscribers import reach_all
 
-PARTS = ("read", "page", "decide", "import", "stages", "real-import", "subscriptions", "gas", "content", "sizes")
-WITHOUT_ASKING = tuple(one for one in PARTS if one != "real-import")
-"""All but what starts servers."""
+PARTS = (
+    "read",
+    "page",
+    "decide",
+    "import",
+    "stages",
+    "real-import",
+    "subscriptions",
+    "gas",
+    "content",
+    "sizes",
+    "releases",
+)
+WITHOUT_ASKING = tuple(one for one in PARTS if one not in ("real-import", "releases"))
+"""All but what starts servers, or takes many minutes."""
+QUICK = tuple(one for one in WITHOUT_ASKING if one != "gas")
+"""What `--smoke` takes; gas is bounded where the contracts are tested, and waits for full batches here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +56,7 @@ class Extent:
     content_mib: int
     subscriptions: int
     sizes: Sequence[int]
+    released: Sequence[int]
 
 
 FULL = Extent(
@@ -51,9 +67,17 @@ FULL = Extent(
     content_mib=128,
     subscriptions=200,
     sizes=(10_000, 100_000, 1_000_000),
+    released=(10_000, 100_000),
 )
 SMOKE = Extent(
-    connections=(1, 8), rounds=2, seconds=0.5, bundles=2, content_mib=8, subscriptions=20, sizes=(1_000, 3_000)
+    connections=(1, 8),
+    rounds=2,
+    seconds=0.5,
+    bundles=2,
+    content_mib=8,
+    subscriptions=20,
+    sizes=(1_000, 3_000),
+    released=(3_000,),
 )
 
 
@@ -65,7 +89,7 @@ def main() -> None:
         extent = replace(extent, rounds=asked.rounds)
     if asked.content_mib:
         extent = replace(extent, content_mib=asked.content_mib)
-    report = _measure(extent, parts=asked.only or WITHOUT_ASKING, data=_data(asked.data))
+    report = _measure(extent, parts=asked.only or (QUICK if asked.smoke else WITHOUT_ASKING), data=_data(asked.data))
     table.show(report)
     if asked.json is not None:
         asked.json.write_text(json.dumps(report, indent=2) + "\n")
@@ -127,6 +151,8 @@ def _measure(extent: Extent, *, parts: Sequence[str], data: Path | None) -> dict
             report["content"] = move(made, served, mib=extent.content_mib).to_json()
         if "gas" in parts:
             report["gas"] = _gas(made, served, load)
+        if "releases" in parts and data is not None:
+            report["releases"] = measure_releases(data, folder, sizes=extent.released, rounds=extent.rounds)
         if "sizes" in parts:
             filtered = Shape(name="filtered page", bodies=world.filtered_bodies(made), mark='"hasNextPage":')
             report["sizes"] = grow_and_read(

@@ -175,6 +175,7 @@ def bare(data: Path, *, records: int) -> float:
 def measure(data: Path, folder: Path, *, sizes: Sequence[int], rounds: int) -> dict[str, Any]:
     """Rates of the first size by cores and workers; memory of each size."""
     report: dict[str, Any] = {"sizes": {}}
+    rounds = min(rounds, 3)
     for size in sizes:
         place = folder / f"release-{size}"
         place.mkdir(mode=0o700)
@@ -195,7 +196,18 @@ def measure(data: Path, folder: Path, *, sizes: Sequence[int], rounds: int) -> d
 def _child(folder: Path, data: Path, step: str, *, cores: Iterable[int], **given: int) -> str:
     options = [part for name, value in given.items() for part in (f"--{name}", str(value))]
     bound = ",".join(map(str, cores))
-    command = [sys.executable, "-m", __name__, step, str(folder), "--data", str(data), "--cores", bound, *options]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.benchmarks.releases",
+        step,
+        str(folder),
+        "--data",
+        str(data),
+        "--cores",
+        bound,
+        *options,
+    ]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=3_600)
     return done.stdout.splitlines()[-1]
 
