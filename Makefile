@@ -1,7 +1,7 @@
 # Python 3.11 or later, git and make are all that these need. ARGS goes to the command: make demo ARGS="--json out.json"
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo demo-dataset test bench fuzz schemathesis mutants branches campaign sbom audit seeded-bugs release-B11 release-B12 release-B15 release-B17 contracts-release contracts-mutants lint types clean
+.PHONY: help run demo demo-dataset test bench fuzz schemathesis mutants branches campaign sbom audit seeded-bugs release-B11 release-B12 release-B15 release-B16 release-B17 contracts-release contracts-mutants lint types clean
 ARGS =
 
 help: ## What there is
@@ -60,6 +60,12 @@ release-B12: ## Signatures and proofs: 10,000 mutants of each kind, on which gat
 release-B15: ## What is forbidden and what is absent by the clock, 3,000 probes of each kind by each way
 	@.ci/environment --dev
 	@ORACLE_PROBES=3000 .venv/bin/python -m pytest tests/attacks/release_existence.py -n 0 -s --timeout 7200 $(ARGS)
+
+release-B16: ## Releases of all 439 Synthea patients, of Adult and of a trial, against other tools
+	@.ci/environment --dev
+	@.ci/measures
+	@SYNTHEA_PATIENTS=439 .venv/bin/python -m pytest tests/attacks/test_small_cells.py tests/attacks/test_measures_of_others.py \
+		tests/attacks/test_linking.py -n 0 --timeout 3600 $(ARGS)
 
 release-B17: ## Burn a database of 10,000 records and rebuild it, in both columns (ARGS="-k embedded" for one)
 	@.ci/environment --dev

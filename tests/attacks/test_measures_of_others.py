@@ -34,7 +34,7 @@ from gateway.deid.tables import Table, make_table
 from gateway.deid.views import parse_view
 from gateway.deid.views.selects import Row
 from tests.servers.programs import services_dir
-from tests.unit.gateway.deid.people import bundles
+from tests.unit.gateway.deid.people import MOST, bundles
 from tests.unit.gateway.deid.releases import TYPES, VIEWS, assemble, rows_of
 from tests.unit.gateway.deid.test_anonymity import adult
 
@@ -94,7 +94,7 @@ def adult_table(shared_data: Path) -> Left:
 
 @cache
 def patients(shared_data: Path) -> list[list[Tree]]:
-    return [[one for one in some if one["resourceType"] in PATHS] for some in bundles(shared_data, most=439)]
+    return [[one for one in some if one["resourceType"] in PATHS] for some in bundles(shared_data, most=MOST)]
 
 
 @cache

@@ -17,7 +17,7 @@ from gateway.deid.profile import SHIPPED, Profile, parse_profile, shipped
 from gateway.deid.resources import Deidentifier
 from gateway.deid.tables import Table, make_table
 from gateway.deid.views import parse_view
-from tests.unit.gateway.deid.people import TODAY, bundles
+from tests.unit.gateway.deid.people import MOST, TODAY, bundles
 from tests.unit.gateway.deid.releases import VIEWS, assemble, rows_of, spool, tables
 
 NAME = "Schwarzenegger"
@@ -43,13 +43,13 @@ def profile(request: pytest.FixtureRequest) -> Profile:
 
 @pytest.fixture(scope="module")
 def release(shared_data: Path, profile: Profile) -> Any:
-    people = spool(shared_data, profile, most=439)
+    people = spool(shared_data, profile, most=MOST)
     return people, *assemble(people, profile)
 
 
 def test_a_release_of_all_reaches_the_profiles_bar(release: Any, profile: Profile) -> None:
     people, left, verdict = release
-    assert len(people) == 439
+    assert len(people) == MOST
     assert verdict.failed == ()
     assert verdict.measures.k >= 11
     assert verdict.measures.diversity >= 2
@@ -109,7 +109,7 @@ def test_everybody_who_left_has_eleven_to_hide_among(shared_data: Path, release:
 def _neighbours(shared_data: Path) -> list[list[Any]]:
     profile = shipped("safe-harbor")
     wanted, deidentifier = tables(profile), Deidentifier(profile)
-    return [_description(resources, wanted, deidentifier) for resources in bundles(shared_data, most=439)]
+    return [_description(resources, wanted, deidentifier) for resources in bundles(shared_data, most=MOST)]
 
 
 def _description(resources: list[dict[str, Any]], wanted: list[Table], deidentifier: Deidentifier) -> list[Any]:

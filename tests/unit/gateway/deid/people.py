@@ -1,5 +1,6 @@
 """Patients to de-identify, and where the real ones lie."""
 
+import os
 from collections.abc import Iterator
 from datetime import date
 from itertools import islice
@@ -13,6 +14,8 @@ from gateway.deid.resources import Person, make_person
 from tests.unit.schema.fhir_samples import in_file
 
 TODAY = date(2026, 11, 28)
+MOST = int(os.environ.get("SYNTHEA_PATIENTS", "240"))
+"""Of the 439 patients of Synthea, in the short form."""
 KEY, SHIFT_KEY = b"k" * 32, b"z" * 32
 
 
