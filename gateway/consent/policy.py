@@ -64,6 +64,11 @@ _OTHER_RECORD = "the facts are of another record"
 _PARTS = "parts are labelled beyond the consent"
 
 
+def may_claim(roles: Iterable[Role], purpose: Purpose) -> bool:
+    """Whether one of the roles may claim the purpose; who owns the record, or keeps it, claims none."""
+    return any(purpose in CLAIMS[role] for role in roles)
+
+
 def owns(requester: Requester, epochs: Epochs) -> bool:
     """The requester is the patient: by the wallet that is the subject's controller, or as an actor that the controller
     linked. A controller that is no wallet signs texts and nothing else, whoever shows it."""
@@ -152,7 +157,7 @@ def reaches(
         return True
     if emergency is not None and breaks_glass(asking, epochs.subject, emergency):
         return True
-    if not any(request.purpose in CLAIMS[role] for role in asking.roles):
+    if not may_claim(asking.roles, request.purpose):
         return False
     return any(
         type(grant) is Grant
@@ -198,7 +203,7 @@ def decide(
             return Deny(reason="the subject is in custody")
         return _permit(request, epochs, as_of, now, basis=Basis.CUSTODY, consents=(), obligations=())
     # 4. A role bounds what may be claimed.
-    if not any(request.purpose in CLAIMS[role] for role in request.requester.roles):
+    if not may_claim(request.requester.roles, request.purpose):
         return Deny(reason="the role may not claim this purpose")
     # 5. Denies, read widely.
     hidden = _denied_parts(request, facts, grants, as_of, now)

@@ -120,7 +120,7 @@ class Aggregates:
     async def _ask(self, caller: Caller, request: AggregateRequest) -> ToldAnswer:
         async with aside():
             for _ in range(TRIES):
-                if not any(request.purpose in policy.CLAIMS[role] for role in caller.actor.roles):
+                if not policy.may_claim(caller.actor.roles, request.purpose):
                     raise await self._refused(caller, "not a purpose of the caller's roles")
                 found = await self._asked(caller, request)
                 if found is not None:

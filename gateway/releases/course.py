@@ -35,9 +35,7 @@ from gateway.errors import ConflictError, ConsentryError, IntegrityError, StaleE
 from gateway.identity.model import Caller
 from gateway.identity.service import Identity
 from gateway.ids import SubjectId
-from gateway.ports.bus import Bus
 from gateway.ports.clock import Clock, Entropy
-from gateway.ports.documents import Documents
 from gateway.ports.index import Index
 from gateway.ports.ledger import Appended
 from gateway.ports.releases import (
@@ -116,14 +114,12 @@ class Course:
         identity: Identity,
         audit: Audit,
         index: Index,
-        documents: Documents,
         blocks: Blocks,
         keys: KeyRing,
         kept: Papers,
         gathering: Gathering,
         membership: Membership,
         files: TableFiles,
-        bus: Bus,
         clock: Clock,
         entropy: Entropy,
         builder: bytes,
@@ -131,14 +127,12 @@ class Course:
         self._identity = identity
         self._audit = audit
         self._index = index
-        self._documents = documents
         self._blocks = blocks
         self._keys = keys
         self._papers = kept
         self._gathering = gathering
         self._membership = membership
         self._files = files
-        self._bus = bus
         self._clock = clock
         self._entropy = entropy
         self._builder = builder
@@ -201,7 +195,9 @@ class Course:
         """What is needed to work on a release; None where who asked for it is gone or may not claim its purpose, and
         where no steward approved it, whatever the index says. IntegrityError once its key was destroyed."""
         caller = await self._identity.acting(held.requester)
-        if caller is None or held.decision is None or not held.is_approved or not claims(caller, held):
+        if caller is None or held.decision is None or not held.is_approved:
+            return None
+        if not policy.may_claim(caller.actor.roles, held.request.purpose):
             return None
         keys = ReleaseKeys.of(await self._keys.of(release_domain(held.release)))
         decided = datetime.fromtimestamp(held.decision.decision.at, UTC).date()
@@ -496,7 +492,7 @@ class Course:
     # ---- ends
 
     async def _tidy(self) -> None:
-        """Once at a start: what ended and was not destroyed to the end, or whose key came back with a backup."""
+        """What ended and was not destroyed to the end, or whose key came back with a backup."""
         for domain in await self._keys.domains():
             row = await self._index.release(domain.name) if domain.kind == DomainKind.RELEASE.value else None
             if row is not None and row.stage > ReleaseStage.RELEASED:
@@ -504,23 +500,19 @@ class Course:
 
     async def expire(self, row: ReleaseRow) -> None:
         """COMMIT POINTS: the key is destroyed, and with it all that was sealed; the end is in the papers."""
-        await self._keyless(row)
         await self.destroy(row)
         held = await self._papers.of(row)
         await self._end(held, ReleaseStage.EXPIRED, "its time is over")
 
     async def destroy(self, row: ReleaseRow) -> None:
         """The release's key, then its blocks. Nothing of it opens again; done twice it destroys nothing more."""
-        await self._keyless(row)
+        domain = release_domain(row.release)
+        if domain in await self._keys.domains():
+            await self._keys.turn(destroying=[domain])
         segments = [root for _, root in await self._index.release_segments(row.release)]
         held = await self._papers.of(row)
         await removed(self._blocks, [*segments, *_named_by(held)])
         await self._index.apply((ReleaseSegmentsGone(release=row.release),))
-
-    async def _keyless(self, row: ReleaseRow) -> None:
-        domain = release_domain(row.release)
-        if domain in await self._keys.domains():
-            await self._keys.turn(destroying=[domain])
 
     async def _end(self, held: HeldRelease, stage: ReleaseStage, reason: str, built: Built | None = None) -> None:
         verdict: Measured | None = None if built is None else built.verdict
@@ -566,9 +558,7 @@ class Course:
         )
         if not isinstance(entry, Appended):
             raise ConflictError("the release moved on meanwhile")
-        for one in sealed:
-            with contextlib.suppress(UpstreamError):  # it is pinned as soon as IPFS takes it
-                await self._documents.pin(one.unpinned)
+        await self._papers.pin(sealed)
 
 
 def _decision_digest(held: HeldRelease) -> bytes:
@@ -582,8 +572,3 @@ def _named_by(held: HeldRelease) -> list[bytes]:
     """Binary CIDs of the files and lists of every edition so far."""
     files = [bytes(Cid.parse(file.cid)) for one in held.manifests for file in papers.read_files(one)]
     return [*files, *(bytes.fromhex(one.members) for one in held.deliveries)]
-
-
-def claims(caller: Caller, held: HeldRelease) -> bool:
-    """Whether a role of theirs may claim the release's purpose."""
-    return any(held.request.purpose in policy.CLAIMS[role] for role in caller.actor.roles)

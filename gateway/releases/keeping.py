@@ -2,11 +2,12 @@
 durable in one transaction with what they say.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from gateway.errors import BlockMissingError, IntegrityError
+from gateway.errors import BlockMissingError, IntegrityError, UpstreamError
 from gateway.ids import ActorId, ReleaseId
 from gateway.ports.anchors import Anchors
 from gateway.ports.documents import Documents, SealedPaper
@@ -97,6 +98,12 @@ class Papers:
     def token(self, requester: ActorId) -> bytes:
         """By which the index finds what somebody asked for."""
         return self._keys.mark(REQUESTER, requester)
+
+    async def pin(self, sealed: Sequence[SealedPaper]) -> None:
+        """Papers that are durable, on IPFS: now, or as soon as it takes them."""
+        for one in sealed:
+            with contextlib.suppress(UpstreamError):
+                await self._documents.pin(one.unpinned)
 
     async def held(self, release: ReleaseId) -> HeldRelease | None:
         """None where there is no such release. IntegrityError for papers that are not one chain of its own."""

@@ -6,7 +6,6 @@ entry, and a leaf on its way to the chain. A download stands on a decision of it
 expiry, of an edition that holds nobody who withdrew.
 """
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -29,13 +28,12 @@ from gateway.identity.service import Identity
 from gateway.ids import ReleaseId, SubjectId
 from gateway.jsontext import JsonValue
 from gateway.ports.clock import Clock, Entropy
-from gateway.ports.documents import Documents
 from gateway.ports.index import Index
 from gateway.ports.ledger import Appended, Stale
 from gateway.ports.releases import ReleaseMoved, ReleaseRow, ReleaseStage
 from gateway.ports.sealing import SealingKeys
 from gateway.releases import papers
-from gateway.releases.course import ALL, WITHDRAWN, Course, claims
+from gateway.releases.course import ALL, WITHDRAWN, Course
 from gateway.releases.gathering import ACTION
 from gateway.releases.keeping import HeldRelease, Papers
 from gateway.releases.model import (
@@ -84,7 +82,6 @@ class Releases:
         standings: Standings,
         audit: Audit,
         index: Index,
-        documents: Documents,
         ring: KeyRing,
         keys: SealingKeys,
         kept: Papers,
@@ -96,7 +93,6 @@ class Releases:
         self._standings = standings
         self._audit = audit
         self._index = index
-        self._documents = documents
         self._ring = ring
         self._keys = keys
         self._papers = kept
@@ -110,7 +106,7 @@ class Releases:
         """Durable when it returns. CallerError naming the member; DeniedError; LimitError."""
         request = parse_request(asked)
         for _ in range(TRIES):
-            if not any(request.purpose in policy.CLAIMS[role] for role in caller.actor.roles):
+            if not policy.may_claim(caller.actor.roles, request.purpose):
                 raise await self._refused(caller, "REQUEST_DATASET", "not a purpose of the caller's roles")
             if not caller.actor.encryption_key:
                 raise ConflictError("register with an encryption key first: what is released is sealed to it")
@@ -127,7 +123,7 @@ class Releases:
             # Commit point: before it nobody has asked; after it stewards see the request.
             entry = await self._audit.append(event, guards=guards_of(caller), rows=(row, *rows))
             if isinstance(entry, Appended):
-                await self._pin(sealed)
+                await self._papers.pin(sealed)
                 return await self._view(caller, await self._held(release))
             caller = await self._identity.refreshed(caller)
         raise UpstreamError("the caller's standing keeps changing; try again")
@@ -354,11 +350,12 @@ class Releases:
             if held.manifest is None or held.delivery is None or not held.is_approved:
                 raise IntegrityError("a release has no approval, or no manifest")
             stood_on = {bytes.fromhex(one) for one in held.delivery.organizations}
-            if not claims(caller, held) or not stood_on <= caller.organizations:
+            claims = policy.may_claim(caller.actor.roles, held.request.purpose)
+            if not claims or not stood_on <= caller.organizations:
                 raise await self._refused(caller, action, "made for who the caller was, and is no longer")
             if caller.actor.encryption_key != papers.read_recipient(held.manifest):
                 raise ConflictError("sealed to an encryption key that is yours no longer", field=("id",))
-            if name is not None and name not in {file.name for file in papers.read_files(held.manifest or b"")}:
+            if name is not None and name not in {file.name for file in papers.read_files(held.manifest)}:
                 raise await self._refused(caller, action, "no such file of the release")
             event = self._event(caller, action, Outcome.PERMITTED, digest=papers.digest_of(held.octets[-1]))
             entry = await self._audit.append(event, guards=guards_of(caller))
@@ -376,12 +373,7 @@ class Releases:
             raise ConflictError("your own standing changed meanwhile; try again")
         if not isinstance(entry, Appended):
             raise ConflictError("the release moved on meanwhile; look at it again", field=("id",))
-        await self._pin(sealed)
-
-    async def _pin(self, sealed: "Sequence[Any]") -> None:
-        for one in sealed:
-            with contextlib.suppress(UpstreamError):  # it is pinned as soon as IPFS takes it
-                await self._documents.pin(one.unpinned)
+        await self._papers.pin(sealed)
 
     async def _page(
         self,

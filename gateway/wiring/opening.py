@@ -235,7 +235,6 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         ring=keys,
         keys=sealing,
         anchors=anchors,
-        bus=bus,
         clock=clock,
         entropy=entropy,
         workers=workers,

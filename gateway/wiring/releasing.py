@@ -10,7 +10,6 @@ from gateway.emergency.grounds import Grounds
 from gateway.errors import SettingsError
 from gateway.identity.service import Identity
 from gateway.ports.anchors import Anchors
-from gateway.ports.bus import Bus
 from gateway.ports.chain import BudgetLedgers, Chain
 from gateway.ports.clock import Clock, Entropy
 from gateway.ports.documents import Documents
@@ -45,7 +44,6 @@ def make_releases(
     ring: KeyRing,
     keys: SealingKeys,
     anchors: Anchors,
-    bus: Bus,
     clock: Clock,
     entropy: Entropy,
     workers: Workers,
@@ -67,14 +65,12 @@ def make_releases(
         identity=identity,
         audit=audit,
         index=index,
-        documents=documents,
         blocks=blocks,
         keys=ring,
         kept=kept,
         gathering=gathering,
         membership=Membership(standings=standings, index=index, gathering=gathering),
         files=Files(),
-        bus=bus,
         clock=clock,
         entropy=entropy,
         builder=builder,
@@ -84,7 +80,6 @@ def make_releases(
         standings=standings,
         audit=audit,
         index=index,
-        documents=documents,
         ring=ring,
         keys=keys,
         kept=kept,

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,37 +37,13 @@ from gateway.ports.rows import (
     UploadRow,
 )
 from gateway.ports.sign_ins import OtherSessionsEnded, SessionEnded, SessionRotated, SpentToken
-from tests.ports.databases import DATABASES, migrated_url, query
+from tests.ports.databases import query
 from tests.ports.notaries import INSTANCE, appended, opened
 from tests.ports.session_rows import session_row
 
 
 def some(size: int = 32) -> bytes:
     return secrets.token_bytes(size)
-
-
-@pytest.fixture(params=DATABASES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return migrated_url(request, tmp_path)
-
-
-@pytest.fixture
-async def replica(url: str) -> AsyncIterator[Callable[[], SqlIndex]]:
-    """Opens one more index on the same database, as another replica would."""
-    opened: list[SqlIndex] = []
-
-    def again() -> SqlIndex:
-        opened.append(SqlIndex.open(url, clock=SystemClock()))
-        return opened[-1]
-
-    yield again
-    for index in opened:
-        await index.close()
-
-
-@pytest.fixture
-def index(replica: Callable[[], SqlIndex]) -> SqlIndex:
-    return replica()
 
 
 def record(subject: bytes, *tokens: bytes) -> RecordRow:

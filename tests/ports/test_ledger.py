@@ -32,14 +32,9 @@ from gateway.ports.rows import (
     Row,
     TicketRow,
 )
-from tests.ports.databases import DATABASES, migrated_url, query
+from tests.ports.databases import query
 from tests.ports.notaries import INSTANCE, LOG, Open, appended, counts, entry, lineage, opened, record, some
 from tests.ports.session_rows import session_row
-
-
-@pytest.fixture(params=DATABASES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return migrated_url(request, tmp_path)
 
 
 @pytest.fixture

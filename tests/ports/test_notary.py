@@ -25,13 +25,8 @@ from gateway.audit.rules import GENESIS, verify_entries
 from gateway.errors import SettingsError, UpstreamError
 from gateway.ports.clock import SystemClock
 from gateway.ports.ledger import Appended
-from tests.ports.databases import DATABASES, migrated_url, query
+from tests.ports.databases import query
 from tests.ports.notaries import INSTANCE, LOG, Open, appended, counts, entry, lineage, opened, record, settings
-
-
-@pytest.fixture(params=DATABASES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return migrated_url(request, tmp_path)
 
 
 @pytest.fixture

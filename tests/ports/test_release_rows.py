@@ -2,15 +2,13 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from gateway.adapters.sql.index import SqlIndex
 from gateway.errors import ConflictError
-from gateway.ports.clock import SystemClock
 from gateway.ports.releases import (
     AnswerRow,
     BudgetRaised,
@@ -26,34 +24,11 @@ from gateway.ports.releases import (
     ReleaseStage,
 )
 from gateway.ports.rows import UnpinnedRow
-from tests.ports.databases import DATABASES, migrated_url, query
+from tests.ports.databases import query
 
 
 def some(size: int = 32) -> bytes:
     return secrets.token_bytes(size)
-
-
-@pytest.fixture(params=DATABASES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return migrated_url(request, tmp_path)
-
-
-@pytest.fixture
-async def replica(url: str) -> AsyncIterator[Callable[[], SqlIndex]]:
-    opened: list[SqlIndex] = []
-
-    def again() -> SqlIndex:
-        opened.append(SqlIndex.open(url, clock=SystemClock()))
-        return opened[-1]
-
-    yield again
-    for index in opened:
-        await index.close()
-
-
-@pytest.fixture
-def index(replica: Callable[[], SqlIndex]) -> SqlIndex:
-    return replica()
 
 
 def asked(requester: bytes = b"r" * 16) -> ReleaseRow:
