@@ -44,6 +44,7 @@ from gateway.underway import aside
 ACTION: Final = "AGGREGATE"
 TRIES: Final = 5
 AT_ONCE: Final = 64
+LOOKED_AT_ONCE: Final = 500
 MOST_AT_ONCE: Final = 4
 """Questions that are answered at a time."""
 _ANSWER: Final = b"aggregate/answer"
@@ -139,7 +140,7 @@ class Aggregates:
         )
         purse = await self._budgets.purse(group=_group_of(caller), dataset=_dataset_of(request), amount=request.epsilon)
         # 1. On which consents: the same question on the same ones was paid for.
-        key = await self._key(caller, undertaking, request)
+        key, versions = await self._key(caller, undertaking, request)
         stored = await self._index.answer(key)
         if stored is not None:
             return await self._told(caller, stored, purse.left())
@@ -147,7 +148,7 @@ class Aggregates:
             raise await self._spent(caller)
         # 2. The values of whom decisions let in; each patient's entry is durable before they are counted.
         values = await self._values(caller, undertaking)
-        if await self._key(caller, undertaking, request) != key:
+        if await self._versions() != versions:
             return None
         # 3. Noise; then COMMIT POINT: the answer and its price are durable together, before it is told.
         answer = self._noised(request, values)
@@ -170,19 +171,29 @@ class Aggregates:
         await self._budgets.landed(row.call)
         return ToldAnswer(answer=_answer(self._keys.open_public(row.sealed)), left=left)
 
-    async def _key(self, caller: Caller, undertaking: Undertaking, request: AggregateRequest) -> bytes:
+    async def _key(
+        self, caller: Caller, undertaking: Undertaking, request: AggregateRequest
+    ) -> tuple[bytes, dict[bytes, int]]:
         """A keyed name of the question and of every consent to this use, whatever the cohort: whether an answer costs
-        anything must not tell who is in one."""
+        anything must not tell who is in one. With it everybody's version, read before their consents were."""
         digest = hashlib.sha256(request.digest)
-        after = b""
-        while subjects := await self._index.subjects(after=after, limit=AT_ONCE):
-            for subject in subjects:
-                consents = await self._gathering.consents_of(caller, undertaking, SubjectId(subject))
-                if consents:
-                    digest.update(subject + len(consents).to_bytes(4, "big") + b"".join(consents))
-            after = subjects[-1]
+        versions = await self._versions()
+        for subject in versions:
+            consents = await self._gathering.consents_of(caller, undertaking, SubjectId(subject))
+            if consents:
+                digest.update(subject + len(consents).to_bytes(4, "big") + b"".join(consents))
         named = digest.digest() + _group_of(caller)
-        return self._keys.mark(_ANSWER, named) + self._keys.mark(_ANSWER, named, b"2")
+        return self._keys.mark(_ANSWER, named) + self._keys.mark(_ANSWER, named, b"2"), versions
+
+    async def _versions(self) -> dict[bytes, int]:
+        """Of everybody, in the order of their names: a consent that is given or taken moves it."""
+        versions: dict[bytes, int] = {}
+        after = b""
+        while subjects := await self._index.subjects(after=after, limit=LOOKED_AT_ONCE):
+            found = await self._index.versions_of(subjects)
+            versions |= {subject: found[subject] for subject in subjects}
+            after = subjects[-1]
+        return versions
 
     async def _values(self, caller: Caller, undertaking: Undertaking) -> list[Any]:
         values: list[Any] = []

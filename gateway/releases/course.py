@@ -54,7 +54,7 @@ from gateway.releases.files import Seals, TableFiles
 from gateway.releases.gathering import Gathering, Undertaking
 from gateway.releases.keeping import HeldRelease, Papers
 from gateway.releases.membership import Looked, Membership
-from gateway.releases.segments import Member, Segments, removed
+from gateway.releases.segments import Member, Segments, put_people, removed
 from gateway.storage.model import Cid
 from gateway.storage.service import Blocks
 
@@ -447,6 +447,7 @@ class Course:
         guard: Guard,
     ) -> None:
         held, built, now = opened.held, made.built, int(self._clock.now())
+        sealed = self._keys.log.seal(b"".join(sorted(people)), context=PERSON_TOKEN, entropy=self._entropy)
         expires = held.expires_at or now + held.request.days * DAY_SECONDS
         manifest = papers.manifest_paper(
             papers.Manifest(
@@ -471,13 +472,13 @@ class Course:
             salt=self._entropy.bytes(32),
             wrapped=wrap_secret(made.secret, made.binding, manifest=papers.digest_of(manifest)),
             members=await opened.segments.put_members(row.edition, built.members),
+            people=await put_people(sealed, self._blocks),
             organizations=made.organizations,
             levels=made.levels,
             verdict=built.verdict,
             bars=built.bars,
         )
         released = replace(row, stage=ReleaseStage.RELEASED, builder=b"", held_until=0, expires_at=expires)
-        sealed = self._keys.log.seal(b"".join(sorted(people)), context=PERSON_TOKEN, entropy=self._entropy)
         named = ReleasePeopleRow(release=held.release, edition=row.edition, sealed=sealed)
         # Commit point: before it nothing of the edition can be opened; after it the recipient may ask for it. Whoever
         # released something else meanwhile made this one differ from more: then it is made anew.
@@ -569,6 +570,6 @@ def _decision_digest(held: HeldRelease) -> bytes:
 
 
 def _named_by(held: HeldRelease) -> list[bytes]:
-    """Binary CIDs of the files and lists of every edition so far."""
+    """Binary CIDs of the files and lists of every edition so far that go with it; whose rows left does not."""
     files = [bytes(Cid.parse(file.cid)) for one in held.manifests for file in papers.read_files(one)]
     return [*files, *(bytes.fromhex(one.members) for one in held.deliveries)]

@@ -75,7 +75,8 @@ class _Decision(_Paper, frozen=True, tag="dataset-decision"):
 class Delivery(_Paper, frozen=True, rename="camel", tag="dataset-delivery", forbid_unknown_fields=True):
     """How an edition is opened, and by whom it is to be looked through: the wrapped secret, the list of members, the
     report's figures. Hexadecimal; `members`: a binary CID; `organizations`: of who asked, on which permits may have
-    stood; `levels`: how far each quasi-identifier is generalized."""
+    stood; `levels`: how far each quasi-identifier is generalized; `people`: a binary CID of keyed tokens of whose rows
+    left, by which later releases are compared with it when it is long over."""
 
     edition: int
     salt: str
@@ -85,6 +86,7 @@ class Delivery(_Paper, frozen=True, rename="camel", tag="dataset-delivery", forb
     levels: list[int]
     verdict: Measured
     bars: list[Bars]
+    people: str = ""
 
 
 class Withdrawal(_Paper, frozen=True, rename="camel", tag="dataset-withdrawal", forbid_unknown_fields=True):
@@ -327,6 +329,7 @@ def delivery_paper(
     salt: bytes,
     wrapped: bytes,
     members: bytes,
+    people: bytes,
     organizations: Iterable[bytes],
     levels: Sequence[int],
     verdict: Measured,
@@ -340,6 +343,7 @@ def delivery_paper(
         salt=salt.hex(),
         wrapped=wrapped.hex(),
         members=members.hex(),
+        people=people.hex(),
         organizations=sorted(one.hex() for one in organizations),
         levels=list(levels),
         verdict=msgspec.to_builtins(verdict),

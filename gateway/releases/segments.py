@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import msgspec
 
 from gateway.crypto.keys import DomainKey
-from gateway.crypto.releases import ReleaseKeys
+from gateway.crypto.releases import SEGMENT_MAGIC, ReleaseKeys, is_piece
 from gateway.errors import IntegrityError
 from gateway.ids import SubjectId
 from gateway.ports.clock import Entropy
@@ -170,6 +170,20 @@ def token_of(record: bytes, hidden: Sequence[str]) -> bytes:
 
 def tokens_in(joined: bytes) -> frozenset[bytes]:
     return frozenset(joined[at : at + TOKEN_SIZE] for at in range(0, len(joined), TOKEN_SIZE))
+
+
+async def put_people(sealed: bytes, blocks: Blocks) -> bytes:
+    """The sealed tokens of whose rows left, durable and pinned: the binary CID. Not under the release's key: what left
+    is compared with when that is destroyed."""
+    return bytes(await blocks.put_content((SEGMENT_MAGIC + sealed,)))
+
+
+async def sealed_people(root: bytes, blocks: Blocks) -> bytes:
+    """What `put_people` put. IntegrityError, UpstreamError."""
+    octets = await whole(Cid.from_bytes(root), blocks)
+    if not is_piece(octets):
+        raise IntegrityError("the people of a release are not of their form")
+    return octets[len(SEGMENT_MAGIC) :]
 
 
 async def whole(cid: Cid, blocks: Blocks) -> bytes:

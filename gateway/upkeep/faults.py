@@ -69,6 +69,7 @@ class Fault(StrEnum):
     RELEASE_PAPER = "a paper of a release is missing, damaged or another's"
     RELEASE_GAP = "papers of a release are not one chain"
     RELEASE_TICKET = "a paper of a release has no leaf, or another"
+    RELEASE_PEOPLE = "whose rows left with a release is missing, or not as its delivery has it"
     RELEASE_FILE = "a file of a release is missing, or is not what its manifest says"
     EVENT_MISSING = "the chain has an event that the index has not"
     EVENT_FORGED = "the index has an event that the chain has not"

@@ -279,6 +279,7 @@ class Rebuild:
         await self._filling.insert("forms", restore_forms(self._scratch, self._report))
         for table, rows in self._releases.rows(self._parts.keys.log.token):
             await self._filling.insert(table, rows)
+        await self._filling.insert("release_people", await self._releases.people(self._parts.blocks))
         await self._filling.insert("papers", restore_papers(self._scratch, self._report, events))
         await restore_emergencies(self._parts, self._scratch, self._filling, self._report, events)
 

@@ -10,11 +10,14 @@ from itertools import groupby
 from typing import Final
 
 from anchoring.stores.columns import join_values
+from gateway.errors import BlockMissingError, IntegrityError
 from gateway.ports.releases import ReleaseStage
 from gateway.releases import papers
 from gateway.releases.keeping import FIRST, REQUESTER, leaf_values
 from gateway.releases.model import Verdict
 from gateway.releases.papers import Kind
+from gateway.releases.segments import sealed_people
+from gateway.storage.service import Blocks
 from gateway.upkeep.report import RebuildReport
 from gateway.upkeep.scratch import FoundRelease, Scratch
 from gateway.wiring.anchors import AnchorsPort
@@ -85,6 +88,22 @@ class Releases:
                     tickets.append(self._ticket(one, leaf))
         self._report.restored["releases"] += len(releases)
         return (("releases", releases), ("release_papers", named), ("tickets", tickets))
+
+    async def people(self, blocks: Blocks) -> Rows:
+        """Whose rows left, of each edition: later releases are compared with it."""
+        rows: Rows = []
+        for release, chain in self._chains.items():
+            for one in chain:
+                if papers.kind_of(one.octets) is not Kind.DELIVERY:
+                    continue
+                delivery = papers.read_delivery(one.octets)
+                try:
+                    sealed = await sealed_people(bytes.fromhex(delivery.people), blocks)
+                except (BlockMissingError, IntegrityError):
+                    self._report.lost.append(f"whose rows left with edition {delivery.edition} of {release.hex()}")
+                    continue
+                rows.append({"release": release, "edition": delivery.edition, "sealed": sealed})
+        return rows
 
     def _ticket(self, one: FoundRelease, leaf: bytes) -> dict[str, object]:
         return {

@@ -366,6 +366,8 @@ PLANTS: list[tuple[Fault, str, Plant]] = [
         "row deleted",
         edit("delete from tickets where cid_digest = (select digest from release_papers where number = 1)"),
     ),
+    (Fault.RELEASE_PEOPLE, "row deleted", edit("delete from release_people")),
+    (Fault.RELEASE_PEOPLE, "edited", edit("update release_people set sealed = zeroblob(64)")),
     (Fault.RELEASE_FILE, "removed", lambda h: h.remove(h.file())),
     (Fault.PROFILE_MISSING, "removed", lambda h: h.remove(profile(h))),
     (Fault.EVENT_MISSING, "row deleted", edit("delete from chain_events where name = 'ConsentRevoked'")),

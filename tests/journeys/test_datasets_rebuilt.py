@@ -21,6 +21,9 @@ async def test_releases_come_back(tmp_path: Path) -> None:
         before = await lab.content(await lab.open(released.release))
         asked = (await lab.request(title="Nobody decided on it")).release
         await lab.anchored(released.release)
+    people_of = "select release, edition, sealed from release_people"
+    with sqlite3.connect(tmp_path / "index.db") as index:
+        rows = index.execute(people_of).fetchall()
     for path in tmp_path.glob("index.db*"):
         path.unlink()
     settings = {"DATA_DIR": str(tmp_path)}
@@ -28,6 +31,10 @@ async def test_releases_come_back(tmp_path: Path) -> None:
     assert code == 0, said
     code, said = run_command("verify", settings=settings, seconds=120)
     assert code == 0, said
+    # By whose rows left, releases that are built now are compared with those of before the fire.
+    with sqlite3.connect(tmp_path / "index.db") as index:
+        assert index.execute(people_of).fetchall() == rows
+    assert len(rows) == 1
     async with inside(tmp_path) as running:
         again = Laboratory(
             inside=running,

@@ -77,6 +77,7 @@ QUERIES: Final = {
     "release papers": "select number, kind, digest from release_papers where release = :release order by number",
     "release paper": "select digest from release_papers where release = :release and number = :number",
     "release segments": "select root from release_segments where release = :release order by number",
+    "release people": "select sealed from release_people where release = :release and edition = :edition",
     "leaf": "select cid_digest, locator from tickets where leaf = :leaf",
     "profiles": "select key1, args from chain_events where orphaned_at is null"
     " and name in ('ActorRegistered', 'ProfileChanged') order by block_number, log_index",

@@ -8,8 +8,8 @@ from gateway.errors import ConsentryError
 from gateway.ports.releases import ReleasePaper, ReleaseStage
 from gateway.releases import papers
 from gateway.releases.keeping import FIRST, leaf_values
-from gateway.releases.papers import Kind
-from gateway.releases.segments import LIMITS
+from gateway.releases.papers import Delivery, Kind
+from gateway.releases.segments import LIMITS, sealed_people
 from gateway.storage.model import Cid, Codec
 from gateway.upkeep.checks.named import Named
 from gateway.upkeep.faults import Fault, Verdict
@@ -62,7 +62,11 @@ async def _check_paper(
     """What a manifest or a delivery names; of editions before the last nothing need be there any more."""
     match papers.kind_of(octets):
         case Kind.DELIVERY:
-            await _name_tree(parts, named, Cid.from_bytes(bytes.fromhex(papers.read_delivery(octets).members)))
+            delivery = papers.read_delivery(octets)
+            for root in filter(None, (delivery.members, delivery.people)):
+                await _name_tree(parts, named, Cid.from_bytes(bytes.fromhex(root)))
+            if delivery.people:
+                await _check_people(parts, verdict, delivery, release=release)
         case Kind.MANIFEST:
             for file in papers.read_files(octets):
                 cid = Cid.parse(file.cid)
@@ -73,6 +77,17 @@ async def _check_paper(
                         verdict.add(Fault.RELEASE_FILE, f"{file.name} of release {release.hex()}")
         case _:
             pass  # it names nothing
+
+
+async def _check_people(parts: Looking, verdict: Verdict, delivery: Delivery, *, release: bytes) -> None:
+    """Later releases are compared with the row."""
+    row = parts.survey.one("release people", release=release, edition=delivery.edition)
+    try:
+        sealed = await sealed_people(bytes.fromhex(delivery.people), parts.blocks)
+    except ConsentryError:
+        sealed = b""
+    if row is None or row[0] != sealed:
+        verdict.add(Fault.RELEASE_PEOPLE, f"edition {delivery.edition} of release {release.hex()}")
 
 
 async def _name_tree(parts: Looking, named: Named, cid: Cid) -> None:
