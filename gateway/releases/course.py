@@ -14,7 +14,7 @@ One replica builds a release at a time, and another takes it over when nothing w
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -105,6 +105,33 @@ class _Made:
     secret: bytes = field(repr=False)
 
 
+class Sweep:
+    """A step that is done again and again, for ever; `trouble` says what is in its way."""
+
+    def __init__(self, step: Callable[[], Awaitable[None]], *, seconds: float) -> None:
+        self._step = step
+        self._seconds = seconds
+        self._waking = asyncio.Event()
+        self.trouble: str | None = None
+
+    def wake(self) -> None:
+        """At once, and not when its time comes."""
+        self._waking.set()
+
+    async def run(self) -> None:
+        """What fails is tried again."""
+        while True:
+            self._waking.clear()
+            try:
+                await self._step()
+                self.trouble = None
+            except ConsentryError as error:
+                self.trouble = type(error).__name__
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._seconds):
+                    await self._waking.wait()
+
+
 class Course:
     """See the module. `builder`: this replica's name, 32 bytes."""
 
@@ -136,41 +163,31 @@ class Course:
         self._clock = clock
         self._entropy = entropy
         self._builder = builder
-        self._waking = asyncio.Event()
-        self._looked = float("-inf")
         self._tidied = float("-inf")
-        self.trouble: str | None = None
+        # Looks go on beside a build, however long that takes.
+        self.building = Sweep(self.advance, seconds=EACH_SECONDS)
+        self.looking = Sweep(self.look_through, seconds=LOOK_SECONDS)
 
     def wake(self) -> None:
-        """There may be something to do."""
-        self._waking.set()
+        """There may be something to build."""
+        self.building.wake()
 
-    async def run(self) -> None:
-        """For ever. What fails is tried again; `trouble` says what is in the way."""
-        while True:
-            self.trouble = None
-            try:
-                await self.catch_up()
-            except ConsentryError as error:
-                self.trouble = type(error).__name__
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(EACH_SECONDS):
-                    await self._waking.wait()
-            self._waking.clear()
-
-    async def catch_up(self) -> None:
-        """Everything that can be done now; what is in the way of one release hinders no other. Raises the last."""
-        trouble: ConsentryError | None = None
+    async def advance(self) -> None:
+        """Destroys what ended, builds what was approved."""
         if self._clock.monotonic() >= self._tidied + TIDY_SECONDS:
             self._tidied = self._clock.monotonic()
             await self._tidy()
-        for row in await self._index.releases(requester=None, stages=(ReleaseStage.BUILDING,), limit=1_000):
+        await self._each(ReleaseStage.BUILDING, limit=1_000)
+
+    async def look_through(self) -> None:
+        """Whether somebody withdrew from what was released, or its time is over."""
+        await self._each(ReleaseStage.RELEASED, limit=10_000)
+
+    async def _each(self, stage: ReleaseStage, *, limit: int) -> None:
+        """What is in the way of one release hinders no other. Raises the last."""
+        trouble: ConsentryError | None = None
+        for row in await self._index.releases(requester=None, stages=(stage,), limit=limit):
             trouble = await self._tried(row) or trouble
-        now = self._clock.monotonic()
-        if now >= self._looked + LOOK_SECONDS:
-            self._looked = now
-            for row in await self._index.releases(requester=None, stages=(ReleaseStage.RELEASED,), limit=10_000):
-                trouble = await self._tried(row) or trouble
         if trouble is not None:
             raise trouble
 

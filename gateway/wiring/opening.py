@@ -305,6 +305,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
     gateway.duties.begin("listings", rooms.listings, closing)
     gateway.duties.begin("uploads", Sweeping(index=index, blocks=blocks, clock=clock), closing)
     gateway.duties.begin("erasures", course, closing)
-    gateway.duties.begin("releases", releasing, closing)
+    gateway.duties.begin("releases", releasing.building, closing)
+    gateway.duties.begin("withdrawals", releasing.looking, closing)
     gateway.duties.begin("recoveries", control.succession, closing)
     return gateway

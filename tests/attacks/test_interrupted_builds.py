@@ -62,7 +62,7 @@ async def cancelled_in_the_middle_it_is_never_committed(lab: Laboratory) -> None
     await until(begun)
     await lab.inside.gateway.releases.cancel(await lab.caller(lab.researcher), release)
     gathering._workers = gathering._workers._workers
-    await building.catch_up()
+    await building.advance()
     view = await lab.inside.gateway.releases.get(await lab.caller(lab.steward), release)
     assert view is not None
     assert view.stage is ReleaseStage.CANCELLED
@@ -89,12 +89,12 @@ async def what_another_holds_is_left_to_it_until_it_is_silent(lab: Laboratory) -
     await taken(until=now + 3_600)
     building._gathering._workers = building._gathering._workers._workers
     for _ in range(3):
-        await building.catch_up()
+        await building.advance()
     row = await index.release(release)
     assert row is not None
     assert (row.builder, row.kept) == (b"\2" * 32, 0)
     await taken(until=now - 1)
-    await building.catch_up()
+    await building.advance()
     assert (await lab.settled(release)).stage is ReleaseStage.RELEASED
 
 
