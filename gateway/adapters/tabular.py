@@ -16,7 +16,7 @@ from gateway.deid.cells import ColumnKind
 from gateway.deid.tables import Table, cell_text
 from gateway.deid.views.selects import Cell, Row
 
-GROUP: Final = 16_384
+GROUP: Final = 4_096
 """Rows that are written together."""
 FLAG: Final = "boolean"
 

@@ -63,8 +63,9 @@ class Opening:
         self._known: OrderedDict[bytes, Known] = OrderedDict()
         self._leaves: dict[bytes, bytes] = {}
 
-    async def find(self, row: RecordRow) -> Found:
-        """The facts of a version. Raises IntegrityError for whatever is not what the row and the CID say."""
+    async def find(self, row: RecordRow, *, keep: bool = True) -> Found:
+        """The facts of a version. Raises IntegrityError for whatever is not what the row and the CID say. `keep` False:
+        for who looks at everything once, which would push out what is asked for again."""
         if row.newest > row.version:
             raise IntegrityError("an older version stands in the place of the present one")
         cid = Cid.from_digest(row.digest, codec=Codec.DAG_PB if row.tree else Codec.RAW)
@@ -83,7 +84,9 @@ class Opening:
             facts = opened.facts
             if not isinstance(facts, RecordFacts) or facts.subject != row.subject:
                 raise IntegrityError("the block is no record of this subject")
-            known = self._keep(row, located.of(b""), facts, opened.commitment, str(cid))
+            known = _known(row, located.of(b""), facts, opened.commitment, cid)
+            if keep:
+                self._keep(row, known)
         return Found(
             known=known,
             opened=envelope.Opened(located=located, facts=known.facts, commitment=known.facts_commitment),
@@ -133,20 +136,10 @@ class Opening:
             return await self._blocks.get(cid)
         return b"".join([part async for part in self._blocks.read_content(cid, limits=TREE)])
 
-    def _keep(
-        self, row: RecordRow, located: envelope.Located, facts: RecordFacts, commitment: bytes, cid: str
-    ) -> Known:
-        known = Known(
-            located=located,
-            facts=facts,
-            decision_facts=decision_facts(facts, RecordId(row.record)),
-            facts_commitment=commitment,
-            cid=cid,
-        )
+    def _keep(self, row: RecordRow, known: Known) -> None:
         self._known[row.digest] = known
         if len(self._known) > HELD:
             self._leaves.pop(self._known.popitem(last=False)[0], None)
-        return known
 
     def leaf(self, row: RecordRow, known: Known) -> bytes:
         """By which the record is anchored."""
@@ -157,6 +150,16 @@ class Opening:
             if row.digest in self._known:
                 self._leaves[row.digest] = leaf
         return leaf
+
+
+def _known(row: RecordRow, located: envelope.Located, facts: RecordFacts, commitment: bytes, cid: Cid) -> Known:
+    return Known(
+        located=located,
+        facts=facts,
+        decision_facts=decision_facts(facts, RecordId(row.record)),
+        facts_commitment=commitment,
+        cid=str(cid),
+    )
 
 
 def leaf_values(row: RecordRow, content_commitment: bytes, facts_commitment: bytes) -> tuple[bytes, ...]:

@@ -14,7 +14,7 @@ One replica builds a release at a time, and another takes it over when nothing w
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -51,7 +51,7 @@ from gateway.releases import papers
 from gateway.releases.building import Building, Built
 from gateway.releases.differencing import left_out
 from gateway.releases.files import Seals, TableFiles
-from gateway.releases.gathering import Gathering, Undertaking
+from gateway.releases.gathering import Gathered, Gathering, Undertaking
 from gateway.releases.keeping import HeldRelease, Papers
 from gateway.releases.membership import Looked, Membership
 from gateway.releases.segments import Member, Segments, put_people, removed
@@ -66,7 +66,7 @@ TIDY_SECONDS: Final = 60.0
 HELD_SECONDS: Final = 60
 ALL: Final = b"\xff" * 32
 """The cursor of a release for which everybody was looked at."""
-AT_ONCE: Final = 64
+AT_ONCE: Final = 16
 """Patients of a segment."""
 DAY_SECONDS: Final = 24 * 3600
 WITHDRAWN: Final = "WITHDRAW_FROM_RELEASE"
@@ -341,29 +341,51 @@ class Course:
         if row.cursor == ALL:
             return row
         number = len(await self._index.release_segments(row.release))
-        while subjects := await self._index.subjects(after=row.cursor, limit=AT_ONCE):
-            caller = await self._identity.acting(opened.held.requester)
-            if caller is None:
-                raise StaleError("who asks for the data is no longer who they were")
-            found = await self._gathering.gather(caller, opened.undertaking, [SubjectId(one) for one in subjects])
-            rows: tuple[Row, ...] = ()
-            if found.members or found.broken:
-                root = await opened.segments.put(number, found.segment)
-                rows = (ReleaseSegmentRow(release=row.release, number=number, root=root),)
-                number += 1
-            further = replace(
-                row,
-                cursor=subjects[-1],
-                looked_at=row.looked_at + len(subjects),
-                kept=row.kept + len(found.members),
-                held_until=int(self._clock.now()) + HELD_SECONDS,
-            )
-            # Commit point: before it these patients are looked at again; after it their rows are in the release.
-            await self._index.apply((ReleaseMoved(before=row, row=further), *rows))
-            row = further
+        async with contextlib.aclosing(self._gathering_on(opened, row.cursor)) as parts:
+            async for last, count, found in parts:
+                rows: tuple[Row, ...] = ()
+                if found.members or found.broken:
+                    root = await opened.segments.put(number, found.segment)
+                    rows = (ReleaseSegmentRow(release=row.release, number=number, root=root),)
+                    number += 1
+                further = replace(
+                    row,
+                    cursor=last,
+                    looked_at=row.looked_at + count,
+                    kept=row.kept + len(found.members),
+                    held_until=int(self._clock.now()) + HELD_SECONDS,
+                )
+                # Commit point: before it these patients are looked at again; after it their rows are in the release.
+                await self._index.apply((ReleaseMoved(before=row, row=further), *rows))
+                row = further
         whole = replace(row, cursor=ALL)
         await self._index.apply((ReleaseMoved(before=row, row=whole),))
         return whole
+
+    async def _gathering_on(self, opened: Opened, after: bytes) -> AsyncGenerator[tuple[bytes, int, Gathered]]:
+        """Of some patients at a time the last, how many, and what was gathered. The next ones are looked at meanwhile:
+        no worker waits for a segment to become durable."""
+        under_way: list[asyncio.Task[Gathered]] = []
+        try:
+            subjects = await self._index.subjects(after=after, limit=AT_ONCE)
+            while subjects:
+                if not under_way:
+                    under_way.append(asyncio.create_task(self._gather(opened, subjects)))
+                following = await self._index.subjects(after=subjects[-1], limit=AT_ONCE)
+                if following:
+                    under_way.append(asyncio.create_task(self._gather(opened, following)))
+                yield subjects[-1], len(subjects), await under_way.pop(0)
+                subjects = following
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _gather(self, opened: Opened, subjects: Sequence[bytes]) -> Gathered:
+        caller = await self._identity.acting(opened.held.requester)
+        if caller is None:
+            raise StaleError("who asks for the data is no longer who they were")
+        return await self._gathering.gather(caller, opened.undertaking, [SubjectId(one) for one in subjects])
 
     async def _edition(self, row: ReleaseRow, company: frozenset[bytes]) -> frozenset[bytes] | None:
         """Builds and commits, without whoever is to be left out besides those who withdrew (`company`); else who must

@@ -18,7 +18,7 @@ from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
 from gateway.consent import policy
 from gateway.consent.data_use import covers
-from gateway.consent.model import AccessRequest, Action, Deny, Effect, Grant, Permit, Purpose, SealedDeny
+from gateway.consent.model import AccessRequest, Action, Deny, Effect, Grant, Permit, Purpose, Requester, SealedDeny
 from gateway.consent.names import requester
 from gateway.consent.standing import Standings
 from gateway.crypto.releases import ReleaseKeys
@@ -211,9 +211,9 @@ class Gathering:
         """What decisions permit of one patient now; None for nothing, and for who is not in the cohort. With `upto`
         records are looked at up to that place, whatever the cohort, and none is opened. What a permit hides a part of
         chooses nobody: what is hidden answers no question."""
-        request = undertaking.request
+        request, asking = undertaking.request, requester(caller)
         ground = await self._grounds.of(caller, subject, request.purpose)
-        if ground.standing is None or not ground.concerns(requester(caller)):
+        if ground.standing is None or not ground.concerns(asking):
             return None
         try:
             ground.require_current()
@@ -229,7 +229,7 @@ class Gathering:
         async for row, found in self._found(subject, gathered):
             if upto is not None and row.seq > upto:
                 break
-            permit = self._decided(caller, request, ground, row, found)
+            permit = self._decided(asking, request, ground, row, found)
             if permit is None:
                 continue
             seen.append((row, found, permit))
@@ -264,7 +264,7 @@ class Gathering:
                 if number % BREATH == 0:
                     await asyncio.sleep(0)
                 try:
-                    found = await self._opening.find(row)
+                    found = await self._opening.find(row, keep=False)
                 except (IntegrityError, BlockMissingError):
                     if gathered is None:
                         raise
@@ -273,12 +273,12 @@ class Gathering:
                 yield row, found
 
     def _decided(
-        self, caller: Caller, request: Question, ground: Ground, row: RecordRow, found: Found
+        self, asking: Requester, request: Question, ground: Ground, row: RecordRow, found: Found
     ) -> Permit | None:
         standing = ground.standing
         assert standing is not None
         asked = AccessRequest(
-            requester=requester(caller),
+            requester=asking,
             subject=SubjectId(row.subject),
             record=RecordId(row.record),
             action=Action.READ,

@@ -94,9 +94,9 @@ class Laboratory:
         signature = bytes.fromhex(self.steward.wallet.sign_typed_data(draft.typed_data)[2:])
         return await releases.decide(steward, typed_data=draft.typed_data, signature=signature)
 
-    async def settled(self, release: ReleaseId, *, edition: int = 1) -> ReleaseView:
-        """Once nothing is under way any more."""
-        async with asyncio.timeout(PATIENCE):
+    async def settled(self, release: ReleaseId, *, edition: int = 1, patience: float = PATIENCE) -> ReleaseView:
+        """Once nothing is under way any more. `patience`: seconds."""
+        async with asyncio.timeout(patience):
             while True:
                 view = await self.inside.gateway.releases.get(await self.caller(self.researcher), release)
                 assert view is not None
