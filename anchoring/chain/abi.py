@@ -22,6 +22,7 @@ ANCHOR: Final = "AnchorRegistry"
 EMERGENCY: Final = "EmergencyRegistry"
 BUDGET: Final = "BudgetLedger"
 SCOPE_READER: Final = "ScopeReader"
+TRIAL: Final = "TrialRegistry"
 P256_VERIFIER: Final = "ERC7913P256Verifier"
 WEBAUTHN_VERIFIER: Final = "ERC7913WebAuthnVerifier"
 
@@ -114,7 +115,7 @@ def error_name(data: bytes) -> str:
     selector = data[:4]
     if len(selector) < 4:
         return ""
-    for name in (CONSENT, IDENTITY, ANCHOR, EMERGENCY, BUDGET):
+    for name in (CONSENT, IDENTITY, ANCHOR, EMERGENCY, BUDGET, TRIAL):
         if selector in contract(name).errors:
             return contract(name).errors[selector]
     return _STANDARD_ERRORS.get(selector, "0x" + selector.hex())

@@ -20,6 +20,7 @@ from anchoring.chain.abi import (
     IDENTITY,
     P256_VERIFIER,
     SCOPE_READER,
+    TRIAL,
     WEBAUTHN_VERIFIER,
     contract,
 )
@@ -34,6 +35,8 @@ from anchoring.proof import gateway_id
 
 MINED_SECONDS: Final = 120.0
 _GAS_MARGIN: Final = 1.25
+_OPENING: Final = {BUDGET: "LedgerOpened", TRIAL: "StudyOpened"}
+"""The event by which a gateway shows to use a contract that it could be without; the gateway is its second topic."""
 _SPAN: Final = 2_000
 """Blocks that a node is asked for at once."""
 
@@ -42,8 +45,8 @@ _SPAN: Final = 2_000
 class Deployment:
     """Where the contracts are, and on which chain. `codes`: keccak-256 of each contract's code, by name, hex;
     `gateway`: the registered gateway's id, hex; `block`: nothing of ours lies below it; `recovery_seconds`: the
-    delay that the consent registry was made with; `budget_ledger`: empty until `extend`, in a deployment that was
-    written down before there was such a contract."""
+    delay that the consent registry was made with; `budget_ledger`, `trial_registry`: empty until `extend`, in a
+    deployment that was written down before there was such a contract."""
 
     chain_id: int
     genesis: str
@@ -60,6 +63,7 @@ class Deployment:
     recovery_seconds: int
     codes: dict[str, str]
     budget_ledger: str = ""
+    trial_registry: str = ""
 
     @property
     def addresses(self) -> Addresses:
@@ -69,6 +73,7 @@ class Deployment:
             anchor=self.anchor_registry,
             emergency=self.emergency_registry,
             budget=self.budget_ledger,
+            trial=self.trial_registry,
         )
 
     def by_name(self) -> dict[str, str]:
@@ -82,6 +87,7 @@ class Deployment:
             P256_VERIFIER: self.p256_verifier,
             WEBAUTHN_VERIFIER: self.webauthn_verifier,
             BUDGET: self.budget_ledger,
+            TRIAL: self.trial_registry,
         }
         return {name: address for name, address in known.items() if address}
 
@@ -125,6 +131,7 @@ async def deploy(
     emergency = await sender.create(EMERGENCY, identity)
     reader = await sender.create(SCOPE_READER, consent)
     budget = await sender.create(BUDGET, identity)
+    trial = await sender.create(TRIAL, identity)
     await sender.send(identity, contract(IDENTITY).methods["registerGateway"].encode(salt, receipt_key))
     deployment = Deployment(
         chain_id=chain_id,
@@ -142,6 +149,7 @@ async def deploy(
         recovery_seconds=recovery_seconds,
         codes={},
         budget_ledger=budget,
+        trial_registry=trial,
     )
     codes = {name: await _code_hash(client, address) for name, address in deployment.by_name().items()}
     return replace(deployment, codes=codes)
@@ -150,17 +158,20 @@ async def deploy(
 async def extend(client: ChainClient, signer: Signer, deployment: Deployment) -> Deployment:
     """The deployment with each contract that it was made without. Nothing is sent where none is missing.
 
-    `deployment` has passed `check`. A BudgetLedger in which this gateway has opened a ledger already is found on chain
-    and taken, so that a file from before that opens no second budget; else one is created. An interrupted extension is
-    done again: what it left on chain is in nobody's use. Raises ChainUnavailable, ChainRefused; then do it again.
+    `deployment` has passed `check`. A contract in which this gateway has opened a ledger or a study already is found on
+    chain and taken, so that a file from before that opens no second budget; else one is created. An interrupted
+    extension is done again: what it left on chain is in nobody's use. Raises ChainUnavailable, ChainRefused; then do it
+    again.
     """
-    if deployment.budget_ledger:
-        return deployment
-    address = await _ledger_in_use(client, deployment)
-    if address is None:
-        address = await _Sender(client, signer).create(BUDGET, deployment.identity_registry)
-    codes = {**deployment.codes, BUDGET: await _code_hash(client, address)}
-    return replace(deployment, budget_ledger=address, codes=codes)
+    if not deployment.budget_ledger:
+        address = await _found_or_created(client, signer, deployment, BUDGET)
+        codes = {**deployment.codes, BUDGET: await _code_hash(client, address)}
+        deployment = replace(deployment, budget_ledger=address, codes=codes)
+    if not deployment.trial_registry:
+        address = await _found_or_created(client, signer, deployment, TRIAL)
+        codes = {**deployment.codes, TRIAL: await _code_hash(client, address)}
+        deployment = replace(deployment, trial_registry=address, codes=codes)
+    return deployment
 
 
 async def open_log(
@@ -255,9 +266,14 @@ async def _code_hash(client: ChainClient, address: str) -> str:
     return "0x" + keccak256(await _code(client, address)).hex()
 
 
-async def _ledger_in_use(client: ChainClient, deployment: Deployment) -> str | None:
-    """The first BudgetLedger over this identity registry in which the gateway's owner opened a ledger."""
-    topics: list[Json] = ["0x" + contract(BUDGET).topic("LedgerOpened").hex(), None, deployment.gateway]
+async def _found_or_created(client: ChainClient, signer: Signer, deployment: Deployment, name: str) -> str:
+    found = await _in_use(client, deployment, name)
+    return found or await _Sender(client, signer).create(name, deployment.identity_registry)
+
+
+async def _in_use(client: ChainClient, deployment: Deployment, name: str) -> str | None:
+    """The first such contract over this identity registry in which the gateway's owner opened something."""
+    topics: list[Json] = ["0x" + contract(name).topic(_OPENING[name]).hex(), None, deployment.gateway]
     head = quantity(await client.call("eth_blockNumber"))
     for first in range(deployment.block, head + 1, _SPAN):
         last = min(head, first + _SPAN - 1)
@@ -268,14 +284,14 @@ async def _ledger_in_use(client: ChainClient, deployment: Deployment) -> str | N
             place = octets(log.get("address") if isinstance(log, dict) else None)
             if len(place) != 20:
                 raise ChainUnavailable("the node's answer is no log")
-            if await _is_ledger(client, address := str(to_checksum_address(place)), deployment):
+            if await _is_ours(client, address := str(to_checksum_address(place)), deployment, name):
                 return address
     return None
 
 
-async def _is_ledger(client: ChainClient, address: str, deployment: Deployment) -> bool:
+async def _is_ours(client: ChainClient, address: str, deployment: Deployment, name: str) -> bool:
     """Anybody may emit such an event; only this code over this registry lets none but the owner do so."""
-    artifact = contract(BUDGET)
+    artifact = contract(name)
     if artifact.blank_immutables(await _code(client, address)) != artifact.blank_immutables(artifact.deployed):
         return False
     method = artifact.methods["identity"]

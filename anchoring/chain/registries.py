@@ -12,7 +12,7 @@ from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
 
-from anchoring.chain.abi import ANCHOR, BUDGET, CONSENT, EMERGENCY, IDENTITY, EventShape, Method, contract
+from anchoring.chain.abi import ANCHOR, BUDGET, CONSENT, EMERGENCY, IDENTITY, TRIAL, EventShape, Method, contract
 from anchoring.chain.budgets import Account, Ledger
 from anchoring.chain.client import ChainClient, Json, octets, quantity
 from anchoring.errors import ChainMismatch, ChainRefused, ChainUnavailable
@@ -29,23 +29,26 @@ MAX_SUBJECTS: Final = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
-    """Checksummed addresses of a deployment. `budget` is empty in one that was made before there was such a contract
-    and not extended since."""
+    """Checksummed addresses of a deployment. `budget` and `trial` are empty in one that was made before there was such
+    a contract and not extended since."""
 
     identity: str
     consent: str
     anchor: str
     emergency: str
     budget: str = ""
+    trial: str = ""
 
     def by_octets(self) -> Mapping[bytes, str]:
         known = {
-            bytes.fromhex(self.identity[2:]): IDENTITY,
-            bytes.fromhex(self.consent[2:]): CONSENT,
-            bytes.fromhex(self.anchor[2:]): ANCHOR,
-            bytes.fromhex(self.emergency[2:]): EMERGENCY,
+            self.identity: IDENTITY,
+            self.consent: CONSENT,
+            self.anchor: ANCHOR,
+            self.emergency: EMERGENCY,
+            self.budget: BUDGET,
+            self.trial: TRIAL,
         }
-        return known | {bytes.fromhex(self.budget[2:]): BUDGET} if self.budget else known
+        return {bytes.fromhex(address[2:]): name for address, name in known.items() if address}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,8 +285,7 @@ class Registries:
         """The eth_getLogs filter for all registries."""
         known = self.addresses
         addresses = [known.identity, known.consent, known.anchor, known.emergency]
-        if known.budget:
-            addresses.append(known.budget)
+        addresses += [later for later in (known.budget, known.trial) if later]
         return {"fromBlock": hex(first), "toBlock": hex(last), "address": addresses}
 
     def events(self, logs: Json) -> tuple[Event, ...]:

@@ -33,7 +33,8 @@ class ActorOnChain:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainFacts:
     """Fixed for a deployment: pinned at first start, compared at each. `p256_verifier` and `webauthn_verifier`: the
-    addresses of the ERC-7913 verifiers, 20 bytes; `budget_ledger`: empty where the deployment has none yet."""
+    addresses of the ERC-7913 verifiers, 20 bytes; `budget_ledger`, `trial_registry`: empty where the deployment has
+    none yet."""
 
     chain_id: int
     genesis: bytes
@@ -47,6 +48,7 @@ class ChainFacts:
     confirmations: int
     recovery_seconds: int
     budget_ledger: str = ""
+    trial_registry: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

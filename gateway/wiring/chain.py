@@ -287,6 +287,7 @@ class ChainPort(CallPort):
             anchor_registry=deployment.anchor_registry,
             emergency_registry=deployment.emergency_registry,
             budget_ledger=deployment.budget_ledger,
+            trial_registry=deployment.trial_registry,
             p256_verifier=bytes.fromhex(deployment.p256_verifier[2:]),
             webauthn_verifier=bytes.fromhex(deployment.webauthn_verifier[2:]),
             gateway=bytes.fromhex(deployment.gateway[2:]),

@@ -213,7 +213,7 @@ async def test_a_deployment_without_a_ledger_is_found_again_and_has_no_budgets(s
     assert old.addresses.budget == ""
     asked, known = registries.log_filter(first=0, last=1), old.addresses
     assert isinstance(asked, dict)
-    assert asked["address"] == [known.identity, known.consent, known.anchor, known.emergency]
+    assert asked["address"] == [known.identity, known.consent, known.anchor, known.emergency, known.trial]
     with pytest.raises(ChainMismatch, match="consentry deploy"):
         registries.debit(ledger=bytes(32), accounts=[], amount=1, ref=bytes(32))
     with pytest.raises(ChainMismatch, match="consentry deploy"):

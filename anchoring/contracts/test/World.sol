@@ -7,6 +7,7 @@ import {ConsentRegistry} from "../src/ConsentRegistry.sol";
 import {EmergencyRegistry} from "../src/EmergencyRegistry.sol";
 import {IdentityRegistry} from "../src/IdentityRegistry.sol";
 import {ScopeReader} from "../src/ScopeReader.sol";
+import {TrialRegistry} from "../src/TrialRegistry.sol";
 import {Vm} from "./Vm.sol";
 
 /// @notice The registries as they are deployed, one enroller, and keys to sign with. Type strings and domain are
@@ -36,6 +37,7 @@ abstract contract World {
     EmergencyRegistry internal emergencies;
     BudgetLedger internal budgets;
     ScopeReader internal reader;
+    TrialRegistry internal trials;
     address internal p256;
     address internal webAuthn;
 
@@ -56,6 +58,7 @@ abstract contract World {
         emergencies = new EmergencyRegistry(identity);
         budgets = new BudgetLedger(identity);
         reader = new ScopeReader(consents);
+        trials = new TrialRegistry(identity);
     }
 
     function _enrol() internal {

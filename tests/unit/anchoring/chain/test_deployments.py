@@ -1,11 +1,12 @@
-"""A deployment's file: what was written before there were budgets opens, and what was never written does not."""
+"""A deployment's file: what was written before there were budgets or trials opens, and what was never written does
+not."""
 
 import dataclasses
 import json
 
 import pytest
 
-from anchoring.chain.abi import BUDGET
+from anchoring.chain.abi import BUDGET, TRIAL
 from anchoring.chain.deploy import Deployment
 from anchoring.errors import ChainMismatch
 
@@ -43,6 +44,24 @@ def test_a_file_with_a_ledger_opens_and_names_it() -> None:
     assert found == written
     assert found.by_name()[BUDGET] == found.addresses.budget == "0x" + "28" * 20
     assert found.addresses.by_octets()[bytes.fromhex("28" * 20)] == BUDGET
+
+
+def test_a_file_from_before_there_were_trials_opens_and_names_no_registry_of_them() -> None:
+    fields = json.loads(BEFORE.to_json())
+    del fields["trial_registry"]
+    found = Deployment.from_json(json.dumps(fields))
+    assert found == BEFORE
+    assert TRIAL not in found.by_name()
+    assert found.addresses.trial == ""
+    assert TRIAL not in found.addresses.by_octets().values()
+
+
+def test_a_file_with_a_registry_of_trials_opens_and_names_it() -> None:
+    written = dataclasses.replace(BEFORE, trial_registry="0x" + "29" * 20)
+    found = Deployment.from_json(written.to_json())
+    assert found == written
+    assert found.by_name()[TRIAL] == found.addresses.trial == "0x" + "29" * 20
+    assert found.addresses.by_octets()[bytes.fromhex("29" * 20)] == TRIAL
 
 
 @pytest.mark.parametrize("missing", ["consent_registry", "codes"])

@@ -34,8 +34,8 @@ def test_what_ships_departs_in_nothing_and_is_named_by_its_content(name: str) ->
 
 
 def test_what_ships_stays_what_stewards_approved() -> None:
-    """A request names a shipped profile by its name, and a release is built on it for as long as it lasts: what is to be
-    otherwise ships under another name."""
+    """A request names a shipped profile by its name, and a release is built on it for as long as it lasts: what is to
+    be otherwise ships under another name."""
     assert {name: shipped(name).digest.hex() for name in SHIPPED} == {
         "safe-harbor": "f1f3ca3bcb1cca01e74c4653bc10dd2278f35b8d70ca760a8fae64d17ae7a95d",
         "expert-determination": "530679b92a501016cdbbf00132c4a576be8dacb18d0c420d55b5423301c2e9b5",

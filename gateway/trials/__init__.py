@@ -1,0 +1,1 @@
+"""Clinical trials: what a study promises, captures, allocates and reports, so that each can be checked afterwards."""
