@@ -18,6 +18,7 @@ from anchoring.model import (
     LogName,
     Proof,
     Ticket,
+    kind_of,
 )
 from anchoring.ports import TicketStore
 from anchoring.proof import log_id
@@ -31,12 +32,11 @@ _STATUS: Final = {
     BatchState.ANCHORED: LeafStatus.ANCHORED,
     BatchState.FINAL: LeafStatus.FINAL,
 }
-_ENCODING_BY_COUNT: Final = {len(encoding): encoding for encoding in LEAF_ENCODING.values()}
 
 
 class AnchorLog:
-    """One gateway's logs on one chain. `contract`: AnchorRegistry's address; `writer`: who writes `records_log` and
-    `releases_log`."""
+    """One gateway's logs on one chain. `contract`: AnchorRegistry's address; `writer`: who writes `records_log`,
+    `releases_log` and `studies_log`."""
 
     def __init__(self, store: TicketStore, *, gateway: bytes, writer: bytes, chain_id: int, contract: str) -> None:
         self._store = store
@@ -46,6 +46,7 @@ class AnchorLog:
         self.gateway: Final = gateway
         self.records_log: Final = log_id(LogName(gateway=gateway, writer=writer, kind=LogKind.RECORDS))
         self.releases_log: Final = log_id(LogName(gateway=gateway, writer=writer, kind=LogKind.RELEASES))
+        self.studies_log: Final = log_id(LogName(gateway=gateway, writer=writer, kind=LogKind.STUDIES))
 
     def audit_log(self, writer: bytes) -> bytes:
         """The log of an audit writer (32 bytes)."""
@@ -73,12 +74,13 @@ class AnchorLog:
         return tuple(states)
 
     async def _proof(self, ticket: Ticket, batch: Batch) -> Proof | None:
-        if batch.transaction is None or batch.block_number is None:
+        kind = kind_of(ticket.values)
+        if batch.transaction is None or batch.block_number is None or kind is None:
             return None
         tree = await self._tree(batch)
         return Proof(
             log=batch.log,
-            leaf_encoding=_ENCODING_BY_COUNT[len(ticket.values)],
+            leaf_encoding=LEAF_ENCODING[kind],
             leaf_values=ticket.values,
             path=tree.path(ticket.leaf),
             root=batch.root,

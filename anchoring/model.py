@@ -1,6 +1,6 @@
 """The nouns of anchoring: leaves and logs, batches, calls, blocks and events. Data only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,6 +11,7 @@ class LogKind(StrEnum):
     RECORDS = "records"
     AUDIT = "audit"
     RELEASES = "releases"
+    STUDIES = "studies"
 
     @property
     def on_chain(self) -> bytes:
@@ -21,10 +22,26 @@ LEAF_ENCODING: Mapping[LogKind, tuple[str, ...]] = {
     LogKind.RECORDS: ("bytes16", "uint32", "bytes32", "bytes32", "bytes32"),
     LogKind.AUDIT: ("bytes32", "uint64", "bytes32"),
     LogKind.RELEASES: ("bytes16", "uint32", "bytes32", "bytes32"),
+    LogKind.STUDIES: ("bytes32", "uint32", "bytes32", "bytes32"),
 }
 """ABI types of a leaf. records: record id, version, digest in the CID, content commitment, facts commitment.
 audit: writer, sequence number, entry hash. releases: release id, number of the paper, its SHA-256, that of the one
-before (zeros: none)."""
+before (zeros: none). studies: study, number of the entry in its journal, its SHA-256, that of the one before (zeros:
+none)."""
+
+
+def kind_of(values: Sequence[bytes]) -> LogKind | None:
+    """The kind of log whose leaves have values of these sizes; None for values of no log."""
+    return _KIND_BY_SIZES.get(tuple(map(len, values)))
+
+
+def _size(abi: str) -> int:
+    return int(abi[5:]) if abi.startswith("bytes") else int(abi[4:]) // 8
+
+
+_KIND_BY_SIZES: Mapping[tuple[int, ...], LogKind] = {
+    tuple(map(_size, encoding)): kind for kind, encoding in LEAF_ENCODING.items()
+}
 
 
 class CallState(StrEnum):

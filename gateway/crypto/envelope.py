@@ -24,9 +24,10 @@ MAGIC = b"CSNTRY\x01\x01"
 SMALLEST = 4096
 LARGEST = 32 * 1024 * 1024
 _LOCATOR = struct.Struct(">16sI16sIQ")
-_LOCATOR_SIZE = hazmat.NONCE_SIZE + _LOCATOR.size + hazmat.TAG_SIZE
+LOCATOR_SIZE = hazmat.NONCE_SIZE + _LOCATOR.size + hazmat.TAG_SIZE
+"""Octets of a sealed locator, as manifests have it."""
 _LENGTH = struct.Struct(">Q")
-_FACTS_AT = len(MAGIC) + _LOCATOR_SIZE + hazmat.WRAPPED_SIZE
+_FACTS_AT = len(MAGIC) + LOCATOR_SIZE + hazmat.WRAPPED_SIZE
 _FACTS_STEP = 128
 F = TypeVar("F", bound=Facts, covariant=True)
 _encode = msgspec.msgpack.Encoder().encode
@@ -62,7 +63,7 @@ class Located:
     @property
     def locator(self) -> bytes:
         """The sealed locator, as manifests have it."""
-        return self.block[len(MAGIC) : len(MAGIC) + _LOCATOR_SIZE]
+        return self.block[len(MAGIC) : len(MAGIC) + LOCATOR_SIZE]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +156,7 @@ def locate(block: bytes, log: DomainKey) -> Located:
         raise IntegrityError("not a block of this format")
     start = len(MAGIC)
     nonce = block[start : start + hazmat.NONCE_SIZE]
-    plain = log.open_locator(nonce, block[start + hazmat.NONCE_SIZE : start + _LOCATOR_SIZE], MAGIC)
+    plain = log.open_locator(nonce, block[start + hazmat.NONCE_SIZE : start + LOCATOR_SIZE], MAGIC)
     record, version, key_id, facts_size, content_size = _LOCATOR.unpack(plain)
     if len(block) != _FACTS_AT + facts_size + hazmat.NONCE_SIZE + content_size:
         raise IntegrityError("a block's parts do not fill it")

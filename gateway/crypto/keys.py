@@ -191,6 +191,10 @@ class KeyRing:
             raise IntegrityError("the key of this block is not in the key store")
         return found
 
+    async def is_gone(self, key_id: bytes) -> bool:
+        """Whether no key of this name is held or stored: destroyed, or never there. UpstreamError."""
+        return self.held(key_id) is None and await self._store.by_id(key_id) is None
+
     async def of(self, domain: Domain) -> DomainKey:
         """The key for new seals of a domain; made and durable on return if there was none. IntegrityError where the
         domain's keys were destroyed."""

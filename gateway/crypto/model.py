@@ -205,6 +205,33 @@ class ReleaseFacts(msgspec.Struct, frozen=True, array_like=True, tag="release"):
     octets: bytes
 
 
+class StudyFacts(msgspec.Struct, frozen=True, array_like=True, tag="study"):
+    """An entry of a study's journal (`gateway.trials.journal`): under the key of `subject` in that study, or, where
+    that is empty, under the sponsor's. `previous`: SHA-256 of the entry before, zeros: none."""
+
+    salt: bytes
+    study: bytes
+    sponsor: bytes
+    subject: bytes
+    number: int
+    kind: int
+    octets: bytes
+    previous: bytes
+
+
+def study_entry_domain(facts: StudyFacts) -> Domain:
+    """Whose key seals an entry: an erasure of the subject shreds it, and leaves those about nobody."""
+    return study_domain(facts.subject, facts.study) if facts.subject else actor_domain(facts.sponsor)
+
+
 Facts = (
-    RecordFacts | ConsentFacts | ProfileFacts | StatementFacts | SegmentFacts | PaperFacts | FormFacts | ReleaseFacts
+    RecordFacts
+    | ConsentFacts
+    | ProfileFacts
+    | StatementFacts
+    | SegmentFacts
+    | PaperFacts
+    | FormFacts
+    | ReleaseFacts
+    | StudyFacts
 )

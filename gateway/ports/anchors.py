@@ -33,9 +33,11 @@ class Anchors(Protocol):
 
     records_log: bytes
     releases_log: bytes
+    studies_log: bytes
 
     def leaf(self, values: Sequence[bytes], *, kind: str) -> bytes:
-        """The double-hashed leaf of a log's ABI values; kind `records`, `audit` or `releases`. Pure."""
+        """The double-hashed leaf of a log's ABI values; kind `records`, `audit`, `releases` or `studies`.
+        Pure."""
         ...
 
     async def states(self, leaves: Sequence[bytes]) -> tuple[AnchorState, ...]:

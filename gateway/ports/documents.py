@@ -1,6 +1,7 @@
 """Signed documents and profiles, sealed as blocks and pinned before anything relies on them."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -43,10 +44,25 @@ class Paper:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedPaper:
-    """A paper of a release, sealed and not put. `locator`: as a batch's manifest names the block."""
+    """A paper of a release or an entry of a study, sealed and not put. `locator`: as a batch's manifest names the
+    block."""
 
     unpinned: UnpinnedRow
     locator: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyPaper:
+    """An entry of a study's journal. `study` and `sponsor` 32 bytes; `subject`: whom it is about, 32 bytes, empty for
+    nobody; `previous`: SHA-256 of the entry before it, zeros: none; `octets` RFC 8785 text."""
+
+    study: bytes
+    sponsor: bytes
+    subject: bytes
+    number: int
+    kind: int
+    previous: bytes
+    octets: bytes = field(repr=False)
 
 
 class Documents(Protocol):
@@ -84,6 +100,10 @@ class Documents(Protocol):
         """What is durable with its row already."""
         ...
 
+    async def pin_each(self, sealed: Sequence[UnpinnedRow]) -> None:
+        """As `pin`, all by one commit of the store."""
+        ...
+
     async def form(self, publisher: bytes, digest: bytes) -> bytes: ...
 
     async def seal_release(
@@ -94,6 +114,15 @@ class Documents(Protocol):
 
     async def release(self, release: bytes, digest: bytes, *, number: int, kind: int) -> tuple[bytes, bytes]:
         """Who asked for the release, and the paper's octets."""
+        ...
+
+    async def seal_study_entry(self, paper: StudyPaper, *, about: bytes) -> SealedPaper:
+        """Under the key of the subject in this study, else of the sponsor. Its locator holds `about` and all that a
+        leaf is made of once more, sealed for the gateway: so that outlives the subject's key."""
+        ...
+
+    async def study_entry(self, study: bytes, digest: bytes, *, number: int, kind: int) -> StudyPaper | None:
+        """None where its key is gone."""
         ...
 
     async def put_profile(

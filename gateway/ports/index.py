@@ -24,6 +24,7 @@ from gateway.ports.rows import (
     UploadRow,
 )
 from gateway.ports.sign_ins import IdentityRow, SessionRow, SpentToken
+from gateway.ports.trials import StudyEntryKind, StudyEntryRow
 
 LAST_SEQ: Final = 2**63 - 1
 NAMED: Final = 16
@@ -204,6 +205,27 @@ class Index(Protocol):
 
     async def release_people(self, *, but: bytes) -> tuple[bytes, ...]:
         """Sealed tokens of whose rows left, edition by edition, of all releases but one."""
+        ...
+
+    async def study_entries(
+        self,
+        study: bytes,
+        *,
+        after: int,
+        limit: int,
+        kinds: tuple[StudyEntryKind, ...] = (),
+        about: bytes | None = None,
+    ) -> tuple[StudyEntryRow, ...]:
+        """Entries of a study's journal with number > `after` (-1: from the first), ascending, at most `limit`: of these
+        kinds (none: of all), and of a subject's token where one is given. Each with `previous`."""
+        ...
+
+    async def study_head(self, study: bytes) -> tuple[int, bytes] | None:
+        """(number, SHA-256) of a study's newest entry."""
+        ...
+
+    async def studies(self, *, after: bytes, limit: int) -> tuple[bytes, ...]:
+        """Studies that have a journal, by name, after a name; at most `limit`."""
         ...
 
     async def budgets(self, accounts: Sequence[bytes]) -> Mapping[bytes, BudgetRow]:

@@ -29,6 +29,7 @@ from gateway.ports.sign_ins import (
     SessionRow,
     SessionsEnded,
 )
+from gateway.ports.trials import StudyEntryRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -395,6 +396,7 @@ Row = (
     | BudgetSpent
     | AnswerRow
     | ReleasePeopleRow
+    | StudyEntryRow
 )
 
 

@@ -1,5 +1,7 @@
 """Consents as signed, papers, profiles, statements about emergencies, as sealed blocks: what survives the database."""
 
+from collections.abc import Sequence
+
 from gateway.crypto import envelope
 from gateway.crypto.keys import KeyRing
 from gateway.crypto.model import (
@@ -11,15 +13,18 @@ from gateway.crypto.model import (
     ProfileFacts,
     ReleaseFacts,
     StatementFacts,
+    StudyFacts,
     actor_domain,
     audit_domain,
+    study_entry_domain,
     subject_domain,
 )
 from gateway.errors import IntegrityError
 from gateway.ids import RecordId
 from gateway.ports.clock import Entropy
-from gateway.ports.documents import Paper, PaperKind, SealedPaper, SignedDocument, Statement
+from gateway.ports.documents import Paper, PaperKind, SealedPaper, SignedDocument, Statement, StudyPaper
 from gateway.ports.rows import UnpinnedRow
+from gateway.storage.lines import StudyLine, extended
 from gateway.storage.model import Cid
 from gateway.storage.service import Blocks
 
@@ -83,6 +88,9 @@ class SealedDocuments:
     async def pin(self, sealed: UnpinnedRow) -> None:
         await self._blocks.put(sealed.block)
 
+    async def pin_each(self, sealed: Sequence[UnpinnedRow]) -> None:
+        await self._blocks.put_many([one.block for one in sealed])
+
     async def form(self, publisher: bytes, digest: bytes) -> bytes:
         facts = await self._open(digest, actor_domain(publisher))
         if not isinstance(facts, FormFacts) or facts.publisher != publisher:
@@ -104,6 +112,44 @@ class SealedDocuments:
         if (facts.release, facts.number, facts.kind) != (release, number, kind):
             raise IntegrityError("the block is another paper than its row says")
         return facts.requester, facts.octets
+
+    async def seal_study_entry(self, paper: StudyPaper, *, about: bytes) -> SealedPaper:
+        facts = StudyFacts(
+            salt=self._entropy.bytes(32),
+            study=paper.study,
+            sponsor=paper.sponsor,
+            subject=paper.subject,
+            number=paper.number,
+            kind=paper.kind,
+            octets=paper.octets,
+            previous=paper.previous,
+        )
+        sealed = await self._sealed(facts, study_entry_domain(facts))
+        unpinned, line = _unpinned(sealed.block), StudyLine.of(facts, about=about)
+        locator = extended(sealed.locator, line, digest=unpinned.digest, log=self._keys.log, entropy=self._entropy)
+        return SealedPaper(unpinned=unpinned, locator=locator)
+
+    async def study_entry(self, study: bytes, digest: bytes, *, number: int, kind: int) -> StudyPaper | None:
+        located = await self._located(digest)
+        try:
+            facts, domain = await self._facts(located)
+        except IntegrityError:
+            if await self._keys.is_gone(located.key_id):
+                return None
+            raise
+        if not isinstance(facts, StudyFacts) or domain != study_entry_domain(facts):
+            raise IntegrityError("the block is no entry of a study")
+        if (facts.study, facts.number, facts.kind) != (study, number, kind):
+            raise IntegrityError("the block is another entry than its row says")
+        return StudyPaper(
+            study=facts.study,
+            sponsor=facts.sponsor,
+            subject=facts.subject,
+            number=facts.number,
+            kind=facts.kind,
+            previous=facts.previous,
+            octets=facts.octets,
+        )
 
     async def put_profile(
         self, actor: bytes, *, name: str, encryption_key: bytes, encryption_key_signature: bytes
@@ -149,9 +195,14 @@ class SealedDocuments:
         return facts
 
     async def _open_any(self, digest: bytes) -> tuple[Facts, Domain]:
+        return await self._facts(await self._located(digest))
+
+    async def _located(self, digest: bytes) -> envelope.Located:
         cid = Cid.from_digest(digest)
         block = self._blocks.get_now(cid) or await self._blocks.get(cid)
-        located = await envelope.locate_in(block, self._keys)
+        return await envelope.locate_in(block, self._keys)
+
+    async def _facts(self, located: envelope.Located) -> tuple[Facts, Domain]:
         key = await self._keys.by_id(located.key_id)
         return envelope.open_facts(located, key).facts, key.domain
 

@@ -40,7 +40,8 @@ from gateway.upkeep.records import restore_records, values_of
 from gateway.upkeep.releases import Releases
 from gateway.upkeep.report import Progress, RebuildReport
 from gateway.upkeep.scratch import FoundRecord, Scratch
-from gateway.upkeep.walk import Found, inspect, segment_of, walk, whole
+from gateway.upkeep.studies import Studies
+from gateway.upkeep.walk import is_whole, segment_of, walk, whole
 from gateway.wiring.anchors import AnchorsPort
 from gateway.wiring.upkeep import Manifest, Upkeep, open_upkeep, read
 
@@ -67,6 +68,7 @@ class Rebuild:
         self._entries = Entries(parts, scratch, self._report, self._anchors)
         self._gone: list[tuple[bytes, bytes]] = []
         self._releases = Releases(scratch, self._report, self._anchors)
+        self._studies = Studies(scratch, self._report, self._anchors, keys=parts.keys, entropy=SystemEntropy())
 
     async def run(self, *, replace: bool) -> RebuildReport:
         # Nobody else writes: a notary that lives refuses a second one of its instance.
@@ -154,6 +156,8 @@ class Rebuild:
             if log.kind is LogKind.RECORDS
             else self._releases.values_of(manifest)
             if log.kind is LogKind.RELEASES
+            else await self._studies.values_of(manifest)
+            if log.kind is LogKind.STUDIES
             else await self._entries.restore(log, manifest)
         )
         rows = [
@@ -238,6 +242,8 @@ class Rebuild:
             return True
         if log.kind is LogKind.RELEASES:
             return len(self._releases.values_of(manifest)) == len(manifest.entries)
+        if log.kind is LogKind.STUDIES:
+            return self._studies.is_ours(manifest)
         try:
             segment = await segment_of(cid_of(manifest.entries[0][1]), blocks=self._parts.blocks, keys=self._parts.keys)
         except ConsentryError:
@@ -265,10 +271,8 @@ class Rebuild:
             self._report.lost.append(f"audit entries before {seq} of writer {writer.hex()}")
 
     async def _is_whole(self, one: FoundRecord) -> bool:
-        """No batch vouches for the CID: whoever copied a block and changed its content has valid facts, too."""
         cid = Cid.from_digest(one.digest, codec=Codec.DAG_PB if one.tree else Codec.RAW)
-        found = await inspect(cid, blocks=self._parts.blocks, keys=self._parts.keys)
-        return isinstance(found, Found) and found.key is not None and envelope.is_whole(found.located, found.key)
+        return await is_whole(cid, blocks=self._parts.blocks, keys=self._parts.keys)
 
     async def _restore_documents(self, events: Sequence[Event]) -> None:
         restoring = Restoring(self._parts.port, events, calls=self._filling.calls)
@@ -280,6 +284,9 @@ class Rebuild:
         for table, rows in self._releases.rows(self._parts.keys.log.token):
             await self._filling.insert(table, rows)
         await self._filling.insert("release_people", await self._releases.people(self._parts.blocks))
+        await self._studies.drop_forged(self._parts.blocks)
+        for table, rows in self._studies.rows(self._parts.keys.log.token):
+            await self._filling.insert(table, rows)
         await self._filling.insert("papers", restore_papers(self._scratch, self._report, events))
         await restore_emergencies(self._parts, self._scratch, self._filling, self._report, events)
 

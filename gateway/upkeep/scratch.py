@@ -90,6 +90,24 @@ class FoundRelease:
     locator: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class FoundStudyEntry:
+    """An entry of a study's journal, as its block says, or, where that does not open, the line in its batch's manifest:
+    the SHA-256 in its CID, its place and kind, its SHA-256 and that of the one before, how manifests name the block.
+    `subject`: known from a block, `about`: the token of it, from a line. `state`: FOUND, then BATCHED or DROPPED."""
+
+    digest: bytes
+    study: bytes
+    number: int
+    kind: int
+    subject: bytes
+    entry: bytes
+    previous: bytes
+    locator: bytes
+    about: bytes = b""
+    state: str = "FOUND"
+
+
 _COLUMNS = ", ".join(field.name for field in fields(FoundRecord))
 _INSERT = "insert or ignore into records values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -116,6 +134,11 @@ class Scratch:
             "create table releases (digest primary key, release, requester, number, kind, octets, locator)"
             " without rowid"
         )
+        self._db.execute(
+            "create table study_entries (digest primary key, study, number, kind, subject, entry, previous, locator,"
+            " about, state) without rowid"
+        )
+        self._db.execute("create index by_place on study_entries (study, number, state, digest)")
         self._db.execute("create table entries (hash primary key, previous, writer, seq, unique (writer, seq))")
         self._db.execute("create table others (content primary key, cid) without rowid")
 
@@ -162,6 +185,28 @@ class Scratch:
         """By release and place."""
         for row in self._db.execute("select * from releases order by release, number, digest"):
             yield FoundRelease(*row)
+
+    def add_study_entry(self, found: FoundStudyEntry) -> None:
+        """In place of what is there of the same block."""
+        self._db.execute("insert or replace into study_entries values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", astuple(found))
+
+    def study_entry(self, digest: bytes) -> FoundStudyEntry | None:
+        row = self._db.execute("select * from study_entries where digest = ?", (digest,)).fetchone()
+        return None if row is None else FoundStudyEntry(*row)
+
+    def mark_study_entry(self, digest: bytes, state: str) -> None:
+        self._db.execute("update study_entries set state = ? where digest = ?", (state, digest))
+
+    def unbatched_study_entries(self) -> list[FoundStudyEntry]:
+        """Of few: those that no batch names."""
+        sql = "select * from study_entries where state = 'FOUND' order by study, number, digest"
+        return [FoundStudyEntry(*row) for row in self._db.execute(sql)]
+
+    def study_entries(self) -> Iterator[FoundStudyEntry]:
+        """By study and place, but those that were dropped; of one place, what a batch names comes first."""
+        sql = "select * from study_entries where state <> 'DROPPED' order by study, number, state, digest"
+        for row in self._db.execute(sql):
+            yield FoundStudyEntry(*row)
 
     def add_other(self, content: bytes, cid: bytes) -> None:
         """A block that is not sealed by this gateway: the SHA-256 of its content, and its binary CID."""

@@ -7,7 +7,7 @@ at, so nothing that is under way counts as a fault. Memory is flat: names of blo
 from contextlib import AsyncExitStack
 from typing import Final
 
-from gateway.crypto.model import ConsentFacts, Facts, PaperFacts, StatementFacts
+from gateway.crypto.model import ConsentFacts, Facts, PaperFacts, StatementFacts, StudyFacts
 from gateway.settings import Settings
 from gateway.upkeep.checks.audit import check_audit
 from gateway.upkeep.checks.batches import check_batches
@@ -20,6 +20,7 @@ from gateway.upkeep.checks.named import Named
 from gateway.upkeep.checks.papers import check_papers, check_stray_paper
 from gateway.upkeep.checks.records import check_records, check_tickets
 from gateway.upkeep.checks.releases import check_releases
+from gateway.upkeep.checks.studies import check_stray_entry, check_studies
 from gateway.upkeep.faults import Fault, Verdict
 from gateway.upkeep.report import Progress
 from gateway.upkeep.walk import KINDS, Damaged, Foreign, Piece, inspected
@@ -37,6 +38,7 @@ STEPS: Final = (
     check_records,
     check_contents,
     check_releases,
+    check_studies,
     check_tickets,
 )
 
@@ -84,5 +86,7 @@ async def _check_stray(parts: Looking, verdict: Verdict, facts: Facts) -> None:
             await check_stray_paper(parts, verdict, facts)
         case StatementFacts():
             await check_stray_statement(parts, verdict, facts)
+        case StudyFacts():
+            await check_stray_entry(parts, verdict, facts)
         case _:
             pass  # noted by its kind

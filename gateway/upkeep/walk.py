@@ -26,8 +26,10 @@ from gateway.crypto.model import (
     ReleaseFacts,
     SegmentFacts,
     StatementFacts,
+    StudyFacts,
     actor_domain,
     audit_domain,
+    study_entry_domain,
     subject_domain,
 )
 from gateway.crypto.releases import is_piece
@@ -36,6 +38,7 @@ from gateway.records.opening import TREE, search_tokens
 from gateway.storage.dag import DagLimits
 from gateway.storage.model import Cid, Codec
 from gateway.storage.service import Blocks
+from gateway.trials.links import digest_of
 from gateway.upkeep.scratch import (
     FoundDocument,
     FoundForm,
@@ -43,6 +46,7 @@ from gateway.upkeep.scratch import (
     FoundRecord,
     FoundRelease,
     FoundStatement,
+    FoundStudyEntry,
     Scratch,
 )
 
@@ -150,6 +154,21 @@ def _release(found: Found, facts: Any, key: DomainKey, scratch: Scratch) -> None
     )
 
 
+def _study_entry(found: Found, facts: Any, key: DomainKey, scratch: Scratch) -> None:
+    scratch.add_study_entry(
+        FoundStudyEntry(
+            digest=found.cid.digest,
+            study=facts.study,
+            number=facts.number,
+            kind=facts.kind,
+            subject=facts.subject,
+            entry=digest_of(facts.octets),
+            previous=facts.previous,
+            locator=found.located.locator,
+        )
+    )
+
+
 def _nothing(found: Found, facts: Any, key: DomainKey, scratch: Scratch) -> None:
     """Found where it is named: a profile by its actor's events, a segment by its batch's manifest."""
 
@@ -171,6 +190,7 @@ KINDS: Final[Mapping[type[Facts], Kind]] = {
     PaperFacts: Kind(name="papers", domain=lambda facts: subject_domain(facts.subject), stage=_paper),
     FormFacts: Kind(name="forms", domain=lambda facts: actor_domain(facts.publisher), stage=_form),
     ReleaseFacts: Kind(name="papers of releases", domain=lambda facts: actor_domain(facts.requester), stage=_release),
+    StudyFacts: Kind(name="entries of studies", domain=study_entry_domain, stage=_study_entry),
     SegmentFacts: Kind(name="segments", domain=lambda facts: LOG_DOMAIN, stage=_nothing),
 }
 
@@ -234,6 +254,13 @@ async def inspected(blocks: Blocks, keys: KeyRing) -> AsyncIterator[Inspected]:
             batch = []
     for one in await asyncio.gather(*(inspect(each, blocks=blocks, keys=keys) for each in batch)):
         yield one
+
+
+async def is_whole(cid: Cid, *, blocks: Blocks, keys: KeyRing) -> bool:
+    """Whether a block is just what was sealed, for a CID that no batch vouches for: whoever copied a block and changed
+    its content has valid facts, too. Raises UpstreamError."""
+    found = await inspect(cid, blocks=blocks, keys=keys)
+    return isinstance(found, Found) and found.key is not None and envelope.is_whole(found.located, found.key)
 
 
 @dataclass(slots=True, kw_only=True)

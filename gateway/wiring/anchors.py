@@ -26,6 +26,7 @@ class AnchorsPort:
         self._clock = clock
         self.records_log: bytes = log.records_log
         self.releases_log: bytes = log.releases_log
+        self.studies_log: bytes = log.studies_log
         self._waiting = 0
         self._counted_until = float("-inf")
         self._final: OrderedDict[bytes, AnchorState] = OrderedDict()

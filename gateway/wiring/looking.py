@@ -11,9 +11,9 @@ from anchoring.chain.deploy import Deployment
 from anchoring.chain.registries import Registries
 from anchoring.errors import AnchoringError
 from anchoring.merkle import MerkleTree, hash_leaf
-from anchoring.model import LEAF_ENCODING, Event, LogKind, LogName
+from anchoring.model import LEAF_ENCODING, Event, LogKind, LogName, kind_of
 from anchoring.proof import log_id
-from anchoring.stores.columns import decode_args, encode_args, split_values
+from anchoring.stores.columns import decode_args, encode_args, join_values, split_values
 from gateway import eip712
 from gateway.adapters.keystore import SqlKeyStore
 from gateway.adapters.kubo import KuboStore
@@ -32,7 +32,16 @@ from gateway.wiring.parts import chain_client
 from gateway.wiring.secrets import secrets_of
 from gateway.wiring.upkeep import require_secrets
 
-__all__ = ["Looking", "decode_args", "encode_args", "leaf_of", "open_looking", "root_of", "split_values"]
+__all__ = [
+    "Looking",
+    "decode_args",
+    "encode_args",
+    "join_values",
+    "leaf_of",
+    "open_looking",
+    "root_of",
+    "split_values",
+]
 _STEP = 500
 """Blocks in one question."""
 
@@ -80,8 +89,7 @@ class Looking:
 
 def leaf_of(values: Sequence[bytes]) -> bytes | None:
     """The leaf of these values; None for values of no log."""
-    kinds = {len(encoding): kind for kind, encoding in LEAF_ENCODING.items()}
-    kind: LogKind | None = kinds.get(len(values))
+    kind = kind_of(values)
     if kind is None:
         return None
     with suppress(AnchoringError):

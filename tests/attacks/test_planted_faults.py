@@ -13,16 +13,21 @@ import pytest
 from anchoring.chain.embedded.process import EmbeddedChainProcess
 from gateway.adapters.packs import PackStore
 from gateway.crypto.chunks import is_chunk
+from gateway.crypto.model import DomainKind
 from gateway.crypto.releases import MAGIC as FILE_MAGIC
+from gateway.ids import SubjectId, parse_global
 from gateway.ports.rows import ErasureState
 from gateway.settings import load
 from gateway.storage.model import Cid, Codec
 from gateway.storage.service import Blocks
 from gateway.upkeep.faults import Fault, Verdict
 from gateway.upkeep.verify import verify
+from tests.attacks.inside import inside
+from tests.attacks.studies import append, captured
 from tests.journeys import datasets, documents
 from tests.journeys.emergencies import joined, opened, review
 from tests.journeys.gateway_process import run_command
+from tests.journeys.people import Patient
 from tests.journeys.resources import observation
 from tests.journeys.sites import Site, running_site
 from tests.journeys.test_rebuild import guarded, live, settled
@@ -30,6 +35,7 @@ from tests.journeys.uploading import upload
 from tests.ports.databases import query
 
 CERTIFIED = (ErasureState.CERTIFIED, ErasureState.FINAL)
+ERASURES = "select state from erasures"
 Plant = Callable[["House"], None]
 
 
@@ -137,8 +143,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, str]
         made = datasets.released(asking, site.crowd.register("DATA_STEWARD", "Steward"))
         assert made["state"] == "RELEASED", made
         settled(site.gateway.index_url)
+        stays, leaves = site.crowd.patient(), site.crowd.patient()
         site.gateway.stop()
+        asyncio.run(keep_journal(site.gateway.data, stays, leaves))
         site.gateway.start()
+        assert leaves.erase().value
+        certified(site)
         site.crowd.patient()
         settled(site.gateway.index_url)
         code, said = run_command("verify", settings=site.gateway.settings)
@@ -149,6 +159,22 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, str]
             yield site, chain.url
         finally:
             chain.stop()
+
+
+async def keep_journal(folder: Path, stays: Patient, leaves: Patient) -> None:
+    """Entries of a study about nobody and about two patients, made in the gateway's own folder while nobody serves."""
+    one, other = (SubjectId(parse_global(patient.id)[1]) for patient in (stays, leaves))
+    async with inside(folder) as running:
+        added = [captured(at, subject) for at, subject in enumerate((None, one, other, one))]
+        await append(running, running.registrar.actor, added)
+
+
+def certified(site: Site) -> None:
+    """Every erasure that was begun."""
+    deadline = time.monotonic() + 60
+    while any(ErasureState(row[0]) not in CERTIFIED for row in query(site.gateway.index_url, ERASURES)):
+        assert time.monotonic() < deadline, "the erasure is not certified in time"
+        time.sleep(0.2)
 
 
 def break_and_erase(site: Site) -> None:
@@ -166,10 +192,7 @@ def break_and_erase(site: Site) -> None:
     review(auditor, made["id"]).must()
     gone.store(observation())
     assert gone.erase().value
-    deadline = time.monotonic() + 60
-    while ErasureState(query(site.gateway.index_url, "select state from erasures")[0][0]) not in CERTIFIED:
-        assert time.monotonic() < deadline, "the erasure is not certified in time"
-        time.sleep(0.2)
+    certified(site)
 
 
 @pytest.fixture
@@ -369,6 +392,31 @@ PLANTS: list[tuple[Fault, str, Plant]] = [
     (Fault.RELEASE_PEOPLE, "row deleted", edit("delete from release_people")),
     (Fault.RELEASE_PEOPLE, "edited", edit("update release_people set sealed = zeroblob(64)")),
     (Fault.RELEASE_FILE, "removed", lambda h: h.remove(h.file())),
+    (Fault.STUDY_ENTRY, "removed", lambda h: h.remove(h.digest("select digest from study_entries where number = 0"))),
+    (
+        Fault.STUDY_ENTRY,
+        "swapped",
+        edit("update study_entries set digest = (select digest from study_entries where number = 1) where number = 0"),
+    ),
+    (Fault.STUDY_ENTRY, "kind edited", edit("update study_entries set kind = 0 where number = 1")),
+    (Fault.STUDY_ENTRY, "subject edited", edit("update study_entries set about = zeroblob(16) where number = 1")),
+    (Fault.STUDY_KEY, "key deleted", lambda h: destroy_key(h, DomainKind.STUDY)),
+    (Fault.STUDY_CHAIN, "row deleted", edit("delete from study_entries where number = 0")),
+    (Fault.STUDY_CHAIN, "hash edited", edit("update study_entries set entry = zeroblob(32) where number = 2")),
+    (
+        Fault.STUDY_TICKET,
+        "row deleted",
+        edit("delete from tickets where cid_digest = (select digest from study_entries where number = 2)"),
+    ),
+    (
+        Fault.STUDY_TICKET,
+        "line cut off",
+        edit(
+            "update tickets set locator = substr(locator, 1, 76)"
+            " where cid_digest = (select digest from study_entries where number = 2)"
+        ),
+    ),
+    (Fault.STUDY_MISSING, "newest deleted", edit("delete from study_entries where number = 3")),
     (Fault.PROFILE_MISSING, "removed", lambda h: h.remove(profile(h))),
     (Fault.EVENT_MISSING, "row deleted", edit("delete from chain_events where name = 'ConsentRevoked'")),
     (
@@ -396,10 +444,10 @@ def profile(house: House) -> bytes:
     return bytes.fromhex(args.partition('"profileDigest":"0x')[2][:64])
 
 
-def destroy_key(house: House) -> None:
+def destroy_key(house: House, kind: DomainKind = DomainKind.SUBJECT) -> None:
     connection = sqlite3.connect(house.folder / "keys.db")
     connection.execute(
-        "delete from domain_keys where kind = 1 and rowid = (select min(rowid) from domain_keys where kind = 1)"
+        "delete from domain_keys where rowid = (select min(rowid) from domain_keys where kind = ?)", (kind.value,)
     )
     connection.commit()
     connection.close()

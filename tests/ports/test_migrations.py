@@ -5,13 +5,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect
 
 from anchoring.stores.tables import metadata as anchoring_tables
+from gateway.adapters.sql import migrations
 from gateway.adapters.sql.migrations import migrate
 from gateway.adapters.sql.tables import metadata as gateway_tables
 from gateway.errors import UpstreamError
@@ -70,6 +75,36 @@ def test_the_migrated_schema_is_the_declared_one(url: str) -> None:
     engine.dispose()
     assert differences == []
     assert tables(url) == TABLES
+
+
+def migrate_to(url: str, revision: str) -> None:
+    """As a program did whose newest schema that was."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    scripts = ScriptDirectory.from_config(config)
+
+    def steps(found: Any, context: MigrationContext) -> Any:
+        return scripts._upgrade_revs(revision, found)
+
+    engine = create_engine(url)
+    with (
+        engine.begin() as connection,
+        EnvironmentContext(config, scripts, fn=steps, destination_rev=revision) as environment,
+    ):
+        environment.configure(connection=connection, transactional_ddl=True)
+        environment.run_migrations()
+    engine.dispose()
+
+
+def test_a_database_of_before_studies_keeps_what_is_in_it(url: str) -> None:
+    migrate_to(url, "0011")
+    assert "study_entries" not in tables(url)
+    octets = "x'6f6e65'" if url.startswith("sqlite") else "'\\x6f6e65'"
+    query(url, f"insert into release_papers (release, number, kind, digest) values ({octets}, 0, 0, {octets})")
+    migrate(url)
+    assert tables(url) == TABLES
+    assert query(url, "select release, digest from release_papers") == [(b"one", b"one")]
+    assert query(url, "select count(*) from study_entries") == [(0,)]
 
 
 def test_a_second_migration_changes_nothing(url: str) -> None:

@@ -18,6 +18,7 @@ from gateway.adapters.sql.mapping import (
     release_paper_of,
     request_of,
     session_of,
+    study_entry_of,
     upload_of,
 )
 from gateway.adapters.sql.postgres import PostgresSource
@@ -50,6 +51,7 @@ from gateway.ports.rows import (
     UploadRow,
 )
 from gateway.ports.sign_ins import IdentityRow, SessionRotated, SessionRow, SpentToken
+from gateway.ports.trials import StudyEntryKind, StudyEntryRow
 from gateway.storage.model import split_digests
 
 _MOST = 500
@@ -312,6 +314,28 @@ class SqlIndex:
     async def release_people(self, *, but: bytes) -> tuple[bytes, ...]:
         rows = await self._source.fetch("select sealed from release_people where release <> ?", (but,))
         return tuple(bytes(row[0]) for row in rows)
+
+    async def study_entries(
+        self,
+        study: bytes,
+        *,
+        after: int,
+        limit: int,
+        kinds: tuple[StudyEntryKind, ...] = (),
+        about: bytes | None = None,
+    ) -> tuple[StudyEntryRow, ...]:
+        only = f" and e.kind in ({_marks(kinds)})" if kinds else ""
+        only += "" if about is None else " and e.about = ?"
+        asked = (*map(int, kinds), *(() if about is None else (about,)))
+        rows = await self._source.fetch(questions.STUDY_ENTRIES.format(only=only), (study, after, *asked, limit))
+        return tuple(study_entry_of(*row) for row in rows)
+
+    async def study_head(self, study: bytes) -> tuple[int, bytes] | None:
+        rows = await self._source.fetch(questions.STUDY_HEAD, (study,))
+        return (int(rows[0][0]), bytes(rows[0][1])) if rows else None
+
+    async def studies(self, *, after: bytes, limit: int) -> tuple[bytes, ...]:
+        return tuple(bytes(row[0]) for row in await self._source.fetch(questions.STUDIES, (after, limit)))
 
     async def budgets(self, accounts: Sequence[bytes]) -> Mapping[bytes, BudgetRow]:
         rows = await self._source.fetch(questions.BUDGETS.format(marks=_marks(accounts)), tuple(accounts))

@@ -17,6 +17,7 @@ from gateway.ports.rows import (
     UploadRow,
 )
 from gateway.ports.sign_ins import IdentityRow, SessionRow
+from gateway.ports.trials import StudyEntryKind, StudyEntryRow
 
 
 def record_of(
@@ -135,6 +136,24 @@ def release_of(
 
 def release_paper_of(release: bytes, number: int, kind: int, digest: bytes) -> ReleasePaperRow:
     return ReleasePaperRow(release=release, number=number, kind=ReleasePaper(kind), digest=digest)
+
+
+def study_entry_of(
+    study: bytes, number: int, kind: int, about: bytes, entry: bytes, digest: bytes, previous: bytes | None
+) -> StudyEntryRow:
+    try:
+        known = StudyEntryKind(kind)
+    except ValueError as error:
+        raise IntegrityError("a row of the index is none that this gateway wrote") from error
+    return StudyEntryRow(
+        study=study,
+        number=number,
+        kind=known,
+        about=about,
+        entry=entry,
+        digest=digest,
+        previous=bytes(32) if number == 0 else previous or b"",
+    )
 
 
 def form_of(form: bytes, version: int, publisher: bytes, hash_: bytes, digest: bytes, seq: int) -> FormRow:

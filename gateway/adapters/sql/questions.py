@@ -51,6 +51,19 @@ RELEASE = (
 )
 RELEASE_PAPERS = "select release, number, kind, digest from release_papers where release = ? order by number"
 RELEASE_SEGMENTS = "select number, root from release_segments where release = ? order by number"
+STUDY_ENTRIES = (
+    "select e.study, e.number, e.kind, e.about, e.entry, e.digest, p.entry from study_entries e"
+    " left join study_entries p on p.study = e.study and p.number = e.number - 1"
+    " where e.study = ? and e.number > ?{only} order by e.number limit ?"
+)
+STUDY_HEAD = "select number, entry from study_entries where study = ? order by number desc limit 1"
+# From name to name by the primary key: `distinct` would walk every entry.
+STUDIES = (
+    "with recursive s (study) as ("
+    "select (select study from study_entries where study > ? order by study limit 1) union all"
+    " select (select e.study from study_entries e where e.study > s.study order by e.study limit 1)"
+    " from s where s.study is not null) select study from s where study is not null limit ?"
+)
 BUDGETS = "select account, most, spent from budgets where account in ({marks})"
 ANSWER = "select key, call, sealed from answers where key = ?"
 SUBJECTS = (

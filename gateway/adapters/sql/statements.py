@@ -62,6 +62,7 @@ from gateway.ports.sign_ins import (
     SessionsEnded,
 )
 from gateway.ports.tokens import WIDEST_SKEW_SECONDS
+from gateway.ports.trials import StudyEntryRow
 
 Value = bytes | int | str
 Parameters = tuple[Value, ...]
@@ -96,6 +97,7 @@ FORM = 59
 RELEASE, RELEASE_MOVED, RELEASE_PAPER, RELEASE_SEGMENT, RELEASE_SEGMENTS_GONE = range(60, 65)
 BUDGET, BUDGET_RAISED, BUDGET_SPENT, ANSWER = range(65, 69)
 RELEASE_PEOPLE = 69
+STUDY_ENTRY = 70
 
 STATEMENTS: tuple[Statement, ...] = (
     Statement(
@@ -297,6 +299,10 @@ STATEMENTS: tuple[Statement, ...] = (
     ),
     Statement(table="answers", sql="insert into answers (key, call, sealed) values (?, ?, ?)"),
     Statement(table="release_people", sql="insert into release_people (release, edition, sealed) values (?, ?, ?)"),
+    Statement(
+        table="study_entries",
+        sql="insert into study_entries (study, number, kind, about, entry, digest) values (?, ?, ?, ?, ?, ?)",
+    ),
 )
 
 INSERT_ENTRY = (
@@ -357,6 +363,9 @@ def _steps_of(row: Row, now: int) -> tuple[tuple[int, Parameters], ...]:
             return ((BUDGET_SPENT, (row.amount, row.account, row.amount)),)
         case ReleasePeopleRow():
             return ((RELEASE_PEOPLE, (row.release, row.edition, row.sealed)),)
+        case StudyEntryRow():
+            place = (row.study, row.number, int(row.kind))
+            return ((STUDY_ENTRY, (*place, row.about, row.entry, row.digest)),)
         case AnswerRow():
             return ((ANSWER, (row.key, row.call, row.sealed)),)
         case Bump():

@@ -78,6 +78,10 @@ QUERIES: Final = {
     "release paper": "select digest from release_papers where release = :release and number = :number",
     "release segments": "select root from release_segments where release = :release order by number",
     "release people": "select sealed from release_people where release = :release and edition = :edition",
+    "studies": "select distinct study from study_entries order by study",
+    "study entries": "select number, kind, about, entry, digest from study_entries where study = :study"
+    " order by number",
+    "study entry": "select entry from study_entries where study = :study and number = :number",
     "leaf": "select cid_digest, locator from tickets where leaf = :leaf",
     "profiles": "select key1, args from chain_events where orphaned_at is null"
     " and name in ('ActorRegistered', 'ProfileChanged') order by block_number, log_index",

@@ -249,6 +249,20 @@ answers = Table(
     Column("sealed", LargeBinary, nullable=False),
 )
 """Noised answers that were paid for: the same question on the same consents is told the same. Not rebuilt."""
+study_entries = Table(
+    "study_entries",
+    metadata,
+    Column("study", LargeBinary(32), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", SmallInteger, nullable=False),
+    Column("about", LargeBinary(16), nullable=False),
+    Column("entry", LargeBinary(32), nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Index("ix_study_entries_study_kind_number", "study", "kind", "number"),
+    Index("ix_study_entries_study_about_number", "study", "about", "number"),
+)
+"""The journal of each study: hashes of its entries in order, appended to, never changed. `about`: a keyed token of a
+subject in this study. An erasure leaves them: what was said lies in sealed blocks, whose key is gone."""
 erasures = Table(
     "erasures",
     metadata,

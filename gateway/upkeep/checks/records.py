@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from anchoring.model import LogKind, kind_of
 from gateway.crypto.envelope import key_named_by
 from gateway.crypto.model import RecordFacts
 from gateway.errors import IntegrityError
@@ -121,6 +122,10 @@ async def check_tickets(parts: Looking, verdict: Verdict, named: Named, progress
                 verdict.notes["leaves of erased patients"] += 1
             elif row is None:
                 verdict.add(Fault.TICKET_STRAY, f"record {found[0].hex()} version {int.from_bytes(found[1], 'big')}")
+        elif kind_of(found) is LogKind.STUDIES:
+            row = parts.survey.one("study entry", study=found[0], number=int.from_bytes(found[1], "big"))
+            if row is None or row[0] != found[2]:
+                verdict.add(Fault.TICKET_STRAY, f"entry {int.from_bytes(found[1], 'big')} of study {found[0].hex()}")
         elif len(found) == 4:
             if parts.survey.one("release paper", release=found[0], number=int.from_bytes(found[1], "big")) is None:
                 verdict.add(Fault.TICKET_STRAY, f"a paper of release {found[0].hex()}")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from anchoring.errors import ProofInvalid
 from anchoring.merkle import MerkleTree, encode_values, hash_leaf, hash_pair, keccak256
-from anchoring.model import LEAF_ENCODING, LogKind, LogName, Proof
+from anchoring.model import LEAF_ENCODING, LogKind, LogName, Proof, kind_of
 from anchoring.proof import fold, gateway_id, leads_to, log_id, verify
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "merkle" / "vectors.json").read_text())["vectors"]
@@ -59,6 +59,13 @@ def test_values_are_packed_as_abi_encode_packs_them(kind: LogKind, data: st.Data
         values.append(value)
         expected.append(value if one.startswith("bytes") else int.from_bytes(value, "big"))
     assert encode_values(encoding, values) == encode(encoding, expected)
+
+
+@pytest.mark.parametrize("kind", list(LogKind))
+def test_the_sizes_of_a_leafs_values_tell_its_log_from_every_other(kind: LogKind) -> None:
+    sizes = [int(one[5:]) if one.startswith("bytes") else int(one[4:]) // 8 for one in LEAF_ENCODING[kind]]
+    assert kind_of([bytes(size) for size in sizes]) is kind
+    assert kind_of([bytes(size) for size in (*sizes[:-1], 33)]) is None
 
 
 @given(st.lists(st.binary(min_size=32, max_size=32), min_size=1, max_size=40, unique=True))

@@ -15,7 +15,7 @@ ONE, TWO = b"\x01" * 32, b"\x02" * 32
 class Log:
     """Says what it is told to, and counts what it is asked."""
 
-    records_log = releases_log = b"\x00" * 32
+    records_log = releases_log = studies_log = b"\x00" * 32
 
     def __init__(self) -> None:
         self.states = {ONE: LeafStatus.PENDING, TWO: LeafStatus.FINAL}
