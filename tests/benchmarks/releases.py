@@ -205,12 +205,15 @@ def measure(data: Path, folder: Path, *, sizes: Sequence[int], rounds: int) -> d
             if size == sizes[-1]:
                 report["onOneCore"].append(round(count / one["seconds"]))
                 report["onTwoCores"].append(round(count / two["seconds"]))
-                bare = functools.partial(_child, place, data, "bare", records=sizes[0])
-                report["bare"].append(round(float(bare(cores=(0,)))))
+                report["bare"].append(round(_bare_on(0, place, data, records=sizes[0])))
                 with ThreadPoolExecutor(2) as both:
-                    twice = both.map(lambda core: float(bare(cores=(core,))), two_cores)
-                    report["bareTwice"].append(round(sum(twice)))
+                    loop = functools.partial(_bare_on, place=place, data=data, records=sizes[0])
+                    report["bareTwice"].append(round(sum(both.map(loop, two_cores))))
     return report
+
+
+def _bare_on(core: int, place: Path, data: Path, *, records: int) -> float:
+    return float(_child(place, data, "bare", records=records, cores=(core,)))
 
 
 def _copied(place: Path, name: str) -> Path:
