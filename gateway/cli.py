@@ -1,6 +1,7 @@
 """The operator's commands. Each prints what it did and what to do next; an expected failure is one clear line.
 
 Settings come from `CONSENTRY_*` variables or a TOML file (`consentry settings` lists them); options override them.
+They are read before what a command needs is imported: a wrong one is told at once.
 """
 
 import contextlib
@@ -61,19 +62,21 @@ def serve(
     config: Config = None,
 ) -> None:
     """Start the gateway. The first start makes keys, contracts and a chain in the data folder."""
+    _use(config)
+    given = _settings(host=host, port=port, data_dir=data_dir)
     from gateway.server import run_server
 
-    _use(config)
-    _run(lambda: run_server(_settings(host=host, port=port, data_dir=data_dir), announce=_say))
+    _run(lambda: run_server(given, announce=_say))
 
 
 @app.command()
 def worker(config: Config = None) -> None:
     """Send transactions and anchor batches for servers that run with CONSENTRY_WORKER=outside."""
+    _use(config)
+    given = _settings()
     from gateway.server import run_worker
 
-    _use(config)
-    _run(lambda: run_worker(_settings(), announce=_say))
+    _run(lambda: run_worker(given, announce=_say))
 
 
 @app.command()
@@ -84,10 +87,11 @@ def deploy(
     config: Config = None,
 ) -> None:
     """Deploy the contracts on the chain at CONSENTRY_CHAIN_URL and write their addresses into the data folder."""
+    _use(config)
+    given = _settings()
     from gateway.server import run_deploy
 
-    _use(config)
-    _run(lambda: run_deploy(_settings(), fund=fund, announce=_say))
+    _run(lambda: run_deploy(given, fund=fund, announce=_say))
 
 
 @app.command()
@@ -194,13 +198,14 @@ def verify(
     config: Config = None,
 ) -> None:
     """Check everything: blocks, leaves, anchors, heads, audit, consents. Changes nothing; a gateway may run or not."""
+    _use(config)
+    given = _settings()
     from gateway import jsontext
     from gateway.upkeep.progress import Shown
     from gateway.upkeep.verify import verify as work
 
-    _use(config)
     with Shown() as shown:
-        verdict = _run(lambda: work(_settings(), rpc=rpc, progress=shown))
+        verdict = _run(lambda: work(given, rpc=rpc, progress=shown))
     if json_file is not None:
         json_file.write_bytes(jsontext.dumps(verdict.as_json()) + b"\n")
     typer.echo("\n".join(verdict.lines()))
@@ -214,13 +219,14 @@ def rebuild(
     config: Config = None,
 ) -> None:
     """Make an empty index what it was, from chain, IPFS and keys alone. No gateway may run on it."""
+    _use(config)
+    given = _settings()
     from gateway import jsontext
     from gateway.upkeep.progress import Shown
     from gateway.upkeep.rebuild import rebuild as work
 
-    _use(config)
     with Shown() as shown:
-        report = _run(lambda: work(_settings(), replace=replace, progress=shown))
+        report = _run(lambda: work(given, replace=replace, progress=shown))
     if json_file is not None:
         json_file.write_bytes(jsontext.dumps(report.as_json()) + b"\n")
     typer.echo("\n".join(report.lines()))
@@ -243,10 +249,11 @@ def backup(
     config: Config = None,
 ) -> None:
     """Copy index, settings and blocks into a folder while the gateway runs; never a key (see `keys backup`)."""
+    _use(config)
+    given = _settings()
     from gateway.wiring.backups import back_up
 
-    _use(config)
-    rows, blocks = _run(lambda: back_up(_settings(), folder))
+    rows, blocks = _run(lambda: back_up(given, folder))
     _say(f"{rows} rows and {blocks} blocks written to {folder}. Keys are not in it.")
 
 
@@ -256,10 +263,11 @@ def restore(
     config: Config = None,
 ) -> None:
     """Fill an empty index and the block store from a backup, each file checked first."""
+    _use(config)
+    given = _settings()
     from gateway.wiring.backups import restore as put_back
 
-    _use(config)
-    rows, blocks = _run(lambda: put_back(_settings(), folder))
+    rows, blocks = _run(lambda: put_back(given, folder))
     _say(f"{rows} rows and {blocks} blocks restored. The next start reads the chain's revocations before it answers.")
 
 
@@ -269,10 +277,11 @@ def export_blocks(
     config: Config = None,
 ) -> None:
     """Write every pinned block into a CAR file (CARv1)."""
+    _use(config)
+    given = _settings()
     from gateway.server import run_export
 
-    _use(config)
-    count = _run(lambda: run_export(_settings(), file))
+    count = _run(lambda: run_export(given, file))
     typer.echo(f"{count} blocks written to {file}")
 
 
@@ -282,10 +291,11 @@ def import_blocks(
     config: Config = None,
 ) -> None:
     """Take every block of a CAR file, each hashed against its CID, and pin it."""
+    _use(config)
+    given = _settings()
     from gateway.server import run_import
 
-    _use(config)
-    count = _run(lambda: run_import(_settings(), file))
+    count = _run(lambda: run_import(given, file))
     typer.echo(f"{count} blocks taken from {file}")
 
 
@@ -306,11 +316,12 @@ def save_period(
     config: Config = None,
 ) -> None:
     """Make a proof file of this instance's audit between two blocks, its entries sealed. A gateway may run or not."""
+    _use(config)
+    given = _settings()
     from gateway import jsontext
     from gateway.upkeep.periods import period_file
 
-    _use(config)
-    made = _run(lambda: period_file(_settings(), first=first, last=last, rpc=rpc))
+    made = _run(lambda: period_file(given, first=first, last=last, rpc=rpc))
     file.write_bytes(jsontext.dumps(made) + b"\n")
     typer.echo(f"Written to {file}. Check it: python -m anchoring.verifier.verify {file} --rpc URL")
 
