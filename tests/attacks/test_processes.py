@@ -45,7 +45,7 @@ def pid(request: pytest.FixtureRequest, embedded: GatewayProcess) -> int:
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
     """Of an ordinary user's rights and usual mask, with a secret in its environment that no setting names."""
     before = (*ORDINARY, "sh", "-c", 'umask 022; exec "$@"', "sh", "env", "BACKUP_PASSWORD=canary")
-    gateway = GatewayProcess(tmp_path_factory.mktemp("processes"), {}, before=before)
+    gateway = GatewayProcess(tmp_path_factory.mktemp("processes"), {}, before=before, fresh=True)
     try:
         yield gateway.start()
     finally:
@@ -131,7 +131,7 @@ def _terminated(process: "subprocess.Popen[bytes]") -> int:
 
 
 def _begun(folder: Path, *words: str, **settings: str) -> "subprocess.Popen[bytes]":
-    gateway = GatewayProcess(folder, settings, words=words)
+    gateway = GatewayProcess(folder, settings, words=words, fresh=True)
     with gateway.log.open("ab") as log:
         return subprocess.Popen(
             [*gateway.process._argv],
@@ -149,7 +149,7 @@ def test_a_start_that_is_told_to_end_leaves_nothing_and_the_next_one_serves(tmp_
         _await((data / name).exists, what=f"no {name}")
         assert _terminated(process) == 0
         assert [path.name for path in data.glob(".*")] == []
-    gateway = GatewayProcess(tmp_path, {})
+    gateway = GatewayProcess(tmp_path, {}, fresh=True)
     gateway.start()
     assert gateway.ready()[0] == 200
     gateway.stop()

@@ -314,13 +314,13 @@ def soaked_column(asked: Asked) -> Iterator[tuple[Column, Mapping[str, Proxy]]]:
 @contextmanager
 def _with_worker(folder: Path, servers: Servers) -> Iterator[Column]:
     settings = {**servers.settings(), **ANVIL_LOSES}
-    first = GatewayProcess(folder, settings)
+    first = GatewayProcess(folder, settings, fresh=True)
     code, said = run_command("deploy", "--fund", settings=first.settings)
     assert code == 0, said
     first.start()  # the registrar is sent by a worker inside, once
     first.stop()
     outside = {**{name: text for name, text in first.settings.items() if name != "PORT"}, "WORKER": "outside"}
-    worker, gateway = GatewayProcess(folder, outside, words=("worker",)), GatewayProcess(folder, outside)
+    worker, gateway = GatewayProcess(folder, outside, words=("worker",)), GatewayProcess(folder, outside, fresh=True)
     try:
         worker.start()
         gateway.start()

@@ -6,14 +6,16 @@ Its output is kept in one log over all starts. Nothing of the gateway is importe
 import json
 import os
 import re
-import subprocess
+import signal
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.servers import prepared
 from tests.servers.process import ServerProcess, free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -32,17 +34,15 @@ def variables(settings: Mapping[str, str]) -> dict[str, str]:
 
 def run_command(*words: str | Path, settings: Mapping[str, str], seconds: float = EXIT_SECONDS) -> tuple[int, str]:
     """A command that ends by itself. Returns its exit code and all that it said."""
-    done = subprocess.run(
-        [*COMMAND, *map(str, words)],
-        env=variables(settings),
-        cwd=REPOSITORY,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=seconds,
-        check=False,
-    )
-    return done.returncode, done.stdout.decode(errors="replace")
+    with tempfile.NamedTemporaryFile() as said:
+        running = prepared.mother().fork(
+            [*map(str, words)], env=variables(settings), cwd=REPOSITORY, output=Path(said.name), end=signal.SIGKILL
+        )
+        try:
+            code = running.wait(seconds)
+        finally:
+            running.kill()
+        return code, said.read().decode(errors="replace")
 
 
 class GatewayProcess:
@@ -55,9 +55,11 @@ class GatewayProcess:
         *,
         words: Sequence[str] = ("serve",),
         before: Sequence[str] = (),
+        fresh: bool = False,
         outside: Mapping[str, str] | None = None,
     ) -> None:
-        """`folder` holds the log, and the data folder `data` unless the settings name one."""
+        """`folder` holds the log, and the data folder `data` unless the settings name one. `fresh`: an interpreter of
+        its own, where arguments, environment or private memory are looked at (`tests.servers.prepared`)."""
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
@@ -74,6 +76,7 @@ class GatewayProcess:
             says="" if words[0] == "serve" else "Stop it with Ctrl-C",
             # ServerProcess adds to this process's variables: what is not ours to pass on is emptied by name.
             env={**variables(self.settings), "REDIS_URL": "", **(outside or {})},
+            fresh=fresh or outside is not None,
             ready_within=EXIT_SECONDS,
             stopped_within=40.0,
         )

@@ -22,7 +22,7 @@ SECRET_FILES = ("passphrase", "root.key", "receipt.key", "registrar.key", "relay
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
-    gateway = GatewayProcess(tmp_path_factory.mktemp("first"), {})
+    gateway = GatewayProcess(tmp_path_factory.mktemp("first"), {}, fresh=True)
     try:
         yield gateway.start()
     finally:

@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from tests.servers import prepared
+
 # Below Linux's ephemeral range (32768 and up), so that no outgoing connection takes the port between the
 # moment it is chosen and the moment the server binds it, nor while the server is down between two starts.
 _PORTS = range(20_000, 32_000)
@@ -75,12 +77,14 @@ class ServerProcess:
         says: str = "",
         env: Mapping[str, str] | None = None,
         user: str | None = None,
+        fresh: bool = True,
         stop_signal: signal.Signals = signal.SIGTERM,
         ready_within: float = 60.0,
         stopped_within: float = 20.0,
     ) -> None:
         """`answers` tells whether the server serves yet (it may raise OSError); `user` is whom it runs as.
 
+        `fresh` False: a gateway's command may be forked out of an interpreter that has imported it (`prepared`).
         `says` is a text of its log that must have appeared since the start, for servers that answer too early.
         """
         self._argv = [str(word) for word in argv]
@@ -90,10 +94,11 @@ class ServerProcess:
         self._log_mark = 0
         self._env = {**os.environ, **(env or {})}
         self._user = user
+        self._forked = not fresh and self._argv[: len(prepared.COMMAND)] == prepared.COMMAND
         self._stop_signal = stop_signal
         self._ready_within = ready_within
         self._stopped_within = stopped_within
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: subprocess.Popen[bytes] | prepared.Forked | None = None
 
     @property
     def pid(self) -> int:
@@ -106,18 +111,22 @@ class ServerProcess:
         """Start the server and return once it answers. Raises `ServerFailed` when it does not in time."""
         with self._log.open("ab") as output:
             self._log_mark = output.tell()
-            self._child = subprocess.Popen(
-                self._argv,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd=self._log.parent,
-                env=self._env,
-                start_new_session=True,
-                user=self._user,
-                group=self._user,
-                extra_groups=None if self._user is None else [],
-                preexec_fn=_end_with_parent(self._stop_signal),
+            self._child = (
+                self._fork()
+                if self._forked
+                else subprocess.Popen(
+                    self._argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    cwd=self._log.parent,
+                    env=self._env,
+                    start_new_session=True,
+                    user=self._user,
+                    group=self._user,
+                    extra_groups=None if self._user is None else [],
+                    preexec_fn=end_with_parent(self._stop_signal),
+                )
             )
         atexit.register(self.kill)
         deadline = time.monotonic() + self._ready_within
@@ -128,6 +137,15 @@ class ServerProcess:
                 self.kill()
                 raise ServerFailed(f"{self._argv[0]} did not answer in {self._ready_within:g} s: {self._log_end()}")
             time.sleep(_POLL_SECONDS)
+
+    def _fork(self) -> prepared.Forked:
+        return prepared.mother().fork(
+            self._argv[len(prepared.COMMAND) :],
+            env=self._env,
+            cwd=self._log.parent,
+            output=self._log,
+            end=int(self._stop_signal),
+        )
 
     def stop(self) -> None:
         """Ask the server to end, and kill it when it has not in time. Does nothing when it does not run."""
@@ -199,7 +217,7 @@ class ServerProcess:
         return self._log.read_text(errors="replace")[-2_000:]
 
 
-def _end_with_parent(stop_signal: int) -> Callable[[], None]:
+def end_with_parent(stop_signal: int) -> Callable[[], None]:
     """Asks the kernel to send `stop_signal` when the process that started the server ends, however it ends (prctl(2),
     PR_SET_PDEATHSIG): a test run that is killed leaves no server behind."""
     libc = ctypes.CDLL(None, use_errno=True)
