@@ -94,7 +94,7 @@ class ServerProcess:
         self._log_mark = 0
         self._env = {**os.environ, **(env or {})}
         self._user = user
-        self._forked = not fresh and self._argv[: len(prepared.COMMAND)] == prepared.COMMAND
+        self._fresh = fresh
         self._stop_signal = stop_signal
         self._ready_within = ready_within
         self._stopped_within = stopped_within
@@ -113,7 +113,7 @@ class ServerProcess:
             self._log_mark = output.tell()
             self._child = (
                 self._fork()
-                if self._forked
+                if self._may_fork()
                 else subprocess.Popen(
                     self._argv,
                     stdin=subprocess.DEVNULL,
@@ -137,6 +137,9 @@ class ServerProcess:
                 self.kill()
                 raise ServerFailed(f"{self._argv[0]} did not answer in {self._ready_within:g} s: {self._log_end()}")
             time.sleep(_POLL_SECONDS)
+
+    def _may_fork(self) -> bool:
+        return not self._fresh and self._argv[: len(prepared.COMMAND)] == prepared.COMMAND
 
     def _fork(self) -> prepared.Forked:
         return prepared.mother().fork(
