@@ -9,10 +9,10 @@ process: who looks at these starts the gateway by itself (`fresh`).
 
 import atexit
 import contextlib
+import importlib
 import json
 import os
 import random
-import runpy
 import signal
 import socket
 import subprocess
@@ -150,7 +150,7 @@ def _become(question: Mapping[str, Any]) -> None:
     sys.argv = ["consentry", *question["fork"]]
     code: Any = 1
     try:
-        runpy.run_module("gateway.cli", run_name="__main__", alter_sys=True)
+        importlib.import_module("gateway.cli").main()
         code = 0
     except SystemExit as ending:
         code = ending.code or 0
@@ -171,7 +171,7 @@ def main() -> None:
     if os.getppid() != int(sys.argv[2]):
         return  # it ended before the kernel knew
     for name in MODULES:
-        __import__(name)
+        importlib.import_module(name)
     with socket.socket(fileno=int(sys.argv[1])) as its, its.makefile("rwb") as stream:
         serve(stream)
 
