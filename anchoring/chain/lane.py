@@ -135,7 +135,7 @@ class Lane:
             if found:
                 await self._settle(one, found[0])
             elif used > one.nonce:
-                await self._replace_vanished(one)
+                still += await self._replace_vanished(one)
             else:
                 still.append(await self._send_again(one))
         return await self._fill_gap(still, used)
@@ -165,13 +165,15 @@ class Lane:
             await self._store.requeue(self._signer.address, owner=self._owner, call=name)
         self._forget(name)
 
-    async def _replace_vanished(self, sent: SentCall) -> None:
-        """A node may know the nonce before it finds the receipt: believe it the second time."""
+    async def _replace_vanished(self, sent: SentCall) -> list[SentCall]:
+        """A node may know the nonce before it finds the receipt: believe it the second time. Until then the call is
+        under way."""
         if sent.call.call not in self._vanished:
             self._vanished.add(sent.call.call)
-            return
+            return [sent]
         await self._store.requeue(self._signer.address, owner=self._owner, call=sent.call.call)
         self._forget(sent.call.call)
+        return []
 
     async def _send_again(self, sent: SentCall) -> SentCall:
         self._vanished.discard(sent.call.call)
