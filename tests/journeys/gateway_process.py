@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import sys
 import tempfile
 import urllib.error
 import urllib.request
@@ -18,8 +17,6 @@ from typing import Any
 from tests.servers import prepared
 from tests.servers.process import ServerProcess, free_port
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-COMMAND = (sys.executable, "-m", "gateway.cli")
 OPERATORS_OWN = ("REQUIRE_SERVICES", "SHARED_DATA", "SERVICES_DIR")
 EXIT_SECONDS = 90.0
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -29,14 +26,22 @@ def variables(settings: Mapping[str, str]) -> dict[str, str]:
     """The environment of a command: settings by their names without CONSENTRY_, and nothing of ours besides."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CONSENTRY_")}
     kept.pop("REDIS_URL", None)
-    return {**kept, "PYTHONPATH": str(REPOSITORY), **{f"CONSENTRY_{name}": value for name, value in settings.items()}}
+    return {
+        **kept,
+        "PYTHONPATH": str(prepared.REPOSITORY),
+        **{f"CONSENTRY_{name}": value for name, value in settings.items()},
+    }
 
 
 def run_command(*words: str | Path, settings: Mapping[str, str], seconds: float = EXIT_SECONDS) -> tuple[int, str]:
     """A command that ends by itself. Returns its exit code and all that it said."""
     with tempfile.NamedTemporaryFile() as said:
         running = prepared.mother().fork(
-            [*map(str, words)], env=variables(settings), cwd=REPOSITORY, output=Path(said.name), end=signal.SIGKILL
+            [*map(str, words)],
+            env=variables(settings),
+            cwd=prepared.REPOSITORY,
+            output=Path(said.name),
+            end=signal.SIGKILL,
         )
         try:
             code = running.wait(seconds)
@@ -70,7 +75,7 @@ class GatewayProcess:
         lasting = {"REQUEST_RATE": "0", "SESSION_MINUTES": "1440"}
         self.settings = {"DATA_DIR": str(self.data), **lasting, **served, **settings}
         self.process = ServerProcess(
-            [*before, *COMMAND, *words],
+            [*before, *prepared.COMMAND, *words],
             log=self.log,
             answers=self._answers if words[0] == "serve" else lambda: True,
             says="" if words[0] == "serve" else "Stop it with Ctrl-C",

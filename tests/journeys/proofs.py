@@ -8,8 +8,8 @@ from typing import Any
 
 from gateway import jsontext
 from gateway.upkeep.saving import ENTRY_QUERY, RECORD_QUERY, proof_file
-from tests.journeys.gateway_process import REPOSITORY
 from tests.journeys.people import Person
+from tests.servers.prepared import REPOSITORY
 
 VERIFIER = REPOSITORY / "anchoring" / "verifier"
 ALONE = "import runpy, sys; sys.modules.update(gateway=None, anchoring=None, schema=None); sys.argv = sys.argv[1:];"

@@ -11,10 +11,11 @@ import pytest
 
 from gateway.demo.wallet import Wallet
 from tests.journeys import documents
-from tests.journeys.gateway_process import COMMAND, REPOSITORY, GatewayProcess, run_command, variables
+from tests.journeys.gateway_process import GatewayProcess, run_command, variables
 from tests.journeys.people import Door, sign_in
 from tests.journeys.sites import Servers
 from tests.servers.anvil import running_anvil
+from tests.servers.prepared import COMMAND, REPOSITORY
 from tests.servers.process import free_port
 
 SECRET_FILES = ("passphrase", "root.key", "receipt.key", "registrar.key", "relay.key", "anchor.key", "gateway.salt")

@@ -22,12 +22,13 @@ from gateway.storage.service import Blocks
 from tests.journeys import documents, recovering
 from tests.journeys.delegates import carer, delegate_to, end_delegate, hand_of, shown
 from tests.journeys.dumps import differing, dump
-from tests.journeys.gateway_process import COMMAND, GatewayProcess, run_command, variables
+from tests.journeys.gateway_process import GatewayProcess, run_command, variables
 from tests.journeys.people import Patient, Person, sign_in
 from tests.journeys.pytest_fixtures import COLUMNS
 from tests.journeys.resources import bundle, condition, observation
 from tests.journeys.sites import Servers, Site, running_site
 from tests.ports.databases import query
+from tests.servers.prepared import COMMAND
 
 RECORDS = int(os.environ.get("REBUILD_RECORDS", "100"))
 """10,000 in the release form (`make release-B17`)."""
