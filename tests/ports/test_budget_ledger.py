@@ -4,7 +4,6 @@ deployment from before there were any is extended, and what was spent stays spen
 import dataclasses
 import json
 import secrets
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,14 +20,9 @@ from gateway.wiring import chain as chain_wiring
 from gateway.wiring.secrets import secrets_of
 from tests.ports.anchoring_stack import Stack
 from tests.ports.test_chain import (
-    CHAINS,
-    Owner,
     deploy_to,
-    embedded_owner,
     fate,
     intend,
-    owner_on,
-    running_stack,
 )
 
 LIMIT, DATASET_LIMIT, GROUP_LIMIT = 10_000_000, 3_000_000, 12_000_000
@@ -36,20 +30,6 @@ BAR = 75_000
 """Of a debit of two accounts, a ledger's first or a later one, by the prices of the registries' own fork."""
 CEILINGS = {"geth-dev": 190_000}
 """geth's development chain has the rules of a fork to come, under which new storage costs more."""
-
-
-@pytest.fixture(scope="module")
-def own_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Owner]:
-    with embedded_owner(tmp_path_factory.mktemp("embedded"), chain_id=20_263) as owner:
-        yield owner
-
-
-@pytest.fixture(params=CHAINS)
-async def stack(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stack]:
-    url, relay, anchor = owner_on(request, embedded="own_chain")
-    deployed = await deploy_to(request.param, url=url, relay_key=relay, anchor_key=anchor)
-    async with running_stack(deployed, tmp_path) as stack:
-        yield stack
 
 
 class Population:

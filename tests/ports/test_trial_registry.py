@@ -5,8 +5,6 @@ import dataclasses
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 from eth_account import Account
@@ -32,7 +30,7 @@ from anchoring.errors import ChainMismatch
 from anchoring.merkle import MerkleTree
 from anchoring.model import Call, Landed, Reverted
 from tests.ports.anchoring_stack import Stack
-from tests.ports.test_chain import CHAINS, Owner, deploy_to, embedded_owner, fate, intend, owner_on, running_stack
+from tests.ports.test_chain import fate, intend
 
 NONE = bytes(32)
 CONTENT, REASON, ROOT, SUBJECT = (bytes([number]) * 32 for number in (1, 2, 3, 4))
@@ -42,20 +40,6 @@ BARS = {"assign": 98_000, "recordData": 65_000}
 """Of a study's later assignment and root, by the prices of the registries' own fork."""
 CEILINGS = {"geth-dev": 300_000}
 """geth's development chain has the rules of a fork to come, under which new storage costs more."""
-
-
-@pytest.fixture(scope="module")
-def own_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Owner]:
-    with embedded_owner(tmp_path_factory.mktemp("embedded"), chain_id=20_266) as owner:
-        yield owner
-
-
-@pytest.fixture(params=CHAINS)
-async def stack(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stack]:
-    url, relay, anchor = owner_on(request, embedded="own_chain")
-    deployed = await deploy_to(request.param, url=url, relay_key=relay, anchor_key=anchor)
-    async with running_stack(deployed, tmp_path) as stack:
-        yield stack
 
 
 class Actor:
