@@ -26,6 +26,8 @@ FormId = NewType("FormId", bytes)
 """16 random bytes: names a consent form through its versions."""
 ReleaseId = NewType("ReleaseId", bytes)
 """16 random bytes: names a release of data, from its request on."""
+StudyId = NewType("StudyId", bytes)
+"""32 bytes: a study's name on chain, a hash of its sponsor and a salt."""
 SessionId = NewType("SessionId", bytes)
 """16 random bytes: names a session to its owner, and opens nothing."""
 DecisionId = NewType("DecisionId", bytes)
@@ -46,6 +48,7 @@ SIZES = {
     "ConsentRequest": 16,
     "ConsentForm": 16,
     "Dataset": 16,
+    "Study": 32,
 }
 
 

@@ -153,6 +153,12 @@ class SqlKeyStore:
         query = select(keys.c.name).where(keys.c.kind == kind).distinct()
         return await self._read(lambda connection: [bytes(name) for name in connection.execute(query).scalars()])
 
+    async def within(self, kind: int, start: bytes) -> Sequence[bytes]:
+        # No name is as long as the last of these, so none that begins so lies behind it.
+        lies_within = keys.c.name.between(start, start + b"\xff" * 64)
+        query = select(keys.c.name).where(keys.c.kind == kind, lies_within).distinct().order_by(keys.c.name)
+        return await self._read(lambda connection: [bytes(name) for name in connection.execute(query).scalars()])
+
     async def destroyed(self) -> Sequence[tuple[int, bytes]]:
         query = select(destroyed)
         return await self._read(lambda connection: [(row.kind, bytes(row.name)) for row in connection.execute(query)])

@@ -365,4 +365,4 @@ def _is_wanted(grant: Grant, standing: Standing, asked: _Asked) -> bool:
     if wanted.status is ConsentStatus.NOT_YET:
         return standing.folded.status(grant.consent, grant.terms, asked.now) is ConsentStatus.NOT_YET
     asking, block_time = requester(asked.caller), asked.as_of.block_time
-    return policy.lets_in(grant, asking, standing.epochs, block_time=block_time, now=asked.now)
+    return policy.names_in_time(grant, asking, standing.epochs, block_time=block_time, now=asked.now)

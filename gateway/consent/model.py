@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway.consent.languages import Language
 from gateway.identity.model import Reach, Role
-from gateway.ids import ActorId, ConsentId, EmergencyId, RecordId, SubjectId
+from gateway.ids import ActorId, ConsentId, EmergencyId, RecordId, StudyId, SubjectId
 
 
 class Purpose(StrEnum):
@@ -194,10 +194,52 @@ class Requester:
     reach: Reach | None = None
 
 
+class StudyRole(StrEnum):
+    """What somebody is in a study."""
+
+    SPONSOR = "SPONSOR"
+    INVESTIGATOR = "INVESTIGATOR"
+    COORDINATOR = "COORDINATOR"
+    MONITOR = "MONITOR"
+    STATISTICIAN = "STATISTICIAN"
+    SAFETY_BOARD = "SAFETY_BOARD"
+    INSPECTOR = "INSPECTOR"
+
+
+class StudyState(StrEnum):
+    """OPEN alone takes data."""
+
+    PLANNED = "PLANNED"
+    OPEN = "OPEN"
+    FROZEN = "FROZEN"
+    LOCKED = "LOCKED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyStanding:
+    """Whoever asks, in one study, about one subject, as its journal stands at `version` of the study's guard.
+
+    `roles`: those that reach this subject's site now; `collects`: the subject is enrolled, and not withdrawn from
+    collection. Hashes of versions of the informed consent: `terms`, under which data are collected now (empty: none);
+    `all_terms`, of every version ever; `kept`, of those that say that what was collected stays after a withdrawal.
+    """
+
+    study: StudyId
+    sponsor: ActorId
+    roles: frozenset[StudyRole]
+    state: StudyState
+    collects: bool
+    terms: bytes
+    all_terms: frozenset[bytes]
+    kept: frozenset[bytes]
+    version: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessRequest:
     """One question to the engine. `record` None: a record yet to be made. `data_use`: of a release of data, the terms
-    of DUO that its use was declared by; only consents that name terms answer it."""
+    of DUO that its use was declared by; only consents that name terms answer it. `study`: the one that is asked in,
+    which reaches its own records and no other; None: none."""
 
     requester: Requester
     subject: SubjectId
@@ -205,6 +247,7 @@ class AccessRequest:
     action: Action
     purpose: Purpose
     data_use: frozenset[str] = frozenset()
+    study: StudyStanding | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +256,7 @@ class DecisionFacts:
 
     `codes`: what it is about, for permits; `mentioned`: every coding in it, for denies. `labels`: its own, and, of an
     old version, the current ones too. `period`: (start, end) seconds since 1970, None where the resource has no date.
-    `inline`: labels inside the resource by JSON pointer of the part.
+    `inline`: labels inside the resource by JSON pointer of the part. `study`: whose record it is, or empty.
     """
 
     subject: SubjectId
@@ -226,6 +269,7 @@ class DecisionFacts:
     author: ActorId | None
     period: tuple[float, float] | None
     inline: Mapping[str, frozenset[str]]
+    study: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,8 +307,9 @@ class Permit:
     """Opens exactly one record (or writes one) of one subject, for one request, for seconds.
 
     `obligations`: JSON pointers to be redacted. `expires`: seconds since 1970. `version`: the subject's guard version
-    that the ledger compares when it acknowledges; `emergency`: what else it must compare, where the basis is one. The
-    mint is shown and not kept, so no copy with other values is made of a permit (`dataclasses.replace`).
+    that the ledger compares when it acknowledges; `emergency`: what else it must compare, where the basis is one;
+    `study`: likewise, where one was asked in, and then the permit is for its records alone. The mint is shown and not
+    kept, so no copy with other values is made of a permit (`dataclasses.replace`).
     """
 
     mint: InitVar[_Mint]
@@ -283,6 +328,7 @@ class Permit:
     decided_at: float
     expires: float
     emergency: OpenEmergency | None = None
+    study: StudyStanding | None = None
 
     def __post_init__(self, mint: _Mint) -> None:
         if type(mint) is not _Mint:
@@ -301,7 +347,8 @@ Decision = Permit | Deny
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentInput:
-    """What a patient asks to be drafted; ids are already parsed. Times are seconds since 1970."""
+    """What a patient asks to be drafted; ids are already parsed. Times are seconds since 1970. `study`: that it is for
+    one study and its sponsor."""
 
     subject: SubjectId
     effect: Effect
@@ -320,6 +367,7 @@ class ConsentInput:
     not_after: datetime | None
     terms_hash: bytes | None
     language: Language = Language.EN
+    study: StudyId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

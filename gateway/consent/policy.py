@@ -4,6 +4,10 @@ No grant: denied. Deny overrides permit. Ambiguous, stale, unknown, empty: denie
 never leaves the service. A permit is read narrowly (all must be covered), a deny widely (anything touched is hit). An
 open emergency goes past what is missing or stale, and past denies; never past a deny that names emergencies (`ETREAT`),
 or that might: one whose scope cannot be opened.
+
+A study's records are decided in that study: by a request that names it, on consents whose context it is, and within
+what the study itself lets its people do. Such a request reaches no other record, and no other request reaches them, but
+for the patient, who reads their own; custody and emergencies end at a study's door.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -11,6 +15,7 @@ from datetime import datetime
 from functools import lru_cache
 from itertools import product
 
+from gateway.consent import studies
 from gateway.consent.data_use import covers
 from gateway.consent.model import (
     ANYONE,
@@ -31,6 +36,7 @@ from gateway.consent.model import (
     Requester,
     Scope,
     SealedDeny,
+    StudyStanding,
     _Mint,
 )
 from gateway.identity.model import Reach, Role
@@ -49,7 +55,7 @@ CLAIMS: dict[Role, frozenset[Purpose]] = {
     Role.ORGANIZATION: frozenset(Purpose) - {Purpose.PATRQT},
     Role.RESEARCHER: RESEARCH,
     Role.DATA_STEWARD: frozenset({Purpose.HRESCH, Purpose.HOPERAT}),
-    Role.AUDITOR: frozenset({Purpose.HOPERAT}),
+    Role.AUDITOR: frozenset({Purpose.HOPERAT, Purpose.CLINTRCH}),
     Role.DEVICE: frozenset({Purpose.TREAT, Purpose.ETREAT}),
     Role.PAYER: frozenset({Purpose.HPAYMT}),
     Role.REGISTRAR: frozenset({Purpose.HOPERAT}),
@@ -61,6 +67,7 @@ _MINT = _Mint()
 _NOTHING: frozenset[str] = frozenset()
 _SEALED = "a deny stands whose scope cannot be opened"
 _OTHER_RECORD = "the facts are of another record"
+_OTHER_STUDY = "the record is not of the study that was asked in"
 _PARTS = "parts are labelled beyond the consent"
 
 
@@ -103,12 +110,16 @@ def concerned_until(
     epochs: Epochs,
     emergency: OpenEmergency | None = None,
     *,
+    study: StudyStanding | None = None,
     block_time: int,
     now: float,
 ) -> float:
     """Seconds since 1970 before which some decision on this subject could permit, with no event in between: of what
-    names the requester the last to end. 0: none could now; infinity for those who need no permit."""
+    names the requester the last to end. 0: none could now; infinity for those who need no permit, and for what stays
+    readable in a study. `study`: where one is asked in."""
     reach = requester.reach
+    if study is not None:
+        return _concerned_in(study, requester, grants, epochs, block_time=block_time, now=now)
     if owns(requester, epochs) and _leaves(reach, Action, (Purpose.PATRQT,)):
         return float("inf")
     if keeps(requester, epochs) and _leaves(reach, (Action.WRITE,), Purpose):
@@ -126,18 +137,48 @@ def concerned_until(
     return max(ends, default=0.0)
 
 
+def _concerned_in(
+    study: StudyStanding,
+    requester: Requester,
+    grants: Iterable[Grant | SealedDeny],
+    epochs: Epochs,
+    *,
+    block_time: int,
+    now: float,
+) -> float:
+    """As `concerned_until`, in a study: by its consents alone, and within what it lets the requester do."""
+    if not may_claim(requester.roles, studies.PURPOSE):
+        return 0.0
+    actions = [
+        action
+        for action in Action
+        if studies.refusal(study, action) is None and _leaves(requester.reach, (action,), (studies.PURPOSE,))
+    ]
+    return max(
+        (
+            stands_until(grant, study, action, requester, epochs, block_time=block_time, now=now)
+            for grant in grants
+            if type(grant) is Grant and studies.PURPOSE in grant.terms.scope.purposes
+            for action in actions
+            if action in grant.terms.scope.actions
+        ),
+        default=0.0,
+    )
+
+
 def may_concern(
     requester: Requester,
     grants: Iterable[Grant | SealedDeny],
     epochs: Epochs,
     emergency: OpenEmergency | None = None,
     *,
+    study: StudyStanding | None = None,
     block_time: int,
     now: float,
 ) -> bool:
     """Whether any decision on this subject could permit. False: deny before anything is fetched. Time is judged as
     permits have it."""
-    return concerned_until(requester, grants, epochs, emergency, block_time=block_time, now=now) > 0.0
+    return concerned_until(requester, grants, epochs, emergency, study=study, block_time=block_time, now=now) > 0.0
 
 
 def reaches(
@@ -153,15 +194,15 @@ def reaches(
     asking = request.requester
     if not within_scopes(request, epochs, (None,)):
         return False
-    if owns(asking, epochs) or keeps(asking, epochs):
-        return True
-    if emergency is not None and breaks_glass(asking, epochs.subject, emergency):
+    if request.study is not None and _refused_in(request.study, request) is not None:
+        return False
+    if request.study is None and _needs_no_consent(asking, epochs, emergency):
         return True
     if not may_claim(asking.roles, request.purpose):
         return False
     return any(
         type(grant) is Grant
-        and lets_in(grant, asking, epochs, block_time=as_of.block_time, now=now)
+        and _stands(grant, request, epochs, as_of, now)
         and request.action in grant.terms.scope.actions
         and request.purpose in grant.terms.scope.purposes
         and (not grant.terms.scope.records or request.record in grant.terms.scope.records)
@@ -185,21 +226,26 @@ def decide(
         return Deny(reason=_OTHER_RECORD)
     if request.data_use and request.purpose not in RESEARCH:
         return Deny(reason="data are released for research alone")
+    if facts.study != studies.name_of(request.study) and not _reads_own(request, epochs):
+        return Deny(reason=_OTHER_STUDY)
+    if request.study is not None and (refused := _refused_in(request.study, request)) is not None:
+        return Deny(reason=refused)
     if not within_scopes(request, epochs, (facts.resource_type, *facts.contained_types)):
         return Deny(reason="the token's scopes do not reach this")
-    if emergency is not None and _stands(emergency, request, as_of, now):
+    if emergency is not None and not facts.study and _is_urgent(emergency, request, as_of, now):
         return _in_emergency(request, facts, grants, epochs, as_of, now, emergency)
     if not as_of.fresh:
         return Deny(reason="the index lags behind the chain")
     if epochs.stale:
         return Deny(reason="the subject's events do not add up")
-    # 2. Patients have their own. A release of data is another thing: it stands on a consent to it, or not at all.
-    if not request.data_use and owns(request.requester, epochs):
+    # 2. Patients have their own. A release of data is another thing, and so is what is done in a study: it stands on a
+    #    consent to it, or not at all.
+    if not request.data_use and request.study is None and owns(request.requester, epochs):
         return _permit(request, epochs, as_of, now, basis=Basis.OWN, consents=(), obligations=())
     # 3. In custody the enrolling organization appends, and nobody reads.
     if not epochs.controller:
-        appends = request.action is Action.WRITE and request.record is None and keeps(request.requester, epochs)
-        if not appends:
+        appends = request.action is Action.WRITE and request.record is None and request.study is None
+        if not (appends and keeps(request.requester, epochs)):
             return Deny(reason="the subject is in custody")
         return _permit(request, epochs, as_of, now, basis=Basis.CUSTODY, consents=(), obligations=())
     # 4. A role bounds what may be claimed.
@@ -215,7 +261,7 @@ def decide(
         # Of many consents most name others: that is looked at first.
         if (
             type(grant) is Grant
-            and _names(grant.terms.scope, request.requester)
+            and (request.study is not None or _names(grant.terms.scope, request.requester))
             and permits(grant, request, facts, epochs, as_of, now)
         ):
             parts = hidden | _unnamed_parts(grant.terms.scope, facts)
@@ -230,13 +276,40 @@ def decide(
     return _permit(request, epochs, as_of, now, basis=Basis.CONSENT, consents=(best[1],), obligations=sorted(best[2]))
 
 
+def _needs_no_consent(requester: Requester, epochs: Epochs, emergency: OpenEmergency | None) -> bool:
+    """The patient, the custodian, or the clinician of an open emergency: none of them as such has a say in a study."""
+    return (
+        owns(requester, epochs)
+        or keeps(requester, epochs)
+        or (emergency is not None and breaks_glass(requester, epochs.subject, emergency))
+    )
+
+
+def _reads_own(request: AccessRequest, epochs: Epochs) -> bool:
+    """Patients read their own, whatever study it is of."""
+    return (
+        request.study is None
+        and not request.data_use
+        and request.action is Action.READ
+        and owns(request.requester, epochs)
+    )
+
+
+def _refused_in(study: StudyStanding, request: AccessRequest) -> str | None:
+    """Why nothing may be done in the study by this request, whatever the record and the consents are."""
+    if request.purpose is not studies.PURPOSE:
+        return "in a study there is one purpose"
+    return studies.refusal(study, request.action)
+
+
 def within_scopes(request: AccessRequest, epochs: Epochs, types: Iterable[str | None]) -> bool:
     """Whether a bearer token's scopes leave room for the request on all of these types (None: on some). They only take
-    away: every other rule follows. What patients do with their own is always their own request."""
+    away: every other rule follows. What patients do with their own is always their own request, but for a study's."""
     reach = request.requester.reach
     if reach is None:
         return True
-    purpose = Purpose.PATRQT if owns(request.requester, epochs) else request.purpose
+    own = request.study is None and owns(request.requester, epochs)
+    purpose = Purpose.PATRQT if own else request.purpose
     return all(reach.covers(request.action, purpose, one) for one in types)
 
 
@@ -247,7 +320,7 @@ def _leaves(reach: Reach | None, actions: Iterable[str], purposes: Iterable[str]
     )
 
 
-def _stands(emergency: OpenEmergency, request: AccessRequest, as_of: AsOf, now: float) -> bool:
+def _is_urgent(emergency: OpenEmergency, request: AccessRequest, as_of: AsOf, now: float) -> bool:
     """Asked for as an emergency, by its clinician, between its two ends by every clock that we have."""
     return (
         request.purpose is Purpose.ETREAT
@@ -295,12 +368,10 @@ def permits(
     terms, scope = grant.terms, grant.terms.scope
     if terms.subject != facts.subject:
         return False
-    if not lets_in(grant, request.requester, epochs, block_time=as_of.block_time, now=now):
+    if not _stands(grant, request, epochs, as_of, now):
         return False
     if request.action not in scope.actions or request.purpose not in scope.purposes:
         return False
-    if scope.context:
-        return False  # a study's context is asked for by requests that name one; none does yet
     if request.data_use:
         if not covers(scope.data_use, request.data_use):
             return False
@@ -326,7 +397,9 @@ def denies(grant: Grant, request: AccessRequest, facts: DecisionFacts, as_of: As
         return False
     if not (terms.not_before <= max(now, as_of.block_time) and min(now, as_of.block_time) < terms.not_after):
         return False
-    if not _names(scope, request.requester):
+    if not (_names(scope, request.requester) or _is_of_sponsor(scope, request.study)):
+        return False
+    if scope.context and not _reaches_study(scope.context, request.study):
         return False
     if scope.actions and request.action not in scope.actions:
         return False
@@ -370,24 +443,83 @@ def _unnamed_parts(scope: Scope, facts: DecisionFacts) -> frozenset[str]:
     return frozenset(part for part, inline in facts.inline.items() if not inline <= labels)
 
 
+def _stands(grant: Grant, request: AccessRequest, epochs: Epochs, as_of: AsOf, now: float) -> bool:
+    """A permit stands for whoever asks, where they ask, and in a study for what they would do."""
+    asking, study, block_time = request.requester, request.study, as_of.block_time
+    if study is None:
+        return lets_in(grant, asking, epochs, block_time=block_time, now=now)
+    return stands_until(grant, study, request.action, asking, epochs, block_time=block_time, now=now) > 0.0
+
+
 def lets_in(grant: Grant, requester: Requester, epochs: Epochs, *, block_time: int, now: float) -> bool:
-    """A permit that stands, in its time, for the requester. Its window is read narrowly: both clocks must lie in it."""
-    terms = grant.terms
+    """A permit that stands, in its time, for the requester, and is not for a study (or any other context) alone."""
+    return not grant.terms.scope.context and names_in_time(grant, requester, epochs, block_time=block_time, now=now)
+
+
+def names_in_time(grant: Grant, requester: Requester, epochs: Epochs, *, block_time: int, now: float) -> bool:
+    """A permit that stands, in its time, and names the requester, whatever its context is."""
     return (
-        terms.effect is Effect.PERMIT
-        and grant.confirmed
-        and not grant.revoked
-        and terms.epoch == epochs.epoch
-        and terms.not_before <= min(now, block_time)
-        and max(now, block_time) < grant.ends
-        and _names(terms.scope, requester)
+        _has_begun(grant, block_time=block_time, now=now)
+        and _is_in_force(grant, epochs, block_time=block_time, now=now)
+        and _names(grant.terms.scope, requester)
         and not (grant.mandate is not None and _signed(grant.mandate, requester))
     )
+
+
+def stands_until(
+    grant: Grant,
+    study: StudyStanding,
+    action: Action,
+    requester: Requester,
+    epochs: Epochs,
+    *,
+    block_time: int,
+    now: float,
+) -> float:
+    """Seconds since 1970 until when a permit stands in a study for the action; 0: it does not. Its grantee is the
+    sponsor, who stands for all of the study's people. Data are collected under the version of the informed consent that
+    is collected under now; they are read under any version; and where a version says that what was collected stays, a
+    permit that named it goes on to let read, though it ended, for ever."""
+    scope = grant.terms.scope
+    if scope.context != studies.context_of(study.study) or not _is_of_sponsor(scope, study):
+        return 0.0
+    if not _has_begun(grant, block_time=block_time, now=now):
+        return 0.0
+    if grant.mandate is not None and _signed(grant.mandate, requester):
+        return 0.0
+    in_force = grant.ends if _is_in_force(grant, epochs, block_time=block_time, now=now) else 0.0
+    if action is Action.WRITE:
+        return in_force if study.terms and scope.terms_hash == study.terms else 0.0
+    if scope.terms_hash not in study.all_terms:
+        return 0.0
+    return float("inf") if scope.terms_hash in study.kept else in_force
+
+
+def _has_begun(grant: Grant, *, block_time: int, now: float) -> bool:
+    """A permit that is confirmed, and whose time has come by both clocks."""
+    terms = grant.terms
+    return terms.effect is Effect.PERMIT and grant.confirmed and terms.not_before <= min(now, block_time)
+
+
+def _is_in_force(grant: Grant, epochs: Epochs, *, block_time: int, now: float) -> bool:
+    """Nothing ended it; its window is read narrowly: both clocks must lie in it."""
+    return not grant.revoked and grant.terms.epoch == epochs.epoch and max(now, block_time) < grant.ends
 
 
 def _signed(mandate: Mandate, requester: Requester) -> bool:
     """The requester is the delegate: by name or by key, whatever organization or second account the permit names."""
     return mandate.limits.actor == requester.actor or mandate.signer == requester.key
+
+
+def _is_of_sponsor(scope: Scope, study: StudyStanding | None) -> bool:
+    """Whoever has a role in a study acts in it as one of the sponsor's."""
+    return study is not None and scope.grantee == study.sponsor
+
+
+def _reaches_study(context: str, study: StudyStanding | None) -> bool:
+    """A deny for one study is for that study. What a context of another form means is not known: it hits."""
+    named = studies.study_in(context)
+    return named is None or named == studies.name_of(study)
 
 
 def _names(scope: Scope, requester: Requester) -> bool:
@@ -455,4 +587,5 @@ def _permit(
         decided_at=now,
         expires=expires if emergency is None else min(expires, emergency.expires_at),
         emergency=emergency,
+        study=request.study,
     )

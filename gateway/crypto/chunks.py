@@ -14,10 +14,11 @@ works for a `Permit` alone: WRITE seals, READ opens.
 from dataclasses import dataclass, field
 
 from gateway.consent.model import Action, Permit
+from gateway.consent.studies import name_of
 from gateway.crypto import hazmat
 from gateway.crypto.chunktree import DIGEST_SIZE, commit_chunk
 from gateway.crypto.keys import DomainKey
-from gateway.crypto.model import LargeFacts, subject_domain
+from gateway.crypto.model import LargeFacts, record_domain
 from gateway.errors import IntegrityError
 from gateway.ids import RecordId
 from gateway.ports.clock import Entropy
@@ -182,7 +183,7 @@ def is_chunk(head: bytes) -> bool:
 def _require(permit: Permit, action: Action, record: RecordId, key: DomainKey) -> None:
     if permit.action is not action or permit.record not in (None, record):
         raise IntegrityError("this permit is not for this content")
-    if key.domain != subject_domain(permit.subject):
+    if key.domain != record_domain(permit.subject, name_of(permit.study)):
         raise IntegrityError("this key is not the subject's")
 
 

@@ -12,10 +12,11 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from gateway.consent.model import Action, Permit
+from gateway.consent.model import Action, Basis, Permit
+from gateway.consent.studies import name_of
 from gateway.crypto import hazmat
 from gateway.crypto.keys import DomainKey, KeyRing
-from gateway.crypto.model import Facts, KeyId, RecordFacts, subject_domain
+from gateway.crypto.model import Facts, KeyId, RecordFacts, record_domain
 from gateway.errors import IntegrityError
 from gateway.ids import RecordId
 from gateway.ports.clock import Entropy
@@ -113,7 +114,9 @@ def seal_record(
     """Seals one version under a WRITE permit for its subject. Raises IntegrityError for a permit that is not it."""
     if permit.action is not Action.WRITE or permit.subject != facts.subject or permit.record not in (None, record):
         raise IntegrityError("this permit does not write this record")
-    if key.domain != subject_domain(facts.subject):
+    if name_of(permit.study) != facts.study:
+        raise IntegrityError("this permit does not write in this study")
+    if key.domain != record_domain(facts.subject, facts.study):
         raise IntegrityError("this key is not the subject's")
     return _seal(facts, content, record=record, version=version, key=key, log=log, entropy=entropy)
 
@@ -245,7 +248,9 @@ def unlock(permit: Permit, opened: Opened[RecordFacts], key: DomainKey, *, now: 
         raise IntegrityError("this permit does not open this record")
     if not permit.decided_at <= now < permit.expires:
         raise IntegrityError("this permit has expired, or the clock was set back")
-    if key.domain != subject_domain(permit.subject):
+    if name_of(permit.study) != facts.study and permit.basis is not Basis.OWN:
+        raise IntegrityError("this permit does not open what is of this study")
+    if key.domain != record_domain(permit.subject, facts.study):
         raise IntegrityError("this key is not the subject's")
     at = _FACTS_AT + located.facts_size
     return Unlocked(

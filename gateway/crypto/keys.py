@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from gateway.crypto import hazmat
-from gateway.crypto.model import LOG_DOMAIN, Domain, KeyId
+from gateway.crypto.model import LOG_DOMAIN, Domain, DomainKind, KeyId
 from gateway.errors import CallerError, IntegrityError, UpstreamError
 from gateway.ports.clock import Entropy
 from gateway.ports.keys import Destroyed, EpochKey, KeyStore, Moved, Turn, Vault, WrappedKey
@@ -231,6 +231,12 @@ class KeyRing:
         await self._add(domain, version=stored.version + 1)
         await self.refresh()
         return stored.version + 1
+
+    async def studies_of(self, subject: bytes) -> tuple[DomainKey, ...]:
+        """The keys of a subject in each study that has something of theirs."""
+        kind = DomainKind.STUDY.value
+        found = [await self.existing(Domain(kind, name)) for name in await self._store.within(kind, subject)]
+        return tuple(key for key in found if key is not None)
 
     async def domains(self) -> tuple[Domain, ...]:
         """Every domain that has keys."""

@@ -50,6 +50,11 @@ def study_domain(subject: bytes, study: bytes) -> Domain:
     return Domain(DomainKind.STUDY.value, subject + study)
 
 
+def record_domain(subject: bytes, study: bytes) -> Domain:
+    """Whose key seals a record, as its facts say: the subject's, or the subject's in the study that they name."""
+    return study_domain(subject, study) if study else subject_domain(subject)
+
+
 def release_domain(release: bytes) -> Domain:
     """A release of data: its end destroys the key, and with it what was sealed."""
     return Domain(DomainKind.RELEASE.value, release)
@@ -85,7 +90,8 @@ class RecordFacts(msgspec.Struct, frozen=True, array_like=True, tag="record"):
     `previous` digest of the version before, or empty; `content_commitment` sha-256(0x01 ‖ content_salt ‖ RFC 8785),
     `octets_commitment` sha-256(0x02 ‖ octets_salt ‖ octets); `author_signature` over the content commitment, or empty;
     `request` keyed digest of what was asked under the idempotency key; `place` among the `of` records of one write;
-    `names` by which other resources refer to it; `large` where the content is more than the resource.
+    `names` by which other resources refer to it; `large` where the content is more than the resource; `study` whose
+    record it is, 32 bytes, or empty, and `reason` why the version was written (21 CFR 11.10(e)).
     """
 
     salt: bytes
@@ -114,6 +120,8 @@ class RecordFacts(msgspec.Struct, frozen=True, array_like=True, tag="record"):
     of: int = 1
     names: tuple[str, ...] = ()
     large: LargeFacts | None = None
+    study: bytes = b""
+    reason: str = ""
 
 
 class ConsentFacts(msgspec.Struct, frozen=True, array_like=True, tag="consent"):

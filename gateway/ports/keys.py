@@ -90,6 +90,10 @@ class KeyStore(Protocol):
         """Names of all domains of a kind."""
         ...
 
+    async def within(self, kind: int, start: bytes) -> Sequence[bytes]:
+        """Names of the domains of a kind that begin so, in order. `start`: 32 octets."""
+        ...
+
     async def destroyed(self) -> Sequence[tuple[int, bytes]]:
         """The domains (kind, name) whose keys were destroyed."""
         ...

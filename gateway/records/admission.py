@@ -9,13 +9,13 @@ import contextlib
 from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
 from gateway.consent import policy
-from gateway.consent.model import AccessRequest, Action, Deny, Purpose
+from gateway.consent.model import AccessRequest, Action, Deny, Purpose, StudyStanding
 from gateway.consent.names import requester
 from gateway.consent.standing import Standing, Standings
 from gateway.emergency.grounds import Ground, Grounds
 from gateway.errors import DeniedError, IntegrityError, UpstreamError
 from gateway.identity.model import Caller
-from gateway.ids import RecordId, SubjectId
+from gateway.ids import RecordId, StudyId, SubjectId
 from gateway.ports.clock import Clock
 from gateway.ports.index import Index
 from gateway.ports.rows import RecordRow
@@ -35,41 +35,53 @@ class Admission:
         self._opening = opening
         self._clock = clock
 
-    async def require_concern(self, caller: Caller, subject: SubjectId, record: bytes, purpose: Purpose) -> None:
+    async def require_concern(
+        self, caller: Caller, subject: SubjectId, record: bytes, purpose: Purpose, study: StudyId | None = None
+    ) -> None:
         """Before any work: whether some decision on this subject could permit. The refusal is audited."""
         near = await self._index.nearest_subject(subject)
         if near != subject:
-            raise await self._refused_alike(caller, near, None, record, purpose)
-        ground = await self.ground(caller, subject, record, purpose)
+            raise await self._refused_alike(caller, near, None, record, purpose, study)
+        ground = await self.ground(caller, subject, record, purpose, study)
         if not ground.concerns(requester(caller)):
             raise await self.refused(caller, ground.standing, record, purpose, "no consent names the caller")
         ground.require_current()
 
     async def _refused_alike(
-        self, caller: Caller, near: bytes | None, row: RecordRow | None, record: bytes, purpose: Purpose
+        self,
+        caller: Caller,
+        near: bytes | None,
+        row: RecordRow | None,
+        record: bytes,
+        purpose: Purpose,
+        study: StudyId | None,
     ) -> DeniedError:
         """The refusal of what is not there, for the work of what is: on another's standing and another's block, of
         which nothing is used."""
         if near is not None:
             with contextlib.suppress(IntegrityError):
-                (await self._grounds.of(caller, SubjectId(near), purpose)).concerns(requester(caller))
+                (await self._grounds.of(caller, SubjectId(near), purpose, study)).concerns(requester(caller))
         await self._opening.glance(row)
         return await self.refused(caller, None, record, purpose, "no such name", like=near)
 
-    async def present(self, caller: Caller, record: RecordId, purpose: Purpose) -> tuple[RecordRow, Found]:
+    async def present(
+        self, caller: Caller, record: RecordId, purpose: Purpose, study: StudyId | None = None
+    ) -> tuple[RecordRow, Found]:
         """The version that stands, for who may write over it. For all others it is not there, and what they sent is
-        not looked at: it would be judged for a record that is there, and for no other."""
+        not looked at: it would be judged for a record that is there, and for no other. `study`: the one that the
+        caller takes it to be of, which must be the one that its facts name."""
         row = await self._index.nearest(record)
         if row is None or row.record != record:
-            raise await self._refused_alike(caller, None if row is None else row.subject, row, record, purpose)
+            near = None if row is None else row.subject
+            raise await self._refused_alike(caller, near, row, record, purpose, study)
         subject = SubjectId(row.subject)
-        ground = await self.ground(caller, subject, record, purpose)
+        ground = await self.ground(caller, subject, record, purpose, study)
         standing = ground.standing
         if standing is None or not ground.concerns(requester(caller)):
             await self._opening.glance(row)
             raise await self.refused(caller, standing, record, purpose, "no consent names the caller")
         ground.require_current()
-        request = write_request(caller, subject, record, purpose)
+        request = write_request(caller, subject, record, purpose, ground.study)
         now = self._clock.now()
         try:
             found = await self._opening.find(row)
@@ -83,10 +95,16 @@ class Admission:
             raise await self.refused(caller, standing, record, purpose, decided.reason)
         return row, found
 
-    async def ground(self, caller: Caller, subject: SubjectId, record: bytes, purpose: Purpose) -> Ground:
+    def forget(self, name: bytes) -> None:
+        """A guard of this name moved."""
+        self._grounds.forget(name)
+
+    async def ground(
+        self, caller: Caller, subject: SubjectId, record: bytes, purpose: Purpose, study: StudyId | None = None
+    ) -> Ground:
         """What is decided on. A write that says it is of an emergency stands on one, and on nothing else."""
         try:
-            ground = await self._grounds.of(caller, subject, purpose)
+            ground = await self._grounds.of(caller, subject, purpose, study)
         except IntegrityError:
             standing = await self._standings.known(subject)
             await self.refused(caller, standing, record, purpose, "verification failed")
@@ -122,7 +140,14 @@ class Admission:
         return DeniedError(reason, decision_id=event.decision)
 
 
-def write_request(caller: Caller, subject: SubjectId, record: RecordId | None, purpose: Purpose) -> AccessRequest:
+def write_request(
+    caller: Caller, subject: SubjectId, record: RecordId | None, purpose: Purpose, study: StudyStanding | None
+) -> AccessRequest:
     return AccessRequest(
-        requester=requester(caller), subject=subject, record=record, action=Action.WRITE, purpose=purpose
+        requester=requester(caller),
+        subject=subject,
+        record=record,
+        action=Action.WRITE,
+        purpose=purpose,
+        study=study,
     )

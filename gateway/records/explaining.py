@@ -196,7 +196,7 @@ class Explaining:
         if key is None:
             return []
         found: list[Sighted] = []
-        after, more, tokens = 0, True, filter_tokens(key, filter)
+        after, more, tokens = 0, True, filter_tokens(await self._opening.keys_of_all(subject), filter)
         while more:
             rows = await self._index.page(subject, after=after, limit=_SCAN, tokens=tokens)
             more = len(rows) == _SCAN

@@ -5,26 +5,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway import jsontext
-from gateway.consent import policy
+from gateway.consent import policy, studies
 from gateway.consent.model import Purpose
 from gateway.crypto import envelope
 from gateway.crypto.model import LargeFacts, RecordFacts
 from gateway.errors import CallerError, ConflictError
 from gateway.identity.model import Role
-from gateway.ids import ActorId, RecordId, SubjectId
+from gateway.ids import ActorId, RecordId, StudyId, SubjectId
 from gateway.ports.anchors import AnchorState
 from gateway.ports.clock import Entropy
-from gateway.ports.rows import RecordRow, Row, TicketRow
+from gateway.ports.rows import RecordRow, Row
 from gateway.records import fhir
 from gateway.records.facts import ResourceFacts
 from gateway.records.large import require_told
-from gateway.records.model import StoredRecord
+from gateway.records.model import Appendix, StoredRecord
+from gateway.records.model import StoredVersion as StoredVersion
 from gateway.records.naming import joined, names_of
 from gateway.records.opening import Found
 from gateway.records.rules import UNCLASSIFIED
 from gateway.storage.model import Cid, Codec
 
 MOST_LABELS = 32
+LONGEST_REASON = 1_000
 _UNREAD = frozenset({UNCLASSIFIED})
 _PENDING = AnchorState(status="PENDING", proof=None)
 _LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
@@ -53,17 +55,10 @@ class SealedVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredVersion:
-    """A version whose block is durable on IPFS, with the rows that will acknowledge it."""
-
-    row: RecordRow
-    ticket: TicketRow
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """Where resources go: new records (`row` None), or the version after `row` of one. Of an upload, `named` is the
-    new record's name, `large` what was uploaded, and `rows` go with it."""
+    new record's name, `large` what was uploaded, and `rows` go with it. `study`: whose records these are to be,
+    `reason` why they are written, `appendix` what becomes durable with them."""
 
     subject: SubjectId
     row: RecordRow | None
@@ -74,6 +69,14 @@ class Target:
     named: RecordId | None = None
     large: LargeFacts | None = None
     rows: tuple[Row, ...] = ()
+    study: StudyId | None = None
+    reason: str = ""
+    appendix: Appendix | None = None
+
+    @property
+    def of_study(self) -> bytes:
+        """As facts have it: empty for none."""
+        return self.study or b""
 
     @property
     def kept(self) -> LargeFacts | None:
@@ -97,16 +100,34 @@ class Seen:
     request: bytes
 
 
-def write_purpose(roles: frozenset[Role], named: Purpose | None) -> Purpose:
-    """A write names no purpose but an emergency's: else it is that of the role's own work, so no other purpose can get
-    round a deny. Raises CallerError for any other."""
+def write_purpose(roles: frozenset[Role], named: Purpose | None, study: StudyId | None = None) -> Purpose:
+    """A write names no purpose but an emergency's: else it is the study's where it is in one, or that of the role's own
+    work, so no other purpose can get round a deny. Raises CallerError for any other."""
+    if named is not None and study is not None:
+        raise CallerError("a write in a study names no purpose", field=("purpose",))
+    if study is not None:
+        return studies.PURPOSE
     if named is Purpose.ETREAT:
         return named
     if named is not None:
         raise CallerError("a write names ETREAT, for an open emergency, or no purpose", field=("purpose",))
     preferred = (Purpose.TREAT, Purpose.PATRQT, Purpose.CLINTRCH, Purpose.HPAYMT, Purpose.HRESCH, Purpose.HOPERAT)
-    claims = frozenset().union(*(policy.CLAIMS[role] for role in roles))
+    claims = frozenset().union(*(policy.CLAIMS[role] for role in roles if role is not Role.AUDITOR))
+    if Role.AUDITOR in roles:  # an inspector reads studies; what an auditor writes is of operations
+        claims |= {Purpose.HOPERAT}
     return next((purpose for purpose in preferred if purpose in claims), Purpose.TREAT)
+
+
+def checked_reason(reason: str, study: StudyId | None, *, needed: bool = False) -> str:
+    """Why a version of a study's record is written. CallerError naming `reason`; what is written of no study keeps
+    none."""
+    if study is None and reason:
+        raise CallerError("what is of no study is written without a reason", field=("reason",))
+    if needed and study is not None and not reason.strip():
+        raise CallerError("say why this is changed", field=("reason",))
+    if len(reason) > LONGEST_REASON or not reason.isprintable():
+        raise CallerError(f"at most {LONGEST_REASON} printable characters", field=("reason",))
+    return reason
 
 
 def octets_of(value: object, at: tuple[str, ...]) -> bytes:
@@ -189,6 +210,8 @@ def draft_facts(
         of=place[1],
         names=joined(one.names, () if before is None else before.names),
         large=target.kept,
+        study=target.of_study,
+        reason=target.reason,
     )
 
 

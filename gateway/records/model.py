@@ -1,43 +1,83 @@
 """A record on its way in and on its way out. A past participle is a proof: `StoredRecord` is durable, `Released` was
 decided, verified, opened, redacted and audited."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Protocol
 
 from gateway.audit.model import Receipt
 from gateway.consent.model import Action, Purpose
-from gateway.ids import ActorId, ConsentId, RecordId, SubjectId
+from gateway.ids import ActorId, ConsentId, RecordId, StudyId, SubjectId
 from gateway.ports.anchors import AnchorState
+from gateway.ports.rows import RecordRow, Row, TicketRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredVersion:
+    """A version whose block is durable on IPFS, with the rows that will acknowledge it."""
+
+    row: RecordRow
+    ticket: TicketRow
+
+
+class Appendix(Protocol):
+    """What goes into the transaction of a write besides it: an entry of a study's journal, say."""
+
+    async def rows(self, stored: Sequence[StoredVersion]) -> Sequence[Row]:
+        """Its rows, for these versions, which nothing acknowledges yet. Asked for anew where a key of the rows before
+        was taken meanwhile, and then of the versions as they stand then."""
+        ...
+
+    async def done(self) -> None:
+        """The write is acknowledged, and with it the rows that were asked for last. What fails here is not told to
+        whoever wrote: nothing is raised."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRecord:
-    """`resource`: the JSON value as the client sent it (numbers keep their text: `gateway.jsontext`)."""
+    """`resource`: the JSON value as the client sent it (numbers keep their text: `gateway.jsontext`). `study`: whose
+    record it is to be, 32 bytes; `reason`: why it is written, which studies alone keep; `appendix`: what becomes
+    durable with it."""
 
     subject: SubjectId
     resource: object
     labels: tuple[str, ...] | None
     idempotency_key: str | None
     purpose: Purpose | None = None
+    study: StudyId | None = None
+    reason: str = ""
+    appendix: Appendix | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amendment:
+    """`study`: the record's, as it must be named; its versions say why they were written (`reason`)."""
+
     record: RecordId
     expected_version: int
     resource: object
     labels: tuple[str, ...] | None
     idempotency_key: str | None
     purpose: Purpose | None = None
+    study: StudyId | None = None
+    reason: str = ""
+    appendix: Appendix | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBundle:
+    """As `NewRecord`, of many resources."""
+
     subject: SubjectId
     bundle: object
     idempotency_key: str | None
     purpose: Purpose | None = None
+    study: StudyId | None = None
+    reason: str = ""
+    appendix: Appendix | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

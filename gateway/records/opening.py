@@ -13,9 +13,9 @@ from gateway import jsontext
 from gateway.consent.model import DecisionFacts, Permit
 from gateway.crypto import envelope
 from gateway.crypto.keys import DomainKey, KeyRing
-from gateway.crypto.model import RecordFacts, subject_domain
+from gateway.crypto.model import RecordFacts, record_domain, study_domain, subject_domain
 from gateway.errors import ConsentryError, IntegrityError, UpstreamError
-from gateway.ids import ActorId, RecordId, SubjectId
+from gateway.ids import ActorId, RecordId, StudyId, SubjectId
 from gateway.ports.anchors import Anchors
 from gateway.ports.rows import RecordRow
 from gateway.records import fhir
@@ -31,6 +31,7 @@ TOKENS = 4
 ALIKE_SECONDS = 1.0
 """How long what is refused anyway may wait for a block."""
 TREE = DagLimits(content=envelope.LARGEST)
+_OTHER_KEY = "the block is sealed under another key than its row and facts name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,16 +78,18 @@ class Opening:
         if (located.record, located.version) != (row.record, row.version):
             raise IntegrityError("the block is of another record or version")
         key = self._keys.held(located.key_id) or await self._keys.by_id(located.key_id)
-        if key.domain != subject_domain(row.subject):
-            raise IntegrityError("the block is sealed under another subject's key")
         if known is None:
             opened = envelope.open_facts(located, key)
             facts = opened.facts
             if not isinstance(facts, RecordFacts) or facts.subject != row.subject:
                 raise IntegrityError("the block is no record of this subject")
+            if key.domain != record_domain(row.subject, facts.study):
+                raise IntegrityError(_OTHER_KEY)
             known = _known(row, located.of(b""), facts, opened.commitment, cid)
             if keep:
                 self._keep(row, known)
+        elif key.domain != record_domain(row.subject, known.facts.study):
+            raise IntegrityError(_OTHER_KEY)
         return Found(
             known=known,
             opened=envelope.Opened(located=located, facts=known.facts, commitment=known.facts_commitment),
@@ -130,6 +133,18 @@ class Opening:
     async def subject_key(self, subject: SubjectId) -> DomainKey | None:
         domain = subject_domain(subject)
         return self._keys.held_of(domain) or await self._keys.existing(domain)
+
+    async def study_key(self, subject: SubjectId, study: StudyId) -> DomainKey | None:
+        """As `subject_key`, of the subject in one study: of its records' tokens."""
+        domain = study_domain(subject, study)
+        return self._keys.held_of(domain) or await self._keys.existing(domain)
+
+    async def keys_of_all(self, subject: SubjectId) -> tuple[DomainKey, ...]:
+        """The subject's own key, and those of every study that has something of theirs: for the patient, whose
+        questions reach all of it."""
+        own = await self.subject_key(subject)
+        in_studies = await self._keys.studies_of(subject)
+        return in_studies if own is None else (own, *in_studies)
 
     async def _fetch(self, cid: Cid, *, tree: bool) -> bytes:
         if not tree:
@@ -180,6 +195,7 @@ def decision_facts(facts: RecordFacts, record: RecordId | None) -> DecisionFacts
         author=ActorId(facts.author),
         period=facts.period,
         inline={part: frozenset(labels) for part, labels in facts.inline.items()},
+        study=facts.study,
     )
 
 
@@ -197,10 +213,10 @@ def search_tokens(key: DomainKey, facts: RecordFacts) -> tuple[bytes, ...]:
     return tuple(sorted({*found, *fill}))
 
 
-def filter_tokens(key: DomainKey, wanted: RecordFilter) -> tuple[tuple[bytes, ...], ...]:
-    """Any of the types, and the code."""
-    types = tuple(type_token(key, name) for name in wanted.resource_types)
-    code = () if wanted.code is None else (code_token(key, wanted.code),)
+def filter_tokens(keys: Sequence[DomainKey], wanted: RecordFilter) -> tuple[tuple[bytes, ...], ...]:
+    """Any of the types, and the code, under any of the keys."""
+    types = tuple(type_token(key, name) for name in wanted.resource_types for key in keys)
+    code = () if wanted.code is None else tuple(code_token(key, wanted.code) for key in keys)
     return tuple(part for part in (types, code) if part)
 
 

@@ -12,8 +12,10 @@ from typing import Final, TypeAlias
 
 from gateway.audit.model import Outcome
 from gateway.audit.service import Audit
-from gateway.consent.model import Basis, Purpose
+from gateway.consent import policy
+from gateway.consent.model import Basis, Purpose, Requester
 from gateway.consent.names import requester
+from gateway.consent.standing import Standing
 from gateway.crypto.keys import DomainKey
 from gateway.emergency.grounds import Ground
 from gateway.errors import CallerError, LimitError, StaleError
@@ -114,7 +116,7 @@ class Pages:
             return _NOTHING
         await self._reading.require_current(caller, b"", purpose, ground)
         key = await self._opening.subject_key(subject)
-        if key is None:  # nothing was ever written
+        if key is None:  # nothing was ever written, nor consented to
             await self._note_page(caller, purpose, ground, 0)
             return _NOTHING
         after, before = (
@@ -128,7 +130,7 @@ class Pages:
             filter=filter,
             order=order,
             ground=ground,
-            tokens=filter_tokens(key, filter),
+            tokens=filter_tokens(await self._searched(requester(caller), standing, key, filter), filter),
             size=part.size,
             after=after or _START,
             before=before or _END,
@@ -151,6 +153,14 @@ class Pages:
             has_next=part.before is not None if part.backwards else more,
             has_previous=more if part.backwards else part.after is not None,
         )
+
+    async def _searched(
+        self, asking: Requester, standing: Standing, key: DomainKey, filter: RecordFilter
+    ) -> tuple[DomainKey, ...]:
+        """By whose tokens the index is asked: a patient's own questions reach what is theirs in studies, too."""
+        if not (filter.resource_types or filter.code) or not policy.owns(asking, standing.epochs):
+            return (key,)
+        return await self._opening.keys_of_all(standing.subject.id)
 
     async def _permitted(self, asked: _Asked) -> tuple[list[tuple[Place, Answer]], int]:
         """Up to one more than asked for, so that what follows is told by what may be read, not by what exists; and how

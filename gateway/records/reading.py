@@ -18,7 +18,7 @@ from gateway.emergency.grounds import Ground, Grounds
 from gateway.errors import ConflictError, DeniedError, IntegrityError, StaleError, UpstreamError
 from gateway.identity.model import Caller
 from gateway.identity.service import Identity
-from gateway.ids import ActorId, RecordId, SubjectId
+from gateway.ids import ActorId, RecordId, StudyId, SubjectId
 from gateway.ports.anchors import Anchors, AnchorState
 from gateway.ports.chain import ChainFacts
 from gateway.ports.clock import Clock
@@ -85,20 +85,25 @@ class Reading:
         self._clock = clock
         self._deployment = deployment
 
-    async def read(self, caller: Caller, record: RecordId, *, purpose: Purpose) -> Released:
-        """The present version. DeniedError for all that is refused, and for what does not exist."""
+    async def read(
+        self, caller: Caller, record: RecordId, *, purpose: Purpose, study: StudyId | None = None
+    ) -> Released:
+        """The present version. DeniedError for all that is refused, and for what does not exist. `study`: the one that
+        is asked in; a record of a study is shown to nobody else but its patient."""
         for _ in range(TRIES):
-            answer = await self.consider(caller, record, purpose=purpose)
+            answer = await self.consider(caller, record, purpose=purpose, study=study)
             appended = await self._audit.append(answer.event, guards=answer.guards, receipt=answer.receipt)
             if isinstance(appended, Appended):
                 return await self.released(answer, appended)
             caller = await self.gather_again(caller, appended)
         raise StaleError("the patient's records and consents keep changing; try again")
 
-    async def consider(self, caller: Caller, record: RecordId, *, purpose: Purpose) -> Answer:
+    async def consider(
+        self, caller: Caller, record: RecordId, *, purpose: Purpose, study: StudyId | None = None
+    ) -> Answer:
         """The decision on the present version, of which nothing is acknowledged: whoever asks has it audited, or lets
         go on what was acknowledged before."""
-        answer = await self.answer(caller, await self._index.nearest(record), record, purpose)
+        answer = await self.answer(caller, await self._index.nearest(record), record, purpose, study=study)
         if answer is None:
             raise AssertionError("an empty filter leaves nothing out")
         return answer
@@ -110,10 +115,17 @@ class Reading:
         (state,) = await self._anchors.states((answer.leaf,))
         return answer.release(appended, state)
 
-    async def ground(self, caller: Caller, subject: SubjectId | None, record: bytes, purpose: Purpose) -> Ground:
+    async def ground(
+        self,
+        caller: Caller,
+        subject: SubjectId | None,
+        record: bytes,
+        purpose: Purpose,
+        study: StudyId | None = None,
+    ) -> Ground:
         """What is decided on. What was tampered with is in the patient's log, too; the error then says so."""
         try:
-            return await self._grounds.of(caller, subject, purpose)
+            return await self._grounds.of(caller, subject, purpose, study)
         except IntegrityError:
             standing = None if subject is None else await self._standings.known(subject)
             await self._audit.append(self.refusal(caller, record, purpose, standing, "verification failed").event)
@@ -138,10 +150,11 @@ class Reading:
         *,
         wanted: RecordFilter = ALL,
         ground: Ground | None = None,
+        study: StudyId | None = None,
     ) -> Answer | None:
         """Steps 1 to 5 of a read; None where the filter does not ask for it. Nothing of it is released before the
         ledger has acknowledged the entry."""
-        seen = await self.sight(caller, row, record, purpose, wanted=wanted, ground=ground)
+        seen = await self.sight(caller, row, record, purpose, wanted=wanted, ground=ground, study=study)
         if not isinstance(seen, Sighted):
             return seen
         # 4. The permit opens the key; 5. obligations are applied.
@@ -160,17 +173,18 @@ class Reading:
         *,
         wanted: RecordFilter = ALL,
         ground: Ground | None = None,
+        study: StudyId | None = None,
     ) -> "Sighted | Answer | None":
         """Steps 1 to 3 of a read: what a decision permits, its content unopened; an Answer that refuses; None where the
         filter does not ask for it. `ground`: one that concerns the caller and is current, for all of a question; should
-        it move meanwhile, the ledger's guards tell."""
+        it move meanwhile, the ledger's guards tell; it says then in which study is asked."""
         asking = requester(caller)
         stood_on = ground is not None
         # 1. What is absent, and what no consent could open, is refused; each for the same work as the other, and as
         #    what is there and not covered: `row` is then another record's.
         subject = None if row is None else SubjectId(row.subject)
         if ground is None:
-            ground = await self.ground(caller, subject, record, purpose)
+            ground = await self.ground(caller, subject, record, purpose, study)
         standing = ground.standing
         concerns = stood_on or ground.concerns(asking)
         if row is None or subject is None or standing is None or row.record != record or not concerns:
@@ -182,7 +196,14 @@ class Reading:
             await self.require_current(caller, record, purpose, ground)
         # 2. Bytes against their CID, facts under the facts key. The index row was a hint.
         now = self._clock.now()
-        request = AccessRequest(requester=asking, subject=subject, record=record, action=Action.READ, purpose=purpose)
+        request = AccessRequest(
+            requester=asking,
+            subject=subject,
+            record=record,
+            action=Action.READ,
+            purpose=purpose,
+            study=ground.study,
+        )
         try:
             found = await self._opening.find(row)
         except (IntegrityError, UpstreamError) as error:
@@ -294,7 +315,7 @@ class Reading:
         """Drops what was kept of the name that moved; the caller as it stands now."""
         if isinstance(entry, Taken):
             raise ConflictError("the same entry was written already")
-        self._standings.forget(entry.name)
+        self._grounds.forget(entry.name)
         if entry.name == caller.actor.id or entry.name in caller.organizations:
             return await self._identity.refreshed(caller)
         return caller

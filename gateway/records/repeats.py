@@ -39,6 +39,8 @@ class Repeats:
             raise CallerError(f"1 to {LONGEST_KEY} characters", field=("idempotencyKey",))
         key = await self._keys.of(actor_domain(caller.actor.id))
         asked = [target.subject, target.record or b"", target.expected.to_bytes(4, "big"), repr(target.given).encode()]
+        if target.study is not None:
+            asked += [target.study, target.reason.encode()]
         return Seen(
             key=key.token(b"idempotency", caller.actor.id, idempotency_key.encode()),
             request=key.token(b"request", *asked, *(one.octets for one in valid)),

@@ -15,7 +15,7 @@ from gateway.consent.model import Action, Deny, Permit, Purpose
 from gateway.consent.names import requester, topic
 from gateway.consent.standing import Standing, Standings
 from gateway.crypto.keys import DomainKey, KeyRing
-from gateway.crypto.model import LargeFacts, RecordFacts, subject_domain
+from gateway.crypto.model import LargeFacts, RecordFacts, record_domain
 from gateway.emergency.grounds import Ground, guards
 from gateway.errors import (
     CallerError,
@@ -45,6 +45,7 @@ from gateway.records.incoming import (
     Target,
     ValidResource,
     acknowledged,
+    checked_reason,
     draft_facts,
     given_labels,
     labels_of,
@@ -64,6 +65,8 @@ from gateway.storage.service import Blocks
 from gateway.underway import prolong
 
 TRIES = 8
+APPENDED = "study_entries"
+"""The table whose next key an appendix takes: where somebody was quicker, its rows are made anew."""
 VALIDATED_AT_ONCE = 256
 """Resources of a bundle."""
 LARGEST_BUNDLE = 10_000
@@ -120,17 +123,27 @@ class Writing:
 
     async def create(self, caller: Caller, new: NewRecord) -> StoredRecord:
         """One record, by the patient, an actor with a WRITE consent, a custodian, or a clinician in an emergency."""
-        purpose = write_purpose(caller.actor.roles, new.purpose)
-        await self._admission.require_concern(caller, new.subject, b"", purpose)
+        purpose = write_purpose(caller.actor.roles, new.purpose, new.study)
+        reason = checked_reason(new.reason, new.study)
+        await self._admission.require_concern(caller, new.subject, b"", purpose, new.study)
         valid = await self._validate([(new.resource, ("resource",))])
-        given = given_labels(new.labels)
-        target = Target(subject=new.subject, previous=None, given=given, row=None, purpose=purpose)
+        target = Target(
+            subject=new.subject,
+            previous=None,
+            given=given_labels(new.labels),
+            row=None,
+            purpose=purpose,
+            study=new.study,
+            reason=reason,
+            appendix=new.appendix,
+        )
         return (await self._write(caller, valid, target, new.idempotency_key))[0]
 
     async def import_bundle(self, caller: Caller, new: NewBundle) -> tuple[StoredRecord, ...]:
         """Each resource of a collection, batch or transaction as a record of its own: all or nothing."""
-        purpose = write_purpose(caller.actor.roles, new.purpose)
-        await self._admission.require_concern(caller, new.subject, b"", purpose)
+        purpose = write_purpose(caller.actor.roles, new.purpose, new.study)
+        reason = checked_reason(new.reason, new.study)
+        await self._admission.require_concern(caller, new.subject, b"", purpose, new.study)
         try:
             entries = fhir.bundle_resources(new.bundle)  # type: ignore[arg-type]  # a JSON value, checked there
         except CallerError as error:
@@ -142,7 +155,16 @@ class Writing:
             [(entry.resource, ("bundle", "entry", str(at), "resource")) for at, entry in enumerate(entries)],
             [entry.full_url for entry in entries],
         )
-        target = Target(subject=new.subject, previous=None, given=None, row=None, purpose=purpose)
+        target = Target(
+            subject=new.subject,
+            previous=None,
+            given=None,
+            row=None,
+            purpose=purpose,
+            study=new.study,
+            reason=reason,
+            appendix=new.appendix,
+        )
         return await self._write(caller, valid, target, new.idempotency_key)
 
     async def consider(self, caller: Caller, new: NewLarge, large: LargeFacts) -> Considered:
@@ -161,9 +183,8 @@ class Writing:
         if isinstance(permit, Deny):
             raise await self._admission.refused(caller, standing, new.record, purpose, permit.reason)
         await self._require_room()
-        held = guards(caller, new.subject, version=permit.version, emergency=permit.emergency)
         event = self._event(caller, permit, permit.consents, [new.record])
-        return Considered(permit=permit, guards=held, event=event)
+        return Considered(permit=permit, guards=_held(caller, permit), event=event)
 
     async def create_large(
         self, caller: Caller, new: NewLarge, large: LargeFacts, rows: tuple[Row, ...]
@@ -175,9 +196,11 @@ class Writing:
         return (await self._write(caller, valid, replace(target, rows=rows), None))[0]
 
     async def amend(self, caller: Caller, amendment: Amendment) -> StoredRecord:
-        """The next version of a record. Type and the resource's own subject references stay as they are."""
-        purpose = write_purpose(caller.actor.roles, amendment.purpose)
-        row, previous = await self._admission.present(caller, amendment.record, purpose)
+        """The next version of a record. Type and the resource's own subject references stay as they are; so does the
+        study, which whoever amends names, and to which they say why."""
+        purpose = write_purpose(caller.actor.roles, amendment.purpose, amendment.study)
+        reason = checked_reason(amendment.reason, amendment.study, needed=True)
+        row, previous = await self._admission.present(caller, amendment.record, purpose, amendment.study)
         valid = await self._validate([(amendment.resource, ("resource",))])
         target = Target(
             subject=SubjectId(row.subject),
@@ -186,6 +209,9 @@ class Writing:
             row=row,
             expected=amendment.expected_version,
             purpose=purpose,
+            study=amendment.study,
+            reason=reason,
+            appendix=amendment.appendix,
         )
         return (await self._write(caller, valid, target, amendment.idempotency_key))[0]
 
@@ -228,10 +254,12 @@ class Writing:
     async def _write(
         self, caller: Caller, valid: Sequence[ValidResource], target: Target, idempotency_key: str | None
     ) -> tuple[StoredRecord, ...]:
-        key = await self._keys.of(subject_domain(target.subject))
+        key = await self._keys.of(record_domain(target.subject, target.of_study))
         seen = await self._repeats.seen(caller, target, valid, idempotency_key)
         for _ in range(TRIES):
-            ground = await self._admission.ground(caller, target.subject, target.record or b"", target.purpose)
+            ground = await self._admission.ground(
+                caller, target.subject, target.record or b"", target.purpose, target.study
+            )
             standing = ground.standing
             if standing is None:
                 raise DeniedError("no such subject")
@@ -272,11 +300,15 @@ class Writing:
             # 4. One transaction. Commit point: before it nothing names the blocks; after it all is acknowledged.
             entry = await self._acknowledge(caller, _permits(permits), stored, target, seen)
             if isinstance(entry, Appended):
+                if target.appendix is not None:
+                    await target.appendix.done()
                 await self._announce(target.subject, stored)
                 return tuple(acknowledged(one) for one in stored)
             await self._opening.discard([one.row for one in stored])
             if isinstance(entry, Taken) and entry.table == "uploads":
                 raise ConflictError("the upload went on elsewhere, or is over")
+            if isinstance(entry, Taken) and entry.table == APPENDED:
+                raise StaleError("the study's journal keeps changing; try again")
             if isinstance(entry, Taken) and entry.table != "idempotency" and await self._repeats.answered(seen) is None:
                 raise ConflictError("the record has moved on", field=("expectedVersion",))
             caller = await self._gather_again(caller, entry)
@@ -286,7 +318,7 @@ class Writing:
         """Drops what was kept of the name that moved; the caller as it stands now."""
         if isinstance(entry, Taken):
             return caller
-        self._standings.forget(entry.name)
+        self._admission.forget(entry.name)
         if entry.name == caller.actor.id or entry.name in caller.organizations:
             return await self._identity.refreshed(caller)
         return caller
@@ -299,8 +331,9 @@ class Writing:
         seen: Seen | None,
         standing: Standing,
     ) -> list[RecordFacts]:
-        # A label decides who reads: the patient takes it away in a session of their own, no app does.
-        owner = caller.bearer is None and policy.owns(requester(caller), standing.epochs)
+        # A label decides who reads: the patient takes it away in a session of their own, no app does; of what is a
+        # study's nobody does.
+        owner = caller.bearer is None and target.study is None and policy.owns(requester(caller), standing.epochs)
         now = int(self._clock.now() * 1000)
         return [
             draft_facts(
@@ -324,7 +357,7 @@ class Writing:
         judged = [decision_facts(facts, target.record)]
         if target.previous is not None:
             judged.append(target.previous.known.decision_facts)
-        request = write_request(caller, target.subject, target.record, target.purpose)
+        request = write_request(caller, target.subject, target.record, target.purpose, ground.study)
         answers = [
             policy.decide(request, one, standing.grants, standing.epochs, ground.as_of, now, ground.emergency)
             for one in judged
@@ -358,8 +391,15 @@ class Writing:
             result = b"".join(one.row.record + one.row.version.to_bytes(4, "big") for one in stored)
             rows.append(IdempotencyRow(key=seen.key, request=seen.request, result=result))
         rows += target.rows
-        held = guards(caller, target.subject, version=permit.version, emergency=permit.emergency)
-        return await self._audit.append(event, guards=held, rows=rows)
+        held = _held(caller, permit)
+        if target.appendix is None:
+            return await self._audit.append(event, guards=held, rows=rows)
+        for _ in range(TRIES):
+            added = await target.appendix.rows(stored)
+            entry = await self._audit.append(event, guards=held, rows=(*rows, *added))
+            if not isinstance(entry, Taken) or entry.table != APPENDED:
+                break
+        return entry
 
     async def _acknowledge_again(
         self, caller: Caller, permit: Permit, before: Sequence[StoredRecord]
@@ -367,8 +407,7 @@ class Writing:
         """An answer given before is given again only to whom it would be given now."""
         event = self._event(caller, permit, permit.consents, [one.record for one in before])
         event = replace(event, reason="answered before")
-        held = guards(caller, permit.subject, version=permit.version, emergency=permit.emergency)
-        return await self._audit.append(event, guards=held)
+        return await self._audit.append(event, guards=_held(caller, permit))
 
     def _event(self, caller: Caller, permit: Permit, consents: tuple[bytes, ...], records: Sequence[bytes]) -> Event:
         return Event(
@@ -388,6 +427,11 @@ class Writing:
     async def _announce(self, subject: SubjectId, stored: Sequence[StoredVersion]) -> None:
         for one in stored:
             await self._bus.publish(topic(subject), b"record:" + one.row.record)
+
+
+def _held(caller: Caller, permit: Permit) -> tuple[Guard, ...]:
+    """What the ledger compares for a permit."""
+    return guards(caller, permit.subject, version=permit.version, emergency=permit.emergency, study=permit.study)
 
 
 def _permits(answers: Sequence[Permit | Deny]) -> list[Permit]:

@@ -29,6 +29,7 @@ from gateway.crypto.model import (
     StudyFacts,
     actor_domain,
     audit_domain,
+    record_domain,
     study_entry_domain,
     subject_domain,
 )
@@ -183,7 +184,7 @@ class Kind:
 
 
 KINDS: Final[Mapping[type[Facts], Kind]] = {
-    RecordFacts: Kind(name="records", domain=lambda facts: subject_domain(facts.subject), stage=_record),
+    RecordFacts: Kind(name="records", domain=lambda facts: record_domain(facts.subject, facts.study), stage=_record),
     ConsentFacts: Kind(name="documents", domain=lambda facts: subject_domain(facts.subject), stage=_document),
     ProfileFacts: Kind(name="profiles", domain=lambda facts: actor_domain(facts.actor), stage=_nothing),
     StatementFacts: Kind(name="statements", domain=lambda facts: audit_domain(facts.subject), stage=_statement),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gateway.audit.service import Audit
 from gateway.consent.service import Consents
 from gateway.consent.standing import Standings
+from gateway.consent.studies import Studies
 from gateway.consent.watching import Watching
 from gateway.crypto.keys import KeyRing
 from gateway.emergency.grounds import Grounds
@@ -69,9 +70,10 @@ def make_corridors(
     entropy: Entropy,
     chain: ChainPort,
     threads: Executor,
+    studies: Studies,
 ) -> Corridors:
     openings = Openings(index=index, documents=documents, audit=audit, keys=sealing, clock=clock)
-    grounds = Grounds(standings=standings, openings=openings)
+    grounds = Grounds(standings=standings, openings=openings, studies=studies)
     reading = Reading(
         identity=identity,
         standings=standings,

@@ -18,6 +18,7 @@ from gateway.adapters.sql.migrations import migrate
 from gateway.audit.service import Audit
 from gateway.consent.freshness import Freshness
 from gateway.consent.standing import Standings
+from gateway.consent.studies import NoStudies, Studies
 from gateway.crypto.actor_keys import ActorKeys
 from gateway.crypto.audit_keys import AuditKeys
 from gateway.crypto.request_keys import RequestKeys
@@ -59,18 +60,21 @@ from gateway.wiring.upkeep import refuse_unfinished
 from gateway.wiring.witnesses import Agreed, witnessed
 
 
-async def open_gateway(settings: Settings, *, waiting: Waiting = nobody_asks) -> Gateway:
+async def open_gateway(
+    settings: Settings, *, waiting: Waiting = nobody_asks, studies: Studies | None = None
+) -> Gateway:
     """Opens everything; sends and anchors too where the settings put the worker inside. Where the root is in shares it
-    waits for them, inside `waiting`: until then nothing here can open a record."""
+    waits for them, inside `waiting`: until then nothing here can open a record. `studies`: where standings in studies
+    come from; without, there are none."""
     closing = AsyncExitStack()
     try:
-        return await _open(settings, closing, waiting)
+        return await _open(settings, closing, waiting, NoStudies() if studies is None else studies)
     except BaseException:
         await closing.aclose()
         raise
 
 
-async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -> Gateway:
+async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting, studies: Studies) -> Gateway:
     clock, entropy = SystemClock(), SystemEntropy()
     # 1. Secrets, schema, keys.
     secrets = await asyncio.to_thread(secrets_of, settings)
@@ -207,6 +211,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting) -
         entropy=entropy,
         chain=chain,
         threads=chunk_threads,
+        studies=studies,
     )
     course, erasures = make_erasures(
         settings,

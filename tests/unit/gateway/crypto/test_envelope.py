@@ -45,21 +45,22 @@ def test_a_block_is_what_it_was_when_the_format_was_fixed() -> None:
     one = sealed()
     assert one.block[:8] == b"CSNTRY\x01\x01"
     assert one.locator == one.block[8:84]
-    assert hashlib.sha256(one.block).hexdigest() == "dc1f3e9df3cccd5a4705a88543c04a30c07225f0bcb797f1e83d121ee8a30a32"
-    assert one.facts_commitment.hex() == "c33e999ddac382f0f492c7c5fd969e5561eb5b0bb129a686217d59445cdce7a6"
+    assert hashlib.sha256(one.block).hexdigest() == "61303735fcbda16390885ccfa34f6b0898726cb4c7c52537ee971bbf660b8b2c"
+    assert one.facts_commitment.hex() == "02e0d65aea749cbcf9b8b791bbf0f487f97cde1ee4d57b156cfe5e2be5464057"
 
 
 def test_facts_are_encoded_as_they_were_when_the_format_was_fixed() -> None:
     assert (
         hashlib.sha256(msgspec.msgpack.encode(record_facts())).hexdigest()
-        == "15c5396a1355772511d07e157a05f3e0e846abd783c57ff6d783ff1dbcc6a3bd"
+        == "da6fc73b3e7b9218788cd2195f700d80ef544549d26ec26e6c8111d4d26a2ace"
     )
 
 
 def test_facts_of_before_a_field_was_added_read_with_its_default() -> None:
     fields = msgspec.msgpack.decode(msgspec.msgpack.encode(record_facts()))
-    older = msgspec.msgpack.decode(msgspec.msgpack.encode(fields[:-5]), type=RecordFacts)
+    older = msgspec.msgpack.decode(msgspec.msgpack.encode(fields[:-7]), type=RecordFacts)
     assert (older.request, older.place, older.of, older.names, older.large) == (b"", 0, 1, (), None)
+    assert (older.study, older.reason) == (b"", "")
 
 
 def test_commitments_are_what_a_client_computes() -> None:
