@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 
-from anchoring.chain.abi import ANCHOR, BUDGET, CONSENT, EMERGENCY, IDENTITY
+from anchoring.chain.abi import ANCHOR, BUDGET, CONSENT, EMERGENCY, IDENTITY, TRIAL
 from gateway.consent.standing import Standings
 from gateway.crypto.keys import KeyRing
 from gateway.emergency.service import Emergencies
@@ -28,8 +28,16 @@ from gateway.wiring.consents import ConsentRooms
 from gateway.wiring.control import Control
 from gateway.wiring.duties import Duties, Troubles
 from gateway.wiring.secrets import Secrets
+from gateway.wiring.studying import StudyRooms
 
-SHOWN = {"identity": IDENTITY, "consent": CONSENT, "anchor": ANCHOR, "emergency": EMERGENCY, "budget": BUDGET}
+SHOWN = {
+    "identity": IDENTITY,
+    "consent": CONSENT,
+    "anchor": ANCHOR,
+    "emergency": EMERGENCY,
+    "budget": BUDGET,
+    "trial": TRIAL,
+}
 """The contracts that a client may want to look at itself, as it is told them."""
 
 
@@ -52,6 +60,7 @@ class Gateway:
         emergencies: Emergencies,
         releases: Releases,
         aggregates: Aggregates,
+        studying: StudyRooms,
         standings: Standings,
         keys: KeyRing,
         blocks: Blocks,
@@ -86,6 +95,9 @@ class Gateway:
         self.emergencies = emergencies
         self.releases = releases
         self.aggregates = aggregates
+        self.trials = studying.trials
+        self.allocations = studying.allocations
+        self.capturing = studying.capturing
         self.blocks = blocks
         self.bus: Bus | None = bus
         self.chain = chain

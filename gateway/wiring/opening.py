@@ -18,7 +18,7 @@ from gateway.adapters.sql.migrations import migrate
 from gateway.audit.service import Audit
 from gateway.consent.freshness import Freshness
 from gateway.consent.standing import Standings
-from gateway.consent.studies import NoStudies, Studies
+from gateway.consent.studies import Studies
 from gateway.crypto.actor_keys import ActorKeys
 from gateway.crypto.audit_keys import AuditKeys
 from gateway.crypto.request_keys import RequestKeys
@@ -56,6 +56,8 @@ from gateway.wiring.processes import give_way
 from gateway.wiring.providers import open_providers
 from gateway.wiring.releasing import make_releases, make_workers
 from gateway.wiring.secrets import secrets_of
+from gateway.wiring.studying import make_studies, make_study_rooms
+from gateway.wiring.trials import TrialPort
 from gateway.wiring.upkeep import refuse_unfinished
 from gateway.wiring.witnesses import Agreed, witnessed
 
@@ -65,16 +67,16 @@ async def open_gateway(
 ) -> Gateway:
     """Opens everything; sends and anchors too where the settings put the worker inside. Where the root is in shares it
     waits for them, inside `waiting`: until then nothing here can open a record. `studies`: where standings in studies
-    come from; without, there are none."""
+    come from, where it is not their journals."""
     closing = AsyncExitStack()
     try:
-        return await _open(settings, closing, waiting, NoStudies() if studies is None else studies)
+        return await _open(settings, closing, waiting, studies)
     except BaseException:
         await closing.aclose()
         raise
 
 
-async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting, studies: Studies) -> Gateway:
+async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting, studies: Studies | None) -> Gateway:
     clock, entropy = SystemClock(), SystemEntropy()
     # 1. Secrets, schema, keys.
     secrets = await asyncio.to_thread(secrets_of, settings)
@@ -189,6 +191,16 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting, s
         entropy=entropy,
         chain=chain,
     )
+    registries = TrialPort(parts, secrets)
+    journal, kept = make_studies(
+        index=index,
+        documents=documents,
+        anchors=anchors,
+        keys=sealing,
+        registries=registries,
+        audit=audit,
+        clock=clock,
+    )
     chunk_threads = ThreadPoolExecutor(2, thread_name_prefix="chunks", initializer=give_way)
     closing.callback(chunk_threads.shutdown, wait=False, cancel_futures=True)
     opening = Opening(blocks=blocks, keys=keys, anchors=anchors)
@@ -211,7 +223,22 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting, s
         entropy=entropy,
         chain=chain,
         threads=chunk_threads,
-        studies=studies,
+        studies=kept if studies is None else studies,
+    )
+    studying = make_study_rooms(
+        kept,
+        journal,
+        registries=registries,
+        identity=identity,
+        standings=standings,
+        records=corridors.records,
+        audit=audit,
+        index=index,
+        anchors=anchors,
+        own=own,
+        chain=chain,
+        clock=clock,
+        entropy=entropy,
     )
     course, erasures = make_erasures(
         settings,
@@ -278,6 +305,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting, s
         emergencies=corridors.emergencies,
         releases=releases,
         aggregates=aggregates,
+        studying=studying,
         standings=standings,
         keys=keys,
         blocks=blocks,

@@ -1,0 +1,547 @@
+"""Data of a study: forms are captured, changed, asked about, answered.
+
+True here: a form is a record of its subject in the study, a FHIR QuestionnaireResponse, written and read by the one
+decision; its entry in the journal is of the same transaction, so none is without the other. A form is checked by the
+study's definition before anything is stored: what is wrong with it refuses it, or, where data come from elsewhere and
+are to be taken as they are, becomes queries; what is doubtful always becomes queries. A change has a reason, and its
+older versions stay. Old and new value, who, when and why (21 CFR 11.10(e)) are those of two versions and an entry.
+Not done here: signatures (`service`), export.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from gateway.audit.model import Outcome
+from gateway.audit.service import Audit, Event
+from gateway.consent.model import StudyRole, StudyState
+from gateway.errors import CallerError, ConflictError, LimitError, UpstreamError
+from gateway.identity.model import Caller
+from gateway.ids import RecordId, StudyId, SubjectId
+from gateway.jsontext import JsonValue
+from gateway.ports.clock import Clock, Entropy
+from gateway.ports.documents import SealedPaper
+from gateway.ports.ledger import Appended
+from gateway.ports.rows import Guard, Row
+from gateway.ports.trials import StudyEntryKind
+from gateway.records.model import Amendment, NewBundle, StoredRecord, StoredVersion
+from gateway.records.service import Records
+from gateway.trials import acts, rules
+from gateway.trials.definition.checks import check_form
+from gateway.trials.definition.findings import Finding, Weight
+from gateway.trials.definition.forms import CapturedForm
+from gateway.trials.definition.linkids import link_id
+from gateway.trials.definition.references import Directory
+from gateway.trials.definition.responses import captured
+from gateway.trials.documents import compiled
+from gateway.trials.journal import MOST, Head, Journal
+from gateway.trials.keeping import TRIES, Held, Studies
+from gateway.trials.standing import Study
+
+MOST_FORMS: Final = 200
+"""Of one capture: all of them are stored, or none."""
+MOST_QUERIES: Final = 50
+"""That edit checks raise on one form; one more says how many there are beside."""
+LONGEST_TEXT: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptForm:
+    """A form of a subject at its newest version. `number`: of the entry that tells of it."""
+
+    record: RecordId
+    version: int
+    digest: bytes
+    content: bytes
+    event: str
+    event_repeat_key: str | None
+    form: str
+    form_repeat_key: str | None
+    definition: int
+    by: bytes
+    at: int
+    reason: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One word of a query. `act`: `raise-query`, `answer-query` or `close-query`."""
+
+    act: str
+    by: bytes
+    at: int
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """About a form. `item`: linkId, empty for all of it; `rule`: of the edit check that raised it; the last word says
+    whether it is open."""
+
+    query: bytes
+    subject: SubjectId
+    record: RecordId
+    version: int
+    item: str
+    rule: str
+    words: tuple[Said, ...]
+
+    @property
+    def is_open(self) -> bool:
+        return self.words[-1].act != "close-query"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captured:
+    """What a capture stored, and the queries that its edit checks raised."""
+
+    records: tuple[StoredRecord, ...]
+    queries: tuple[bytes, ...]
+
+
+class Capturing:
+    """See the module."""
+
+    def __init__(
+        self,
+        *,
+        studies: Studies,
+        journal: Journal,
+        records: Records,
+        audit: Audit,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        self._studies = studies
+        self._journal = journal
+        self._records = records
+        self._audit = audit
+        self._clock = clock
+        self._entropy = entropy
+
+    # ---- forms
+
+    async def capture(
+        self,
+        caller: Caller,
+        study: StudyId,
+        subject: SubjectId,
+        responses: Sequence[JsonValue],
+        *,
+        as_found: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Captured:
+        """New forms of one subject: all or none. `as_found`: what the definition does not allow becomes queries.
+        DeniedError, CallerError with the form's field, ConflictError, LimitError."""
+        if not 0 < len(responses) <= MOST_FORMS:
+            raise LimitError(f"1 to {MOST_FORMS} forms at once", field=("forms",))
+        held = await self._capturing(caller, study, subject)
+        found = await self.directory(held.study)
+        forms, raised = await asyncio.to_thread(self._checked, responses, found, as_found)
+        await self._require_new(held.study, subject, forms)
+        bundle: dict[str, JsonValue] = {
+            "resourceType": "Bundle",
+            "type": "collection",
+            "entry": [{"resource": one} for one in responses],
+        }
+        appendix = _Appendix(self, held, caller, subject, forms, raised)
+        new = NewBundle(subject=subject, bundle=bundle, idempotency_key=idempotency_key, study=study, appendix=appendix)
+        async with self._studies.turn(study):
+            records = await self._records.import_bundle(caller, new)
+        return Captured(records=records, queries=appendix.queries)
+
+    async def change(
+        self,
+        caller: Caller,
+        study: StudyId,
+        subject: SubjectId,
+        record: RecordId,
+        response: JsonValue,
+        *,
+        expected_version: int,
+        reason: str,
+        as_found: bool = False,
+    ) -> Captured:
+        """The next version of a form. As `capture`."""
+        held = await self._capturing(caller, study, subject)
+        kept = next((one for one in await self._forms(held.study, subject) if one.record == record), None)
+        if kept is None:
+            raise await self._studies.refused(caller, "STUDY_CAPTURE", "no such form of the subject", subject=subject)
+        found = await self.directory(held.study)
+        forms, raised = await asyncio.to_thread(self._checked, (response,), found, as_found)
+        if _place(forms[0]) != (kept.event, kept.event_repeat_key, kept.form, kept.form_repeat_key):
+            raise CallerError("a change keeps the form in its place", field=("form", "extension"))
+        appendix = _Appendix(self, held, caller, subject, forms, raised, reason=reason)
+        amendment = Amendment(
+            record=record,
+            expected_version=expected_version,
+            resource=response,
+            labels=None,
+            idempotency_key=None,
+            study=study,
+            reason=reason,
+            appendix=appendix,
+        )
+        async with self._studies.turn(study):
+            stored = await self._records.amend(caller, amendment)
+        return Captured(records=(stored,), queries=appendix.queries)
+
+    async def forms(self, caller: Caller, study: StudyId, subject: SubjectId) -> tuple[KeptForm, ...]:
+        """Which forms there are of a subject, at their newest versions, in the order in which they came first. What
+        they say is read record by record."""
+        held = await self._seeing(caller, study, subject, "STUDY_FORMS")
+        return await self._forms(held.study, subject)
+
+    async def versions(
+        self, caller: Caller, study: StudyId, subject: SubjectId, record: RecordId
+    ) -> tuple[KeptForm, ...]:
+        """Each version of a form, the first one first: who, when, why."""
+        held = await self._seeing(caller, study, subject, "STUDY_FORMS")
+        return tuple([one async for one in self._captures(held.study, subject) if one.record == record])
+
+    async def directory(self, study: Study) -> Directory:
+        """The newest definition. ConflictError before there is one."""
+        if not study.definitions:
+            raise ConflictError("the study has no definition yet", field=("study",))
+        (entry,) = await self._journal.read(study.study, after=study.definitions[-1].entry - 1, limit=1)
+        act = acts.read_entry(entry.octets or b"").act
+        assert isinstance(act, acts.Define)
+        return await asyncio.to_thread(compiled, act.document)
+
+    # ---- queries
+
+    async def raise_query(
+        self, caller: Caller, study: StudyId, subject: SubjectId, record: RecordId, *, item: str, text: str
+    ) -> Query:
+        """By whoever reviews. `item`: a linkId of the form, or empty."""
+        held = await self._seeing(caller, study, subject, "STUDY_QUERY", roles=rules.REVIEWS)
+        kept = next((one for one in await self._forms(held.study, subject) if one.record == record), None)
+        if kept is None:
+            raise CallerError("no form of the subject", field=("record",))
+        rules.text(text, "text", LONGEST_TEXT)
+        act = acts.RaiseQuery(
+            **self._mine(caller, held, subject),
+            query=self._entropy.bytes(16).hex(),
+            record=record.hex(),
+            version=kept.version,
+            item=item[:200],
+            text=text,
+        )
+        await self._append(caller, study, subject, "STUDY_QUERY", act, roles=rules.REVIEWS)
+        return await self._query(held.study, subject, bytes.fromhex(act.query))
+
+    async def answer_query(
+        self, caller: Caller, study: StudyId, subject: SubjectId, query: bytes, *, text: str
+    ) -> Query:
+        """By whoever captures."""
+        held = await self._seeing(caller, study, subject, "STUDY_QUERY", roles=rules.CAPTURES)
+        await self._require_open(held.study, subject, query)
+        rules.text(text, "text", LONGEST_TEXT)
+        act = acts.AnswerQuery(**self._mine(caller, held, subject), query=query.hex(), text=text)
+        await self._append(caller, study, subject, "STUDY_QUERY", act, roles=rules.CAPTURES)
+        return await self._query(held.study, subject, query)
+
+    async def close_query(
+        self, caller: Caller, study: StudyId, subject: SubjectId, query: bytes, *, text: str = ""
+    ) -> Query:
+        """By whoever reviews."""
+        held = await self._seeing(caller, study, subject, "STUDY_QUERY", roles=rules.REVIEWS)
+        await self._require_open(held.study, subject, query)
+        if text:
+            rules.text(text, "text", LONGEST_TEXT)
+        act = acts.CloseQuery(**self._mine(caller, held, subject), query=query.hex(), text=text)
+        await self._append(caller, study, subject, "STUDY_QUERY", act, roles=rules.REVIEWS)
+        return await self._query(held.study, subject, query)
+
+    async def queries(self, caller: Caller, study: StudyId, subject: SubjectId) -> tuple[Query, ...]:
+        """About a subject's forms, the oldest first."""
+        held = await self._seeing(caller, study, subject, "STUDY_QUERIES")
+        return tuple((await self._queries(held.study, subject)).values())
+
+    # ---- steps
+
+    def _mine(self, caller: Caller, held: Held, subject: SubjectId) -> dict[str, Any]:
+        return {
+            "study": held.study.study.hex(),
+            "by": caller.actor.id.hex(),
+            "at": int(self._clock.now()),
+            "salt": self._entropy.bytes(32).hex(),
+            "subject": subject.hex(),
+        }
+
+    async def _capturing(self, caller: Caller, study: StudyId, subject: SubjectId) -> Held:
+        """Before any work. The decision on each record says the last word."""
+        held = await self._reaching(caller, study, subject, "STUDY_CAPTURE", rules.CAPTURES)
+        if held.study.state is not StudyState.OPEN:
+            raise ConflictError(f"the study is {held.study.state.value.lower()}", field=("study",))
+        return held
+
+    async def _reaching(
+        self, caller: Caller, study: StudyId, subject: SubjectId, action: str, roles: Iterable[StudyRole]
+    ) -> Held:
+        standing = await self._studies.of(caller, study, subject)
+        held = await self._studies.held(study)
+        if standing is None or held is None or not standing.roles & frozenset(roles):
+            known = held is not None and subject in held.study.subjects
+            reason = "no role that reaches the subject"
+            raise await self._studies.refused(caller, action, reason, subject=subject if known else None)
+        return held
+
+    async def _seeing(
+        self,
+        caller: Caller,
+        study: StudyId,
+        subject: SubjectId,
+        action: str,
+        *,
+        roles: Iterable[StudyRole] = tuple(StudyRole),
+    ) -> Held:
+        """COMMIT POINT: in the subject's log before anything is told."""
+        for _ in range(TRIES):
+            held = await self._reaching(caller, study, subject, action, roles)
+            event = Event(
+                decision=self._audit.new_decision(),
+                at=self._clock.now(),
+                actor=caller.actor.id,
+                outcome=Outcome.PERMITTED,
+                action=action,
+                purpose="CLINTRCH",
+                subject=subject,
+            )
+            mine = [Guard(name=name, version=version) for name, version in caller.guards]
+            guards = (*mine, Guard(name=study, version=held.version))
+            if isinstance(await self._audit.append(event, guards=guards), Appended):
+                return held
+        raise UpstreamError("the study keeps changing; try again")
+
+    async def _append(
+        self,
+        caller: Caller,
+        study: StudyId,
+        subject: SubjectId,
+        action: str,
+        act: acts.Act,
+        *,
+        roles: Iterable[StudyRole],
+    ) -> None:
+        for _ in range(TRIES):
+            held = await self._reaching(caller, study, subject, action, roles)
+            if held.study.state is StudyState.LOCKED:
+                raise ConflictError("the study is locked", field=("study",))
+            done = (acts.Done(act=act),)
+            if await self._studies.append(caller, held, done, sponsor=held.study.sponsor, moves=False):
+                return
+        raise UpstreamError("the study keeps changing; try again")
+
+    def _checked(
+        self, responses: Sequence[JsonValue], found: Directory, as_found: bool
+    ) -> tuple[list[CapturedForm], list[tuple[Finding, ...]]]:
+        """Each form, and what becomes queries of it. Raises CallerError for what is not taken."""
+        forms: list[CapturedForm] = []
+        raised: list[tuple[Finding, ...]] = []
+        for at, response in enumerate(responses):
+            where = ("forms", str(at))
+            try:
+                form = captured(response, found)
+                findings = check_form(form, found)
+            except CallerError as error:
+                raise CallerError(error.message, field=(*where, *error.field)) from error
+            hard = next((one for one in findings if one.weight is Weight.HARD), None)
+            if hard is not None and not as_found:
+                raise CallerError(f"{hard.rule.value}: {hard.message}", field=(*where, *_path(hard)))
+            forms.append(form)
+            raised.append(tuple(one for one in findings if one.weight is not Weight.NOT_RUN))
+        return forms, raised
+
+    async def _require_new(self, study: Study, subject: SubjectId, forms: Sequence[CapturedForm]) -> None:
+        kept = {
+            (one.event, one.event_repeat_key, one.form, one.form_repeat_key)
+            for one in await self._forms(study, subject)
+        }
+        for at, form in enumerate(forms):
+            if _place(form) in kept:
+                raise ConflictError(
+                    "is there already: change it, or give it another repeat key", field=("forms", str(at))
+                )
+            kept.add(_place(form))
+
+    async def _forms(self, study: Study, subject: SubjectId) -> tuple[KeptForm, ...]:
+        newest: dict[bytes, KeptForm] = {}
+        async for one in self._captures(study, subject):
+            newest[one.record] = one
+        return tuple(newest.values())
+
+    async def _captures(self, study: Study, subject: SubjectId) -> AsyncIterator[KeptForm]:
+        after = -1
+        while entries := await self._journal.read(
+            study.study, after=after, limit=MOST, kinds=(StudyEntryKind.CAPTURE,), subject=subject
+        ):
+            after = entries[-1].number
+            for entry in entries:
+                if entry.octets is None:
+                    continue
+                act = acts.read_entry(entry.octets).act
+                assert isinstance(act, acts.Capture)
+                for one in act.forms:
+                    yield _kept(one, act, entry.number)
+
+    async def _queries(self, study: Study, subject: SubjectId) -> dict[bytes, Query]:
+        found: dict[bytes, Query] = {}
+        after = -1
+        while entries := await self._journal.read(
+            study.study, after=after, limit=MOST, kinds=(StudyEntryKind.QUERY,), subject=subject
+        ):
+            after = entries[-1].number
+            for entry in entries:
+                if entry.octets is not None:
+                    _say(found, acts.read_entry(entry.octets).act, subject)
+        return found
+
+    async def _query(self, study: Study, subject: SubjectId, query: bytes) -> Query:
+        return (await self._queries(study, subject))[query]
+
+    async def _require_open(self, study: Study, subject: SubjectId, query: bytes) -> None:
+        found = (await self._queries(study, subject)).get(query)
+        if found is None:
+            raise CallerError("no query about this subject", field=("query",))
+        if not found.is_open:
+            raise ConflictError("the query is closed", field=("query",))
+
+
+class _Appendix:
+    """`gateway.records.model.Appendix`: the journal's entry of forms, with the queries that their checks raised."""
+
+    def __init__(
+        self,
+        capturing: Capturing,
+        held: Held,
+        caller: Caller,
+        subject: SubjectId,
+        forms: Sequence[CapturedForm],
+        raised: Sequence[tuple[Finding, ...]],
+        *,
+        reason: str = "",
+    ) -> None:
+        self._capturing = capturing
+        self._held = held
+        self._caller = caller
+        self._subject = subject
+        self._forms = forms
+        self._raised = raised
+        self._reason = reason
+        self._made: tuple[tuple[SealedPaper, ...], Head] | None = None
+        self.queries: tuple[bytes, ...] = ()
+
+    async def rows(self, stored: Sequence[StoredVersion]) -> Sequence[Row]:
+        held, studies = self._held, self._capturing._studies  # one room
+        capture = acts.Capture(
+            **self._capturing._mine(self._caller, held, self._subject),  # likewise
+            definition=held.study.definitions[-1].number,
+            forms=[_version(form, one) for form, one in zip(self._forms, stored, strict=True)],
+            reason=self._reason,
+        )
+        raised = [
+            acts.RaiseQuery(
+                **self._capturing._mine(self._caller, held, self._subject),  # likewise
+                query=self._capturing._entropy.bytes(16).hex(),  # likewise
+                record=one.row.record.hex(),
+                version=one.row.version,
+                item=item,
+                text=text,
+                rule=rule,
+            )
+            for one, findings in zip(stored, self._raised, strict=True)
+            for item, text, rule in _told(findings)
+        ]
+        self.queries = tuple(bytes.fromhex(one.query) for one in raised)
+        studies.forget(held.study.study)
+        rows, sealed, head = await studies.rows(
+            held.study.study, held.study.sponsor, (acts.Done(act=capture), *(acts.Done(act=one) for one in raised))
+        )
+        self._made = (sealed, head)
+        return rows
+
+    async def done(self) -> None:
+        assert self._made is not None
+        await self._capturing._studies.added(self._held.study.study, *self._made)  # likewise
+
+
+def _place(form: CapturedForm) -> tuple[str, str | None, str, str | None]:
+    return form.event, form.event_repeat_key, form.form, form.form_repeat_key
+
+
+def _version(form: CapturedForm, stored: StoredVersion) -> acts.CapturedVersion:
+    return acts.CapturedVersion(
+        record=stored.row.record.hex(),
+        version=stored.row.version,
+        digest=stored.row.digest.hex(),
+        content=stored.ticket.values[3].hex(),
+        event=form.event,
+        form=form.form,
+        event_repeat_key=form.event_repeat_key,
+        form_repeat_key=form.form_repeat_key,
+    )
+
+
+def _kept(one: acts.CapturedVersion, act: acts.Capture, number: int) -> KeptForm:
+    return KeptForm(
+        record=RecordId(bytes.fromhex(one.record)),
+        version=one.version,
+        digest=bytes.fromhex(one.digest),
+        content=bytes.fromhex(one.content),
+        event=one.event,
+        event_repeat_key=one.event_repeat_key,
+        form=one.form,
+        form_repeat_key=one.form_repeat_key,
+        definition=act.definition,
+        by=bytes.fromhex(act.by),
+        at=act.at,
+        reason=act.reason,
+        number=number,
+    )
+
+
+def _say(found: dict[bytes, Query], act: acts.Act, subject: SubjectId) -> None:
+    if not isinstance(act, (acts.RaiseQuery, acts.AnswerQuery, acts.CloseQuery)):
+        return
+    query = bytes.fromhex(act.query)
+    tag = str(type(act).__struct_config__.tag)
+    word = Said(act=tag, by=bytes.fromhex(act.by), at=act.at, text=act.text)
+    if isinstance(act, acts.RaiseQuery):
+        found[query] = Query(
+            query=query,
+            subject=subject,
+            record=RecordId(bytes.fromhex(act.record)),
+            version=act.version,
+            item=act.item,
+            rule=act.rule,
+            words=(word,),
+        )
+        return
+    there = found[query]
+    found[query] = Query(
+        query=query,
+        subject=subject,
+        record=there.record,
+        version=there.version,
+        item=there.item,
+        rule=there.rule,
+        words=(*there.words, word),
+    )
+
+
+def _path(finding: Finding) -> tuple[str, ...]:
+    groups = tuple(place.group for place in finding.places)
+    return groups if finding.item is None else (*groups, finding.item)
+
+
+def _told(findings: Sequence[Finding]) -> Iterable[tuple[str, str, str]]:
+    """(linkId, text, rule) of each query, at most `MOST_QUERIES`."""
+    for one in findings[:MOST_QUERIES]:
+        repeats = ", ".join(place.repeat_key for place in one.places if place.repeat_key)
+        where = f" (repeat {repeats})" if repeats else ""
+        yield link_id(_path(one)) if one.places else "", f"{one.message}{where}"[:LONGEST_TEXT], one.rule.value
+    if len(findings) > MOST_QUERIES:
+        yield "", f"{len(findings) - MOST_QUERIES} more findings of edit checks.", "MORE"

@@ -1,0 +1,229 @@
+"""Studies as they stand, and what is added to them: the one place that reads a journal for a decision, and writes it.
+
+True here: a standing is read after the version of the study's guard, which every act that changes it moves in the
+transaction of its entry, and which events of TrialRegistry move as well; so what was decided on an older standing is
+refused by the ledger. The chain narrows at once: a study that is frozen or locked there is so here, whatever the
+journal says, and it is open only where both say so.
+Not done here: who may do what (`rules`).
+"""
+
+import asyncio
+import contextlib
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from gateway.audit.model import Outcome
+from gateway.audit.service import Audit, Event
+from gateway.consent.model import StudyStanding
+from gateway.errors import DeniedError, StaleError
+from gateway.identity.model import Caller, moved
+from gateway.ids import ActorId, StudyId, SubjectId
+from gateway.ports.clock import Clock
+from gateway.ports.documents import SealedPaper
+from gateway.ports.index import Index
+from gateway.ports.ledger import Appended, Stale, Taken
+from gateway.ports.rows import CallRow, Guard, Row
+from gateway.ports.study_registry import TrialRegistries
+from gateway.trials import acts
+from gateway.trials.journal import MOST, Head, Journal, NewEntry
+from gateway.trials.links import digest_of
+from gateway.trials.standing import FOLDED, Study, fold
+
+HELD: Final = 256
+"""Studies in memory."""
+TRIES: Final = 8
+ENTRIES: Final = "study_entries"
+"""The table in which (study, number) is taken once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A study at a version of its guard, which was read before all else."""
+
+    version: int
+    study: Study
+
+
+class Studies:
+    """`gateway.consent.studies.Studies`, and the journal's one writer here."""
+
+    def __init__(
+        self, *, index: Index, journal: Journal, registries: TrialRegistries, audit: Audit, clock: Clock
+    ) -> None:
+        self._index = index
+        self._journal = journal
+        self._registries = registries
+        self._audit = audit
+        self._clock = clock
+        self._held: OrderedDict[bytes, Held] = OrderedDict()
+        self._folding: dict[bytes, asyncio.Lock] = {}
+        self._turns: dict[bytes, asyncio.Lock] = {}
+        self._heads: dict[bytes, Head] = {}
+
+    # ---- how they stand
+
+    async def of(self, caller: Caller, study: StudyId, subject: SubjectId) -> StudyStanding | None:
+        """None: no such study, or subject of it, or the caller has no role that reaches them."""
+        held = await self.held(study)
+        if held is None:
+            return None
+        found = held.study
+        there = found.subjects.get(subject)
+        if there is None:
+            return None
+        actors = (caller.actor.id, *caller.organizations)
+        roles = found.roles_of(actors, site=there.site, now=self._clock.now())
+        if not roles:
+            return None
+        return StudyStanding(
+            study=study,
+            sponsor=ActorId(found.sponsor),
+            roles=roles,
+            state=found.state,
+            collects=not there.withdrawn_at,
+            terms=found.present_terms,
+            all_terms=frozenset(one.digest for one in found.terms),
+            kept=frozenset(one.digest for one in found.terms if one.keeps),
+            version=held.version,
+        )
+
+    async def held(self, study: bytes) -> Held | None:
+        """None: there is no journal of that name."""
+        version = (await self._index.versions_of((study,)))[study]
+        held = self._held.get(study)
+        if held is not None and held.version == version:
+            return held
+        async with self._folding.setdefault(study, asyncio.Lock()):
+            return await self._fold(study)
+
+    async def _fold(self, study: bytes) -> Held | None:
+        version = (await self._index.versions_of((study,)))[study]
+        held = self._held.get(study)
+        if held is not None and held.version == version:
+            return held
+        found = Study(study=study) if held is None else held.study
+        while entries := await self._journal.read(study, after=found.number, limit=MOST, kinds=FOLDED):
+            fold(found, entries)
+        if found.number < 0:
+            return None
+        found.chain = await self._registries.study(study)
+        held = Held(version=version, study=found)
+        self._held[study] = held
+        self._held.move_to_end(study)
+        if len(self._held) > HELD:
+            self._held.popitem(last=False)
+        return held
+
+    def forget(self, study: bytes) -> None:
+        """Its guard moved: it is compared once more anyway, before the next decision."""
+        self._heads.pop(study, None)
+
+    def forget_whole(self, study: bytes) -> None:
+        """A subject of it was erased: what its entries said is to be gone from memory, too."""
+        self._held.pop(study, None)
+
+    # ---- what is added
+
+    @contextlib.asynccontextmanager
+    async def turn(self, study: bytes) -> AsyncIterator[None]:
+        """One writer at a time here: who comes second would begin again. Other replicas are told apart by the numbers
+        of entries."""
+        async with self._turns.setdefault(study, asyncio.Lock()):
+            yield
+
+    async def rows(
+        self, study: bytes, sponsor: bytes, added: Sequence[acts.Done]
+    ) -> tuple[tuple[Row, ...], tuple[SealedPaper, ...], Head]:
+        """As `Journal.rows`, behind the journal's end."""
+        head = self._heads.get(study) or await self._journal.head(study)
+        entries = [
+            NewEntry(
+                kind=acts.KINDS[type(one.act)],
+                octets=acts.octets_of(one),
+                subject=None if (subject := acts.subject_of(one.act)) is None else SubjectId(subject),
+            )
+            for one in added
+        ]
+        return await self._journal.rows(study, ActorId(sponsor), head, entries)
+
+    async def added(self, study: bytes, sealed: Sequence[SealedPaper], head: Head) -> None:
+        """What `rows` made is durable."""
+        self._heads[study] = head
+        await self._journal.pin(sealed)
+
+    async def append(
+        self,
+        caller: Caller,
+        held: Held | None,
+        added: Sequence[acts.Done],
+        *,
+        sponsor: bytes,
+        guards: Sequence[Guard] = (),
+        beside: Sequence[Row] = (),
+        moves: bool = True,
+    ) -> bool:
+        """Entries that were allowed on `held`, in one transaction with their audit entry: whether they stand. False:
+        something moved meanwhile, and the caller is to look again. `moves`: the study then stands otherwise. Raises
+        StaleError where the caller's own standing moved."""
+        study = bytes.fromhex(added[0].act.study)
+        version = 0 if held is None else held.version
+        mine = [Guard(name=name, version=version) for name, version in caller.guards]
+        async with self.turn(study):
+            rows, sealed, head = await self.rows(study, sponsor, added)
+            answer = await self._audit.append(
+                self._event(caller, added[0]),
+                guards=(*mine, *guards, Guard(name=study, version=version)),
+                rows=(*rows, *beside, *(moved(study) if moves else ())),
+            )
+            if isinstance(answer, Appended):
+                await self.added(study, sealed, head)
+                return True
+            self.forget(study)
+        if isinstance(answer, Stale) and answer.name in (caller.actor.id, *caller.organizations):
+            raise StaleError("your own standing changed meanwhile; try again")
+        if isinstance(answer, Taken) and answer.table != ENTRIES:
+            raise StaleError("the same was done meanwhile; look again")
+        return False
+
+    async def intend(self, caller: Caller, act: acts.Act, call: CallRow) -> None:
+        """The call and its audit entry are durable together. StaleError where the caller's own standing moved."""
+        event = replace(self._event(caller, acts.Done(act=act)), action="RELAY_" + action_of(act))
+        mine = [Guard(name=name, version=version) for name, version in caller.guards]
+        answer = await self._audit.append(event, guards=mine, rows=(call,))
+        if isinstance(answer, Stale):
+            raise StaleError("your own standing changed meanwhile; try again")
+        # Taken: the very call stands already, and relaying it again is the same.
+
+    def _event(self, caller: Caller, done: acts.Done) -> Event:
+        return Event(
+            decision=self._audit.new_decision(),
+            at=self._clock.now(),
+            actor=caller.actor.id,
+            outcome=Outcome.PERMITTED,
+            action=action_of(done.act),
+            purpose="CLINTRCH",
+            subject=acts.subject_of(done.act),
+            digest=digest_of(acts.octets_of(done)),
+        )
+
+    async def refused(self, caller: Caller, action: str, reason: str, *, subject: bytes | None = None) -> DeniedError:
+        """To be raised: it stands in the log already."""
+        event = Event(
+            decision=self._audit.new_decision(),
+            at=self._clock.now(),
+            actor=caller.actor.id,
+            outcome=Outcome.DENIED,
+            action=action,
+            purpose="CLINTRCH",
+            subject=subject,
+            reason=reason,
+        )
+        await self._audit.append(event)
+        return DeniedError(reason, decision_id=event.decision)
+
+
+def action_of(act: acts.Act) -> str:
+    """As the audit names it."""
+    return "STUDY_" + type(act).__struct_config__.tag.upper().replace("-", "_")  # type: ignore[union-attr]  # all have one

@@ -1,0 +1,492 @@
+"""Studies, from their registration to their results: acts are drafted, signed, allowed, and become entries.
+
+True here: an act counts once its entry is durable. What ends something (a freeze) is an entry first and on chain next;
+what begins something is on chain first, so a journal never tells of what the registry refused. Whatever is submitted
+twice is success, and done once. Who has no part in a study is refused as if there were none, and audited.
+Not done here: captured data (`capturing`), the list of arms (`allocation`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from gateway import eip712
+from gateway.consent import policy
+from gateway.consent.model import Action, Grant, Purpose, Requester, StudyRole
+from gateway.consent.names import requester
+from gateway.consent.standing import Standings
+from gateway.consent.studies import context_of
+from gateway.errors import CallerError, ConflictError, DeniedError, StaleError, UpstreamError
+from gateway.identity.model import Caller
+from gateway.identity.service import Identity
+from gateway.ids import ActorId, ConsentId, StudyId, SubjectId
+from gateway.jsontext import JsonValue
+from gateway.ports.anchors import Anchors
+from gateway.ports.chain import Chain, Landed, Reverted
+from gateway.ports.clock import Clock, Entropy
+from gateway.ports.index import Index
+from gateway.ports.rows import CallRow, Guard
+from gateway.ports.study_registry import TrialRegistries
+from gateway.ports.trials import StudyEntryKind
+from gateway.trials import acts, rules
+from gateway.trials.allocation import Allocations
+from gateway.trials.documents import check_document
+from gateway.trials.journal import MOST, Journal
+from gateway.trials.keeping import TRIES, Held, Studies, action_of
+from gateway.trials.links import leaf_values
+from gateway.trials.randomization.commitments import Merkle
+from gateway.trials.registration import declared
+from gateway.trials.standing import Study
+
+LANDING_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActDraft:
+    """`act`: to be given back with the signature; `typed_data`: EIP-712 JSON, `id` its digest; `statement`: what is
+    done, in plain words."""
+
+    id: bytes
+    act: Mapping[str, Any] = field(repr=False)
+    typed_data: Mapping[str, Any] = field(repr=False)
+    statement: str
+
+
+class Trials:
+    """See the module."""
+
+    def __init__(
+        self,
+        *,
+        studies: Studies,
+        journal: Journal,
+        registries: TrialRegistries,
+        allocations: Allocations,
+        identity: Identity,
+        standings: Standings,
+        index: Index,
+        anchors: Anchors,
+        chain: Chain,
+        merkle: Merkle,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        self._studies = studies
+        self._journal = journal
+        self._registries = registries
+        self._allocations = allocations
+        self._identity = identity
+        self._standings = standings
+        self._index = index
+        self._anchors = anchors
+        self._chain = chain
+        self._merkle = merkle
+        self._clock = clock
+        self._entropy = entropy
+
+    # ---- acts
+
+    async def draft(self, caller: Caller, asked: Mapping[str, JsonValue]) -> ActDraft:
+        """`asked`: an act by its members, without those that the gateway fills in (by, at, salt, numbers, roots).
+        DeniedError, CallerError with the member, ConflictError."""
+        caller = await self._identity.current(caller)
+        salt = self._entropy.bytes(32)
+        mine: dict[str, JsonValue] = {
+            "by": caller.actor.id.hex(),
+            "at": int(self._clock.now()),
+            "salt": salt.hex(),
+        }
+        if asked.get("act") == "register":
+            mine["study"] = self._registries.study_id(caller.actor.id, salt).hex()
+            held = None
+        else:
+            held = await self._held(caller, asked.get("study"), "STUDY_DRAFT")
+            mine |= await self._filled(caller, held, asked)
+        act = acts.read_act({**mine, **dict(asked)})
+        await self._require_allowed(caller, held, act)
+        await self._check(caller, held, act)
+        typed = self._typed(act)
+        return ActDraft(
+            id=eip712.digest(typed),
+            act=acts.tree_of(act),
+            typed_data=typed,
+            statement=acts.statement(act, names={}),
+        )
+
+    async def submit(self, caller: Caller, tree: JsonValue, signature: bytes) -> Study:
+        """A drafted act with its signature; the study as it stands then. The same again is success."""
+        act = acts.read_act(tree)
+        rules.check_whose(act, caller.actor.id)
+        study = bytes.fromhex(act.study)
+        done = acts.Done(act=act, signature=signature)
+        for _ in range(TRIES):
+            caller = await self._identity.current(caller)
+            held = await self._studies.held(study)
+            if held is not None and (entry := await self._entered(held, act)) is not None:
+                if entry != done:
+                    raise ConflictError("something else was done in its place", field=("act",))
+                await self._follow(caller, held, act, signature)  # as far as it came
+                return (await self._there(study)).study
+            await self._require_allowed(caller, held, act)
+            guards = await self._check(caller, held, act)
+            if not await self._identity.signed_by(caller.actor.key, eip712.digest(self._typed(act)), signature):
+                raise CallerError("not signed by your key, or not this text", field=("signature",))
+            call = self._call(act, signature)
+            if call is not None and not isinstance(act, acts.Freeze):
+                await self._relay(caller, held, act, call)
+                held = await self._studies.held(study)  # the registry's event moved it
+                guards = await self._check(caller, held, act)
+            sponsor = caller.actor.id if held is None else held.study.sponsor
+            if await self._studies.append(caller, held, (done,), sponsor=sponsor, guards=guards):
+                now = await self._there(study)
+                await self._follow(caller, now, act, signature)
+                return (await self._there(study)).study
+        raise UpstreamError("the study keeps changing; try again")
+
+    async def record_data(self, caller: Caller, study: StudyId) -> Study:
+        """A root over every entry that has none yet, on chain. The sponsor's; what has one already is success."""
+        held = await self._held(caller, study.hex(), "STUDY_RECORD_DATA")
+        actors = (caller.actor.id, *caller.organizations)
+        if StudyRole.SPONSOR not in held.study.roles_of(actors, site=None, now=self._clock.now()):
+            raise await self._studies.refused(caller, "STUDY_RECORD_DATA", "not the sponsor's")
+        await self._record(caller, held)
+        return (await self._there(study)).study
+
+    async def get(self, caller: Caller, study: StudyId) -> Study | None:
+        """To whoever has a part in it; None to all others."""
+        caller = await self._identity.current(caller)
+        held = await self._studies.held(study)
+        if held is None or not self._roles(caller, held.study):
+            return None
+        return held.study
+
+    async def mine(self, caller: Caller, *, after: bytes, limit: int) -> tuple[tuple[Study, ...], bytes | None]:
+        """Studies that the caller has a part in, by name; and the name after which there may be more, None: none."""
+        caller = await self._identity.current(caller)
+        found: list[Study] = []
+        at = after
+        while len(found) < limit:
+            names = await self._index.studies(after=at, limit=MOST)
+            for name in names:
+                at = name
+                held = await self._studies.held(name)
+                if held is not None and self._roles(caller, held.study):
+                    found.append(held.study)
+                    if len(found) == limit:
+                        return tuple(found), at
+            if len(names) < MOST:
+                return tuple(found), None
+        return tuple(found), at
+
+    # ---- steps
+
+    def _roles(self, caller: Caller, study: Study) -> frozenset[StudyRole]:
+        mine = (caller.actor.id, *caller.organizations)
+        roles = study.roles_of(mine, site=None, now=self._clock.now())
+        return roles | ({StudyRole.STATISTICIAN} if caller.actor.id == study.statistician else frozenset())
+
+    async def _held(self, caller: Caller, study: JsonValue, action: str) -> Held:
+        """The study, for who has a part in it."""
+        if not isinstance(study, str):
+            raise CallerError("the study's name", field=("act", "study"))
+        rules.hexes(study, "study", (32,))
+        held = await self._studies.held(bytes.fromhex(study))
+        if held is None or not self._roles(caller, held.study):
+            raise await self._studies.refused(caller, action, "no such study, or no role in it")
+        return held
+
+    async def _there(self, study: bytes) -> Held:
+        held = await self._studies.held(study)
+        if held is None:
+            raise UpstreamError("the index does not hold a study that was entered")
+        return held
+
+    def _actor(self, caller: Caller) -> rules.Actor:
+        return rules.Actor(
+            id=caller.actor.id,
+            all=frozenset((caller.actor.id, *caller.organizations)),
+            roles=caller.actor.roles,
+            now=self._clock.now(),
+        )
+
+    async def _require_allowed(self, caller: Caller, held: Held | None, act: acts.Act) -> None:
+        try:
+            rules.check(None if held is None else held.study, act, self._actor(caller))
+        except DeniedError as error:
+            subject = acts.subject_of(act)
+            known = held is not None and subject is not None and subject in held.study.subjects
+            raise await self._studies.refused(
+                caller, action_of(act), error.reason, subject=subject if known else None
+            ) from error
+
+    async def _filled(self, caller: Caller, held: Held, asked: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """What an act says that follows from how the study stands."""
+        study = held.study
+        match asked.get("act"):
+            case "protocol":
+                return {"number": len(study.protocols) + 1}
+            case "define":
+                return {"number": len(study.definitions) + 1}
+            case "terms":
+                return {"number": len(study.terms) + 1}
+            case "publish":
+                return {"number": len(study.results) + 1}
+            case "open":
+                root = acts.NOTHING if study.allocation is None else study.allocation.root
+                return {"version": len(study.protocols), "allocation": root.hex()}
+            case "freeze":
+                return {"seq": study.seq + 1}
+            case "lock":
+                return self._locking(study)
+            case "allocate":
+                return await self._allocations.drawn(caller, study, asked.get("scheme"))
+            case "enrol":
+                return {"consent": (await self._consent(caller, held, asked.get("subject"))).hex()}
+            case "unblind":
+                return self._named(study, asked.get("subject"))
+        return {}
+
+    def _named(self, study: Study, subject: JsonValue) -> dict[str, JsonValue]:
+        if not isinstance(subject, str):
+            raise CallerError("the subject's name", field=("act", "subject"))
+        rules.hexes(subject, "subject", (32,))
+        assigned = study.assigned.get(bytes.fromhex(subject))
+        return {"name": (acts.NOTHING if assigned is None else assigned.name).hex()}
+
+    def _locking(self, study: Study) -> dict[str, JsonValue]:
+        chain = study.chain
+        return {
+            "head": self._head(study).hex(),
+            "records": study.recorded,
+            "assigned": 0 if chain is None else chain.assigned,
+            "seq": study.seq + 1,
+        }
+
+    def _head(self, study: Study) -> bytes:
+        head = acts.NOTHING
+        for root, count in study.roots:
+            head = self._registries.next_head(head, root, count)
+        return head
+
+    # ---- what only others know
+
+    async def _check(self, caller: Caller, held: Held | None, act: acts.Act) -> tuple[Guard, ...]:
+        """What takes more than the study's standing to judge, and what else the act then stands on."""
+        match act:
+            case acts.Register():
+                if self._registries.study_id(bytes.fromhex(act.by), bytes.fromhex(act.salt)).hex() != act.study:
+                    raise CallerError("not the name of this sponsor and salt", field=("act", "study"))
+            case acts.Protocol():
+                tree: Any = act.registration
+                declared.read(tree, field=("act", "registration"))
+            case acts.Define():
+                check_document(act)
+            case acts.Terms():
+                if await self._index.form_of_hash(bytes.fromhex(act.terms)) is None:
+                    raise CallerError("no consent form that was published here", field=("act", "terms"))
+            case acts.Delegate():
+                if await self._identity.actor(ActorId(bytes.fromhex(act.actor))) is None:
+                    raise CallerError("no actor of this gateway", field=("act", "actor"))
+            case acts.Enrol() if held is not None:
+                return await self._require_consent(caller, held, act)
+            case acts.Allocate() if held is not None:
+                await self._allocations.check(held.study, act)
+            case acts.Publish():
+                for at, outcome in enumerate(act.outcomes):
+                    told: Any = outcome
+                    declared.read_outcome(told, field=("act", "outcomes", str(at)))
+            case acts.Lock() if held is not None:
+                await self._require_recorded(held, act)
+        return ()
+
+    async def _require_consent(self, caller: Caller, held: Held, act: acts.Enrol) -> tuple[Guard, ...]:
+        """The signed consent of this subject, to this study, in the form that is asked for now."""
+        subject = SubjectId(bytes.fromhex(act.subject))
+        found = await self._consents(caller, held, subject)
+        if bytes.fromhex(act.consent) not in {one.consent for one in found}:
+            raise CallerError(
+                "takes the subject's own consent to this study, in the form that is asked for now",
+                field=("act", "consent"),
+            )
+        standing = await self._standings.of(subject)
+        assert standing is not None
+        return (Guard(name=subject, version=standing.epochs.version),)
+
+    async def _consent(self, caller: Caller, held: Held, subject: JsonValue) -> ConsentId:
+        """The one that an enrolment would stand on; zeros where there is none, and the refusal comes later."""
+        if not isinstance(subject, str):
+            raise CallerError("the subject's name", field=("act", "subject"))
+        rules.hexes(subject, "subject", (32,))
+        found = await self._consents(caller, held, SubjectId(bytes.fromhex(subject)))
+        return max(found, key=lambda one: one.terms.not_before).consent if found else ConsentId(acts.NOTHING)
+
+    async def _consents(self, caller: Caller, held: Held, subject: SubjectId) -> list[Grant]:
+        """Nobody hears from this whether there is such a subject: none has no consents."""
+        standing = await self._standings.asked_for(subject)
+        if standing is None:
+            return []
+        self._standings.require_current(standing)
+        asking, as_of = requester(caller), self._standings.as_of()
+        asking = Requester(
+            actor=asking.actor,
+            key=asking.key,
+            roles=asking.roles,
+            organizations=asking.organizations | {ActorId(held.study.sponsor)},
+        )
+        return [
+            one
+            for one in standing.grants
+            if type(one) is Grant
+            and policy.lets_in(one, asking, standing.epochs, block_time=as_of.block_time, now=self._clock.now())
+            and one.terms.scope.context == context_of(held.study.study)
+            and one.terms.scope.terms_hash == held.study.present_terms
+            and Purpose.CLINTRCH in one.terms.scope.purposes
+            and {Action.READ, Action.WRITE} <= set(one.terms.scope.actions)
+        ]
+
+    async def _require_recorded(self, held: Held, act: acts.Lock) -> None:
+        study, chain = held.study, held.study.chain
+        expected = self._locking(study)
+        if chain is None or chain.head != self._head(study) or chain.records != study.recorded:
+            raise ConflictError("roots of data are not on chain yet; try again", field=("act", "head"))
+        if any(getattr(act, name) != value for name, value in expected.items()):
+            raise ConflictError("the study has moved on; draft it again", field=("act",))
+        beside = await self._journal.read(
+            study.study, after=study.recorded - 1, limit=1, kinds=(StudyEntryKind.CAPTURE,)
+        )
+        if beside:
+            raise ConflictError("data were captured beside the roots on chain: thaw, and freeze again", field=("act",))
+
+    # ---- the chain
+
+    def _typed(self, act: acts.Act) -> dict[str, Any]:
+        signed = acts.signed_values(act)
+        if signed is not None:
+            return dict(self._registries.typed_data(*signed))
+        return dict(
+            self._registries.act_data(
+                {
+                    "study": "0x" + act.study,
+                    "statement": acts.statement(act, names={}),
+                    "content": "0x" + acts.content_of(act).hex(),
+                    "by": "0x" + act.by,
+                    "at": act.at,
+                }
+            )
+        )
+
+    def _call(self, act: acts.Act, signature: bytes) -> CallRow | None:
+        """What the relay sends; None for an act that no contract knows."""
+        signed = acts.signed_values(act)
+        if signed is None:
+            return None
+        _, values = signed
+        study, registries = bytes.fromhex(act.study), self._registries
+        given: Any = dict(values)
+        match act:
+            case acts.Register():
+                return registries.open_study(**given, signature=signature)
+            case acts.Protocol():
+                return registries.record_protocol(**given, signature=signature)
+            case acts.Allocate():
+                return registries.commit_allocation(**given, signature=signature)
+            case acts.Open():
+                return registries.open_enrolment(**given, signature=signature)
+            case acts.Freeze():
+                return registries.set_frozen(**given, signature=signature)
+            case acts.Lock():
+                return registries.lock(**given, signature=signature)
+            case acts.Publish():
+                return registries.publish_results(**given, signature=signature)
+            case acts.Sign():
+                return registries.record_signature(
+                    study=study,
+                    content=given["content"],
+                    meaning=acts.meaning_of(act),
+                    signer=given["signer"],
+                    signed_at=given["signedAt"],
+                    signature=signature,
+                )
+            case acts.Unblind():
+                return registries.record_unblinding(**given, signature=signature)
+        raise AssertionError("an act that the registry checks is relayed")
+
+    async def _relay(self, caller: Caller, held: Held | None, act: acts.Act, call: CallRow) -> None:
+        """Intended durably, then on chain. ConflictError where the registry refuses."""
+        await self._studies.intend(caller, act, call)
+        self._chain.wake()
+        await self._landed(call)
+
+    async def _landed(self, call: CallRow) -> None:
+        outcome = await self._chain.outcome(call.call, timeout=LANDING_SECONDS, confirmed=True)
+        if isinstance(outcome, Reverted):
+            raise ConflictError(f"the registry refuses: {outcome.error}")
+        if not isinstance(outcome, Landed):
+            raise UpstreamError("not on chain in time; relaying goes on, submit it again")
+
+    async def _entered(self, held: Held, act: acts.Act) -> acts.Done | None:
+        """The entry that an act has become already, or what stands in its place."""
+        study = held.study.study
+        if isinstance(act, acts.Sign):
+            subject, kinds = SubjectId(bytes.fromhex(act.subject)), (StudyEntryKind.SIGNATURE,)
+            entries = await self._journal.read(study, limit=MOST, kinds=kinds, subject=subject)
+        else:
+            number = held.study.entered.get(act.salt)
+            entries = () if number is None else await self._journal.read(study, after=number - 1, limit=1)
+        found = (acts.read_entry(one.octets) for one in entries if one.octets is not None)
+        return next((one for one in found if one.act.salt == act.salt), None)
+
+    async def _follow(self, caller: Caller, held: Held, act: acts.Act, signature: bytes) -> None:
+        """What a freeze goes on to: its data on chain, and then itself."""
+        if not isinstance(act, acts.Freeze):
+            return
+        chain = held.study.chain
+        if chain is not None and chain.seq >= act.seq:
+            return
+        if act.frozen and chain is not None and chain.is_open:
+            await self._record(caller, held)
+        call = self._call(act, signature)
+        assert call is not None
+        await self._relay(caller, held, act, call)
+
+    async def _record(self, caller: Caller, held: Held) -> None:
+        """A root over the leaves of all entries that have none. The recorder's call and the entry that tells of it are
+        durable together; the entry itself is under the next root."""
+        for _ in range(TRIES):
+            study, chain = held.study, held.study.chain
+            if chain is None or not chain.is_open or chain.is_frozen or chain.is_locked:
+                raise ConflictError("the registry takes no data of this study now", field=("study",))
+            first = study.recorded
+            leaves = await self._leaves(study.study, first)
+            if not leaves:
+                return
+            root = self._merkle.grow(leaves).root
+            act = acts.RecordData(
+                study=study.study.hex(),
+                by=caller.actor.id.hex(),
+                at=int(self._clock.now()),
+                salt=self._entropy.bytes(32).hex(),
+                first=first,
+                count=len(leaves),
+                root=root.hex(),
+            )
+            call = self._registries.record_data(study=study.study, root=root, count=len(leaves))
+            done = (acts.Done(act=act),)
+            if await self._studies.append(caller, held, done, sponsor=study.sponsor, beside=(call,)):
+                self._chain.wake()
+                await self._landed(call)
+                return
+            held = await self._there(study.study)
+        raise StaleError("the study keeps changing; try again")
+
+    async def _leaves(self, study: bytes, first: int) -> list[bytes]:
+        """Of entries from number `first` on, up to the last that is there."""
+        leaves: list[bytes] = []
+        after = first - 1
+        while entries := await self._journal.read(study, after=after, limit=MOST):
+            leaves += [
+                self._anchors.leaf(leaf_values(study, one.number, one.entry, one.previous), kind="studies")
+                for one in entries
+            ]
+            after = entries[-1].number
+        return leaves

@@ -1,0 +1,90 @@
+"""Studies, put together: their standings, which the corridors ask, and the rooms that act in them."""
+
+from dataclasses import dataclass
+
+from gateway.audit.service import Audit
+from gateway.consent.standing import Standings
+from gateway.identity.service import Identity
+from gateway.ports.anchors import Anchors
+from gateway.ports.chain import Chain
+from gateway.ports.clock import Clock, Entropy
+from gateway.ports.documents import Documents
+from gateway.ports.index import Index
+from gateway.ports.sealing import ActorSealing, SealingKeys
+from gateway.ports.study_registry import TrialRegistries
+from gateway.records.service import Records
+from gateway.trials.allocation import Allocations
+from gateway.trials.capturing import Capturing
+from gateway.trials.journal import Journal
+from gateway.trials.keeping import Studies
+from gateway.trials.service import Trials
+from gateway.wiring.trials import MERKLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRooms:
+    """What a client meets."""
+
+    trials: Trials
+    allocations: Allocations
+    capturing: Capturing
+
+
+def make_studies(
+    *,
+    index: Index,
+    documents: Documents,
+    anchors: Anchors,
+    keys: SealingKeys,
+    registries: TrialRegistries,
+    audit: Audit,
+    clock: Clock,
+) -> tuple[Journal, Studies]:
+    """Before the corridors: they ask it."""
+    journal = Journal(documents=documents, index=index, anchors=anchors, keys=keys)
+    return journal, Studies(index=index, journal=journal, registries=registries, audit=audit, clock=clock)
+
+
+def make_study_rooms(
+    studies: Studies,
+    journal: Journal,
+    *,
+    registries: TrialRegistries,
+    identity: Identity,
+    standings: Standings,
+    records: Records,
+    audit: Audit,
+    index: Index,
+    anchors: Anchors,
+    own: ActorSealing,
+    chain: Chain,
+    clock: Clock,
+    entropy: Entropy,
+) -> StudyRooms:
+    allocations = Allocations(
+        studies=studies,
+        journal=journal,
+        registries=registries,
+        sealing=own,
+        audit=audit,
+        chain=chain,
+        merkle=MERKLE,
+        clock=clock,
+        entropy=entropy,
+    )
+    trials = Trials(
+        studies=studies,
+        journal=journal,
+        registries=registries,
+        allocations=allocations,
+        identity=identity,
+        standings=standings,
+        index=index,
+        anchors=anchors,
+        chain=chain,
+        merkle=MERKLE,
+        clock=clock,
+        entropy=entropy,
+    )
+    capturing = Capturing(studies=studies, journal=journal, records=records, audit=audit, clock=clock, entropy=entropy)
+    return StudyRooms(trials=trials, allocations=allocations, capturing=capturing)
