@@ -34,6 +34,8 @@ membership): whoever folds an orphaned one takes only what it ends."""
 _OF_ACTORS = frozenset({"SubjectEnrolled", "CredentialSet"})
 """Events of a subject whose second key is an actor."""
 
+_OF_STUDIES = frozenset({"EnrolmentOpened", "FreezeSet", "DataLocked"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extends:
@@ -110,14 +112,16 @@ def undo(events: Sequence[Event]) -> Undo:
 
 
 def names_touched(events: Sequence[Event]) -> frozenset[bytes]:
-    """Subjects, actors and organizations: the 32-byte keys of identity and consent events. Logs of roots, gateways and
-    ids of consents are no names, and zero names nobody."""
+    """Subjects, actors and organizations: the 32-byte keys of identity and consent events; and studies, of events that
+    change what may be done in them. Logs of roots, gateways and ids of consents are no names, and zero names nobody."""
     touched: set[bytes] = set()
     for event in events:
         if event.contract == "IdentityRegistry":
             touched.update(event.keys)
         elif event.contract == "ConsentRegistry":
             touched.update(event.keys if event.name in _OF_ACTORS else event.keys[:1])
+        elif event.contract == "TrialRegistry" and event.name in _OF_STUDIES:
+            touched.update(event.keys[:1])
     return frozenset(touched - {bytes(32)})
 
 

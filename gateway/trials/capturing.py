@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
-from gateway.consent.model import StudyRole, StudyState
+from gateway.consent.model import Purpose, StudyRole, StudyState
 from gateway.errors import CallerError, ConflictError, LimitError, UpstreamError
 from gateway.identity.model import Caller
 from gateway.ids import RecordId, StudyId, SubjectId
@@ -25,7 +25,7 @@ from gateway.ports.documents import SealedPaper
 from gateway.ports.ledger import Appended
 from gateway.ports.rows import Guard, Row
 from gateway.ports.trials import StudyEntryKind
-from gateway.records.model import Amendment, NewBundle, StoredRecord, StoredVersion
+from gateway.records.model import Amendment, NewBundle, Released, StoredRecord, StoredVersion
 from gateway.records.service import Records
 from gateway.trials import acts, rules
 from gateway.trials.definition.checks import check_form
@@ -193,6 +193,11 @@ class Capturing:
         they say is read record by record."""
         held = await self._seeing(caller, study, subject, "STUDY_FORMS")
         return await self._forms(held.study, subject)
+
+    async def read(self, caller: Caller, study: StudyId, subject: SubjectId, record: RecordId) -> Released:
+        """What a form says, decided and audited by itself. As `Records.read`."""
+        await self._reaching(caller, study, subject, "STUDY_FORMS", tuple(StudyRole))
+        return await self._records.read(caller, record, purpose=Purpose.CLINTRCH, study=study)
 
     async def versions(
         self, caller: Caller, study: StudyId, subject: SubjectId, record: RecordId

@@ -20,6 +20,7 @@ from gateway.consent.model import StudyStanding
 from gateway.errors import DeniedError, StaleError
 from gateway.identity.model import Caller, moved
 from gateway.ids import ActorId, StudyId, SubjectId
+from gateway.ports.bus import Bus
 from gateway.ports.clock import Clock
 from gateway.ports.documents import SealedPaper
 from gateway.ports.index import Index
@@ -50,12 +51,13 @@ class Studies:
     """`gateway.consent.studies.Studies`, and the journal's one writer here."""
 
     def __init__(
-        self, *, index: Index, journal: Journal, registries: TrialRegistries, audit: Audit, clock: Clock
+        self, *, index: Index, journal: Journal, registries: TrialRegistries, audit: Audit, bus: Bus, clock: Clock
     ) -> None:
         self._index = index
         self._journal = journal
         self._registries = registries
         self._audit = audit
+        self._bus = bus
         self._clock = clock
         self._held: OrderedDict[bytes, Held] = OrderedDict()
         self._folding: dict[bytes, asyncio.Lock] = {}
@@ -152,6 +154,7 @@ class Studies:
         """What `rows` made is durable."""
         self._heads[study] = head
         await self._journal.pin(sealed)
+        await self._bus.publish(topic(study), b"entry")
 
     async def append(
         self,
@@ -222,6 +225,11 @@ class Studies:
         )
         await self._audit.append(event)
         return DeniedError(reason, decision_id=event.decision)
+
+
+def topic(study: bytes) -> str:
+    """The bus topic of a study: a random name."""
+    return "study:" + study.hex()
 
 
 def action_of(act: acts.Act) -> str:

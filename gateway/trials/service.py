@@ -337,7 +337,7 @@ class Trials:
             one
             for one in standing.grants
             if type(one) is Grant
-            and policy.lets_in(one, asking, standing.epochs, block_time=as_of.block_time, now=self._clock.now())
+            and policy.names_in_time(one, asking, standing.epochs, block_time=as_of.block_time, now=self._clock.now())
             and one.terms.scope.context == context_of(held.study.study)
             and one.terms.scope.terms_hash == held.study.present_terms
             and Purpose.CLINTRCH in one.terms.scope.purposes

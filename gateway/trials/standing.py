@@ -83,10 +83,11 @@ class Allocation:
     entry: int
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, repr=False)
 class Study:
     """A study's standing after entry `number` (-1: before the first), beside the chain's word (None: it was not opened
-    there). Whoever folds is the only one who changes it. `noted`: its state as the journal has it; `roots`: of data,
+    there). Whoever folds is the only one who changes it. `noted`: its state as the journal has it; `opened_under`:
+    the protocol version under which enrolment opened, 0: none yet; `roots`: of data,
     each with its count of entries; `following`: of each stratum the position that is next;
     `entered`: in which entry an act is, by its salt."""
 
@@ -111,6 +112,7 @@ class Study:
     unblinded: dict[bytes, set[bytes]] = field(default_factory=dict)
     noted: StudyState = StudyState.PLANNED
     was_open: bool = False
+    opened_under: int = 0
     chain: StudyOnChain | None = None
     roots: list[tuple[bytes, int]] = field(default_factory=list)
     results: list[Version] = field(default_factory=list)
@@ -198,7 +200,7 @@ def _take(study: Study, act: acts.Act, number: int) -> None:
         case acts.Unblind():
             study.unblinded.setdefault(bytes.fromhex(act.subject), set()).add(bytes.fromhex(act.by))
         case acts.Open():
-            study.noted, study.was_open = StudyState.OPEN, True
+            study.noted, study.was_open, study.opened_under = StudyState.OPEN, True, act.version
         case acts.Freeze():
             thawed = StudyState.OPEN if study.was_open else StudyState.PLANNED
             study.noted = StudyState.FROZEN if act.frozen else thawed

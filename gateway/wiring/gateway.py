@@ -98,6 +98,7 @@ class Gateway:
         self.trials = studying.trials
         self.allocations = studying.allocations
         self.capturing = studying.capturing
+        self.study_showing = studying.showing
         self.blocks = blocks
         self.bus: Bus | None = bus
         self.chain = chain

@@ -199,6 +199,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting, s
         keys=sealing,
         registries=registries,
         audit=audit,
+        bus=bus,
         clock=clock,
     )
     chunk_threads = ThreadPoolExecutor(2, thread_name_prefix="chunks", initializer=give_way)
@@ -236,6 +237,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting, s
         index=index,
         anchors=anchors,
         own=own,
+        bus=bus,
         chain=chain,
         clock=clock,
         entropy=entropy,

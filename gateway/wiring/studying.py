@@ -6,6 +6,7 @@ from gateway.audit.service import Audit
 from gateway.consent.standing import Standings
 from gateway.identity.service import Identity
 from gateway.ports.anchors import Anchors
+from gateway.ports.bus import Bus
 from gateway.ports.chain import Chain
 from gateway.ports.clock import Clock, Entropy
 from gateway.ports.documents import Documents
@@ -18,6 +19,7 @@ from gateway.trials.capturing import Capturing
 from gateway.trials.journal import Journal
 from gateway.trials.keeping import Studies
 from gateway.trials.service import Trials
+from gateway.trials.showing import Showing
 from gateway.wiring.trials import MERKLE
 
 
@@ -28,6 +30,7 @@ class StudyRooms:
     trials: Trials
     allocations: Allocations
     capturing: Capturing
+    showing: Showing
 
 
 def make_studies(
@@ -38,11 +41,12 @@ def make_studies(
     keys: SealingKeys,
     registries: TrialRegistries,
     audit: Audit,
+    bus: Bus,
     clock: Clock,
 ) -> tuple[Journal, Studies]:
     """Before the corridors: they ask it."""
     journal = Journal(documents=documents, index=index, anchors=anchors, keys=keys)
-    return journal, Studies(index=index, journal=journal, registries=registries, audit=audit, clock=clock)
+    return journal, Studies(index=index, journal=journal, registries=registries, audit=audit, bus=bus, clock=clock)
 
 
 def make_study_rooms(
@@ -57,6 +61,7 @@ def make_study_rooms(
     index: Index,
     anchors: Anchors,
     own: ActorSealing,
+    bus: Bus,
     chain: Chain,
     clock: Clock,
     entropy: Entropy,
@@ -87,4 +92,5 @@ def make_study_rooms(
         entropy=entropy,
     )
     capturing = Capturing(studies=studies, journal=journal, records=records, audit=audit, clock=clock, entropy=entropy)
-    return StudyRooms(trials=trials, allocations=allocations, capturing=capturing)
+    showing = Showing(studies=studies, journal=journal, identity=identity, audit=audit, bus=bus, clock=clock)
+    return StudyRooms(trials=trials, allocations=allocations, capturing=capturing, showing=showing)

@@ -122,7 +122,7 @@ def test_a_lost_membership_stays_whenever_it_ends_for_it_may_have_shortened_anot
     assert undo([shortened]).orphan == (shortened,)
 
 
-def test_names_are_subjects_actors_and_organizations_only() -> None:
+def test_names_are_subjects_actors_organizations_and_studies_only() -> None:
     events = [
         event("ConsentRegistry", "ConsentGranted", SUBJECT, CONSENT, effect=0),
         event("IdentityRegistry", "MembershipSet", ORG, MEMBER, notAfter=1),
@@ -130,8 +130,10 @@ def test_names_are_subjects_actors_and_organizations_only() -> None:
         event("ConsentRegistry", "CredentialSet", SUBJECT, b"\x77" * 32, linked=1),
         event("ConsentRegistry", "ErasureCertified", SUBJECT, b"\x88" * 32),
         event("AnchorRegistry", "Anchored", b"\x99" * 32),
+        event("TrialRegistry", "DataLocked", b"\x66" * 32),
+        event("TrialRegistry", "SubjectAssigned", b"\x55" * 32, b"\x44" * 32),
     ]
-    assert names_touched(events) == {SUBJECT, ORG, MEMBER, b"\x77" * 32}
+    assert names_touched(events) == {SUBJECT, ORG, MEMBER, b"\x77" * 32, b"\x66" * 32}
 
 
 @pytest.mark.parametrize(("head", "final"), [(10, False), (13, False), (14, True), (20, True)])

@@ -1,0 +1,171 @@
+"""A study as those see it who have a part in it: what was promised beside what was reported, the trail of its journal,
+and what happens while they listen.
+
+True here: what an entry says of a subject is told to whose role reaches that subject, and to nobody else; the trail is
+in the log before it is told, in each subject's that it tells of. Captured data are read record by record, elsewhere.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from gateway.audit.model import Outcome
+from gateway.audit.service import Audit, Event
+from gateway.consent.model import StudyRole
+from gateway.errors import IntegrityError, UpstreamError
+from gateway.identity.model import Caller
+from gateway.identity.service import Identity
+from gateway.ids import StudyId, SubjectId
+from gateway.ports.anchors import AnchorState
+from gateway.ports.bus import Bus
+from gateway.ports.clock import Clock
+from gateway.ports.ledger import Appended
+from gateway.ports.rows import Guard
+from gateway.ports.trials import StudyEntryKind
+from gateway.trials import acts
+from gateway.trials.journal import Entry, Journal
+from gateway.trials.keeping import TRIES, Held, Studies, topic
+from gateway.trials.registration import declared
+from gateway.trials.registration.outcomes import Comparison, compare
+from gateway.trials.standing import Study
+
+TRAIL: Final = frozenset(
+    {StudyRole.SPONSOR, StudyRole.MONITOR, StudyRole.SAFETY_BOARD, StudyRole.INSPECTOR, StudyRole.INVESTIGATOR}
+)
+"""Who follows the journal; each as far as their sites reach."""
+LOOK_SECONDS: Final = 0.5
+"""How long a change may wait whose hint was lost."""
+_ABOUT_NOBODY: Final = (acts.Register, acts.Protocol, acts.Define, acts.Describe, acts.Terms, acts.Publish)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrailEntry:
+    """`octets` None: it was erased, or is about a subject whom the caller's roles do not reach."""
+
+    entry: Entry
+    octets: bytes | None = field(repr=False)
+    anchor: AnchorState
+
+
+class Showing:
+    """See the module."""
+
+    def __init__(
+        self, *, studies: Studies, journal: Journal, identity: Identity, audit: Audit, bus: Bus, clock: Clock
+    ) -> None:
+        self._studies = studies
+        self._journal = journal
+        self._identity = identity
+        self._audit = audit
+        self._bus = bus
+        self._clock = clock
+
+    async def act(self, study: Study, number: int) -> acts.Act:
+        """What an entry of a registration says: it is about nobody."""
+        entries = await self._journal.read(study.study, after=number - 1, limit=1)
+        found = None if not entries or entries[0].octets is None else acts.read_entry(entries[0].octets).act
+        if not isinstance(found, _ABOUT_NOBODY):
+            raise IntegrityError("an entry of a study is another than it was")
+        return found
+
+    async def comparison(self, study: Study) -> Comparison | None:
+        """What was promised when enrolment opened, beside what was reported last; None before there are results."""
+        if not study.results or not study.protocols:
+            return None
+        promised = await self.act(study, study.protocols[max(0, study.opened_under - 1)].entry)
+        reported = await self.act(study, study.results[-1].entry)
+        assert isinstance(promised, acts.Protocol) and isinstance(reported, acts.Publish)  # noqa: PT018  # one claim
+        registration: Any = promised.registration
+        outcomes: list[Any] = reported.outcomes
+        told = tuple(declared.read_outcome(one, field=("outcomes",)) for one in outcomes)
+        return compare(declared.read(registration).outcomes, told)
+
+    async def trail(self, caller: Caller, study: StudyId, *, after: int, limit: int) -> tuple[TrailEntry, ...]:
+        """COMMIT POINT: in each subject's log before it is told. DeniedError, LimitError."""
+        for _ in range(TRIES):
+            caller = await self._identity.current(caller)
+            held = await self._trailing(caller, study)
+            entries = await self._journal.read(study, after=after, limit=limit)
+            shown = [self._shown(caller, held, one) for one in entries]
+            about = {one.subject for one, told in zip(entries, shown, strict=True) if told is not None}
+            if await self._noted(caller, held, sorted({one for one in about if one is not None})):
+                states = await self._journal.anchored(study, entries)
+                return tuple(
+                    TrailEntry(entry=one, octets=told, anchor=state)
+                    for one, told, state in zip(entries, shown, states, strict=True)
+                )
+        raise UpstreamError("the study keeps changing; try again")
+
+    async def changes(
+        self, caller: Caller, study: StudyId, kinds: tuple[StudyEntryKind, ...]
+    ) -> AsyncIterator[tuple[SubjectId, acts.Act]]:
+        """Entries of these kinds from now on, about subjects whom the caller's roles reach then. Ends where they have
+        no part in the study any more."""
+        hints = self._bus.subscribe(topic(study))
+        try:
+            if await self._part(caller, study) is None:
+                return
+            head = await self._journal.head(study)
+            after = -1 if head is None else head.number
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await anext(hints)
+                caller = await self._identity.refreshed(caller)
+                held = await self._part(caller, study)
+                if held is None:
+                    return
+                for entry in await self._journal.read(study, after=after, limit=100, kinds=kinds):
+                    after = entry.number
+                    told = self._shown(caller, held, entry)
+                    if told is not None and entry.subject is not None:
+                        yield entry.subject, acts.read_entry(told).act
+        except StopAsyncIteration:
+            return
+        finally:
+            await hints.aclose()
+
+    # ---- steps
+
+    async def _part(self, caller: Caller, study: StudyId) -> Held | None:
+        held = await self._studies.held(study)
+        if held is None or not self._roles(caller, held.study, None):
+            return None
+        return held
+
+    def _roles(self, caller: Caller, study: Study, site: str | None) -> frozenset[StudyRole]:
+        return study.roles_of((caller.actor.id, *caller.organizations), site=site, now=self._clock.now())
+
+    async def _trailing(self, caller: Caller, study: StudyId) -> Held:
+        held = await self._studies.held(study)
+        if held is None or not self._roles(caller, held.study, None) & TRAIL:
+            raise await self._studies.refused(caller, "STUDY_TRAIL", "no role that follows the journal")
+        return held
+
+    def _shown(self, caller: Caller, held: Held, entry: Entry) -> bytes | None:
+        if entry.octets is None or entry.subject is None:
+            return entry.octets
+        there = held.study.subjects.get(entry.subject)
+        if there is None or not self._roles(caller, held.study, there.site):
+            return None
+        return entry.octets
+
+    async def _noted(self, caller: Caller, held: Held, subjects: Sequence[SubjectId]) -> bool:
+        """One entry for each subject, and one for the study itself; False where something moved."""
+        mine = [Guard(name=name, version=version) for name, version in caller.guards]
+        guards = (*mine, Guard(name=held.study.study, version=held.version))
+        events = [(self._event(caller, one), guards, None) for one in (None, *subjects)]
+        return all(isinstance(one, Appended) for one in await self._audit.append_each(events))
+
+    def _event(self, caller: Caller, subject: SubjectId | None) -> Event:
+        return Event(
+            decision=self._audit.new_decision(),
+            at=self._clock.now(),
+            actor=caller.actor.id,
+            outcome=Outcome.PERMITTED,
+            action="STUDY_TRAIL",
+            purpose="CLINTRCH",
+            subject=subject,
+        )
