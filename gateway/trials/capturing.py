@@ -9,7 +9,7 @@ Not done here: signatures (`service`), export.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ from gateway.trials.definition.responses import captured
 from gateway.trials.documents import compiled
 from gateway.trials.journal import MOST, Head, Journal
 from gateway.trials.keeping import TRIES, Held, Studies
+from gateway.trials.kept import KeptForm, captures, newest
 from gateway.trials.standing import Study
 
 MOST_FORMS: Final = 200
@@ -44,25 +45,6 @@ MOST_FORMS: Final = 200
 MOST_QUERIES: Final = 50
 """That edit checks raise on one form; one more says how many there are beside."""
 LONGEST_TEXT: Final = 2_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptForm:
-    """A form of a subject at its newest version. `number`: of the entry that tells of it."""
-
-    record: RecordId
-    version: int
-    digest: bytes
-    content: bytes
-    event: str
-    event_repeat_key: str | None
-    form: str
-    form_repeat_key: str | None
-    definition: int
-    by: bytes
-    at: int
-    reason: str
-    number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,8 +185,8 @@ class Capturing:
         self, caller: Caller, study: StudyId, subject: SubjectId, record: RecordId
     ) -> tuple[KeptForm, ...]:
         """Each version of a form, the first one first: who, when, why."""
-        held = await self._seeing(caller, study, subject, "STUDY_FORMS")
-        return tuple([one async for one in self._captures(held.study, subject) if one.record == record])
+        await self._seeing(caller, study, subject, "STUDY_FORMS")
+        return tuple([one async for one in captures(self._journal, study, subject) if one.record == record])
 
     async def directory(self, study: Study) -> Directory:
         """The newest definition. ConflictError before there is one."""
@@ -373,24 +355,7 @@ class Capturing:
             kept.add(_place(form))
 
     async def _forms(self, study: Study, subject: SubjectId) -> tuple[KeptForm, ...]:
-        newest: dict[bytes, KeptForm] = {}
-        async for one in self._captures(study, subject):
-            newest[one.record] = one
-        return tuple(newest.values())
-
-    async def _captures(self, study: Study, subject: SubjectId) -> AsyncIterator[KeptForm]:
-        after = -1
-        while entries := await self._journal.read(
-            study.study, after=after, limit=MOST, kinds=(StudyEntryKind.CAPTURE,), subject=subject
-        ):
-            after = entries[-1].number
-            for entry in entries:
-                if entry.octets is None:
-                    continue
-                act = acts.read_entry(entry.octets).act
-                assert isinstance(act, acts.Capture)
-                for one in act.forms:
-                    yield _kept(one, act, entry.number)
+        return await newest(self._journal, study.study, subject)
 
     async def _queries(self, study: Study, subject: SubjectId) -> dict[bytes, Query]:
         found: dict[bytes, Query] = {}
@@ -487,24 +452,6 @@ def _version(form: CapturedForm, stored: StoredVersion) -> acts.CapturedVersion:
         form=form.form,
         event_repeat_key=form.event_repeat_key,
         form_repeat_key=form.form_repeat_key,
-    )
-
-
-def _kept(one: acts.CapturedVersion, act: acts.Capture, number: int) -> KeptForm:
-    return KeptForm(
-        record=RecordId(bytes.fromhex(one.record)),
-        version=one.version,
-        digest=bytes.fromhex(one.digest),
-        content=bytes.fromhex(one.content),
-        event=one.event,
-        event_repeat_key=one.event_repeat_key,
-        form=one.form,
-        form_repeat_key=one.form_repeat_key,
-        definition=act.definition,
-        by=bytes.fromhex(act.by),
-        at=act.at,
-        reason=act.reason,
-        number=number,
     )
 
 

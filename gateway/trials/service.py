@@ -33,6 +33,7 @@ from gateway.trials.allocation import Allocations
 from gateway.trials.documents import check_document
 from gateway.trials.journal import MOST, Journal
 from gateway.trials.keeping import TRIES, Held, Studies, action_of
+from gateway.trials.kept import captures
 from gateway.trials.links import leaf_values
 from gateway.trials.randomization.commitments import Merkle
 from gateway.trials.registration import declared
@@ -102,7 +103,7 @@ class Trials:
         else:
             held = await self._held(caller, asked.get("study"), "STUDY_DRAFT")
             mine |= await self._filled(caller, held, asked)
-        act = acts.read_act({**mine, **dict(asked)})
+        act = acts.read_act({**dict(asked), **mine})
         await self._require_allowed(caller, held, act)
         await self._check(caller, held, act)
         typed = self._typed(act)
@@ -181,9 +182,7 @@ class Trials:
     # ---- steps
 
     def _roles(self, caller: Caller, study: Study) -> frozenset[StudyRole]:
-        mine = (caller.actor.id, *caller.organizations)
-        roles = study.roles_of(mine, site=None, now=self._clock.now())
-        return roles | ({StudyRole.STATISTICIAN} if caller.actor.id == study.statistician else frozenset())
+        return study.roles_of((caller.actor.id, *caller.organizations), site=None, now=self._clock.now())
 
     async def _held(self, caller: Caller, study: JsonValue, action: str) -> Held:
         """The study, for who has a part in it."""
@@ -242,9 +241,34 @@ class Trials:
                 return await self._allocations.drawn(caller, study, asked.get("scheme"))
             case "enrol":
                 return {"consent": (await self._consent(caller, held, asked.get("subject"))).hex()}
+            case "sign":
+                return {"forms": await self._signed_forms(study, asked.get("subject"), asked.get("forms"))}
             case "unblind":
                 return self._named(study, asked.get("subject"))
         return {}
+
+    async def _signed_forms(self, study: Study, subject: JsonValue, asked: JsonValue) -> JsonValue:
+        """`asked`: record and version of each; with them what binds a signature to just what they say."""
+        if not isinstance(subject, str) or not isinstance(asked, list):
+            raise CallerError("a subject's forms, by record and version", field=("act", "forms"))
+        rules.hexes(subject, "subject", (32,))
+        kept = await self._versions(study.study, SubjectId(bytes.fromhex(subject)))
+        found: list[JsonValue] = []
+        for at, one in enumerate(asked):
+            record, version = (one.get("record"), one.get("version")) if isinstance(one, dict) else (None, None)
+            named = isinstance(record, str) and isinstance(version, int)
+            there = kept.get((record, version)) if named else None
+            if there is None:
+                raise CallerError("no such version of a form of the subject", field=("act", "forms", str(at)))
+            found.append({"record": record, "version": version, "digest": there[0], "content": there[1]})
+        return found
+
+    async def _versions(self, study: bytes, subject: SubjectId) -> dict[tuple[object, object], tuple[str, str]]:
+        """Record and version -> digest and commitment."""
+        return {
+            (one.record.hex(), one.version): (one.digest.hex(), one.content.hex())
+            async for one in captures(self._journal, study, subject)
+        }
 
     def _named(self, study: Study, subject: JsonValue) -> dict[str, JsonValue]:
         if not isinstance(subject, str):
@@ -295,6 +319,11 @@ class Trials:
                 for at, outcome in enumerate(act.outcomes):
                     told: Any = outcome
                     declared.read_outcome(told, field=("act", "outcomes", str(at)))
+            case acts.Sign():
+                kept = await self._versions(bytes.fromhex(act.study), SubjectId(bytes.fromhex(act.subject)))
+                for at, one in enumerate(act.forms):
+                    if kept.get((one.record, one.version)) != (one.digest, one.content):
+                        raise CallerError("not this version of the form", field=("act", "forms", str(at)))
             case acts.Lock() if held is not None:
                 await self._require_recorded(held, act)
         return ()

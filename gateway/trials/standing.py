@@ -119,11 +119,14 @@ class Study:
     entered: dict[str, int] = field(default_factory=dict)
 
     def roles_of(self, actors: Iterable[bytes], *, site: str | None, now: float) -> frozenset[StudyRole]:
-        """Which roles one of these has at a site now; `site` None: at any. The sponsor's own need no delegation."""
+        """Which roles one of these has at a site now; `site` None: at any. The sponsor's own
+        and the statistician's that the study was registered with need no delegation."""
         found: set[StudyRole] = set()
         for actor in actors:
             if actor == self.sponsor:
                 found.add(StudyRole.SPONSOR)
+            if actor == self.statistician:
+                found.add(StudyRole.STATISTICIAN)
             for role in StudyRole:
                 one = self.delegations.get((actor, role))
                 if one is not None and now < one.until and (site is None or not one.sites or site in one.sites):

@@ -276,7 +276,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting, s
         chain=chain,
         ledgers=BudgetPort(parts, secrets),
     )
-    hints = Hints(standings=standings, opening=opening, identity=identity, keys=keys, course=course)
+    hints = Hints(standings=standings, opening=opening, identity=identity, keys=keys, course=course, studies=kept)
     bus.watch(hints)
     control = make_control(
         identity=identity,
