@@ -176,6 +176,11 @@ class Capturing:
         held = await self._seeing(caller, study, subject, "STUDY_FORMS")
         return await self._forms(held.study, subject)
 
+    async def kept(self, caller: Caller, study: StudyId, subject: SubjectId) -> tuple[KeptForm, ...]:
+        """Every version of every form of a subject, in the order in which they came. One entry in the log."""
+        await self._seeing(caller, study, subject, "STUDY_FORMS")
+        return tuple([one async for one in captures(self._journal, study, subject)])
+
     async def read(self, caller: Caller, study: StudyId, subject: SubjectId, record: RecordId) -> Released:
         """What a form says, decided and audited by itself. As `Records.read`."""
         await self._reaching(caller, study, subject, "STUDY_FORMS", tuple(StudyRole))
