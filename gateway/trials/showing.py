@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
-from gateway.consent.model import StudyRole
+from gateway.consent.model import StudyRole, StudyState
 from gateway.errors import IntegrityError, UpstreamError
 from gateway.identity.model import Caller
 from gateway.identity.service import Identity
@@ -53,9 +53,11 @@ class TrailEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownSubject:
-    """`study`: the one that they are a subject of; `assigned` None: nobody has assigned them."""
+    """`study`: the one that they are a subject of, and `state` how it stands; `assigned` None: nobody has assigned
+    them."""
 
     study: StudyId
+    state: StudyState
     enrolled: Enrolled
     assigned: Assigned | None
 
@@ -174,6 +176,17 @@ class Showing:
         finally:
             await hints.aclose()
 
+    async def enrolments(self, caller: Caller, study: StudyId) -> AsyncIterator[SubjectId]:
+        """Subjects who are enrolled or withdrawn from now on. As `changes`."""
+        async for subject, _ in self.changes(caller, study, (StudyEntryKind.ENROLMENT,)):
+            yield subject
+
+    async def query_changes(self, caller: Caller, study: StudyId) -> AsyncIterator[tuple[SubjectId, bytes]]:
+        """Queries that are raised, answered or closed from now on, each by its name. As `changes`."""
+        async for subject, act in self.changes(caller, study, (StudyEntryKind.QUERY,)):
+            if isinstance(act, acts.RaiseQuery | acts.AnswerQuery | acts.CloseQuery):
+                yield subject, bytes.fromhex(act.query)
+
     # ---- steps
 
     async def _part(self, caller: Caller, study: StudyId) -> Held | None:
@@ -230,5 +243,8 @@ class Showing:
 
 def _subject(study: Study, subject: bytes) -> ShownSubject:
     return ShownSubject(
-        study=StudyId(study.study), enrolled=study.subjects[subject], assigned=study.assigned.get(subject)
+        study=StudyId(study.study),
+        state=study.state,
+        enrolled=study.subjects[subject],
+        assigned=study.assigned.get(subject),
     )
