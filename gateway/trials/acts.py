@@ -185,6 +185,21 @@ class CapturedVersion(msgspec.Struct, frozen=True, rename="camel", forbid_unknow
     form_repeat_key: str | None = None
 
 
+class Recruit(_Act, frozen=True, kw_only=True, tag="recruit"):
+    """`criteria`: as `recruitment.criteria` reads them; `open` False: the study looks for nobody any more."""
+
+    criteria: dict[str, Any]
+    summary: str
+    open: bool
+
+
+class Interest(_Act, frozen=True, kw_only=True, tag="interest"):
+    """The patient's own word: whether the study may know of them."""
+
+    subject: str
+    yes: bool
+
+
 class Capture(_Act, frozen=True, kw_only=True, tag="capture"):
     """`reason`: of a change, else empty; `definition`: number of the one that the forms are of."""
 
@@ -255,6 +270,8 @@ Act = (
     | Publish
     | Sign
     | Unblind
+    | Recruit
+    | Interest
     | Capture
     | RaiseQuery
     | AnswerQuery
@@ -280,6 +297,8 @@ KINDS: Final[Mapping[type, StudyEntryKind]] = {
     Publish: StudyEntryKind.RESULTS,
     Sign: StudyEntryKind.SIGNATURE,
     Unblind: StudyEntryKind.UNBLINDING,
+    Recruit: StudyEntryKind.RECRUITMENT,
+    Interest: StudyEntryKind.RECRUITMENT,
     Capture: StudyEntryKind.CAPTURE,
     RaiseQuery: StudyEntryKind.QUERY,
     AnswerQuery: StudyEntryKind.QUERY,
@@ -303,6 +322,7 @@ SIGNED: Final = (
     Publish,
     Sign,
     Unblind,
+    Recruit,
 )
 """Acts that count with their actor's signature alone."""
 
@@ -455,6 +475,8 @@ def statement(act: Act, *, names: Mapping[str, str]) -> str:
             return (
                 f"Subject {_quoted(act.key)} is enrolled in {of} at site {_quoted(act.site)}, on consent {act.consent}."
             )
+        case Recruit():
+            return f"{of[0].upper()}{of[1:]} {'looks' if act.open else 'no longer looks'} for subjects."
         case Withdraw():
             return f"Collection from a subject of {of} ends: {_quoted(act.reason)}."
         case _:

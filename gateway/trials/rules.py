@@ -231,6 +231,13 @@ def _lock(study: Study, act: Any, who: Actor) -> None:
     hexes(act.head, "head", (32,))
 
 
+def _recruit(study: Study, act: Any, who: Actor) -> None:
+    _require_sponsor(study, who)
+    if not study.protocols:
+        raise ConflictError("a protocol comes first", field=("act",))
+    text(act.summary, "summary", LONGEST_SUMMARY)
+
+
 def _publish(study: Study, act: Any, who: Actor) -> None:
     _require_sponsor(study, who, itself=True)
     if study.state is not StudyState.LOCKED:
@@ -274,6 +281,7 @@ _RULES: Final[Mapping[type, Callable[[Study, Any, Actor], None]]] = {
     acts.Publish: _publish,
     acts.Sign: _sign,
     acts.Unblind: _unblind,
+    acts.Recruit: _recruit,
 }
 
 

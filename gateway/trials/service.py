@@ -8,6 +8,7 @@ Not done here: captured data (`capturing`), the list of arms (`allocation`).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from gateway import eip712
@@ -36,6 +37,8 @@ from gateway.trials.keeping import TRIES, Held, Studies, action_of
 from gateway.trials.kept import captures
 from gateway.trials.links import leaf_values
 from gateway.trials.randomization.commitments import Merkle
+from gateway.trials.recruitment.criteria import read_criteria
+from gateway.trials.recruitment.matching import screening
 from gateway.trials.registration import declared
 from gateway.trials.standing import Study
 
@@ -319,6 +322,8 @@ class Trials:
                 for at, outcome in enumerate(act.outcomes):
                     told: Any = outcome
                     declared.read_outcome(told, field=("act", "outcomes", str(at)))
+            case acts.Recruit():
+                self._check_criteria(dict(act.criteria))
             case acts.Sign():
                 kept = await self._versions(bytes.fromhex(act.study), SubjectId(bytes.fromhex(act.subject)))
                 for at, one in enumerate(act.forms):
@@ -327,6 +332,14 @@ class Trials:
             case acts.Lock() if held is not None:
                 await self._require_recorded(held, act)
         return ()
+
+    def _check_criteria(self, criteria: JsonValue) -> None:
+        """Raises CallerError for what could be asked of nobody's records."""
+        today = datetime.fromtimestamp(self._clock.now(), UTC).date()
+        try:
+            screening(read_criteria(criteria), today=today)
+        except CallerError as error:
+            raise CallerError(error.message, field=("act", *error.field)) from error
 
     async def _require_consent(self, caller: Caller, held: Held, act: acts.Enrol) -> tuple[Guard, ...]:
         """The signed consent of this subject, to this study, in the form that is asked for now."""

@@ -25,6 +25,7 @@ FOLDED: Final = (
     StudyEntryKind.ASSIGNMENT,
     StudyEntryKind.UNBLINDING,
     StudyEntryKind.RESULTS,
+    StudyEntryKind.RECRUITMENT,
 )
 """Kinds of entries that a standing is made of."""
 
@@ -87,7 +88,8 @@ class Allocation:
 class Study:
     """A study's standing after entry `number` (-1: before the first), beside the chain's word (None: it was not opened
     there). Whoever folds is the only one who changes it. `noted`: its state as the journal has it; `opened_under`:
-    the protocol version under which enrolment opened, 0: none yet; `roots`: of data,
+    the protocol version under which enrolment opened, 0: none yet; `recruits`: in which entry its criteria are, 0: it
+    looks for nobody; `roots`: of data,
     each with its count of entries; `following`: of each stratum the position that is next;
     `entered`: in which entry an act is, by its salt."""
 
@@ -113,6 +115,7 @@ class Study:
     noted: StudyState = StudyState.PLANNED
     was_open: bool = False
     opened_under: int = 0
+    recruits: int = 0
     chain: StudyOnChain | None = None
     roots: list[tuple[bytes, int]] = field(default_factory=list)
     results: list[Version] = field(default_factory=list)
@@ -211,6 +214,8 @@ def _take(study: Study, act: acts.Act, number: int) -> None:
             study.noted = StudyState.LOCKED
         case acts.RecordData():
             study.roots.append((bytes.fromhex(act.root), act.count))
+        case acts.Recruit():
+            study.recruits = number if act.open else 0
         case acts.Publish():
             study.results.append(_version(act.number, acts.content_of(act), number, act.at))
         case _:

@@ -226,22 +226,6 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting, s
         threads=chunk_threads,
         studies=kept if studies is None else studies,
     )
-    studying = make_study_rooms(
-        kept,
-        journal,
-        registries=registries,
-        identity=identity,
-        standings=standings,
-        records=corridors.records,
-        audit=audit,
-        index=index,
-        anchors=anchors,
-        own=own,
-        bus=bus,
-        chain=chain,
-        clock=clock,
-        entropy=entropy,
-    )
     course, erasures = make_erasures(
         settings,
         identity=identity,
@@ -275,6 +259,23 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting, s
         builder=secrets.instance,
         chain=chain,
         ledgers=BudgetPort(parts, secrets),
+    )
+    studying = make_study_rooms(
+        kept,
+        journal,
+        registries=registries,
+        identity=identity,
+        standings=standings,
+        records=corridors.records,
+        numbers=aggregates,
+        audit=audit,
+        index=index,
+        anchors=anchors,
+        own=own,
+        bus=bus,
+        chain=chain,
+        clock=clock,
+        entropy=entropy,
     )
     hints = Hints(standings=standings, opening=opening, identity=identity, keys=keys, course=course, studies=kept)
     bus.watch(hints)

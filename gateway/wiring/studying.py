@@ -18,6 +18,7 @@ from gateway.trials.allocation import Allocations
 from gateway.trials.capturing import Capturing
 from gateway.trials.journal import Journal
 from gateway.trials.keeping import Studies
+from gateway.trials.recruiting import Numbers, Recruiting
 from gateway.trials.service import Trials
 from gateway.trials.showing import Showing
 from gateway.wiring.trials import MERKLE
@@ -31,6 +32,7 @@ class StudyRooms:
     allocations: Allocations
     capturing: Capturing
     showing: Showing
+    recruiting: Recruiting
 
 
 def make_studies(
@@ -57,6 +59,7 @@ def make_study_rooms(
     identity: Identity,
     standings: Standings,
     records: Records,
+    numbers: Numbers,
     audit: Audit,
     index: Index,
     anchors: Anchors,
@@ -93,4 +96,17 @@ def make_study_rooms(
     )
     capturing = Capturing(studies=studies, journal=journal, records=records, audit=audit, clock=clock, entropy=entropy)
     showing = Showing(studies=studies, journal=journal, identity=identity, audit=audit, bus=bus, clock=clock)
-    return StudyRooms(trials=trials, allocations=allocations, capturing=capturing, showing=showing)
+    recruiting = Recruiting(
+        studies=studies,
+        journal=journal,
+        records=records,
+        identity=identity,
+        standings=standings,
+        numbers=numbers,
+        index=index,
+        clock=clock,
+        entropy=entropy,
+    )
+    return StudyRooms(
+        trials=trials, allocations=allocations, capturing=capturing, showing=showing, recruiting=recruiting
+    )
