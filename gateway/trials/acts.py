@@ -376,11 +376,13 @@ def read_entry(octets: bytes) -> Done:
 def read_act(tree: JsonValue, *, field: tuple[str, ...] = ("act",)) -> Act:
     """What a client gives back. Raises CallerError that names the member."""
     try:
-        return msgspec.convert(tree, Act)  # type: ignore[no-any-return]
+        found: Any = msgspec.convert(tree, Act)
     except msgspec.ValidationError as error:
         message, _, at = str(error).partition(" - at `$")
         path = tuple(name or number for name, number in _PATH.findall(at))
         raise CallerError(message[:200], field=(*field, *path)) from error
+    act: Act = found
+    return act
 
 
 # ---- what is signed
@@ -495,6 +497,11 @@ def chain_name(salt: bytes, subject: bytes) -> bytes:
 
 def meaning_of(act: Sign) -> Meaning:
     return Meaning(act.meaning)
+
+
+def tag_of(act: Act) -> str:
+    """The act's name in its text."""
+    return str(type(act).__struct_config__.tag)
 
 
 def subject_of(act: Act) -> bytes | None:

@@ -459,8 +459,7 @@ def _say(found: dict[bytes, Query], act: acts.Act, subject: SubjectId) -> None:
     if not isinstance(act, (acts.RaiseQuery, acts.AnswerQuery, acts.CloseQuery)):
         return
     query = bytes.fromhex(act.query)
-    tag = str(type(act).__struct_config__.tag)
-    word = Said(act=tag, by=bytes.fromhex(act.by), at=act.at, text=act.text)
+    word = Said(act=acts.tag_of(act), by=bytes.fromhex(act.by), at=act.at, text=act.text)
     if isinstance(act, acts.RaiseQuery):
         found[query] = Query(
             query=query,

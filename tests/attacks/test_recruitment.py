@@ -59,7 +59,7 @@ async def test_a_patient_sees_the_match_and_why(world: Site) -> None:
 
 
 async def test_nobody_else_matches_or_answers_for_them(world: Site) -> None:
-    who, subject = await patient(world)
+    _, subject = await patient(world)
     other, _ = await patient(world)
     recruiting = world.inside.gateway.recruiting
     for stranger in (other, world.sponsor, world.investigator):
