@@ -101,10 +101,11 @@ class Enrol(_Act, frozen=True, kw_only=True, tag="enrol"):
 
 
 class Withdraw(_Act, frozen=True, kw_only=True, tag="withdraw"):
-    """Collection from the subject ends."""
+    """Collection from the subject ends. `goes`: what was collected goes, as the terms say that the subject signed."""
 
     subject: str
     reason: str
+    goes: bool
 
 
 class Allocate(_Act, frozen=True, kw_only=True, tag="allocate"):
@@ -480,7 +481,8 @@ def statement(act: Act, *, names: Mapping[str, str]) -> str:
         case Recruit():
             return f"{of[0].upper()}{of[1:]} {'looks' if act.open else 'no longer looks'} for subjects."
         case Withdraw():
-            return f"Collection from a subject of {of} ends: {_quoted(act.reason)}."
+            then = "What was collected is destroyed." if act.goes else "What was collected stays."
+            return f"Collection from a subject of {of} ends: {_quoted(act.reason)}. {then}"
         case _:
             return f"{type(act).__name__} in {of}."
 

@@ -55,7 +55,8 @@ class Delegation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolled:
-    """A subject of a study. `key`: what they are called in it; `withdrawn_at`: 0 while data are collected."""
+    """A subject of a study. `key`: what they are called in it; `withdrawn_at`: 0 while data are collected; `goes`:
+    what was collected is to be destroyed."""
 
     subject: bytes
     key: str
@@ -64,6 +65,7 @@ class Enrolled:
     entry: int
     at: int
     withdrawn_at: int = 0
+    goes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +243,7 @@ def _enrol(study: Study, act: acts.Enrol, number: int) -> None:
 
 def _withdraw(study: Study, act: acts.Withdraw) -> None:
     subject = bytes.fromhex(act.subject)
-    study.subjects[subject] = replace(study.subjects[subject], withdrawn_at=act.at)
+    study.subjects[subject] = replace(study.subjects[subject], withdrawn_at=act.at, goes=act.goes)
 
 
 def _assign(study: Study, act: acts.Assign, number: int) -> None:

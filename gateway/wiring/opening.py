@@ -272,6 +272,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting, s
         index=index,
         anchors=anchors,
         own=own,
+        ring=keys,
         bus=bus,
         chain=chain,
         clock=clock,
@@ -343,5 +344,6 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting, s
     gateway.duties.begin("erasures", course, closing)
     gateway.duties.begin("releases", releasing.building, closing)
     gateway.duties.begin("withdrawals", releasing.looking, closing)
+    gateway.duties.begin("studies", studying.leaving, closing)
     gateway.duties.begin("recoveries", control.succession, closing)
     return gateway

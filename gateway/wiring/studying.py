@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from gateway.audit.service import Audit
 from gateway.consent.standing import Standings
+from gateway.crypto.keys import KeyRing
 from gateway.identity.service import Identity
 from gateway.ports.anchors import Anchors
 from gateway.ports.bus import Bus
@@ -18,6 +19,7 @@ from gateway.trials.allocation import Allocations
 from gateway.trials.capturing import Capturing
 from gateway.trials.journal import Journal
 from gateway.trials.keeping import Studies
+from gateway.trials.leaving import Leaving
 from gateway.trials.recruiting import Numbers, Recruiting
 from gateway.trials.service import Trials
 from gateway.trials.showing import Showing
@@ -33,6 +35,7 @@ class StudyRooms:
     capturing: Capturing
     showing: Showing
     recruiting: Recruiting
+    leaving: Leaving
 
 
 def make_studies(
@@ -64,6 +67,7 @@ def make_study_rooms(
     index: Index,
     anchors: Anchors,
     own: ActorSealing,
+    ring: KeyRing,
     bus: Bus,
     chain: Chain,
     clock: Clock,
@@ -80,11 +84,13 @@ def make_study_rooms(
         clock=clock,
         entropy=entropy,
     )
+    leaving = Leaving(studies=studies, index=index, keys=ring)
     trials = Trials(
         studies=studies,
         journal=journal,
         registries=registries,
         allocations=allocations,
+        leaving=leaving,
         identity=identity,
         standings=standings,
         index=index,
@@ -108,5 +114,10 @@ def make_study_rooms(
         entropy=entropy,
     )
     return StudyRooms(
-        trials=trials, allocations=allocations, capturing=capturing, showing=showing, recruiting=recruiting
+        trials=trials,
+        allocations=allocations,
+        capturing=capturing,
+        showing=showing,
+        recruiting=recruiting,
+        leaving=leaving,
     )

@@ -98,6 +98,9 @@ class Site:
         asked = FormInput(form=None, publisher=None, title="Informed consent", texts={Language.EN: text})
         return (await self.inside.gateway.forms.publish(await self.caller(who), asked)).hash
 
+    async def withdraw(self, subject: Subject, *, by: Somebody | None = None) -> Study:
+        return await self.act(by or subject.who, "withdraw", subject=subject.subject.hex(), reason="Moved away.")
+
     async def consented(self, who: Somebody, subject: SubjectId) -> ConsentId:
         return await self.inside.consent(
             who,

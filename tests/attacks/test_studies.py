@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.consent.model import StudyState
+from gateway.errors import ConsentryError
 from tests.attacks.inside import inside
 from tests.attacks.study import Site, site
 
@@ -33,3 +34,35 @@ async def test_the_whole_road(world: Site) -> None:
     assert study.state is StudyState.FROZEN
     study = await world.act(world.sponsor, "lock")
     assert study.state is StudyState.LOCKED
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+async def test_who_leaves_is_collected_no_more_and_their_data_stay_or_go_as_they_signed(
+    world: Site, *, keeps: bool
+) -> None:
+    own = Site(
+        inside=world.inside,
+        sponsor=world.sponsor,
+        investigator=world.investigator,
+        coordinator=world.coordinator,
+        monitor=world.monitor,
+    )
+    await own.prepare(keeps=keeps)
+    leaving, staying = await own.enrol("701-1"), await own.enrol("701-2")
+    for one in (leaving, staying):
+        await own.capture(one)
+    capturing = own.inside.gateway.capturing
+    monitor = await own.caller(own.monitor)
+    (form,) = await capturing.forms(monitor, own.study, leaving.subject)
+    await own.withdraw(leaving)
+    with pytest.raises(ConsentryError):
+        await own.capture(leaving, repeat="2")
+    await own.inside.revoke(leaving.who, leaving.subject, leaving.consent)
+    if keeps:
+        assert (await capturing.read(monitor, own.study, leaving.subject, form.record)).content
+    else:
+        with pytest.raises(ConsentryError):
+            await capturing.read(monitor, own.study, leaving.subject, form.record)
+        assert await own.inside.gateway.trials._studies.of(monitor, own.study, leaving.subject) is None
+    assert (await capturing.forms(monitor, own.study, staying.subject))[0].version == 1
+    await own.capture(staying, repeat="2")
