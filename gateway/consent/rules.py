@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from gateway.consent import studies
 from gateway.consent.languages import Language
 from gateway.consent.model import ANYONE, NO_END, Action, ConsentInput, Effect, Purpose, Scope, Terms
 from gateway.consent.wording import statement as statement
@@ -34,6 +35,17 @@ def check_terms(terms: Terms) -> None:
     start, end = _instant(scope.data_from, "dataFrom"), _instant(scope.data_to, "dataTo")
     if start is not None and end is not None and end < start:
         raise CallerError("dataTo must not be earlier than dataFrom", field=("dataTo",))
+
+
+def check_context(terms: Terms) -> None:
+    """What no new consent may be: for something that no decision knows, or for a study and something else besides. What
+    was granted is read whatever its context says: a permit then permits nothing, and a deny hits."""
+    if not terms.scope.context:
+        return
+    if studies.study_in(terms.scope.context) is None:
+        raise CallerError("a context is a study's, as drafts have it", field=("context",))
+    if terms.scope.purposes != (studies.PURPOSE.value,):
+        raise CallerError("a consent for a study is for CLINTRCH alone", field=("purposes",))
 
 
 def draft_terms(wanted: ConsentInput, *, epoch: int, now: int, salt: bytes, grantee_name: str | None) -> Terms:
@@ -68,7 +80,7 @@ def draft_terms(wanted: ConsentInput, *, epoch: int, now: int, salt: bytes, gran
         data_from=_time(wanted.data_from, "dataFrom"),
         data_to=_time(wanted.data_to, "dataTo"),
         data_use=_unique(wanted.data_use),
-        context="",
+        context="" if wanted.study is None else studies.context_of(wanted.study),
         terms_hash=wanted.terms_hash or bytes(32),
         salt=salt,
         statement="",
@@ -82,6 +94,7 @@ def draft_terms(wanted: ConsentInput, *, epoch: int, now: int, salt: bytes, gran
         epoch=epoch,
     )
     check_terms(terms)
+    check_context(terms)
     return replace(terms, scope=replace(bare, statement=statement(terms, grantee_name, wanted.language)))
 
 

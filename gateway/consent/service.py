@@ -110,6 +110,7 @@ class Consents:
             raise ConflictError("this consent ended with its delegation; draft a new one", field=("typedData",))
         row = await self._index.consent(consent)
         if row is None or (mandate is None and await self._is_anothers(row, signer)):
+            _require_known_context(terms)
             if terms.effect is Effect.PERMIT:
                 rules.require_free(standing.control.recovery)
             # 4. Sealed and pinned before it is relied on, then durable with its call and audit entry.
@@ -258,6 +259,13 @@ def _signers(hand: Hand) -> frozenset[bytes]:
     if hand.mandates:
         return frozenset(mandate.signer for mandate in hand.mandates)
     return frozenset({hand.standing.subject.controller})
+
+
+def _require_known_context(terms: Terms) -> None:
+    try:
+        rules.check_context(terms)
+    except CallerError as error:
+        raise CallerError(error.message, field=("typedData", "message", "scope", *error.field)) from error
 
 
 def _mandate(hand: Hand, terms: Terms, *, at: tuple[str, ...]) -> Mandate | None:
