@@ -10,7 +10,7 @@ from typing import TypeVar
 import strawberry
 
 from gateway.errors import CallerError, ConsentryError, DeniedError, LimitError, UnauthenticatedError
-from gateway.ids import ActorId, RecordId, SubjectId, from_global
+from gateway.ids import ActorId, RecordId, StudyId, SubjectId, from_global
 from gateway.slices import Page, Slice
 from schema.errors import Refusal, refuse
 from schema.relay import PageInfo
@@ -98,6 +98,10 @@ def subject_of(text: strawberry.ID, *, field: str = "patientId") -> SubjectId:
 
 def actor_of(text: strawberry.ID, *, field: str) -> ActorId:
     return ActorId(from_global("Actor", text, field=(field,)))
+
+
+def study_of(text: strawberry.ID, *, field: str) -> StudyId:
+    return StudyId(from_global("Study", text, field=(field,)))
 
 
 def record_of(text: strawberry.ID, *, field: str) -> RecordId:
