@@ -81,6 +81,16 @@ class Site:
     terms: bytes = b""
     subjects: list[Subject] = field(default_factory=list)
 
+    def another(self) -> "Site":
+        """The same people, and no study yet."""
+        return Site(
+            inside=self.inside,
+            sponsor=self.sponsor,
+            investigator=self.investigator,
+            coordinator=self.coordinator,
+            monitor=self.monitor,
+        )
+
     async def caller(self, who: Somebody) -> Caller:
         found = await self.inside.caller(who)
         assert found is not None

@@ -115,13 +115,7 @@ async def test_criteria_that_are_none_are_refused_before_they_are_signed(world: 
 
 async def test_a_study_that_looks_for_nobody_is_matched_by_nobody(world: Site) -> None:
     who, subject = await patient(world)
-    quiet = Site(
-        inside=world.inside,
-        sponsor=world.sponsor,
-        investigator=world.investigator,
-        coordinator=world.coordinator,
-        monitor=world.monitor,
-    )
+    quiet = world.another()
     await quiet.register()
     with pytest.raises(ConflictError):
         await world.inside.gateway.recruiting.match(await world.caller(who), quiet.study, subject)
