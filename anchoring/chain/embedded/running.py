@@ -88,6 +88,7 @@ async def _run(options: Options, parent: int) -> int:
         _end_with(server, parent, with_parent=options.with_parent)
         gc.collect()
         gc.freeze()
+        gc.enable()
         _say({"port": port, "chainId": chain.chain_id, "head": chain.head.block_number})
         await server.serve(listener)
         if server.failure is not None:
