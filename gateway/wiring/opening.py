@@ -13,6 +13,7 @@ from anchoring.model import Event
 from gateway.adapters.fhir_validator import FhirValidator
 from gateway.adapters.notary import keyfile as receipt_keyfile
 from gateway.adapters.notary.client import NotaryLedger, NotarySettings
+from gateway.adapters.sealed_file import Passphrase
 from gateway.adapters.sql.index import SqlIndex
 from gateway.adapters.sql.migrations import migrate
 from gateway.audit.service import Audit
@@ -55,7 +56,7 @@ from gateway.wiring.parts import (
 from gateway.wiring.processes import give_way
 from gateway.wiring.providers import open_providers
 from gateway.wiring.releasing import make_releases, make_workers
-from gateway.wiring.secrets import secrets_of
+from gateway.wiring.secrets import passphrase_file, secrets_of
 from gateway.wiring.studying import make_studies, make_study_rooms
 from gateway.wiring.trials import TrialPort
 from gateway.wiring.upkeep import refuse_unfinished
@@ -79,9 +80,10 @@ async def open_gateway(
 async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting, studies: Studies | None) -> Gateway:
     clock, entropy = SystemClock(), SystemEntropy()
     # 1. Secrets, schema, keys.
-    secrets = await asyncio.to_thread(secrets_of, settings)
+    passphrase = Passphrase(passphrase_file(settings.data_dir))
+    secrets = await asyncio.to_thread(secrets_of, settings, passphrase)
     await asyncio.to_thread(migrate, settings.index_url)
-    keystore, keys = await open_keys(settings, closing, waiting=waiting)
+    keystore, keys = await open_keys(settings, closing, waiting=waiting, passphrase=passphrase)
     # 2. Blocks.
     store = await block_store(settings)
     closing.push_async_callback(store.close)
