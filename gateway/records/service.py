@@ -6,7 +6,7 @@ from datetime import datetime
 from gateway.consent.model import Purpose
 from gateway.errors import ConsentryError
 from gateway.identity.model import Caller
-from gateway.ids import RecordId, SubjectId
+from gateway.ids import RecordId, StudyId, SubjectId
 from gateway.records.arrivals import Arrivals
 from gateway.records.model import (
     Amendment,
@@ -47,8 +47,10 @@ class Records:
     async def import_bundle(self, caller: Caller, new: NewBundle) -> tuple[StoredRecord, ...]:
         return await self._writing.import_bundle(caller, new)
 
-    async def read(self, caller: Caller, record: RecordId, *, purpose: Purpose) -> Released:
-        return await self._reading.read(caller, record, purpose=purpose)
+    async def read(
+        self, caller: Caller, record: RecordId, *, purpose: Purpose, study: StudyId | None = None
+    ) -> Released:
+        return await self._reading.read(caller, record, purpose=purpose, study=study)
 
     async def page(
         self,
