@@ -6,6 +6,7 @@ the server's own report of it would print the message. A log line holds the rout
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import Protocol, TypedDict
 
 import structlog
@@ -56,7 +57,7 @@ from schema.context import (
 )
 from schema.errors import INTERNAL, report
 from schema.execution import Engine
-from schema.root import build_schema
+from schema.root import GatewaySchema, build_schema
 from schema.study_services import AllocationService, CapturingService, StudyShowingService, TrialService
 
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
@@ -154,6 +155,12 @@ def new_correlation_id() -> str:
     return _NAMES.next().hex()
 
 
+@cache
+def served_schema() -> GatewaySchema:
+    """One for all doors of a process: it holds no part of a gateway, and nothing changes it once it is built."""
+    return build_schema()
+
+
 def create_app(wired: Wired) -> "FrontDoor":
     """The ASGI application over wired parts; builds the schema, opens nothing."""
     return FrontDoor(wired)
@@ -202,7 +209,7 @@ class FrontDoor:
             study_showing=wired.study_showing,
         )
         engine = Engine(
-            build_schema(),
+            served_schema(),
             services,
             introspection=options.introspection,
             seconds=options.answer_seconds,

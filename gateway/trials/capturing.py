@@ -9,6 +9,7 @@ Not done here: signatures (`service`), export.
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -45,6 +46,8 @@ MOST_FORMS: Final = 200
 MOST_QUERIES: Final = 50
 """That edit checks raise on one form; one more says how many there are beside."""
 LONGEST_TEXT: Final = 2_000
+COMPILED: Final = 16
+"""Definitions in memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +105,7 @@ class Capturing:
         self._audit = audit
         self._clock = clock
         self._entropy = entropy
+        self._compiled: OrderedDict[bytes, Directory] = OrderedDict()
 
     # ---- forms
 
@@ -181,10 +185,13 @@ class Capturing:
         await self._seeing(caller, study, subject, "STUDY_FORMS")
         return tuple([one async for one in captures(self._journal, study, subject)])
 
-    async def read(self, caller: Caller, study: StudyId, subject: SubjectId, record: RecordId) -> Released:
-        """What a form says, decided and audited by itself. As `Records.read`."""
+    async def read(
+        self, caller: Caller, study: StudyId, subject: SubjectId, record: RecordId, *, version: int | None = None
+    ) -> Released:
+        """What a form says, at its newest version or the one that is named; decided and audited by itself. As
+        `Records.read`."""
         await self._reaching(caller, study, subject, "STUDY_FORMS", tuple(StudyRole))
-        return await self._records.read(caller, record, purpose=Purpose.CLINTRCH, study=study)
+        return await self._records.read(caller, record, purpose=Purpose.CLINTRCH, study=study, version=version)
 
     async def versions(
         self, caller: Caller, study: StudyId, subject: SubjectId, record: RecordId
@@ -197,10 +204,18 @@ class Capturing:
         """The newest definition. ConflictError before there is one."""
         if not study.definitions:
             raise ConflictError("the study has no definition yet", field=("study",))
-        (entry,) = await self._journal.read(study.study, after=study.definitions[-1].entry - 1, limit=1)
+        newest = study.definitions[-1]
+        known = self._compiled.get(newest.digest)
+        if known is not None:
+            return known
+        (entry,) = await self._journal.read(study.study, after=newest.entry - 1, limit=1)
         act = acts.read_entry(entry.octets or b"").act
         assert isinstance(act, acts.Define)
-        return await asyncio.to_thread(compiled, act.document)
+        found = await asyncio.to_thread(compiled, act.document)
+        self._compiled[newest.digest] = found
+        if len(self._compiled) > COMPILED:
+            self._compiled.popitem(last=False)
+        return found
 
     # ---- queries
 
@@ -464,8 +479,7 @@ def _say(found: dict[bytes, Query], act: acts.Act, subject: SubjectId) -> None:
     if not isinstance(act, (acts.RaiseQuery, acts.AnswerQuery, acts.CloseQuery)):
         return
     query = bytes.fromhex(act.query)
-    tag = str(type(act).__struct_config__.tag)
-    word = Said(act=tag, by=bytes.fromhex(act.by), at=act.at, text=act.text)
+    word = Said(act=acts.tag_of(act), by=bytes.fromhex(act.by), at=act.at, text=act.text)
     if isinstance(act, acts.RaiseQuery):
         found[query] = Query(
             query=query,

@@ -235,4 +235,4 @@ def topic(study: bytes) -> str:
 
 def action_of(act: acts.Act) -> str:
     """As the audit names it."""
-    return "STUDY_" + type(act).__struct_config__.tag.upper().replace("-", "_")  # type: ignore[union-attr]  # all have one
+    return "STUDY_" + acts.tag_of(act).upper().replace("-", "_")

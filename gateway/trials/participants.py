@@ -2,7 +2,7 @@
 other subject, nobody's delegation, no form.
 
 True here: whose patient somebody is is looked for in an index and told by the patient's own standing, as for any other
-decision. Who has withdrawn from the study still sees what becomes of it; who was erased is in none.
+decision. Who has withdrawn still sees what becomes of the study, unless their data went with them.
 """
 
 from collections.abc import Set
@@ -41,17 +41,20 @@ class Participants:
 
     def shown(self, study: Study, own: Set[bytes]) -> Study | None:
         """None where none of them is a subject of it."""
-        if own.isdisjoint(study.subjects):
-            return None
-        return replace(
-            study,
-            definitions=[],
-            tables={},
-            delegations={},
-            subjects={},
-            keys={},
-            assigned={},
-            following={},
-            unblinded={},
-            entered={},
-        )
+        return None if own.isdisjoint(study.subjects) else reduced(study)
+
+
+def reduced(study: Study) -> Study:
+    """What of a study is for its subjects, too."""
+    return replace(
+        study,
+        definitions=[],
+        tables={},
+        delegations={},
+        subjects={},
+        keys={},
+        assigned={},
+        following={},
+        unblinded={},
+        entered={},
+    )

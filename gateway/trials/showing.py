@@ -124,7 +124,8 @@ class Showing:
             return None
         promised = await self.act(study, study.protocols[max(0, study.opened_under - 1)].entry)
         reported = await self.act(study, study.results[-1].entry)
-        assert isinstance(promised, acts.Protocol) and isinstance(reported, acts.Publish)  # noqa: PT018  # one claim
+        assert isinstance(promised, acts.Protocol)
+        assert isinstance(reported, acts.Publish)
         registration: Any = promised.registration
         outcomes: list[Any] = reported.outcomes
         told = tuple(declared.read_outcome(one, field=("outcomes",)) for one in outcomes)
