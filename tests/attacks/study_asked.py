@@ -73,9 +73,10 @@ class Asked:
 
     async def whole(self, who: Somebody | None, document: str, **variables: Any) -> dict[str, Any]:
         """The payload, as a client parses it."""
+        given: Any = jsontext.loads(jsontext.dumps(variables))
         answer = await self.engine.execute(
             document,
-            variables=jsontext.loads(jsontext.dumps(variables)),  # type: ignore[arg-type]  # as a request has them
+            variables=given,
             operation_name=None,
             caller=None if who is None else await self.site.inside.caller(who),
             token=None if who is None else who.token,
