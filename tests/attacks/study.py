@@ -18,6 +18,7 @@ from tests.attacks.inside import Inside, Somebody
 
 LABELS = ("unclassified",)
 NO_STUDY = StudyId(bytes(32))
+TITLE = "Pilot"
 REGISTRATION = {
     "title": "Safety and efficacy of xanomeline",
     "sponsor": "Sponsor",
@@ -124,7 +125,7 @@ class Site:
         )
 
     async def register(self, **more: Any) -> None:
-        study = await self.act(self.sponsor, "register", title="Pilot", **more)
+        study = await self.act(self.sponsor, "register", title=TITLE, **more)
         self.study = StudyId(study.study)
 
     async def prepare(self, *, allocate: bool = False, keeps: bool = True, definition: bytes = DEFINITION) -> None:
@@ -167,24 +168,25 @@ class Site:
 
     async def capture(self, subject: Subject, pressure: str = "120", *, repeat: str = "1", **more: Any) -> Any:
         caller = await self.caller(more.pop("who", self.coordinator))
-        form = await self.response(pressure, repeat=repeat)
+        form = await self.response(pressure, repeat=repeat, note=more.pop("note", None))
         return await self.inside.gateway.capturing.capture(caller, self.study, subject.subject, (form,), **more)
 
-    async def response(self, pressure: str, *, repeat: str = "1") -> Any:
+    async def response(self, pressure: str, *, repeat: str = "1", note: str | None = None) -> Any:
         from gateway.trials.definition.forms import CapturedForm, CapturedGroup, CapturedItem
         from gateway.trials.definition.responses import response
 
         held = await self.inside.gateway.trials._studies.held(self.study)
         assert held is not None
         found = await self.inside.gateway.capturing.directory(held.study)
-        item = CapturedItem(oid="I.SYSBP", text=pressure)
+        items = [CapturedItem(oid="I.SYSBP", text=pressure)]
+        items += [] if note is None else [CapturedItem(oid="I.NOTE", text=note)]
         form = CapturedForm(
             study="S.1",
             version="MDV.1",
             event="SE.BASE",
             form="F.VS",
             form_repeat_key=repeat,
-            groups=(CapturedGroup(oid="IG.VS", repeat_key="1", items=(item,)),),
+            groups=(CapturedGroup(oid="IG.VS", repeat_key="1", items=tuple(items)),),
         )
         return response(form, found, status="completed")
 

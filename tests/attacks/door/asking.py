@@ -10,11 +10,15 @@ from gateway.ids import to_global
 from tests.attacks.door.fields import WAYS, leaves, printed
 from tests.attacks.door.table import PURPOSE
 from tests.attacks.door.world import Case
+from tests.attacks.study import TITLE
 
 SCHEMA: Final = printed()
 _ALL: Final = {
     name: leaves(SCHEMA, name)
-    for name in ("Record", "Consent", "AccessEvent", "AuditEntry", "Emergency", "Dataset", "PatientDataset")
+    for name in (
+        *("Record", "Consent", "AccessEvent", "AuditEntry", "Emergency", "Dataset", "PatientDataset"),
+        *("Study", "StudySubject", "StudyForm", "StudyQuery", "StudyEntry"),
+    )
 }
 _RECORD: Final = (
     f"{_ALL['Record']} receipt {{ {leaves(SCHEMA, 'DecisionReceipt')} }} author {{ name }}"
@@ -67,15 +71,28 @@ FIELDS: Final = {
     "b": "me { __typename datasets(first: 2) { edges { cursor node { id title } } } }",
     "I": "recovery(patientId: $patient) { __typename ... on Recovery { guardians threshold pending { readyAt } } }",
 }
+STUDIED: Final = {
+    "t": f"study(id: $study) {{ __typename {_ALL['Study']} subject(patientId: $patient) {{ {_ALL['StudySubject']}"
+    f" forms {{ {_ALL['StudyForm']} record {{ __typename ... on Record {{ content }} }} }}"
+    f" queries {{ {_ALL['StudyQuery']} words {{ text }} }} }}"
+    f" subjects(first: 50) {{ edges {{ cursor node {{ patientId }} }} }}"
+    f" trail(first: 100) {{ edges {{ cursor node {{ {_ALL['StudyEntry']} }} }} }} }}",
+    "t2": f"node(id: $study) {{ __typename ... on Study {{ {_ALL['Study']} }} }}",
+    "v": "myStudies(first: 20) { edges { cursor node { id title } } }",
+}
+"""Likewise of studies: they are documents of their own."""
+_ASKED: Final = FIELDS | STUDIED
 _VARIABLES: Final = {
     "purpose": "PurposeOfUse!",
-    **dict.fromkeys(("record", "patient", "consent", "event", "decision", "emergency", "dataset", "grantee"), "ID!"),
+    **dict.fromkeys(
+        ("record", "patient", "consent", "event", "decision", "emergency", "dataset", "grantee", "study"), "ID!"
+    ),
 }
 
 
 def query(fields: Iterable[str] = FIELDS, lists: Iterable[str] = LISTS) -> str:
     """These fields at once, with these lists of each patient that they reach."""
-    asked = " ".join(f"{alias}: {FIELDS[alias]}" for alias in fields)
+    asked = " ".join(f"{alias}: {_ASKED[alias]}" for alias in fields)
     parts = f"fragment Lists on Patient {{ subject {' '.join(LISTS[letter] for letter in lists)} }}"
     text = f"{{ {asked} }} {parts if '...Lists' in asked else ''}"
     declared = ", ".join(f"${name}: {kind}" for name, kind in _VARIABLES.items() if f"${name}" in text)
@@ -85,10 +102,14 @@ def query(fields: Iterable[str] = FIELDS, lists: Iterable[str] = LISTS) -> str:
 ASKED: Final = "Asked-"
 """So begins the reason of the one request that a case holds (door.world)."""
 _ORDERS: Final = ("P", "P2", "P3")
-WHOLE: Final = (query(lists=_ORDERS), query(lists=[letter for letter in LISTS if letter not in _ORDERS]))
+WHOLE: Final = (
+    query(lists=_ORDERS),
+    query(lists=[letter for letter in LISTS if letter not in _ORDERS]),
+    query(STUDIED, []),
+)
 """Everything at once, in as many documents as the number of fields wants."""
 ONE_BY_ONE: Final = (
-    *(query([alias], []) for alias in FIELDS),
+    *(query([alias], []) for alias in _ASKED),
     *(query(["V"], [letter]) for letter in LISTS),
 )
 """The same apart: where one of them fails, the others still say what they release."""
@@ -98,6 +119,11 @@ STREAMS: Final = {
     "c": f"subscription ($patient: ID!) {{ consentChanged(patientId: $patient) {{ {_ALL['Consent']} }} }}",
     "F": f"subscription ($patient: ID!) {{ emergencyOpened(patientId: $patient) {{ {_ALL['Emergency']} }} }}",
 }
+STUDY_STREAMS: Final = {
+    name: f"subscription ($study: ID!) {{ {name}(studyId: $study) {{ {_ALL[item]} }} }}"
+    for name, item in (("studyQueryChanged", "StudyQuery"), ("subjectEnrolled", "StudySubject"))
+}
+"""Of what happens in the study, whose subject whoever is."""
 _LISTED: Final = {
     "records": "P",
     "timeline": "P",
@@ -125,6 +151,8 @@ _TYPES: Final = {
     "d": "Dataset",
     "d2": "Dataset",
     "r": "DatasetReport",
+    "t": "Study",
+    "t2": "Study",
 }
 
 
@@ -141,6 +169,7 @@ def variables(case: Case, role: str) -> dict[str, Any]:
         "emergency": to_global("Emergency", case.emergency),
         "dataset": to_global("Dataset", case.dataset),
         "grantee": to_global("Actor", ANYONE),
+        "study": to_global("Study", case.study),
     }
 
 
@@ -155,6 +184,9 @@ def letters(data: Mapping[str, Any] | None, subject: bytes) -> set[str]:
             found |= listed(value)
         elif alias in ("m", "w"):
             found |= {alias} if to_global("Patient", subject) in own(value) else set()
+        elif alias == "v":
+            # The house's own is a deed.
+            found |= {alias} if any(edge["node"]["title"] == TITLE for edge in value["edges"]) else set()
         elif alias in ("s", "b"):
             found |= {alias} if value.get("datasets", value)["edges"] else set()
         elif alias == "a":
@@ -164,6 +196,7 @@ def letters(data: Mapping[str, Any] | None, subject: bytes) -> set[str]:
         elif value["__typename"] == _TYPES[alias]:
             found.add(alias[0])
             found |= listed(value.get("patient"))
+            found |= studied(value, to_global("Patient", subject)) if alias == "t" else set()
         else:
             assert value["__typename"] == "Refusal"
     return found
@@ -173,6 +206,22 @@ def own(me: Mapping[str, Any]) -> set[str]:
     """Of which patients somebody's own lists tell."""
     nodes = [edge["node"] for name in ("patients", "consents") for edge in me.get(name, _NOTHING)["edges"]]
     return {node["patient"]["id"] for node in nodes}
+
+
+def studied(study: Mapping[str, Any], patient: str) -> set[str]:
+    """What a study told of a patient, and of its journal."""
+    one, among = study["subject"], [edge["node"]["patientId"] for edge in study["subjects"]["edges"]]
+    assert (one is not None) == (patient in among), "a list tells of a subject whom nobody is shown, or hides one"
+    if one is None:
+        told = set()
+    else:
+        assert one["patientId"] == patient
+        assert one["forms"]
+        assert one["queries"]
+        told = {"u"} | {"f" for form in one["forms"] if form["record"]["__typename"] == "Record"}
+    entries = [edge["node"] for edge in study["trail"]["edges"]]
+    assert one is not None or all(entry["patientId"] != patient for entry in entries)
+    return told | ({"i"} if entries else set())
 
 
 def listed(patient: Mapping[str, Any] | None) -> set[str]:
@@ -214,5 +263,5 @@ def asked_fields(documents: list[DocumentNode]) -> set[str]:
 
 def walked(*more: str) -> set[str]:
     """The ways that the query, the streams and `more` go."""
-    texts = [*WHOLE, *STREAMS.values(), *more]
+    texts = [*WHOLE, *STREAMS.values(), *STUDY_STREAMS.values(), *more]
     return asked_fields([parse(text) for text in texts]) & set(WAYS)

@@ -65,6 +65,8 @@ ORDER: Final = (
     *("draftRevocationOfAll", "revokeAllConsents"),
     *("openEmergency", "endEmergency", "reviewEmergency"),
     *("requestDataset", "draftDatasetDecision", "decideDataset", "openDataset", "cancelDataset", "askAggregate"),
+    *("draftStudyAct", "submitStudyAct", "captureForms", "changeForm", "raiseStudyQuery", "answerStudyQuery"),
+    *("closeStudyQuery", "assignSubject", "tellArm", "recordStudyData"),
     *("draftErasure", "erasePatient", "draftControllerChange", "changeController"),
 )
 assert {f"Mutation.{name}" for name in ORDER} == {way for way in WAYS if way.startswith("Mutation.")}
@@ -215,6 +217,7 @@ async def deeds_of(house: House, case: Case) -> dict[str, Any]:
         "draftErasure": {"patientId": patient},
         "erasePatient": {"input": signed(erasure.typed_data)},
         **await _of_datasets(house, words),
+        **await _of_a_study(house, words),
     }
     return {f"{name}_{argument}": value for name, one in given.items() for argument, value in one.items()}
 
@@ -233,6 +236,43 @@ async def _of_datasets(house: House, words: str) -> dict[str, dict[str, Any]]:
         "openDataset": {"datasetId": waiting},
         "cancelDataset": {"datasetId": waiting},
         "askAggregate": {"input": datasets.question(epsilon=0.1)},
+    }
+
+
+async def _of_a_study(house: House, words: str) -> dict[str, dict[str, Any]]:
+    """Of the one that there is, about its one subject, whichever case it is; and a new one, which the house signed."""
+    site, organization = house.site, house.people["organization"]
+    gateway, (subject, *_) = house.inside.gateway, site.subjects
+    whole, monitor = await house.inside.caller(organization), await site.caller(site.monitor)
+    assert whole is not None
+    draft = await gateway.trials.draft(whole, {"act": "register", "title": words, "statistician": ""})
+    (form, *_) = await gateway.capturing.forms(monitor, site.study, subject.subject)
+    (query, *_) = await gateway.capturing.queries(monitor, site.study, subject.subject)
+    named = {"studyId": to_global("Study", site.study), "patientId": to_global("Patient", subject.subject)}
+    record = {"recordId": to_global("Record", form.record)}
+    about = {**named, "query": "0x" + query.query.hex()}
+    return {
+        "draftStudyAct": {"input": {"register": {"title": words}}},
+        "submitStudyAct": {
+            "act": dict(draft.act),
+            "signature": organization.wallet.sign_typed_data(dict(draft.typed_data)),
+        },
+        "captureForms": {"input": {**named, "forms": [await site.response("121", repeat="2")]}},
+        "changeForm": {
+            "input": {
+                **named,
+                **record,
+                "form": await site.response("122"),
+                "expectedVersion": 1,
+                "reason": words,
+            }
+        },
+        "raiseStudyQuery": {"input": {**named, **record, "text": words}},
+        "answerStudyQuery": {**about, "text": words},
+        "closeStudyQuery": {**about, "text": words},
+        "assignSubject": {**named, "levels": {}},
+        "tellArm": named,
+        "recordStudyData": {"studyId": named["studyId"]},
     }
 
 

@@ -4,7 +4,9 @@ Everybody here but the patient belongs to one house, which every consent names. 
 own work; in the state of broken glass for an emergency, which one clinician of the house has opened. In the other
 states a colleague opened one and ended it. In two states the patient signs in by another key, too; in one a delegate
 may consent in the patient's name and see the patient's lists, in another may consent alone. In one the researcher and
-the device are the patient's guardians, and the patient is in the researcher's dataset, too few with them.
+the device are the patient's guardians, and the patient is in the researcher's dataset, too few with them. In the same
+the patient is a subject of another house's study, in which the clinician is the investigator at their site, the
+researcher the monitor and the auditor the safety board.
 
     R a record   N the same by `node`, as treatment   P a page of records   S records as they come
     C the patient's consents   c the same as they change   G one consent by its name   L the access log
@@ -15,6 +17,8 @@ the device are the patient's guardians, and the patient is in the researcher's d
     m that one is, acts for or guards this patient   w among one's own lists, a consent of the patient's
     d the one de-identified dataset that was built   b that and others among one's own   s among all of them
     r its report   p among those that used the patient's records
+    t the study   v the same among one's own   u that the patient is its subject, with queries about their forms
+    f what their form says   i the study's journal
 """
 
 from typing import Final
@@ -67,8 +71,11 @@ broken_glass  -      RNPSLDFEVIxmq        -     RPSEV   -       -         EQ    
 """Who was named may read what the patient said of them, whatever became of it. While the index is stale nobody reads a
 record; the patient still sees what is consented to, or nobody could revoke while the chain is away."""
 
-ANYWHERE: Final = {"researcher": "db", "data_steward": "dsr"}
-"""What is released in every state, because it is of no patient: datasets."""
+ANYWHERE: Final = {"researcher": "dbtvi", "data_steward": "dsr", "clinician": "tvi", "auditor": "tvi", "patient": "tv"}
+"""What is released in every state, because it is of no patient: datasets, and a study."""
+
+SUBJECT: Final = {"permit": {"clinician": "uf", "researcher": "uf", "auditor": "uf"}}
+"""What is released of the study's subject, in the state in which the patient is one."""
 
 DONE: Final = {
     "W": {"patient"},
@@ -87,12 +94,21 @@ DONE: Final = {
     "o": {"researcher"},
     "l": {"researcher", "data_steward"},
     "n": {"organization", "researcher", "data_steward"},
+    "z": {"clinician", "researcher", "auditor"},
+    "h": {"clinician"},
+    "j": {"researcher", "auditor"},
+    "1": {"auditor"},
+    "0": set(),
     "O": set(ROLES) - {"anonymous"},
 }
 """Who may do what, in every state: write (nobody was permitted to), what the patient signs (T alone, M or a delegate),
 end a delegation, ask for a consent (who is more than a patient) and take that back, break the glass, end what they
 opened, review it, enrol, make members, ask for a dataset, decide on it, open it, end it, be told a noised number (who
-may do research), and what tells nothing that does not stand on chain."""
+may do research), hear what happens in the study, capture its data, ask about them, be told an arm, record data in its
+sponsor's name, and what tells nothing that does not stand on chain."""
+
+ANOTHERS: Final = {"submitStudyAct": "INVALID"}
+"""What everybody hears who is signed in and is not who, by its own words, did it."""
 
 UNSIGNED: Final = {"signRecovery": "INVALID", "attestRecovery": "INVALID", "draftIdentityLink": "UNAUTHENTICATED"}
 """What they hear who may do it: no guardian has signed, and no identity provider is trusted."""
@@ -115,7 +131,7 @@ def released() -> dict[tuple[str, str], frozenset[str]]:
     for line in TABLE.strip().splitlines():
         state, *cells = line.split()
         for role, cell in zip(ROLES, cells, strict=True):
-            found[state, role] = frozenset(cell + ANYWHERE.get(role, "")) - {"-"}
+            found[state, role] = frozenset(cell + ANYWHERE.get(role, "") + SUBJECT.get(state, {}).get(role, "")) - {"-"}
     return found
 
 

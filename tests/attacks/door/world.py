@@ -15,13 +15,14 @@ from gateway.consent.names import topic
 from gateway.consent.requested import RequestInput
 from gateway.emergency.model import EmergencyCode, NewEmergency
 from gateway.identity.model import Caller, Role
-from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, ReleaseId, RequestId, SubjectId
+from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, ReleaseId, RequestId, StudyId, SubjectId
 from gateway.releases.model import ReleaseView
 from gateway.slices import Slice
 from schema.execution import Engine
 from tests.attacks.datasets import USE, Laboratory, asked, researcher
 from tests.attacks.door.table import STATES
 from tests.attacks.inside import Inside, Somebody, engine_of, inside
+from tests.attacks.study import NO_STUDY, Site, Subject
 from tests.journeys.resources import observation
 
 GIVEN = (Purpose.TREAT, Purpose.HPAYMT, Purpose.HOPERAT, Purpose.HRESCH, Purpose.CLINTRCH)
@@ -51,12 +52,14 @@ class Case:
     reason: str
     asked: str
     dataset: ReleaseId
+    study: StudyId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
     """`people`: by the table's names; `colleague`: another clinician, who broke the glass where nobody is said to.
-    `dataset`: what the researcher asked for and the steward approved; too few were in it."""
+    `dataset`: what the researcher asked for and the steward approved; too few were in it. `site`: of another's study,
+    with one subject."""
 
     inside: Inside
     engine: Engine
@@ -65,6 +68,7 @@ class House:
     cases: dict[str, Case]
     laboratory: Laboratory
     dataset: ReleaseView
+    site: Site
 
     async def caller(self, role: str) -> Caller | None:
         return await self.inside.caller(self.people[role]) if role in self.people else None
@@ -236,7 +240,31 @@ async def _case(world: Inside, people: dict[str, Somebody], colleague: Somebody,
         reason=reason,
         asked=asked,
         dataset=ReleaseId(bytes(16)),
+        study=NO_STUDY,
     )
+
+
+async def _study(world: Inside, people: dict[str, Somebody], case: Case) -> Site:
+    """With the case's patient as its subject, of whom one form says the canary and raises a query."""
+    site = Site(
+        inside=world,
+        sponsor=await world.person(Role.ORGANIZATION),
+        investigator=people["clinician"],
+        coordinator=people["clinician"],
+        monitor=people["researcher"],
+    )
+    await site.prepare(allocate=True)
+    await site.delegate(people["auditor"], "SAFETY_BOARD", ["701"])
+    owner = people["patient"]
+    consent = await site.consented(owner, case.subject)
+    await site.act(people["clinician"], "enrol", subject=case.subject.hex(), key="701-1", site="701")
+    subject = Subject(who=owner, subject=case.subject, key="701-1", consent=consent)
+    site.subjects.append(subject)
+    await site.capture(subject, "190", note=case.canary)
+    clinician = await world.caller(people["clinician"])
+    assert clinician is not None
+    await world.gateway.allocations.assign(clinician, site.study, case.subject, {})
+    return site
 
 
 ROLE = {
@@ -300,12 +328,14 @@ async def standing_house(folder: Path) -> AsyncIterator[House]:
             inside=world, researcher=people["researcher"], steward=people["data_steward"], secret=SECRET
         )
         dataset, _ = await asyncio.gather(laboratory.released(tables=_tables()), asyncio.sleep(SHORT_SECONDS))
+        site = await _study(world, people, next(case for case in cases if case.state == "permit"))
         yield House(
             inside=world,
             engine=engine_of(world.gateway),
             people=people,
             colleague=colleague,
-            cases={case.state: replace(case, dataset=dataset.release) for case in cases},
+            cases={case.state: replace(case, dataset=dataset.release, study=site.study) for case in cases},
             laboratory=laboratory,
             dataset=dataset,
+            site=site,
         )
