@@ -6,6 +6,7 @@ twice is success, and done once. Who has no part in a study is refused as if the
 Not done here: captured data (`capturing`), the list of arms (`allocation`).
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -326,7 +327,7 @@ class Trials:
                 tree: Any = act.registration
                 declared.read(tree, field=("act", "registration"))
             case acts.Define():
-                check_document(act)
+                await asyncio.to_thread(check_document, act)
             case acts.Terms():
                 if await self._index.form_of_hash(bytes.fromhex(act.terms)) is None:
                     raise CallerError("no consent form that was published here", field=("act", "terms"))
