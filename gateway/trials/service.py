@@ -404,6 +404,7 @@ class Trials:
             if type(one) is Grant
             and policy.names_in_time(one, asking, standing.epochs, block_time=as_of.block_time, now=self._clock.now())
             and one.terms.scope.context == context_of(held.study.study)
+            and one.terms.scope.grantee == held.study.sponsor
             and one.terms.scope.terms_hash == held.study.present_terms
             and Purpose.CLINTRCH in one.terms.scope.purposes
             and {Action.READ, Action.WRITE} <= set(one.terms.scope.actions)
