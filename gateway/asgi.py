@@ -58,6 +58,7 @@ from schema.context import (
 from schema.errors import INTERNAL, report
 from schema.execution import Engine
 from schema.root import GatewaySchema, build_schema
+from schema.study_services import AllocationService, CapturingService, StudyShowingService, TrialService
 
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 
@@ -111,6 +112,14 @@ class Wired(Protocol):
     def releases(self) -> Releases: ...
     @property
     def aggregates(self) -> AggregateService: ...
+    @property
+    def trials(self) -> TrialService: ...
+    @property
+    def allocations(self) -> AllocationService: ...
+    @property
+    def capturing(self) -> CapturingService: ...
+    @property
+    def study_showing(self) -> StudyShowingService: ...
     @property
     def blocks(self) -> Blocks: ...
     @property
@@ -194,6 +203,10 @@ class FrontDoor:
             erasures=wired.erasures,
             releases=wired.releases,
             aggregates=wired.aggregates,
+            trials=wired.trials,
+            allocations=wired.allocations,
+            capturing=wired.capturing,
+            study_showing=wired.study_showing,
         )
         engine = Engine(
             served_schema(),

@@ -38,6 +38,7 @@ from gateway.trials.keeping import TRIES, Held, Studies, action_of
 from gateway.trials.kept import captures
 from gateway.trials.leaving import Leaving
 from gateway.trials.links import leaf_values
+from gateway.trials.participants import Participants, reduced
 from gateway.trials.randomization.commitments import Merkle
 from gateway.trials.recruitment.criteria import read_criteria
 from gateway.trials.recruitment.matching import screening
@@ -79,6 +80,7 @@ class Trials:
         entropy: Entropy,
     ) -> None:
         self._studies = studies
+        self._participants = Participants(index=index, standings=standings)
         self._journal = journal
         self._registries = registries
         self._allocations = allocations
@@ -134,7 +136,7 @@ class Trials:
                 if entry != done:
                     raise ConflictError("something else was done in its place", field=("act",))
                 await self._follow(caller, held, act, signature)  # as far as it came
-                return (await self._there(study)).study
+                return self._told(caller, await self._there(study))
             await self._require_allowed(caller, held, act)
             guards = await self._check(caller, held, act)
             if not await self._identity.signed_by(caller.actor.key, eip712.digest(self._typed(act)), signature):
@@ -148,7 +150,7 @@ class Trials:
             if await self._studies.append(caller, held, (done,), sponsor=sponsor, guards=guards):
                 now = await self._there(study)
                 await self._follow(caller, now, act, signature)
-                return (await self._there(study)).study
+                return self._told(caller, await self._there(study))
         raise UpstreamError("the study keeps changing; try again")
 
     async def record_data(self, caller: Caller, study: StudyId) -> Study:
@@ -161,16 +163,21 @@ class Trials:
         return (await self._there(study)).study
 
     async def get(self, caller: Caller, study: StudyId) -> Study | None:
-        """To whoever has a part in it; None to all others."""
+        """To whoever has a part in it; to a patient who is a subject of it, what `Participants` shows them; None to all
+        others."""
         caller = await self._identity.current(caller)
         held = await self._studies.held(study)
-        if held is None or not self._roles(caller, held.study):
+        if held is None:
             return None
-        return held.study
+        if self.roles(caller, held.study):
+            return held.study
+        return self._participants.shown(held.study, await self._participants.own(caller))
 
     async def mine(self, caller: Caller, *, after: bytes, limit: int) -> tuple[tuple[Study, ...], bytes | None]:
-        """Studies that the caller has a part in, by name; and the name after which there may be more, None: none."""
+        """Studies that the caller has a part in, as `get` shows them, by name; and the name after which there may be
+        more, None: none."""
         caller = await self._identity.current(caller)
+        own = await self._participants.own(caller)
         found: list[Study] = []
         at = after
         while len(found) < limit:
@@ -178,18 +185,31 @@ class Trials:
             for name in names:
                 at = name
                 held = await self._studies.held(name)
-                if held is not None and self._roles(caller, held.study):
-                    found.append(held.study)
+                if held is None:
+                    continue
+                mine = held.study if self.roles(caller, held.study) else self._participants.shown(held.study, own)
+                if mine is not None:
+                    found.append(mine)
                     if len(found) == limit:
                         return tuple(found), at
             if len(names) < MOST:
                 return tuple(found), None
         return tuple(found), at
 
+    def roles(self, caller: Caller, study: Study) -> frozenset[StudyRole]:
+        """The caller's at this moment, at whichever sites."""
+        return study.roles_of((caller.actor.id, *caller.organizations), site=None, now=self._clock.now())
+
+    @property
+    def contract(self) -> str:
+        """TrialRegistry's address: who looks there needs nobody's word."""
+        return self._registries.contract
+
     # ---- steps
 
-    def _roles(self, caller: Caller, study: Study) -> frozenset[StudyRole]:
-        return study.roles_of((caller.actor.id, *caller.organizations), site=None, now=self._clock.now())
+    def _told(self, caller: Caller, held: Held) -> Study:
+        """To whom it is answered what they did: a subject who withdrew has no role in it."""
+        return held.study if self.roles(caller, held.study) else reduced(held.study)
 
     async def _held(self, caller: Caller, study: JsonValue, action: str, *, of: JsonValue = None) -> Held:
         """The study, for who has a part in it; `of`: a subject, who has one too."""
@@ -197,7 +217,7 @@ class Trials:
             raise CallerError("the study's name", field=("act", "study"))
         rules.hexes(study, "study", (32,))
         held = await self._studies.held(bytes.fromhex(study))
-        if held is None or not (self._roles(caller, held.study) or await self._is_own(caller, held.study, of)):
+        if held is None or not (self.roles(caller, held.study) or await self._is_own(caller, held.study, of)):
             raise await self._studies.refused(caller, action, "no such study, or no role in it")
         return held
 
@@ -280,10 +300,11 @@ class Trials:
         for at, one in enumerate(asked):
             record, version = (one.get("record"), one.get("version")) if isinstance(one, dict) else (None, None)
             named = isinstance(record, str) and isinstance(version, int)
-            there = kept.get((record, version)) if named else None
-            if there is None:
-                raise CallerError("no such version of a form of the subject", field=("act", "forms", str(at)))
-            found.append({"record": record, "version": version, "digest": there[0], "content": there[1]})
+            if not named:
+                raise CallerError("a form, by record and version", field=("act", "forms", str(at)))
+            # Refused only once it is known that the caller may hear of it.
+            digest, content = kept.get((record, version), ("", ""))
+            found.append({"record": record, "version": version, "digest": digest, "content": content})
         return found
 
     async def _versions(self, study: bytes, subject: SubjectId) -> dict[tuple[object, object], tuple[str, str]]:
@@ -351,7 +372,7 @@ class Trials:
                 kept = await self._versions(bytes.fromhex(act.study), SubjectId(bytes.fromhex(act.subject)))
                 for at, one in enumerate(act.forms):
                     if kept.get((one.record, one.version)) != (one.digest, one.content):
-                        raise CallerError("not this version of the form", field=("act", "forms", str(at)))
+                        raise CallerError("no such version of a form of the subject", field=("act", "forms", str(at)))
             case acts.Lock() if held is not None:
                 await self._require_recorded(held, act)
         return ()
