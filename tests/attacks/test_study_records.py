@@ -550,6 +550,7 @@ async def test_a_row_that_names_another_subject_opens_nothing(site: Trial) -> No
     row = await site.registry.index.head(record)
     assert row is not None
     opening = site.world.gateway.records._reading._opening
+    await opening.find(row)
     for kept in (True, False):
         if not kept:
             opening.forget(subject)
