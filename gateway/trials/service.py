@@ -123,6 +123,8 @@ class Trials:
         for _ in range(TRIES):
             caller = await self._identity.current(caller)
             held = await self._studies.held(study)
+            if held is not None and not self._roles(caller, held.study):
+                raise await self._studies.refused(caller, action_of(act), "no role in the study")
             if held is not None and (entry := await self._entered(held, act)) is not None:
                 if entry != done:
                     raise ConflictError("something else was done in its place", field=("act",))
@@ -380,6 +382,8 @@ class Trials:
             raise ConflictError("roots of data are not on chain yet; try again", field=("act", "head"))
         if any(getattr(act, name) != value for name, value in expected.items()):
             raise ConflictError("the study has moved on; draft it again", field=("act",))
+        if chain.is_locked:
+            return  # the chain took it as it is
         beside = await self._journal.read(
             study.study, after=study.recorded - 1, limit=1, kinds=(StudyEntryKind.CAPTURE,)
         )

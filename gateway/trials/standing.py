@@ -203,7 +203,9 @@ def _take(study: Study, act: acts.Act, number: int) -> None:
         case acts.Unblind():
             study.unblinded.setdefault(bytes.fromhex(act.subject), set()).add(bytes.fromhex(act.by))
         case acts.Open():
-            study.noted, study.was_open, study.opened_under = StudyState.OPEN, True, act.version
+            study.was_open, study.opened_under = True, act.version
+            # A freeze of before goes on until it is thawed.
+            study.noted = StudyState.OPEN if study.noted is StudyState.PLANNED else study.noted
         case acts.Freeze():
             thawed = StudyState.OPEN if study.was_open else StudyState.PLANNED
             study.noted = StudyState.FROZEN if act.frozen else thawed
