@@ -339,14 +339,14 @@ def hexes(value: str, member: str, sizes: tuple[int, ...]) -> None:
         raise CallerError(f"hexadecimal, of {sizes[-1]} octets", field=("act", member))
 
 
-def line(value: str, member: str) -> None:
-    if not 0 < len(value.strip()) <= LONGEST_LINE or not value.isprintable():
-        raise CallerError(f"1 to {LONGEST_LINE} printable characters", field=("act", member))
+def line(value: str, member: str, *, within: tuple[str, ...] = ("act",)) -> None:
+    if not value.strip() or len(value) > LONGEST_LINE or not value.isprintable():
+        raise CallerError(f"1 to {LONGEST_LINE} printable characters", field=(*within, member))
 
 
-def text(value: str, member: str, most: int) -> None:
-    if not 0 < len(value.strip()) <= most or not all(one.isprintable() or one in "\n\t" for one in value):
-        raise CallerError(f"1 to {most} printable characters, tabs and line ends", field=("act", member))
+def text(value: str, member: str, most: int, *, within: tuple[str, ...] = ("act",)) -> None:
+    if not value.strip() or len(value) > most or not all(one.isprintable() or one in "\n\t" for one in value):
+        raise CallerError(f"1 to {most} printable characters, tabs and line ends", field=(*within, member))
 
 
 def _name(value: str, member: str) -> None:

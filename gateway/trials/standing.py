@@ -88,8 +88,7 @@ class Study:
     """A study's standing after entry `number` (-1: before the first), beside the chain's word (None: it was not opened
     there). Whoever folds is the only one who changes it. `noted`: its state as the journal has it; `opened_under`:
     the protocol version under which enrolment opened, 0: none yet; `roots`: of data,
-    each with its count of entries; `following`: of each stratum the position that is next;
-    `entered`: in which entry an act is, by its salt."""
+    each with its count of entries; `entered`: in which entry an act is, by its salt."""
 
     study: bytes
     number: int = -1
@@ -108,7 +107,6 @@ class Study:
     keys: dict[str, bytes] = field(default_factory=dict)
     allocation: Allocation | None = None
     assigned: dict[bytes, Assigned] = field(default_factory=dict)
-    following: dict[int, int] = field(default_factory=dict)
     unblinded: dict[bytes, set[bytes]] = field(default_factory=dict)
     noted: StudyState = StudyState.PLANNED
     was_open: bool = False
@@ -249,4 +247,3 @@ def _assign(study: Study, act: acts.Assign, number: int) -> None:
         arm=bytes.fromhex(act.arm),
         entry=number,
     )
-    study.following[act.stratum] = act.position + 1

@@ -1,5 +1,6 @@
 """A study inside a gateway, with everybody who has a part in it: as a service's caller meets it, without HTTP."""
 
+import asyncio
 import hashlib
 import sqlite3
 import time
@@ -213,6 +214,18 @@ class Site:
         made = Subject(who=who, subject=subject, key=key, consent=consent)
         self.subjects.append(made)
         return made
+
+    async def erase(self, subject: Subject) -> None:
+        """By the patient; returns once nothing of them can be opened here."""
+        caller, erasures = await self.caller(subject.who), self.inside.gateway.erasures
+        draft = await erasures.draft_erasure(caller, subject=subject.subject)
+        await erasures.erase_patient(caller, typed_data=draft.typed_data, signature=sign(subject.who, draft.typed_data))
+        for _ in range(400):
+            self.forget()
+            if subject.subject not in (await self.standing()).subjects:
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError("the erasure does not come to its end")
 
     async def capture(self, subject: Subject, pressure: str = "120", *, repeat: str = "1", **more: Any) -> Any:
         caller = await self.caller(more.pop("who", self.coordinator))
