@@ -90,7 +90,8 @@ class Showing:
             entries = await self._journal.read(study, after=after, limit=limit)
             shown = [self._shown(caller, held, one) for one in entries]
             about = {one.subject for one, told in zip(entries, shown, strict=True) if told is not None}
-            if await self._noted(caller, held, sorted({one for one in about if one is not None})):
+            named = sorted({one for one in about if one is not None})
+            if await self._noted(caller, held, named, action="STUDY_TRAIL"):
                 states = await self._journal.anchored(study, entries)
                 return tuple(
                     TrailEntry(entry=one, octets=told, anchor=state)
@@ -101,8 +102,8 @@ class Showing:
     async def changes(
         self, caller: Caller, study: StudyId, kinds: tuple[StudyEntryKind, ...]
     ) -> AsyncIterator[tuple[SubjectId, acts.Act]]:
-        """Entries of these kinds from now on, about subjects whom the caller's roles reach then. Ends where they have
-        no part in the study any more."""
+        """Entries of these kinds from now on, about subjects whom the caller's roles reach then, each in the subject's
+        log before it is told. Ends where they have no part in the study any more."""
         hints = self._bus.subscribe(topic(study))
         try:
             if await self._part(caller, study) is None:
@@ -118,10 +119,14 @@ class Showing:
                 if held is None:
                     return
                 for entry in await self._journal.read(study, after=after, limit=100, kinds=kinds):
-                    after = entry.number
                     told = self._shown(caller, held, entry)
                     if told is not None and entry.subject is not None:
+                        if not await self._noted(
+                            caller, held, (entry.subject,), action="STUDY_CHANGES", of_study=False
+                        ):
+                            break  # something moved: from here on again
                         yield entry.subject, acts.read_entry(told).act
+                    after = entry.number
         except StopAsyncIteration:
             return
         finally:
@@ -152,20 +157,23 @@ class Showing:
             return None
         return entry.octets
 
-    async def _noted(self, caller: Caller, held: Held, subjects: Sequence[SubjectId]) -> bool:
+    async def _noted(
+        self, caller: Caller, held: Held, subjects: Sequence[SubjectId], *, action: str, of_study: bool = True
+    ) -> bool:
         """One entry for each subject, and one for the study itself; False where something moved."""
         mine = [Guard(name=name, version=version) for name, version in caller.guards]
         guards = (*mine, Guard(name=held.study.study, version=held.version))
-        events = [(self._event(caller, one), guards, None) for one in (None, *subjects)]
+        whose = (None, *subjects) if of_study else subjects
+        events = [(self._event(caller, one, action), guards, None) for one in whose]
         return all(isinstance(one, Appended) for one in await self._audit.append_each(events))
 
-    def _event(self, caller: Caller, subject: SubjectId | None) -> Event:
+    def _event(self, caller: Caller, subject: SubjectId | None, action: str) -> Event:
         return Event(
             decision=self._audit.new_decision(),
             at=self._clock.now(),
             actor=caller.actor.id,
             outcome=Outcome.PERMITTED,
-            action="STUDY_TRAIL",
+            action=action,
             purpose="CLINTRCH",
             subject=subject,
         )
