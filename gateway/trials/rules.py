@@ -60,7 +60,9 @@ def check(study: Study | None, act: acts.Act, who: Actor) -> None:
     rule = _RULES.get(type(act))
     if rule is None:
         raise CallerError("not an act that is signed", field=("act", "act"))
-    if study.state is StudyState.LOCKED and not isinstance(act, (acts.Publish, acts.Sign)):
+    # A lock that the chain took and the journal does not have yet is entered when it is submitted again.
+    entered = study.noted is StudyState.LOCKED or not isinstance(act, acts.Lock)
+    if study.state is StudyState.LOCKED and entered and not isinstance(act, (acts.Publish, acts.Sign)):
         _require_part(study, who)
         raise ConflictError("the study is locked", field=("act",))
     rule(study, act, who)
@@ -225,7 +227,7 @@ def _lock(study: Study, act: Any, who: Actor) -> None:
     _require_sponsor(study, who, itself=True)
     if not study.was_open:
         raise ConflictError("enrolment was never open", field=("act",))
-    if study.state is not StudyState.FROZEN:
+    if study.state not in (StudyState.FROZEN, StudyState.LOCKED):
         raise ConflictError("freeze the study first, so that nothing is captured beside the lock", field=("act",))
     _require_seq(study, act.seq)
     hexes(act.head, "head", (32,))
