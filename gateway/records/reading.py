@@ -5,13 +5,13 @@ between is gathered and decided again, so a revocation that has returned is neve
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway import jsontext
 from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event, moment
 from gateway.consent import policy
-from gateway.consent.model import AccessRequest, Action, Deny, Permit, Purpose
+from gateway.consent.model import AccessRequest, Action, DecisionFacts, Deny, Permit, Purpose
 from gateway.consent.names import requester
 from gateway.consent.standing import Standing, Standings
 from gateway.emergency.grounds import Ground, Grounds
@@ -86,12 +86,19 @@ class Reading:
         self._deployment = deployment
 
     async def read(
-        self, caller: Caller, record: RecordId, *, purpose: Purpose, study: StudyId | None = None
+        self,
+        caller: Caller,
+        record: RecordId,
+        *,
+        purpose: Purpose,
+        study: StudyId | None = None,
+        version: int | None = None,
     ) -> Released:
         """The present version. DeniedError for all that is refused, and for what does not exist. `study`: the one that
-        is asked in; a record of a study is shown to nobody else but its patient."""
+        is asked in; a record of a study is shown to nobody else but its patient. `version`: an older one, which is
+        decided on with its own labels and the present ones."""
         for _ in range(TRIES):
-            answer = await self.consider(caller, record, purpose=purpose, study=study)
+            answer = await self.consider(caller, record, purpose=purpose, study=study, version=version)
             appended = await self._audit.append(answer.event, guards=answer.guards, receipt=answer.receipt)
             if isinstance(appended, Appended):
                 return await self.released(answer, appended)
@@ -99,11 +106,20 @@ class Reading:
         raise StaleError("the patient's records and consents keep changing; try again")
 
     async def consider(
-        self, caller: Caller, record: RecordId, *, purpose: Purpose, study: StudyId | None = None
+        self,
+        caller: Caller,
+        record: RecordId,
+        *,
+        purpose: Purpose,
+        study: StudyId | None = None,
+        version: int | None = None,
     ) -> Answer:
-        """The decision on the present version, of which nothing is acknowledged: whoever asks has it audited, or lets
-        go on what was acknowledged before."""
-        answer = await self.answer(caller, await self._index.nearest(record), record, purpose, study=study)
+        """The decision on the present version, or on an older one, of which nothing is acknowledged: whoever asks has
+        it audited, or lets go on what was acknowledged before."""
+        row, present = await self._index.nearest(record), None
+        if version is not None and row is not None and row.record == record and row.version != version:
+            present, row = row, await self._index.version(record, version)
+        answer = await self.answer(caller, row, record, purpose, study=study, present=present)
         if answer is None:
             raise AssertionError("an empty filter leaves nothing out")
         return answer
@@ -151,10 +167,13 @@ class Reading:
         wanted: RecordFilter = ALL,
         ground: Ground | None = None,
         study: StudyId | None = None,
+        present: RecordRow | None = None,
     ) -> Answer | None:
         """Steps 1 to 5 of a read; None where the filter does not ask for it. Nothing of it is released before the
         ledger has acknowledged the entry."""
-        seen = await self.sight(caller, row, record, purpose, wanted=wanted, ground=ground, study=study)
+        seen = await self.sight(
+            caller, row, record, purpose, wanted=wanted, ground=ground, study=study, present=present
+        )
         if not isinstance(seen, Sighted):
             return seen
         # 4. The permit opens the key; 5. obligations are applied.
@@ -174,10 +193,12 @@ class Reading:
         wanted: RecordFilter = ALL,
         ground: Ground | None = None,
         study: StudyId | None = None,
+        present: RecordRow | None = None,
     ) -> "Sighted | Answer | None":
         """Steps 1 to 3 of a read: what a decision permits, its content unopened; an Answer that refuses; None where the
         filter does not ask for it. `ground`: one that concerns the caller and is current, for all of a question; should
-        it move meanwhile, the ledger's guards tell; it says then in which study is asked."""
+        it move meanwhile, the ledger's guards tell; it says then in which study is asked. `present`: the present
+        version, where `row` is an older one."""
         asking = requester(caller)
         stood_on = ground is not None
         # 1. What is absent, and what no consent could open, is refused; each for the same work as the other, and as
@@ -206,6 +227,9 @@ class Reading:
         )
         try:
             found = await self._opening.find(row)
+            facts = found.known.decision_facts
+            if present is not None:
+                facts = _with_present(facts, (await self._opening.find(present)).known.decision_facts)
         except (IntegrityError, UpstreamError) as error:
             refusal = self.refusal(caller, record, purpose, standing, "verification failed")
             if not policy.reaches(request, standing.grants, standing.epochs, ground.as_of, now, ground.emergency):
@@ -219,7 +243,7 @@ class Reading:
         # 3. The decision, on verified facts.
         decided = policy.decide(
             request,
-            found.known.decision_facts,
+            facts,
             standing.grants,
             standing.epochs,
             ground.as_of,
@@ -319,3 +343,11 @@ class Reading:
         if entry.name == caller.actor.id or entry.name in caller.organizations:
             return await self._identity.refreshed(caller)
         return caller
+
+
+def _with_present(old: DecisionFacts, present: DecisionFacts) -> DecisionFacts:
+    """An old version as it is decided on: what was labelled since is labelled in it, too."""
+    parts = old.inline.keys() | present.inline.keys()
+    nothing: frozenset[str] = frozenset()
+    inline = {part: old.inline.get(part, nothing) | present.inline.get(part, nothing) for part in parts}
+    return replace(old, labels=old.labels | present.labels, inline=inline)

@@ -194,10 +194,13 @@ class Capturing:
         held = await self._seeing(caller, study, subject, "STUDY_FORMS")
         return await self._forms(held.study, subject)
 
-    async def read(self, caller: Caller, study: StudyId, subject: SubjectId, record: RecordId) -> Released:
-        """What a form says, decided and audited by itself. As `Records.read`."""
+    async def read(
+        self, caller: Caller, study: StudyId, subject: SubjectId, record: RecordId, *, version: int | None = None
+    ) -> Released:
+        """What a form says at its newest version, or at an older one, decided and audited by itself. As
+        `Records.read`."""
         await self._reaching(caller, study, subject, "STUDY_FORMS", tuple(StudyRole))
-        return await self._records.read(caller, record, purpose=Purpose.CLINTRCH, study=study)
+        return await self._records.read(caller, record, purpose=Purpose.CLINTRCH, study=study, version=version)
 
     async def versions(
         self, caller: Caller, study: StudyId, subject: SubjectId, record: RecordId
