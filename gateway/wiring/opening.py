@@ -57,7 +57,7 @@ from gateway.wiring.providers import open_providers
 from gateway.wiring.releasing import make_releases, make_workers
 from gateway.wiring.secrets import secrets_of
 from gateway.wiring.studying import make_studies, make_study_rooms
-from gateway.wiring.trials import TrialPort
+from gateway.wiring.trials import TrialPort, origin_of
 from gateway.wiring.upkeep import refuse_unfinished
 from gateway.wiring.witnesses import Agreed, witnessed
 
@@ -241,6 +241,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting, s
         chain=chain,
         clock=clock,
         entropy=entropy,
+        origin=origin_of(parts.deployment),
     )
     course, erasures = make_erasures(
         settings,

@@ -20,6 +20,7 @@ from gateway.trials.journal import Journal
 from gateway.trials.keeping import Studies
 from gateway.trials.service import Trials
 from gateway.trials.showing import Showing
+from gateway.trials.trail_file import Origin, TrailFiles
 from gateway.wiring.trials import MERKLE
 
 
@@ -31,6 +32,7 @@ class StudyRooms:
     allocations: Allocations
     capturing: Capturing
     showing: Showing
+    trail_files: TrailFiles
 
 
 def make_studies(
@@ -65,6 +67,7 @@ def make_study_rooms(
     chain: Chain,
     clock: Clock,
     entropy: Entropy,
+    origin: Origin,
 ) -> StudyRooms:
     allocations = Allocations(
         studies=studies,
@@ -93,4 +96,16 @@ def make_study_rooms(
     )
     capturing = Capturing(studies=studies, journal=journal, records=records, audit=audit, clock=clock, entropy=entropy)
     showing = Showing(studies=studies, journal=journal, identity=identity, audit=audit, bus=bus, clock=clock)
-    return StudyRooms(trials=trials, allocations=allocations, capturing=capturing, showing=showing)
+    trail_files = TrailFiles(
+        studies=studies,
+        journal=journal,
+        showing=showing,
+        allocations=allocations,
+        records=records,
+        index=index,
+        clock=clock,
+        origin=origin,
+    )
+    return StudyRooms(
+        trials=trials, allocations=allocations, capturing=capturing, showing=showing, trail_files=trail_files
+    )
