@@ -1,6 +1,7 @@
 """A study's file is checked with the gateway out of reach, and whatever was done to it is found."""
 
 import copy
+import gzip
 import json
 import subprocess
 import sys
@@ -12,10 +13,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from typer.testing import CliRunner
 
 from anchoring.verifier.study.check import check_file
 from anchoring.verifier.study.report import Flaw, Report
 from anchoring.verifier.verify import Refused, Unchecked
+from gateway.cli import app
 from tests.attacks.inside import inside
 from tests.attacks.studies import anchored
 from tests.attacks.study import Site, sign, site
@@ -34,6 +37,8 @@ from tests.attacks.trail_files import (
 from tests.servers.prepared import REPOSITORY
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+VERDICT = "COMPLETE AND UNCHANGED, but for what was not compared"
+"""Somebody was erased."""
 NOBODY = "0x" + "66" * 32
 
 
@@ -91,6 +96,7 @@ async def test_without_a_chain_it_says_what_it_did_not_compare(world: World) -> 
     report = check(world.told, world.told.octets, rpc=False)
     assert report.faults == []
     assert any("the chain" in one for one in report.unknown)
+    assert report.verdict.startswith("NO FAULT WITHIN THE FILE")
     assert not any("the chain" in one for one in check(world.told, world.told.octets).unknown)
 
 
@@ -116,8 +122,34 @@ async def test_the_folder_alone_checks_it(world: World, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     words = ["study", str(tmp_path / "file"), "--rpc", world.told.rpc, "--json", str(report)]
     done = subprocess.run([sys.executable, "-I", "-c", run, *words], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "COMPLETE AND UNCHANGED"), done.stderr
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, VERDICT), done.stderr
     assert json.loads(report.read_text())["holds"] is True
+
+
+async def test_the_command_says_by_its_exit_code_what_it_found(world: World, tmp_path: Path) -> None:
+    whole, packed, cut, none = (tmp_path / name for name in ("whole", "packed", "cut", "none"))
+    whole.write_bytes(world.told.octets)
+    packed.write_bytes(gzip.compress(world.told.octets))
+    cut.write_bytes(world.told.octets[:-10])
+    none.write_bytes(b"{}")
+    report = tmp_path / "report.json"
+
+    def run(*words: str | Path) -> tuple[int, str]:
+        done = CliRunner().invoke(app, ["verify-study", *map(str, words)])
+        return done.exit_code, done.stdout.splitlines()[-1] if done.stdout else ""
+
+    assert run(whole, "--rpc", world.told.rpc, "--json", report) == (0, VERDICT)
+    told = json.loads(report.read_text())
+    assert (told["holds"], told["onChain"], told["faults"]) == (True, True, [])
+    assert told["counts"]["versions of forms"] == 8
+    assert run(packed)[0] == 0
+    assert run(cut, "--json", report) == (1, "REFUSED: 2 faults")
+    assert {one["flaw"] for one in json.loads(report.read_text())["faults"]} == {"FORM", "END"}
+    for words in ((none,), (tmp_path / "nowhere",), (tmp_path,), (whole, "--rpc", "http://127.0.0.1:9"), ()):
+        assert run(*words)[0] == 2
+    half = tmp_path / "half"
+    half.write_bytes(gzip.compress(world.told.octets)[:-100])
+    assert run(half)[0] == 2
 
 
 # ---- entries

@@ -9,7 +9,7 @@
 """
 
 from collections.abc import Callable
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from anchoring.verifier.study import signed
 from anchoring.verifier.study.acts import ABOUT_SOMEBODY, KINDS, UNSIGNED, Act, read_act
@@ -17,7 +17,17 @@ from anchoring.verifier.study.chain import SKEW, StudyChain
 from anchoring.verifier.study.curve import recover
 from anchoring.verifier.study.data import Data, entry_leaf
 from anchoring.verifier.study.forms import Forms
-from anchoring.verifier.study.lines import AllocationLine, Anchor, EndLine, EntryLine, FormLine, Header, Lines, Signer
+from anchoring.verifier.study.lines import (
+    AllocationLine,
+    Anchor,
+    EndLine,
+    EntryLine,
+    FormLine,
+    Header,
+    Lines,
+    Readable,
+    Signer,
+)
 from anchoring.verifier.study.lists import Drawn, place_leaf
 from anchoring.verifier.study.order import Order
 from anchoring.verifier.study.people import Behalf
@@ -34,7 +44,7 @@ Progress = Callable[[int], None]
 
 
 def check_file(
-    file: BinaryIO, *, rpc: str | None = None, known: object = None, progress: Progress | None = None
+    file: Readable, *, rpc: str | None = None, known: object = None, progress: Progress | None = None
 ) -> Report:
     """Raises Refused for what is no such file, or is of another deployment than the known one; Unchecked where the RPC
     gives no answer. `progress`: octets that were read since it was told last."""
@@ -74,6 +84,7 @@ class Check:
         self.report = Report(
             study=header.study.hex(),
             made=f"told at {header.made_at} (seconds since 1970) to actor {header.made_by.hex()}",
+            on_chain=chain is not None,
         )
         self._header = header
         self._chain = chain

@@ -16,7 +16,7 @@ texts, as JSON strings: their very octets were hashed.
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from anchoring.verifier.verify import Refused, integer, listed, members, octets, read_json
 
@@ -96,10 +96,16 @@ _ENTRY: Final = ("line", "number", "kind", "sha256", "previous", "text", "anchor
 _FORM: Final = ("line", "entry", "record", "version", "content", "salt")
 
 
+class Readable(Protocol):
+    """A file, open for octets; packed or not."""
+
+    def readline(self, size: int, /) -> bytes: ...
+
+
 class Lines:
     """A file, line by line. `octets`: how far it was read."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: Readable) -> None:
         self._file = file
         self._hash = hashlib.sha256()
         self.octets = 0

@@ -50,10 +50,12 @@ class Fault:
 
 @dataclass(slots=True, kw_only=True)
 class Report:
-    """`counts`: how many of what were checked; `unknown`: what was not compared with anything, and why."""
+    """`on_chain`: the chain was asked. `counts`: how many of what were checked; `unknown`: what was not compared with
+    anything, and why."""
 
     study: str = ""
     made: str = ""
+    on_chain: bool = False
     counts: Counter[str] = field(default_factory=Counter)
     unknown: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -78,13 +80,22 @@ class Report:
             yield fault.line()
         if self.found > len(self.faults):
             yield f"… and {self.found - len(self.faults)} faults more"
-        yield "COMPLETE AND UNCHANGED" if self.holds else f"REFUSED: {self.found} faults"
+        yield self.verdict
+
+    @property
+    def verdict(self) -> str:
+        if not self.holds:
+            return f"REFUSED: {self.found} faults"
+        if not self.on_chain:
+            return "NO FAULT WITHIN THE FILE: compare it with the chain before you rely on it"
+        return "COMPLETE AND UNCHANGED" + (", but for what was not compared" if self.unknown else "")
 
     def as_json(self) -> dict[str, Any]:
         return {
             "study": self.study,
             "made": self.made,
             "holds": self.holds,
+            "onChain": self.on_chain,
             "counts": dict(self.counts),
             "notCompared": self.unknown,
             "faults": [{"flaw": one.flaw.value, "entry": one.entry, "message": one.message} for one in self.faults],

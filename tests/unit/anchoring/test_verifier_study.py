@@ -3,6 +3,8 @@ who signed, lists of arms, roots."""
 
 import hashlib
 import hmac
+import io
+import json
 import secrets
 from typing import Any
 
@@ -16,9 +18,12 @@ from anchoring.chain import trials
 from anchoring.merkle import MerkleTree, hash_leaf, hash_pair
 from anchoring.verifier.study import signed
 from anchoring.verifier.study.acts import FORMS, KINDS, UNSIGNED, read_act
+from anchoring.verifier.study.check import check_file
 from anchoring.verifier.study.curve import N, recover
+from anchoring.verifier.study.lines import FORMAT, LARGEST_ENTRY, EntryLine, Header, Lines
 from anchoring.verifier.study.lists import Drawn
 from anchoring.verifier.study.people import BREAKS_BLIND, CAPTURES, REVIEWS, People
+from anchoring.verifier.study.report import MOST_TOLD, Flaw
 from anchoring.verifier.verify import Refused, canonical
 from gateway import eip712, jsontext
 from gateway.consent.model import StudyRole
@@ -85,13 +90,19 @@ def done(tag: str, signature: bytes = b"") -> acts.Done:
     return acts.Done(act=acts.read_act({"act": tag, **MINE, **SAID[tag]}), signature=signature)
 
 
+def tag_of(kind: type) -> str:
+    info = msgspec.inspect.type_info(kind)
+    assert isinstance(info, msgspec.inspect.StructType)
+    return str(info.tag)
+
+
 # ---- forms of acts
 
 
 def test_every_act_is_known_with_its_kind() -> None:
-    assert {kind.__struct_config__.tag: told.name for kind, told in acts.KINDS.items()} == KINDS  # type: ignore[attr-defined]
+    assert {tag_of(kind): told.name for kind, told in acts.KINDS.items()} == KINDS
     assert FORMS.keys() == KINDS.keys() == SAID.keys()
-    assert {kind.__struct_config__.tag for kind in acts.KINDS if kind not in acts.SIGNED} == UNSIGNED  # type: ignore[attr-defined]
+    assert {tag_of(kind) for kind in acts.KINDS if kind not in acts.SIGNED} == UNSIGNED
 
 
 def test_every_member_of_an_act_is_known() -> None:
@@ -248,3 +259,56 @@ def test_a_list_is_drawn_as_the_gateway_draws_it(scheme: Any) -> None:
 def test_a_scheme_that_is_none_is_refused_before_it_is_drawn(change: Any) -> None:
     with pytest.raises(Refused):
         Drawn(bytes(32), bytes(32), {**SCHEMES[0], **change})
+
+
+# ---- bounds
+
+
+def header_line() -> bytes:
+    contracts = dict.fromkeys(("identity", "anchor", "trial"), CONTRACT)
+    zeros = "0x" + "00" * 32
+    deployment = {"chainId": 1, "genesis": zeros, "gateway": zeros, "contracts": contracts, "codes": {}}
+    header = {"line": "header", "format": FORMAT, "study": zeros, "deployment": deployment, "madeAt": 1}
+    return json.dumps({**header, "madeBy": zeros}).encode() + b"\n"
+
+
+def entry_line(**members: Any) -> bytes:
+    zeros = "0x" + "00" * 32
+    plain = {"number": 0, "kind": "SITE", "sha256": zeros, "previous": zeros, "text": None, "anchor": None}
+    return json.dumps({"line": "entry", **plain, **members}).encode() + b"\n"
+
+
+def read_lines(*lines: bytes) -> list[Any]:
+    return list(Lines(io.BytesIO(b"".join(lines))))
+
+
+def test_nothing_is_read_behind_a_line_that_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anchoring.verifier.study.lines.LONGEST", 2_000)
+    file = io.BytesIO(header_line() + entry_line(text="x" * 3_000) + entry_line())
+    lines = list(Lines(file))
+    assert [type(one) for one in lines] == [Header, Refused]
+    assert file.tell() < len(file.getvalue())
+
+
+def test_an_entry_and_a_path_have_ends() -> None:
+    zeros = "0x" + "00" * 32
+    anchor = {"log": zeros, "root": zeros, "blockNumber": 1, "transactionHash": zeros}
+    (one, other, third, fourth) = read_lines(
+        entry_line(text="x" * LARGEST_ENTRY),
+        entry_line(text="x" * (LARGEST_ENTRY + 1)),
+        entry_line(anchor={**anchor, "path": [zeros] * 64}),
+        entry_line(anchor={**anchor, "path": [zeros] * 65}),
+    )
+    assert (type(one), type(other), type(third), type(fourth)) == (EntryLine, Refused, EntryLine, Refused)
+
+
+def test_a_number_past_all_entries_is_a_fault() -> None:
+    found = check_file(io.BytesIO(header_line() + entry_line(number=1 << 40)))
+    assert {one.flaw for one in found.faults} == {Flaw.NUMBER, Flaw.END}
+
+
+def test_no_more_faults_are_told_than_anybody_reads() -> None:
+    found = check_file(io.BytesIO(header_line() + entry_line() * 2_000))
+    assert len(found.faults) == MOST_TOLD < found.found
+    assert list(found.lines())[-1] == f"REFUSED: {found.found} faults"
+    assert found.as_json()["found"] == found.found
