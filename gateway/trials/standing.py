@@ -136,6 +136,16 @@ class Study:
                     found.add(role)
         return frozenset(found)
 
+    def roles_everywhere(self, actors: Iterable[bytes], now: float) -> frozenset[StudyRole]:
+        """As `roles_of`: those that reach every site, present and to come."""
+        mine = frozenset(actors)
+        found = {
+            role
+            for (actor, role), one in self.delegations.items()
+            if actor in mine and now < one.until and not one.sites
+        }
+        return frozenset(found | {StudyRole.SPONSOR}) if self.sponsor in mine else frozenset(found)
+
     @property
     def state(self) -> StudyState:
         """What its journal noted and what the chain has, whichever is narrower."""
