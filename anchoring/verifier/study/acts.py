@@ -106,7 +106,7 @@ FORMS: Final[Mapping[str, Mapping[str, _Form]]] = {
     "site": {"site": _text, "name": _text},
     "delegate": {"actor": _D32, "role": _role, "sites": _each(_text), "until": _whole},
     "enrol": {"subject": _D32, "key": _text, "site": _text, "consent": _D32},
-    "withdraw": {"subject": _D32, "reason": _text},
+    "withdraw": {"subject": _D32, "reason": _text, "goes": _flag},
     "allocate": {"scheme": _object, "root": _D32, "size": _whole, "seed": _text},
     "open": {"version": _whole, "allocation": _D32},
     "freeze": {"frozen": _flag, "seq": _whole, "reason": _text},
@@ -114,6 +114,8 @@ FORMS: Final[Mapping[str, Mapping[str, _Form]]] = {
     "publish": {"number": _whole, "outcomes": _each(_object), "summary": _text},
     "sign": {"subject": _D32, "meaning": _whole, "forms": _each(_SIGNED_FORM)},
     "unblind": {"subject": _D32, "name": _D32, "reason": _text},
+    "recruit": {"criteria": _object, "summary": _text, "open": _flag},
+    "interest": {"subject": _D32, "yes": _flag},
     "capture": {"subject": _D32, "definition": _whole, "forms": _each(_CAPTURED), "reason": _text},
     "raise-query": {
         "subject": _D32,
@@ -142,6 +144,7 @@ KINDS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("open", "freeze", "lock", "record-data"), "STATE"),
     **dict.fromkeys(("enrol", "withdraw"), "ENROLMENT"),
     **dict.fromkeys(("raise-query", "answer-query", "close-query"), "QUERY"),
+    **dict.fromkeys(("recruit", "interest"), "RECRUITMENT"),
     "site": "SITE",
     "delegate": "DELEGATION",
     "allocate": "ALLOCATION",
@@ -151,9 +154,13 @@ KINDS: Final[Mapping[str, str]] = {
     "capture": "CAPTURE",
     "assign": "ASSIGNMENT",
 }
-ABOUT_SOMEBODY: Final = frozenset({"ENROLMENT", "CAPTURE", "QUERY", "SIGNATURE", "UNBLINDING", "ASSIGNMENT"})
+ABOUT_SOMEBODY: Final = frozenset(
+    {"ENROLMENT", "CAPTURE", "QUERY", "SIGNATURE", "UNBLINDING", "ASSIGNMENT", "RECRUITMENT"}
+)
 """Kinds of entries that go with their subject's key."""
-UNSIGNED: Final = frozenset({"capture", "raise-query", "answer-query", "close-query", "assign", "record-data"})
+UNSIGNED: Final = frozenset(
+    {"capture", "raise-query", "answer-query", "close-query", "assign", "record-data", "interest"}
+)
 """Acts that the gateway writes down, and nobody signs."""
 
 

@@ -72,7 +72,7 @@ class Order:
         """An entry whose text is gone."""
         if kind in self.erased:
             self.erased[kind] += 1
-        if not self.erased["ENROLMENT"]:
+        if not self.erased["ENROLMENT"] and kind != "RECRUITMENT":
             yield Flaw.ORDER, "passes for erased where nobody's enrolment was"
 
     # ---- what comes before anybody
@@ -197,8 +197,11 @@ class Order:
             yield from self._by(act, roles, there.site)
 
     def _withdraw(self, act: Act) -> Found:
-        yield from self._reached(act, CAPTURES)
-        if (there := self.subjects.get(act.octets("subject"))) is not None:
+        there = self.subjects.get(act.octets("subject"))
+        # Who signs and has no role is the patient, who ends their own part: whose hand that is, no entry tells.
+        if there is None or self.people.knows(act.by):
+            yield from self._reached(act, CAPTURES)
+        if there is not None:
             if there.withdrawn:
                 yield Flaw.ORDER, "withdraws a subject twice"
             there.withdrawn = True
@@ -253,6 +256,15 @@ class Order:
         if there is not None and (not there.assigned or there.assigned != act.octets("name")):
             yield Flaw.ORDER, "unblinds who has no arm, or under another name than theirs"
 
+    def _recruit(self, act: Act) -> Found:
+        yield from self._by(act, frozenset({"SPONSOR"}))
+        if not self.versions["protocol"]:
+            yield Flaw.ORDER, "looks for subjects before there is a protocol"
+
+    def _told(self, act: Act) -> Found:
+        """The patient's own word, to whom nothing stands in the way."""
+        return iter(())
+
     # ---- who
 
     def _of_sponsor(self, act: Act) -> Found:
@@ -279,6 +291,8 @@ _TAKES: Final[dict[str, _Take]] = {
     "record-data": Order._record,
     "enrol": Order._enrol,
     "withdraw": Order._withdraw,
+    "recruit": Order._recruit,
+    "interest": Order._told,
     "capture": Order._capture,
     "raise-query": Order._raise,
     "answer-query": Order._answer,

@@ -47,6 +47,10 @@ class People:
     def delegate(self, actor: bytes, role: str, sites: Iterable[str], until: int) -> None:
         self._delegations[(actor, role)] = Delegation(sites=frozenset(sites), until=until)
 
+    def knows(self, actor: bytes) -> bool:
+        """Whether they have, or had, a part in the study by their own name."""
+        return actor in (self.sponsor, self.statistician) or any(who == actor for who, _ in self._delegations)
+
     def behalf(self, by: bytes, at: int, roles: frozenset[str], sites: Iterable[str] = ()) -> Behalf | None:
         """None: they have one of the roles themselves, at all of the sites (none: anywhere)."""
         wanted = frozenset(sites)

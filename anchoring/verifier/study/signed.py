@@ -107,7 +107,10 @@ def statement(act: Act) -> str:
                 f" on consent {said['consent']}."
             )
         case "withdraw":
-            return f"Collection from a subject of {of} ends: {_quoted(said['reason'])}."
+            then = "What was collected is destroyed." if said["goes"] else "What was collected stays."
+            return f"Collection from a subject of {of} ends: {_quoted(said['reason'])}. {then}"
+        case "recruit":
+            return f"{of[0].upper()}{of[1:]} {'looks' if said['open'] else 'no longer looks'} for subjects."
     raise AssertionError("an act that nobody signs")
 
 
