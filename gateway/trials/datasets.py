@@ -2,26 +2,30 @@
 repeat of its group. Pure.
 
 True here: an item keeps its OID; a form has its dataset's OID before `form/`, so that it is never a group's. A row's
-repeat key is its number in the table, from 0: by it a table is put together again in its order.
+repeat key is its number in the table, from 0: by it a table is put together again in its order. What a cell was is
+made again from its text and its variable: numbers of text keep their text, those of a transport file their bits.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
 from gateway.errors import CallerError, IntegrityError
-from gateway.trials.definition.forms import CapturedForm, CapturedGroup, CapturedItem
+from gateway.jsontext import Num
+from gateway.trials.definition.forms import MOST_ITEMS, CapturedForm, CapturedGroup, CapturedItem
 from gateway.trials.definition.model import EventType, FormDef, ItemGroupDef, Ref, StudyDefinition, StudyEventDef
 from gateway.trials.definition.references import Directory
-from gateway.trials.tabulation.model import Cell, DataType, Missing, Row, Table
+from gateway.trials.tabulation.model import NUMBERS, Cell, DataType, Exact, Missing, Row, Table, Variable
 
 EVENT: Final = "consentry/tables"
 """The one event of a study that is defined by tables."""
 _FORM: Final = "form/"
+_SPECIAL: Final = re.compile(r"\.[A-Z_]")
+_WHOLE: Final = re.compile(r"0|-?[1-9][0-9]*")
 MOST_ROWS: Final = 250
-"""Of one captured form."""
-_NUMBERS: Final = frozenset({DataType.INTEGER, DataType.FLOAT, DataType.DOUBLE, DataType.DECIMAL})
+"""Of one captured form; fewer of a wide table, so that it has at most `definition.forms.MOST_ITEMS` items."""
 
 
 def tabular(definition: StudyDefinition) -> StudyDefinition:
@@ -57,9 +61,10 @@ def captured(
 ) -> Iterator[CapturedForm]:
     """Rows of one subject, each with its number in the table, as forms of at most `MOST_ROWS`. Raises CallerError for
     a variable that the definition does not have."""
-    places = _places(table, group, found)
+    places = items_of(table, group, found)
     study = found.definition
-    for part, start in enumerate(range(0, len(rows), MOST_ROWS)):
+    most = max(1, min(MOST_ROWS, MOST_ITEMS // (1 + len(places))))
+    for part, start in enumerate(range(0, len(rows), most)):
         yield CapturedForm(
             study=study.oid,
             version=study.version_oid,
@@ -74,7 +79,7 @@ def captured(
                         CapturedItem(oid=oid, text=text_of(cell)) for oid, cell in zip(places, row, strict=True)
                     ),
                 )
-                for number, row in rows[start : start + MOST_ROWS]
+                for number, row in rows[start : start + most]
             ),
         )
 
@@ -84,17 +89,21 @@ def rows_of(form: CapturedForm, table: Table, found: Directory) -> Iterator[tupl
     group = group_of(table.name, found)
     if group is None:
         raise IntegrityError("a table is of no group of the study")
-    places = {oid: at for at, oid in enumerate(_places(table, group, found))}
+    places = {oid: at for at, oid in enumerate(items_of(table, group, found))}
     for one in form.groups:
         row: list[Cell] = [None] * len(places)
         for item in one.items:
+            if item.oid not in places:
+                raise IntegrityError("a captured row has an item that its table does not have")
             at = places[item.oid]
-            row[at] = cell_of(item.text, table.variables[at].type)
-        yield int(one.repeat_key or 0), tuple(row)
+            row[at] = cell_of(item.text, table.variables[at])
+        if not one.repeat_key or not one.repeat_key.isdecimal():
+            raise IntegrityError("a captured row has no number in its table")
+        yield int(one.repeat_key), tuple(row)
 
 
-def _places(table: Table, group: ItemGroupDef, found: Directory) -> list[str]:
-    """Of each variable the OID of its item."""
+def items_of(table: Table, group: ItemGroupDef, found: Directory) -> list[str]:
+    """Of each variable the OID of its item. Raises CallerError for one that is not defined."""
     named = {found.items[ref.oid].name.upper(): ref.oid for ref in group.items if ref.oid in found.items}
     unknown = [one.name for one in table.variables if one.name.upper() not in named]
     if unknown:
@@ -114,20 +123,29 @@ def text_of(cell: Cell) -> str | None:
     return written if isinstance(written, str) else repr(cell) if isinstance(cell, float) else str(cell)
 
 
-def cell_of(text: str | None, kind: DataType) -> Cell:
-    """IntegrityError for a text that no cell of the kind has."""
-    if text is None or (kind not in _NUMBERS and kind is not DataType.BOOLEAN):
+def cell_of(text: str | None, variable: Variable) -> Cell:
+    """IntegrityError for a text that no cell of the variable has."""
+    kind = variable.type
+    if text is None or (kind not in NUMBERS and kind is not DataType.BOOLEAN):
         return text
     if kind is DataType.BOOLEAN:
         return text == "true"
-    if text.startswith(".") and len(text) == 2 and not text[1].isdigit():
-        return Missing.UNDERSCORE if text == "._" else Missing[text[1]]
     try:
-        if kind is DataType.INTEGER:
-            return int(text) if text.lstrip("-").isdigit() else float(text)
-        return Decimal(text) if kind is DataType.DECIMAL else float(text)
-    except (ValueError, ArithmeticError) as error:
+        if _SPECIAL.fullmatch(text):
+            return Missing.UNDERSCORE if text == "._" else Missing[text[1]]
+        if variable.stored is not None:
+            return _stored_number(text)
+        if kind is DataType.DECIMAL:
+            return Exact(text)
+        return int(text) if _WHOLE.fullmatch(text) else Num(text)
+    except (ValueError, ArithmeticError, CallerError) as error:
         raise IntegrityError("a captured number is none") from error
+
+
+def _stored_number(text: str) -> Cell:
+    """Of a transport file: a double, or, of more than 53 bits, the exact number."""
+    double = float(text)
+    return double if repr(double) == text else Decimal(text)
 
 
 def by_subject(table: Table, rows: Iterable[Row]) -> tuple[dict[str, list[tuple[int, Row]]], list[Row]]:
