@@ -28,6 +28,11 @@ MOST_ROWS: Final = 250
 """Of one captured form; fewer of a wide table, so that it has at most `definition.forms.MOST_ITEMS` items."""
 
 
+def forms_of(definition: StudyDefinition) -> StudyDefinition:
+    """As it is, or, where it has groups and no forms (Define-XML), each group as a form of its own in one event."""
+    return definition if definition.forms or not definition.groups else tabular(definition)
+
+
 def tabular(definition: StudyDefinition) -> StudyDefinition:
     """With a form for each group, in one event that may come again."""
     forms = tuple(

@@ -6,11 +6,13 @@ Not done here: IDs of records, and typed items (ItemDataInteger …): values are
 Source: ODM 1.3.2.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
+from gateway.errors import CallerError
 from gateway.trials.definition.elements import DATASET_XML, ODM_1_3, ODM_2_0, Element, clark, split
 from gateway.trials.definition.grammar import Edition, check
-from gateway.trials.definition.xmltext import write
+from gateway.trials.definition.xmltext import HOLE, write, write_around
 from gateway.trials.odm.adminwriting import admin_data
 from gateway.trials.odm.building import build, number, ref, refuse
 from gateway.trials.odm.definitionwriting import studies
@@ -42,6 +44,32 @@ def write_document(document: Document) -> bytes:
     root = build("ODM", _header(document.header), children, kept=document.header.kept)
     check(root, Edition.V1_3, field=())
     return write(root, namespace=ODM_1_3)
+
+
+def write_parts(document: Document, subjects: Iterable[SubjectData]) -> Iterator[bytes]:
+    """The same in pieces, with the subjects of its one ClinicalData as they come: in memory is one at a time. Raises
+    CallerError as `write_document` does, from the iterator for a subject."""
+    (clinical,) = document.clinical
+    if clinical.subjects:
+        raise CallerError("its subjects come apart", field=("ODM", "ClinicalData"))
+    apart = _clinical(clinical)
+    children = [*studies(document.definitions), *(admin_data(one) for one in document.admin), apart, *document.others]
+    root = build("ODM", _header(document.header), children, kept=document.header.kept)
+    check(root, Edition.V1_3, field=())
+    hollow = replace(apart, content=(HOLE, *apart.content))
+    shell = replace(root, content=tuple(hollow if one is apart else one for one in root.content))
+    yield from write_around(shell, map(_checked_subject, subjects), namespace=ODM_1_3, spaces=(DATASET_XML, ODM_2_0))
+
+
+def reference_data(study: str, version: str, groups: Iterable[GroupData]) -> Element:
+    """Rows that are about no subject. Raises CallerError as `write_document` does."""
+    return build("ReferenceData", {"StudyOID": study, "MetaDataVersionOID": version}, [_group(one) for one in groups])
+
+
+def _checked_subject(one: SubjectData) -> Element:
+    made = _subject(one)
+    check(made, Edition.V1_3, field=("ODM", "ClinicalData"))
+    return made
 
 
 def _header(header: Header) -> dict[str, str | None]:

@@ -10,11 +10,12 @@ import pytest
 from gateway import jsontext
 from gateway.errors import CallerError, IntegrityError
 from gateway.trials import datasets
+from gateway.trials.datasets import forms_of
 from gateway.trials.defining import defined
 from gateway.trials.definition.forms import MOST_ITEMS, CapturedForm, walk
 from gateway.trials.definition.references import Directory, directory
 from gateway.trials.definition.responses import captured, response
-from gateway.trials.documents import definition_of, forms_of
+from gateway.trials.documents import definition_of
 from gateway.trials.tabulation.csv import read_csv, surveyed
 from gateway.trials.tabulation.dataset_json import read_json
 from gateway.trials.tabulation.model import Cell, DataType, Exact, Missing, Row, StoredVariable, Table, Variable
