@@ -21,6 +21,8 @@ from gateway.trials.tabulation.model import NUMBERS, Cell, DataType, Exact, Miss
 
 EVENT: Final = "consentry/tables"
 """The one event of a study that is defined by tables."""
+SUBJECT: Final = "USUBJID"
+"""The variable that names a row's subject."""
 _FORM: Final = "form/"
 _SPECIAL: Final = re.compile(r"\.[A-Z_]")
 _WHOLE: Final = re.compile(r"0|-?[1-9][0-9]*")
@@ -37,7 +39,7 @@ def tabular(definition: StudyDefinition) -> StudyDefinition:
     """With a form for each group, in one event that may come again."""
     forms = tuple(
         FormDef(
-            oid=_FORM + group.oid,
+            oid=form_of(group),
             name=group.name,
             repeating=True,
             description=group.description,
@@ -61,6 +63,11 @@ def group_of(table: str, found: Directory) -> ItemGroupDef | None:
     return next((group for group in found.definition.groups if group.name.upper() == table.upper()), None)
 
 
+def form_of(group: ItemGroupDef) -> str:
+    """The OID of a group's form."""
+    return _FORM + group.oid
+
+
 def captured(
     table: Table, rows: Sequence[tuple[int, Row]], group: ItemGroupDef, found: Directory
 ) -> Iterator[CapturedForm]:
@@ -74,7 +81,7 @@ def captured(
             study=study.oid,
             version=study.version_oid,
             event=EVENT,
-            form=_FORM + group.oid,
+            form=form_of(group),
             form_repeat_key=str(part),
             groups=tuple(
                 CapturedGroup(
@@ -153,16 +160,19 @@ def _stored_number(text: str) -> Cell:
     return double if repr(double) == text else Decimal(text)
 
 
+def names_subjects(table: Table) -> bool:
+    return any(one.name.upper() == SUBJECT for one in table.variables)
+
+
 def by_subject(table: Table, rows: Iterable[Row]) -> tuple[dict[str, list[tuple[int, Row]]], list[Row]]:
     """Rows by the subject that they name (USUBJID), each with its number; and all rows of a table that has none."""
-    names = [one.name.upper() for one in table.variables]
-    if "USUBJID" not in names:
+    if not names_subjects(table):
         return {}, list(rows)
-    at = names.index("USUBJID")
+    at = [one.name.upper() for one in table.variables].index(SUBJECT)
     found: dict[str, list[tuple[int, Row]]] = {}
     for number, row in enumerate(rows):
         subject = row[at]
         if not isinstance(subject, str) or not subject.strip():
-            raise CallerError("names no subject", field=(table.name, str(number), "USUBJID"))
+            raise CallerError("names no subject", field=(table.name, str(number), SUBJECT))
         found.setdefault(subject, []).append((number, row))
     return found, []

@@ -8,7 +8,7 @@ Source: https://www.w3.org/TR/xml/, https://www.w3.org/TR/xml-names/.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NoReturn
 from xml.parsers import expat
 
@@ -130,25 +130,33 @@ def write(element: Element, *, namespace: str) -> bytes:
     return b'<?xml version="1.0" encoding="UTF-8"?>\n' + _encoded("".join(pieces), element) + b"\n"
 
 
-def write_around(shell: Element, parts: Iterable[Element], *, namespace: str, spaces: Iterable[str]) -> Iterator[bytes]:
-    """As `write`, with the parts where the shell has `HOLE` as its content, each written as it comes. `spaces`:
-    namespaces that parts may be in, beside those of the shell. Raises CallerError for a part in another."""
+def write_around(
+    shell: Element, parts: Sequence[Iterable[Element]], *, namespace: str, spaces: Iterable[str]
+) -> Iterator[bytes]:
+    """As `write`, with parts wherever the shell has `HOLE` as content, the first of them at the first, each written as
+    it comes. `spaces`: namespaces that parts may be in, beside those of the shell. Raises CallerError for a part in
+    another."""
     known = {space: PREFIXES.get(space, f"m{number}") for number, space in enumerate(spaces)}
     prefixes = {namespace: ""} | known | _prefixes(shell, namespace)
     declared = {space: prefix for space, prefix in prefixes.items() if prefix != "xml"}
     pieces: list[str] = []
     _write(shell, prefixes, declared, pieces)
-    head, _, tail = "".join(pieces).partition(HOLE)
+    head, *between = "".join(pieces).split(HOLE)
     yield b'<?xml version="1.0" encoding="UTF-8"?>\n' + _encoded(head, shell)
-    for part in parts:
-        named: set[str] = set()
-        _add_namespaces(part, named, named)
-        if not named <= {"", *prefixes}:
-            raise CallerError("is in a namespace that the document does not have", field=(split(part.name)[1],))
-        pieces = []
-        _write(part, prefixes, {}, pieces)
-        yield _encoded("".join(pieces), part)
-    yield _encoded(tail, shell) + b"\n"
+    for some, text in zip(parts, between, strict=True):
+        yield from (_part(one, prefixes) for one in some)
+        yield _encoded(text, shell)
+    yield b"\n"
+
+
+def _part(element: Element, prefixes: dict[str, str]) -> bytes:
+    named: set[str] = set()
+    _add_namespaces(element, named, named)
+    if not named <= {"", *prefixes}:
+        raise CallerError("is in a namespace that the document does not have", field=(split(element.name)[1],))
+    pieces: list[str] = []
+    _write(element, prefixes, {}, pieces)
+    return _encoded("".join(pieces), element)
 
 
 def _encoded(text: str, element: Element) -> bytes:

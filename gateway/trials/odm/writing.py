@@ -8,6 +8,7 @@ Source: ODM 1.3.2.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from gateway.errors import CallerError
 from gateway.trials.definition.elements import DATASET_XML, ODM_1_3, ODM_2_0, Element, clark, split
@@ -29,6 +30,8 @@ from gateway.trials.odm.model import (
     SubjectData,
 )
 
+_CLINICAL: Final = clark(ODM_1_3, "ClinicalData")
+
 
 def write_document(document: Document) -> bytes:
     """UTF-8 XML. Raises CallerError, naming the OID, for what ODM 1.3.2 cannot say."""
@@ -46,19 +49,26 @@ def write_document(document: Document) -> bytes:
     return write(root, namespace=ODM_1_3)
 
 
-def write_parts(document: Document, subjects: Iterable[SubjectData]) -> Iterator[bytes]:
-    """The same in pieces, with the subjects of its one ClinicalData as they come: in memory is one at a time. Raises
+def write_parts(document: Document, subjects: Sequence[Iterable[SubjectData]]) -> Iterator[bytes]:
+    """The same in pieces, with the subjects of each ClinicalData as they come: in memory is one at a time. Raises
     CallerError as `write_document` does, from the iterator for a subject."""
-    (clinical,) = document.clinical
-    if clinical.subjects:
+    if any(one.subjects for one in document.clinical):
         raise CallerError("its subjects come apart", field=("ODM", "ClinicalData"))
-    apart = _clinical(clinical)
-    children = [*studies(document.definitions), *(admin_data(one) for one in document.admin), apart, *document.others]
+    children = [
+        *studies(document.definitions),
+        *(admin_data(one) for one in document.admin),
+        *(_clinical(one) for one in document.clinical),
+        *document.others,
+    ]
     root = build("ODM", _header(document.header), children, kept=document.header.kept)
     check(root, Edition.V1_3, field=())
-    hollow = replace(apart, content=(HOLE, *apart.content))
-    shell = replace(root, content=tuple(hollow if one is apart else one for one in root.content))
-    yield from write_around(shell, map(_checked_subject, subjects), namespace=ODM_1_3, spaces=(DATASET_XML, ODM_2_0))
+    hollow = [
+        replace(one, content=(HOLE, *one.content)) if isinstance(one, Element) and one.name == _CLINICAL else one
+        for one in root.content
+    ]
+    parts = [map(_checked_subject, some) for some in subjects]
+    shell = replace(root, content=tuple(hollow))
+    yield from write_around(shell, parts, namespace=ODM_1_3, spaces=(DATASET_XML, ODM_2_0))
 
 
 def reference_data(study: str, version: str, groups: Iterable[GroupData]) -> Element:

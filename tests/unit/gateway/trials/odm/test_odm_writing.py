@@ -152,9 +152,9 @@ def test_a_document_in_pieces_reads_back_as_the_same_document() -> None:
     (clinical,) = whole.clinical
     hollow = replace(whole, clinical=(replace(clinical, subjects=()),))
     assert clinical.subjects
-    pieces = list(write_parts(hollow, iter(clinical.subjects)))
+    pieces = list(write_parts(hollow, [iter(clinical.subjects)]))
     assert read_document(b"".join(pieces)) == whole
-    assert len(pieces) == len(clinical.subjects) + 2
+    assert len(pieces) == len(clinical.subjects) + 3
 
 
 def test_a_subject_that_odm_cannot_say_ends_the_document() -> None:
@@ -164,7 +164,7 @@ def test_a_subject_that_odm_cannot_say_ends_the_document() -> None:
     form = replace(clinical.subjects[0].events[0].forms[0], groups=(GroupData(oid="G", items=(item,)),))
     broken = replace(clinical.subjects[0], events=(replace(clinical.subjects[0].events[0], forms=(form,)),))
     with pytest.raises(CallerError, match="a character that XML cannot hold"):
-        list(write_parts(hollow, [broken]))
+        list(write_parts(hollow, [[broken]]))
 
 
 def test_rows_about_nobody_are_reference_data() -> None:
