@@ -6,6 +6,7 @@ the server's own report of it would print the message. A log line holds the rout
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import Protocol, TypedDict
 
 import structlog
@@ -56,7 +57,8 @@ from schema.context import (
 )
 from schema.errors import INTERNAL, report
 from schema.execution import Engine
-from schema.root import build_schema
+from schema.root import GatewaySchema, build_schema
+from schema.study_services import AllocationService, CapturingService, StudyShowingService, TrialService
 
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 
@@ -111,6 +113,14 @@ class Wired(Protocol):
     @property
     def aggregates(self) -> AggregateService: ...
     @property
+    def trials(self) -> TrialService: ...
+    @property
+    def allocations(self) -> AllocationService: ...
+    @property
+    def capturing(self) -> CapturingService: ...
+    @property
+    def study_showing(self) -> StudyShowingService: ...
+    @property
     def blocks(self) -> Blocks: ...
     @property
     def bus(self) -> Bus | None: ...
@@ -143,6 +153,12 @@ _NAMES = RandomNames(SystemEntropy(), size=8)
 def new_correlation_id() -> str:
     """16 hex digits: enough to find one request in a log."""
     return _NAMES.next().hex()
+
+
+@cache
+def served_schema() -> GatewaySchema:
+    """One for all doors of a process: it holds no part of a gateway, and nothing changes it once it is built."""
+    return build_schema()
 
 
 def create_app(wired: Wired) -> "FrontDoor":
@@ -187,9 +203,13 @@ class FrontDoor:
             erasures=wired.erasures,
             releases=wired.releases,
             aggregates=wired.aggregates,
+            trials=wired.trials,
+            allocations=wired.allocations,
+            capturing=wired.capturing,
+            study_showing=wired.study_showing,
         )
         engine = Engine(
-            build_schema(),
+            served_schema(),
             services,
             introspection=options.introspection,
             seconds=options.answer_seconds,

@@ -275,16 +275,27 @@ async def _fund(client: ChainClient, accounts: list[str]) -> None:
 
 
 async def _until_listening(settings: Settings, serving: "asyncio.Task[None]") -> None:
-    async with httpx.AsyncClient(trust_env=False) as client:
-        for _ in range(200):
-            if serving.done():
-                await serving
-                raise SettingsError(f"CONSENTRY_PORT: {settings.host}:{settings.port} cannot be listened on")
-            with contextlib.suppress(httpx.HTTPError):
-                await client.get(f"http://{settings.host}:{settings.port}/health", timeout=1.0)
-                return
-            await asyncio.sleep(0.05)
+    for _ in range(200):
+        if serving.done():
+            await serving
+            raise SettingsError(f"CONSENTRY_PORT: {settings.host}:{settings.port} cannot be listened on")
+        if await _answers(settings.host, settings.port):
+            return
+        await asyncio.sleep(0.05)
     raise UpstreamError("the server does not answer")
+
+
+async def _answers(host: str, port: int) -> bool:
+    """By a bare question: an HTTP client would first make ready for TLS, which takes longer than the answer."""
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(1.0):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                return (await reader.readline()).startswith(b"HTTP/1.1 ")
+            finally:
+                writer.close()
+    return False
 
 
 def _greet(gateway: Gateway, announce: Say) -> None:

@@ -13,8 +13,7 @@ from gateway.jsontext import Num
 from schema.context import Info, ToldAnswer
 from schema.errors import Refusal
 from schema.fields import mutation
-from schema.gates import outcome
-from schema.releases import naming
+from schema.gates import naming, outcome
 from schema.scalars import Json
 
 MILLION: Final = 1_000_000

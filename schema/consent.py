@@ -9,6 +9,7 @@ import strawberry
 from gateway.consent import model
 from gateway.consent.languages import Language
 from gateway.consent.model import NO_END, Action, ConsentStatus, Effect, Purpose
+from gateway.consent.studies import study_in
 from gateway.errors import CallerError
 from gateway.ids import ActorId, ConsentId, SubjectId, to_global
 from gateway.slices import Slice
@@ -17,7 +18,7 @@ from schema.drafts import Draft, DraftResult, SignedInput, to_draft, typed_data_
 from schema.errors import Refusal
 from schema.fields import mutation, resolved
 from schema.forms import ConsentForm, form_signed
-from schema.gates import actor_of, given, info_of, or_empty, outcome, record_of, subject_of
+from schema.gates import actor_of, given, info_of, or_empty, outcome, record_of, study_of, subject_of
 from schema.identity import Actor, Patient, known_grantee, to_patient
 from schema.readings import consent_from_fhir
 from schema.relay import Node, PageInfo
@@ -55,6 +56,11 @@ class ConsentInput:
     )
     terms_hash: Hex | None = strawberry.UNSET
     language: Language = strawberry.field(default=Language.EN, description=OF_STATEMENT)
+    study: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="For one study alone: `purposes` is CLINTRCH and nothing else; a permit names the study's sponsor, "
+        "and in `termsHash` the informed consent.",
+    )
 
 
 @strawberry.type
@@ -81,6 +87,7 @@ class Consent(Node):
     not_before: datetime
     not_after: datetime | None
     terms_hash: Hex | None
+    study: strawberry.ID | None = strawberry.field(description="The one study that it is for; null: it is for none.")
     statement: str = strawberry.field(description="Plain words, as the patient signed them.")
     signer: Hex
     transaction_hash: Hex | None = strawberry.field(description="Null while in force here and not yet on chain.")
@@ -143,6 +150,7 @@ def to_consent(view: model.ConsentView) -> Consent:
         not_before=moment_of(terms.not_before),
         not_after=None if terms.not_after == NO_END else moment_of(terms.not_after),
         terms_hash=Hex(scope.terms_hash) if any(scope.terms_hash) else None,
+        study=None if (named := study_in(scope.context)) is None else strawberry.ID(to_global("Study", named)),
         statement=scope.statement,
         signer=Hex(view.signer),
         transaction_hash=Hex(view.transaction) if view.transaction is not None else None,
@@ -187,6 +195,7 @@ def to_consent_input(input: ConsentInput) -> model.ConsentInput:
         not_after=given(input.not_after),
         terms_hash=given(input.terms_hash),
         language=input.language,
+        study=None if (named := given(input.study)) is None else study_of(named, field="study"),
     )
 
 

@@ -4,6 +4,7 @@ True here: every service is a Protocol, so the schema knows no adapter; `caller`
 executed. Not done here: decisions. Each service method decides for itself, on the caller that it is handed.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -54,6 +55,7 @@ from gateway.ids import (
     ReleaseId,
     RequestId,
     SessionId,
+    StudyId,
     SubjectId,
 )
 from gateway.jsontext import JsonValue
@@ -76,6 +78,7 @@ from gateway.releases.model import Verdict as ReleaseVerdict
 from gateway.slices import Page, Slice
 from gateway.underway import Allowance
 from schema.loaders import Batch, Loader
+from schema.study_services import AllocationService, CapturingService, StudyShowingService, TrialService
 
 TypedData: TypeAlias = Mapping[str, Any]
 MOST_REFERENCES = 300
@@ -84,6 +87,9 @@ MOST_FOLLOWED = 1 << 20
 """Octets of what the references of one request come to, each time that one is followed: what refers to itself in a
 list would else grow by its length with each level."""
 REFERENCES_AT_ONCE = 100
+MOST_FORMS = 300
+"""Captured forms of one request whose content is read: each is a decision, and a record opened."""
+FORMS_AT_ONCE = 16
 
 
 class IdentityService(Protocol):
@@ -354,6 +360,10 @@ class Services:
     erasures: ErasureService
     releases: ReleaseService
     aggregates: AggregateService
+    trials: TrialService
+    allocations: AllocationService
+    capturing: CapturingService
+    study_showing: StudyShowingService
 
 
 @dataclass(slots=True, kw_only=True)
@@ -368,11 +378,14 @@ class RequestContext:
     actors: Loader[ActorId, Actor | None] = field(init=False, repr=False)
     organizations: Loader[ActorId, tuple[Actor, ...]] = field(init=False, repr=False)
     followed: int = field(init=False, default=0)
+    read_forms: int = field(init=False, default=0)
+    turns: asyncio.Semaphore = field(init=False, repr=False)
     references: Batch[tuple[SubjectId, Purpose], Reference, Released | ConsentryError] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.actors = Loader(self.services.identity.actor)
         self.organizations = Loader(self.services.identity.organizations)
+        self.turns = asyncio.Semaphore(FORMS_AT_ONCE)
         self.forget_references()
 
     def follow(self, octets: int) -> None:
@@ -391,8 +404,16 @@ class RequestContext:
         self.allowance.renew(shown=octets)
         self.forget_references()
 
+    async def form(self, study: StudyId, subject: SubjectId, record: RecordId) -> Released:
+        """What a captured form says, a few at once. Raises LimitError for more of them than a request may have."""
+        self.read_forms += 1
+        if self.read_forms > MOST_FORMS:
+            raise LimitError(f"at most {MOST_FORMS} forms of one request are read")
+        async with self.turns:
+            return await self.services.capturing.read(self.signed_in(), study, subject, record)
+
     def forget_references(self) -> None:
-        self.followed = 0
+        self.followed = self.read_forms = 0
         too_many = LimitError(f"at most {MOST_REFERENCES} references of one request are resolved")
         self.references = Batch(self._resolve, most=MOST_REFERENCES, ceiling=too_many)
 

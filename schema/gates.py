@@ -4,13 +4,13 @@ True here: NOT_PERMITTED and UNAUTHENTICATED never become an error of the respon
 answer; a stale index, a broken proof or a dead neighbour never looks like missing data.
 """
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 import strawberry
 
 from gateway.errors import CallerError, ConsentryError, DeniedError, LimitError, UnauthenticatedError
-from gateway.ids import ActorId, RecordId, SubjectId, from_global
+from gateway.ids import ActorId, RecordId, StudyId, SubjectId, from_global
 from gateway.slices import Page, Slice
 from schema.errors import Refusal, refuse
 from schema.relay import PageInfo
@@ -46,6 +46,21 @@ async def or_empty(steps: Awaitable[Value], empty: Value) -> Value:
         return await steps
     except (UnauthenticatedError, DeniedError):
         return empty
+
+
+async def placing(steps: Awaitable[Value], place: Callable[[tuple[str, ...]], tuple[str, ...]]) -> Value:
+    """The same; a refusal that names a field names `place` of it."""
+    try:
+        return await steps
+    except ConsentryError as error:
+        if error.field:
+            error.field = place(error.field)
+        raise
+
+
+async def naming(steps: Awaitable[Value], members: Mapping[str, tuple[str, ...]]) -> Value:
+    """The same; a refusal whose field begins with a key of `members` names that place in the input instead."""
+    return await placing(steps, lambda field: (*members.get(field[0], (field[0],)), *field[1:]))
 
 
 def given(value: Value | None) -> Value | None:
@@ -98,6 +113,10 @@ def subject_of(text: strawberry.ID, *, field: str = "patientId") -> SubjectId:
 
 def actor_of(text: strawberry.ID, *, field: str) -> ActorId:
     return ActorId(from_global("Actor", text, field=(field,)))
+
+
+def study_of(text: strawberry.ID, *, field: str) -> StudyId:
+    return StudyId(from_global("Study", text, field=(field,)))
 
 
 def record_of(text: strawberry.ID, *, field: str) -> RecordId:

@@ -8,7 +8,17 @@ import strawberry
 from gateway.consent.model import Purpose
 from gateway.errors import DeniedError
 from gateway.identity.model import Caller, Role
-from gateway.ids import ActorId, ConsentId, DecisionId, EmergencyId, RecordId, ReleaseId, SubjectId, parse_global
+from gateway.ids import (
+    ActorId,
+    ConsentId,
+    DecisionId,
+    EmergencyId,
+    RecordId,
+    ReleaseId,
+    StudyId,
+    SubjectId,
+    parse_global,
+)
 from schema.audit import to_entry, to_event
 from schema.consent import to_consent
 from schema.context import RequestContext
@@ -17,6 +27,7 @@ from schema.emergency import read_emergency
 from schema.identity import Patient, as_told, to_patient
 from schema.records import Record, read_record
 from schema.relay import Node
+from schema.studies import read_study
 
 
 async def present(context: RequestContext) -> Caller | None:
@@ -50,6 +61,8 @@ async def node_of(context: RequestContext, id: strawberry.ID) -> Node | None:
             return await read_emergency(context, EmergencyId(raw))
         case "Dataset":
             return await read_dataset(context, ReleaseId(raw))
+        case "Study":
+            return await read_study(context, StudyId(raw))
     return None
 
 

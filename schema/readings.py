@@ -19,8 +19,8 @@ from graphql import GraphQLError
 from gateway.consent.languages import Language
 from gateway.consent.model import ANYONE, Action, ConsentInput, Effect, Purpose
 from gateway.errors import CallerError
-from gateway.ids import ActorId, RecordId, SubjectId, from_global
-from schema.renderings import ACTIONS, CATEGORY, DUO, RESEARCH, RESOURCE_TYPES, TERMINOLOGY, TERMS
+from gateway.ids import ActorId, RecordId, StudyId, SubjectId, from_global
+from schema.renderings import ACTIONS, CATEGORY, DUO, RESEARCH, RESOURCE_TYPES, STUDY, TERMINOLOGY, TERMS
 from schema.scalars import parse_instant
 
 MOST_ITEMS: Final = 256
@@ -178,6 +178,7 @@ def _provision(
     if any(moment is not None and moment.microsecond for moment in (start, end)):
         raise CallerError("whole seconds", field=(*part.at, "period"))
     data_from, data_to = _period(part, "dataPeriod")
+    study = _study(part)
     purposes, uses = _purposes(part)
     records, authors = _data(part)
     read = ConsentInput(
@@ -198,9 +199,27 @@ def _provision(
         not_after=end,
         terms_hash=terms_hash,
         language=language,
+        study=study,
     )
     part.done()
     return read
+
+
+def _study(part: _Element) -> StudyId | None:
+    """The study that it is for, as we write it: the one modifier that is understood."""
+    found = part.items("modifierExtension")
+    if not found:
+        return None
+    if len(found) > 1:
+        raise _unsaid((*part.at, "modifierExtension"))
+    ((item, at),) = found
+    extension, where = _Element(item, at), (*at, "valueIdentifier")
+    _only(extension, "url", {STUDY})
+    system, text = _identifier_parts(extension.take("valueIdentifier"), where)
+    extension.done()
+    if system != STUDY:
+        raise _unsaid(where)
+    return StudyId(from_global("Study", text, field=where))
 
 
 def _grantee(part: _Element, effect: Effect) -> ActorId:

@@ -4,23 +4,21 @@ what was done is durable when its answer comes.
 A refusal names the member of the input that it is about: the service speaks of the request as a whole, and of an id.
 """
 
-from collections.abc import Awaitable, Mapping
-from typing import Annotated, Any, Final, TypeAlias, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, TypeAlias
 
 import strawberry
 
 from gateway.consent.model import Purpose
-from gateway.errors import ConsentryError
 from gateway.releases.model import OpenedRelease, Verdict
 from schema.context import Info
 from schema.datasets import Dataset, DatasetFormat, dataset_of, to_dataset
 from schema.drafts import Draft, DraftResult, SignedInput, to_draft, typed_data_of
 from schema.errors import Refusal
 from schema.fields import mutation, resolved
-from schema.gates import outcome
+from schema.gates import naming, outcome
 from schema.scalars import Hex, Json
 
-Value = TypeVar("Value")
 Members: TypeAlias = Mapping[str, tuple[str, ...]]
 _SIGNED: Final = ("typedData", "message")
 _ID: Final[Members] = {"id": ("datasetId",)}
@@ -84,16 +82,6 @@ class DatasetReport:
 DatasetResult = Annotated[Dataset | Refusal, strawberry.union("DatasetResult")]
 OpenDatasetResult = Annotated[OpenedDataset | Refusal, strawberry.union("OpenDatasetResult")]
 DatasetReportResult = Annotated[DatasetReport | Refusal, strawberry.union("DatasetReportResult")]
-
-
-async def naming(steps: Awaitable[Value], members: Members) -> Value:
-    """The same; a refusal whose field begins with a key of `members` names that place in the input instead."""
-    try:
-        return await steps
-    except ConsentryError as error:
-        if error.field and error.field[0] in members:
-            error.field = (*members[error.field[0]], *error.field[1:])
-        raise
 
 
 def _to_opened(opened: OpenedRelease) -> OpenedDataset:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from gateway.audit.model import AccessEvent, Outcome
 from gateway.consent.model import ANYONE, NO_END, ConsentStatus, ConsentView, Effect
+from gateway.consent.studies import study_in
 from gateway.ids import to_global
 from schema.scalars import moment_of, write_instant
 
@@ -24,6 +25,10 @@ ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {"READ": ("access",), "WRITE": (
 CATEGORY: Final = {"system": "http://loinc.org", "code": "59284-0", "display": "Consent Document"}
 RESOURCE_TYPES: Final = "http://hl7.org/fhir/resource-types"
 TERMS: Final = "urn:consentry:terms:"
+STUDY: Final = "urn:consentry:study"
+"""Of a modifier extension: FHIR's Consent has no word for it, and whoever passes over it reads more than was signed."""
+CONTEXT: Final = "urn:consentry:context"
+"""Likewise, where the context is no study's: nothing here reads it."""
 _INTERACTIONS: Final = {"READ": ("read", "R"), "WRITE": ("update", "U"), "EXPLAIN": ("operation", "E")}
 """By the log's action; whatever else it says is an operation on consents or control."""
 RELEASE: Final = "RELEASE"
@@ -62,6 +67,7 @@ def _provision(view: ConsentView, grantee: str | None) -> dict[str, Any]:
     data: list[tuple[str, str, bytes]] = [("instance", "record", name) for name in scope.records]
     data += [("authoredby", "actor", name) for name in scope.authors]
     parts: dict[str, Any] = {
+        "modifierExtension": _modifiers(scope.context),
         "type": "permit" if terms.effect is Effect.PERMIT else "deny",
         "period": _period(
             _seconds_text(terms.not_before), "" if terms.not_after >= NO_END else _seconds_text(terms.not_after)
@@ -83,6 +89,14 @@ def _provision(view: ConsentView, grantee: str | None) -> dict[str, Any]:
         ],
     }
     return {name: value for name, value in parts.items() if value}
+
+
+def _modifiers(context: str) -> list[dict[str, Any]]:
+    """What narrows a provision and cannot be said in FHIR's own words."""
+    study = study_in(context)
+    if study is not None:
+        return [{"url": STUDY, "valueIdentifier": _identifier("study", study)}]
+    return [{"url": CONTEXT, "valueString": context}] if context else []
 
 
 def record_of_event(event: AccessEvent) -> bytes | None:
@@ -155,7 +169,13 @@ def _entity(type_: tuple[str, str], role: tuple[str, str], kind: str, name: byte
 
 def _identifier(kind: str, name: bytes) -> dict[str, str]:
     """What this API knows by an id of its own, by that; what stands on chain by its name there."""
-    kinds = {"record": "Record", "dataset": "Dataset", "emergency": "Emergency", "decision": "Decision"}
+    kinds = {
+        "record": "Record",
+        "dataset": "Dataset",
+        "emergency": "Emergency",
+        "decision": "Decision",
+        "study": "Study",
+    }
     value = to_global(kinds[kind], name) if kind in kinds else "0x" + name.hex()
     return {"system": f"urn:consentry:{kind}", "value": value}
 

@@ -75,6 +75,11 @@ from schema.releases import ReleaseMutations, ReleaseQueries
 from schema.requests import ConsentRequestConnection, RequestMutations, sent
 from schema.scalars import SCALARS, Address
 from schema.sessions import DeviceSessionConnection, SessionMutations, sessions_of
+from schema.studies import Study, StudyQueries
+from schema.study_acts import StudyActMutations
+from schema.study_data import StudyDataMutations
+from schema.study_events import StudySubscriptions
+from schema.study_queries import StudyQueryMutations
 from schema.words import with_words
 
 SINCE = """First what was recorded then or later. After a broken connection give the recordedAt of the last item: \
@@ -82,7 +87,7 @@ nothing is missing then, and what was there already may come once more."""
 
 
 @strawberry.type
-class Query(FormQueries, DatasetQueries, ReleaseQueries):
+class Query(FormQueries, DatasetQueries, ReleaseQueries, StudyQueries):
     @resolved("Decided as TREAT; as PATRQT for the patient. What is refused is null, like what does not exist.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
         return await or_none(node_of(info.context, id))
@@ -188,6 +193,9 @@ class Mutation(
     IdentityMutations,
     ReleaseMutations,
     AggregateMutations,
+    StudyActMutations,
+    StudyDataMutations,
+    StudyQueryMutations,
 ):
     @mutation("EIP-4361 sign-in: sign `message` with the actor's key.")
     async def sign_in_challenge(self, info: Info, address: Address) -> SignInChallengeResult:
@@ -280,7 +288,7 @@ class Mutation(
 
 
 @strawberry.type(description="Over graphql-transport-ws.")
-class Subscription:
+class Subscription(StudySubscriptions):
     @subscription(
         "Records of a patient as they arrive, decided afresh for each; what is refused, unknown or ended "
         "completes without an item."
@@ -347,7 +355,7 @@ def build_schema() -> GatewaySchema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[AccessEvent, AuditEntry, Consent, Dataset, Emergency, Record, Patient, Actor],
+        types=[AccessEvent, AuditEntry, Consent, Dataset, Emergency, Record, Patient, Actor, Study],
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
     )
     schema._schema = with_words(with_fhir(schema._schema, read_outline()))

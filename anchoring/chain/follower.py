@@ -8,7 +8,7 @@ id or another genesis block halts the follower for good (`halted`): its head the
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from anchoring.chain.client import ChainClient, answered, block_ref
@@ -36,6 +36,8 @@ PROMPT_SECONDS: Final = 1.5
 """A node that takes longer over its newest block is not waited for."""
 PATIENCE_SECONDS: Final = 2.0
 """How long a node that was prompt may be mute before nobody waits for it any more."""
+QUIET_SECONDS: Final = 0.5
+"""How long a node of which something else tells that it has no newer block is not asked again."""
 IDENTITY_SECONDS: Final = 30.0
 """How often chain id and genesis are compared, besides at start, after silence and at each fork."""
 
@@ -56,7 +58,12 @@ class Follower:
         genesis: bytes,
         first_block: int,
         on_events: OnEvents = lambda events: None,
+        news: Callable[[], int | None] = lambda: None,
+        quiet: float = QUIET_SECONDS,
     ) -> None:
+        """`news`: a number that moves when the node has a new block, and before anybody is told of that block; None
+        where it is not known: then the node itself is asked at each look. `quiet`: seconds after which it is asked
+        whatever `news` says."""
         self._client = client
         self._registries = registries
         self._provenance = Provenance(registries, client, finality=profile.finality)
@@ -68,6 +75,8 @@ class Follower:
         self._genesis = genesis
         self._first_block = first_block
         self._on_events = on_events
+        self._news = news
+        self._quiet = quiet
         self._at: BlockRef | None = None
         self._latest = 0
         self._heard_at = float("-inf")
@@ -119,15 +128,24 @@ class Follower:
         while not self._stopping and self.halted is None:
             self._look.clear()
             moved = False
+            news = self._news()  # before the node is asked: what comes in between is news again
             try:
                 moved = await self.step()
                 self.trouble = None
             except AnchoringError as e:
-                self.trouble = str(e)
+                self.trouble, news = str(e), None
             if not moved:
-                with contextlib.suppress(TimeoutError):
-                    pause = self._profile.busy_poll if self._waiters else self._profile.idle_poll
-                    await asyncio.wait_for(self._look.wait(), pause)
+                await self._rest(news)
+
+    async def _rest(self, news: int | None) -> None:
+        """Until the next look: when it is told to, or the node has other news than `news`, or enough time went by."""
+        until = self._clock.monotonic() + self._quiet
+        while not self._look.is_set():
+            with contextlib.suppress(TimeoutError):
+                pause = self._profile.busy_poll if self._waiters else self._profile.idle_poll
+                await asyncio.wait_for(self._look.wait(), pause)
+            if news is None or self._news() != news or self._clock.monotonic() >= until:
+                return
 
     async def step(self) -> bool:
         """One look at the chain; True if the index moved. Raises AnchoringError; ChainHalted for good."""

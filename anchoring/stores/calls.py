@@ -59,19 +59,21 @@ class SqlCalls:
                 rows += [] if oldest in rows else [oldest]
             return tuple(IntendedCall(call=_call(row), seq=row.seq) for row in rows)
 
-        return await self._database.read(work)
+        return await self._database.reread(("intended", lane, limit), work)
 
     async def sent(self, lane: str) -> tuple[SentCall, ...]:
-        query = (
-            select(*_CALL, calls.c.nonce, calls.c.raw, calls.c.sent_at)
-            .where(calls.c.lane == lane, calls.c.state == CallState.SENT)
-            .order_by(calls.c.nonce)
-        )
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return tuple(
-            SentCall(call=_call(row), nonce=row.nonce, attempts=split_attempts(row.raw), sent_at=row.sent_at)
-            for row in rows
-        )
+        def work(connection: Connection) -> tuple[SentCall, ...]:
+            query = (
+                select(*_CALL, calls.c.nonce, calls.c.raw, calls.c.sent_at)
+                .where(calls.c.lane == lane, calls.c.state == CallState.SENT)
+                .order_by(calls.c.nonce)
+            )
+            return tuple(
+                SentCall(call=_call(row), nonce=row.nonce, attempts=split_attempts(row.raw), sent_at=row.sent_at)
+                for row in connection.execute(query)
+            )
+
+        return await self._database.reread(("sent", lane), work)
 
     async def mark_sent(self, account: str, *, owner: str, sent: SentCall, until: int) -> None:
         """COMMIT POINT. A crash before: the call is INTENDED and nothing of it was broadcast. After: it is SENT with

@@ -7,15 +7,16 @@ outlives a silence. Driver errors become StoreUnavailable here; none leaves this
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, Row, create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from anchoring.errors import StoreUnavailable
+from anchoring.stores.commits import Commits
 from anchoring.stores.sessions import CONNECT_SECONDS, LIVELY, BoundedSession
 
 T = TypeVar("T")
@@ -36,12 +37,27 @@ class Database:
         self._engine = _engine(url)
         # SQLite has one writer: threads of this process queue here instead of polling the file's lock.
         self._one_writer = threading.Lock() if self._engine.dialect.name == "sqlite" else None
+        self._commits = Commits(str(self._engine.url.database)) if self._one_writer is not None else None
+        self._found: dict[Hashable, tuple[int, object]] = {}
         # Threads of its own: a mute database holds up nobody else's.
         self._threads = ThreadPoolExecutor(SESSIONS, thread_name_prefix="anchoring-db")
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Runs `work` in a thread, in a transaction that writes nothing. Raises StoreUnavailable."""
         return await self._in_thread(work, False)
+
+    async def reread(self, question: Hashable, work: Callable[[Connection], T]) -> T:
+        """As `read`, for what is asked again and again and mostly in vain: where nothing was committed since `question`
+        was answered here last, that answer stands. `question` names `work`, of which there are few; what it gives is
+        changed by nobody. Raises StoreUnavailable."""
+        at = None if self._commits is None else self._commits.count()
+        if at is not None and question in self._found and self._found[question][0] == at:
+            return cast(T, self._found[question][1])
+        # Looked at before the read: a commit in between is read now, and once more the next time.
+        found = await self.read(work)
+        if at is not None:
+            self._found[question] = at, found
+        return found
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Runs `work` in a thread, in one durable transaction; what it raises undoes it. Raises StoreUnavailable.
@@ -52,6 +68,8 @@ class Database:
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+        if self._commits is not None:
+            self._commits.close()
         self._engine.dispose()
 
     async def _in_thread(self, work: Callable[[Connection], T], writes: bool) -> T:

@@ -29,13 +29,16 @@ class SqlEvents:
         self._bump = bump
 
     async def cursor(self) -> BlockRef | None:
-        query = (
-            select(chain_blocks)
-            .join(chain_cursor, chain_cursor.c.block_hash == chain_blocks.c.hash)
-            .where(chain_cursor.c.name == self._name)
-        )
-        row = await self._database.read(lambda connection: connection.execute(query).first())
-        return None if row is None else _block(row)
+        def work(connection: Connection) -> BlockRef | None:
+            query = (
+                select(chain_blocks)
+                .join(chain_cursor, chain_cursor.c.block_hash == chain_blocks.c.hash)
+                .where(chain_cursor.c.name == self._name)
+            )
+            row = connection.execute(query).first()
+            return None if row is None else _block(row)
+
+        return await self._database.reread(("cursor", self._name), work)
 
     async def known(self, *, limit: int) -> tuple[BlockRef, ...]:
         query = select(chain_blocks).order_by(chain_blocks.c.number.desc()).limit(limit)

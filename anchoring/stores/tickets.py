@@ -39,7 +39,7 @@ class SqlTickets:
                 found.extend(_ticket(row) for row in connection.execute(query))
             return tuple(found)
 
-        return await self._database.read(work)
+        return await self._database.reread(("waiting", limit), work)
 
     async def count_waiting(self) -> int:
         queued = select(func.count()).select_from(tickets).where(tickets.c.batch.is_(None))
@@ -99,19 +99,24 @@ class SqlTickets:
             deep = and_(batches.c.state == BatchState.ANCHORED, batches.c.block_number <= head - finality)
             return moved + connection.execute(update(batches).where(deep).values(state=BatchState.FINAL)).rowcount
 
-        unsettled = select(batches.c.id).where(batches.c.state.in_((*_OPEN, BatchState.ANCHORED))).limit(1)
-        if await self._database.read(lambda connection: connection.execute(unsettled).first()) is None:
+        def unsettled(connection: Connection) -> bool:
+            query = select(batches.c.id).where(batches.c.state.in_((*_OPEN, BatchState.ANCHORED))).limit(1)
+            return connection.execute(query).first() is not None
+
+        if not await self._database.reread("unsettled", unsettled):
             return 0
         return await self._database.write(work)
 
     async def refused(self) -> tuple[tuple[Batch, str], ...]:
-        query = (
-            select(batches, calls.c.error)
-            .join(calls, calls.c.call == batches.c.call)
-            .where(batches.c.state.in_(_OPEN), calls.c.state == CallState.REVERTED)
-        )
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return tuple((_batch(row), row.error or "") for row in rows)
+        def work(connection: Connection) -> tuple[tuple[Batch, str], ...]:
+            query = (
+                select(batches, calls.c.error)
+                .join(calls, calls.c.call == batches.c.call)
+                .where(batches.c.state.in_(_OPEN), calls.c.state == CallState.REVERTED)
+            )
+            return tuple((_batch(row), row.error or "") for row in connection.execute(query))
+
+        return await self._database.reread("refused", work)
 
     async def retry(self, batch: Batch) -> None:
         mine = select(batches.c.call).where(batches.c.id == batch.id).scalar_subquery()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gateway.adapters import sealed_file
 from gateway.adapters.root import Root, wrapped_by
+from gateway.adapters.sealed_file import Passphrase
 
 KIND = "consentry.root-key/1"
 
@@ -22,16 +23,17 @@ class KeyFileVault:
         self._root = root
 
     @classmethod
-    def open(cls, path: Path, passphrase_path: Path) -> "KeyFileVault":
-        """SettingsError for a missing or damaged file, or another passphrase."""
-        return cls(path, passphrase_path, Root(open_key(path, passphrase_path)))
+    def open(cls, path: Path, passphrase_path: Path, passphrase: Passphrase | None = None) -> "KeyFileVault":
+        """`passphrase`: that file's, where others open with it too. SettingsError for a missing or damaged file, or
+        another passphrase."""
+        return cls(path, passphrase_path, Root(open_key(path, passphrase_path, passphrase)))
 
     @classmethod
-    def create(cls, path: Path, passphrase_path: Path) -> "KeyFileVault":
-        """A new root. Durable on return; SettingsError if there is one."""
+    def create(cls, path: Path, passphrase_path: Path, passphrase: Passphrase | None = None) -> "KeyFileVault":
+        """A new root. `passphrase` as in `open`. Durable on return; SettingsError if there is one."""
         root, key = Root.fresh()
-        passphrase = sealed_file.read_passphrase(passphrase_path)
-        sealed_file.create(path, kind=KIND, public=root.id, secret=key, passphrase=passphrase)
+        given = passphrase or Passphrase(passphrase_path)
+        sealed_file.create(path, kind=KIND, public=root.id, secret=key, passphrase=given)
         return cls(path, passphrase_path, root)
 
     async def wrap(self, key: bytes, *, context: bytes) -> bytes:
@@ -50,9 +52,9 @@ class KeyFileVault:
         """Nothing is held open."""
 
 
-def open_key(path: Path, passphrase_path: Path) -> bytes:
-    """The root's octets. SettingsError."""
-    return sealed_file.open_secret(path, kind=KIND, passphrase=sealed_file.read_passphrase(passphrase_path))[1]
+def open_key(path: Path, passphrase_path: Path, passphrase: Passphrase | None = None) -> bytes:
+    """The root's octets. `passphrase` as in `KeyFileVault.open`. SettingsError."""
+    return sealed_file.open_secret(path, kind=KIND, passphrase=passphrase or Passphrase(passphrase_path))[1]
 
 
 def id_in(path: Path) -> bytes:

@@ -1,12 +1,14 @@
 """A secret at rest in a file of its own: sealed under a passphrase, mode 0600, written whole or not at all.
 
 JSON of hex fields. scrypt (RFC 7914, n = 2^16, r = 8, p = 1: 64 MiB, about a fifth of a second), then AES-256-GCM with
-the format's name and the public half as associated data, so neither can be exchanged.
+the format's name and the public half as associated data, so neither can be exchanged. Files that are made together
+share a salt, and so a key: whoever opens them together (`Passphrase`) derives it once.
 """
 
 import os
 import secrets
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -24,19 +26,36 @@ class _SealedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     sealed: str
 
 
-def create(path: Path, *, kind: str, public: bytes, secret: bytes, passphrase: bytes) -> None:
+class Passphrase:
+    """The first line of a passphrase file, and the keys that were derived from it: kept for as long as somebody opens
+    files, and no longer. The file is read when the first key is derived."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._keys: dict[bytes, bytes] = {}
+        self.salt: Final = secrets.token_bytes(16)
+        """Of the files that are made with it."""
+
+    def key(self, salt: bytes) -> bytes:
+        """32 bytes. SettingsError when the passphrase file is missing or empty."""
+        if salt not in self._keys:
+            self._keys[salt] = Scrypt(salt=salt, length=32, n=2**16, r=8, p=1).derive(read_passphrase(self._path))
+        return self._keys[salt]
+
+
+def create(path: Path, *, kind: str, public: bytes, secret: bytes, passphrase: Passphrase) -> None:
     """Durable on return. SettingsError if the file exists already or cannot be made. `kind`: format and version."""
-    salt, nonce = secrets.token_bytes(16), secrets.token_bytes(12)
-    sealed = AESGCM(_derive(passphrase, salt)).encrypt(nonce, secret, _associated(kind, public))
+    salt, nonce = passphrase.salt, secrets.token_bytes(12)
+    sealed = AESGCM(passphrase.key(salt)).encrypt(nonce, secret, _associated(kind, public))
     content = _SealedFile(format=kind, public=public.hex(), salt=salt.hex(), nonce=nonce.hex(), sealed=sealed.hex())
     write_new(path, msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
 
 
-def open_secret(path: Path, *, kind: str, passphrase: bytes) -> tuple[bytes, bytes]:
+def open_secret(path: Path, *, kind: str, passphrase: Passphrase) -> tuple[bytes, bytes]:
     """(public, secret). SettingsError for a missing or damaged file, or another passphrase."""
     content = _read(path, kind)
     public = bytes.fromhex(content.public)
-    key = _derive(passphrase, bytes.fromhex(content.salt))
+    key = passphrase.key(bytes.fromhex(content.salt))
     try:
         secret = AESGCM(key).decrypt(
             bytes.fromhex(content.nonce), bytes.fromhex(content.sealed), _associated(kind, public)
@@ -115,10 +134,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _derive(passphrase: bytes, salt: bytes) -> bytes:
-    return Scrypt(salt=salt, length=32, n=2**16, r=8, p=1).derive(passphrase)
 
 
 def _associated(kind: str, public: bytes) -> bytes:

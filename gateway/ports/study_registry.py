@@ -56,6 +56,11 @@ class TrialRegistries(Protocol):
     """Studies on chain: their names, what is signed about them, calls to intend, and how one stands. UpstreamError also
     where this deployment keeps no studies."""
 
+    @property
+    def contract(self) -> str:
+        """TrialRegistry's address."""
+        ...
+
     def study_id(self, sponsor: bytes, salt: bytes) -> bytes: ...
 
     def typed_data(self, signed: SignedKind, values: Mapping[str, bytes | int]) -> dict[str, object]:

@@ -5,7 +5,7 @@ between is gathered and decided again, so a revocation that has returned is neve
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway import jsontext
 from gateway.audit.model import Outcome
@@ -86,12 +86,18 @@ class Reading:
         self._deployment = deployment
 
     async def read(
-        self, caller: Caller, record: RecordId, *, purpose: Purpose, study: StudyId | None = None
+        self,
+        caller: Caller,
+        record: RecordId,
+        *,
+        purpose: Purpose,
+        study: StudyId | None = None,
+        version: int | None = None,
     ) -> Released:
-        """The present version. DeniedError for all that is refused, and for what does not exist. `study`: the one that
-        is asked in; a record of a study is shown to nobody else but its patient."""
+        """The present version, or the one that is named. DeniedError for all that is refused, and for what does not
+        exist. `study`: the one that is asked in; a record of a study is shown to nobody else but its patient."""
         for _ in range(TRIES):
-            answer = await self.consider(caller, record, purpose=purpose, study=study)
+            answer = await self.consider(caller, record, purpose=purpose, study=study, version=version)
             appended = await self._audit.append(answer.event, guards=answer.guards, receipt=answer.receipt)
             if isinstance(appended, Appended):
                 return await self.released(answer, appended)
@@ -99,14 +105,42 @@ class Reading:
         raise StaleError("the patient's records and consents keep changing; try again")
 
     async def consider(
-        self, caller: Caller, record: RecordId, *, purpose: Purpose, study: StudyId | None = None
+        self,
+        caller: Caller,
+        record: RecordId,
+        *,
+        purpose: Purpose,
+        study: StudyId | None = None,
+        version: int | None = None,
     ) -> Answer:
-        """The decision on the present version, of which nothing is acknowledged: whoever asks has it audited, or lets
-        go on what was acknowledged before."""
-        answer = await self.answer(caller, await self._index.nearest(record), record, purpose, study=study)
+        """The decision on a version, the present one if none is named, of which nothing is acknowledged: whoever asks
+        has it audited, or lets go on what was acknowledged before."""
+        row = await self._index.nearest(record)
+        if version is not None and row is not None and row.record == record and row.version != version:
+            return await self._consider_old(caller, row, version, purpose=purpose, study=study)
+        answer = await self.answer(caller, row, record, purpose, study=study)
         if answer is None:
             raise AssertionError("an empty filter leaves nothing out")
         return answer
+
+    async def _consider_old(
+        self, caller: Caller, present: RecordRow, version: int, *, purpose: Purpose, study: StudyId | None
+    ) -> Answer:
+        """Whoever may not see the present version sees no older one, and that is decided with the labels of both."""
+        record = RecordId(present.record)
+        seen = await self.sight(caller, present, record, purpose, study=study)
+        row = await self._index.version(record, version)
+        if isinstance(seen, Sighted) and row is not None:
+            labels = seen.found.known.decision_facts.labels
+            seen = await self.sight(caller, row, record, purpose, study=study, present=labels)
+        elif isinstance(seen, Sighted):
+            standing = await self._standings.known(seen.permit.subject)
+            seen = self.refusal(caller, record, purpose, standing, "no such version")
+        if isinstance(seen, Answer):
+            return seen
+        if seen is None:
+            raise AssertionError("an empty filter leaves nothing out")
+        return self._release(caller, seen, self._opening.content(seen.permit, seen.found, now=self._clock.now()))
 
     async def released(self, answer: Answer, appended: Appended) -> Released:
         """What an answer releases, once its entry is durable."""
@@ -174,10 +208,12 @@ class Reading:
         wanted: RecordFilter = ALL,
         ground: Ground | None = None,
         study: StudyId | None = None,
+        present: frozenset[str] = frozenset(),
     ) -> "Sighted | Answer | None":
         """Steps 1 to 3 of a read: what a decision permits, its content unopened; an Answer that refuses; None where the
         filter does not ask for it. `ground`: one that concerns the caller and is current, for all of a question; should
-        it move meanwhile, the ledger's guards tell; it says then in which study is asked."""
+        it move meanwhile, the ledger's guards tell; it says then in which study is asked. `present`: labels of the
+        present version, where an older one is asked for."""
         asking = requester(caller)
         stood_on = ground is not None
         # 1. What is absent, and what no consent could open, is refused; each for the same work as the other, and as
@@ -217,9 +253,10 @@ class Reading:
         if not (in_period(found.known.facts.period, wanted) and is_labelled(found.known.facts.labels, wanted)):
             return None
         # 3. The decision, on verified facts.
+        facts = found.known.decision_facts
         decided = policy.decide(
             request,
-            found.known.decision_facts,
+            replace(facts, labels=facts.labels | present) if present else facts,
             standing.grants,
             standing.epochs,
             ground.as_of,

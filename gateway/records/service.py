@@ -48,9 +48,15 @@ class Records:
         return await self._writing.import_bundle(caller, new)
 
     async def read(
-        self, caller: Caller, record: RecordId, *, purpose: Purpose, study: StudyId | None = None
+        self,
+        caller: Caller,
+        record: RecordId,
+        *,
+        purpose: Purpose,
+        study: StudyId | None = None,
+        version: int | None = None,
     ) -> Released:
-        return await self._reading.read(caller, record, purpose=purpose, study=study)
+        return await self._reading.read(caller, record, purpose=purpose, study=study, version=version)
 
     async def page(
         self,

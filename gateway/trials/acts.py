@@ -101,10 +101,11 @@ class Enrol(_Act, frozen=True, kw_only=True, tag="enrol"):
 
 
 class Withdraw(_Act, frozen=True, kw_only=True, tag="withdraw"):
-    """Collection from the subject ends."""
+    """Collection from the subject ends. `goes`: what was collected goes, as the terms say that the subject signed."""
 
     subject: str
     reason: str
+    goes: bool
 
 
 class Allocate(_Act, frozen=True, kw_only=True, tag="allocate"):
@@ -185,6 +186,21 @@ class CapturedVersion(msgspec.Struct, frozen=True, rename="camel", forbid_unknow
     form_repeat_key: str | None = None
 
 
+class Recruit(_Act, frozen=True, kw_only=True, tag="recruit"):
+    """`criteria`: as `recruitment.criteria` reads them; `open` False: the study looks for nobody any more."""
+
+    criteria: dict[str, Any]
+    summary: str
+    open: bool
+
+
+class Interest(_Act, frozen=True, kw_only=True, tag="interest"):
+    """The patient's own word: whether the study may know of them."""
+
+    subject: str
+    yes: bool
+
+
 class Capture(_Act, frozen=True, kw_only=True, tag="capture"):
     """`reason`: of a change, else empty; `definition`: number of the one that the forms are of."""
 
@@ -255,6 +271,8 @@ Act = (
     | Publish
     | Sign
     | Unblind
+    | Recruit
+    | Interest
     | Capture
     | RaiseQuery
     | AnswerQuery
@@ -280,6 +298,8 @@ KINDS: Final[Mapping[type, StudyEntryKind]] = {
     Publish: StudyEntryKind.RESULTS,
     Sign: StudyEntryKind.SIGNATURE,
     Unblind: StudyEntryKind.UNBLINDING,
+    Recruit: StudyEntryKind.RECRUITMENT,
+    Interest: StudyEntryKind.RECRUITMENT,
     Capture: StudyEntryKind.CAPTURE,
     RaiseQuery: StudyEntryKind.QUERY,
     AnswerQuery: StudyEntryKind.QUERY,
@@ -303,6 +323,7 @@ SIGNED: Final = (
     Publish,
     Sign,
     Unblind,
+    Recruit,
 )
 """Acts that count with their actor's signature alone."""
 
@@ -356,11 +377,13 @@ def read_entry(octets: bytes) -> Done:
 def read_act(tree: JsonValue, *, field: tuple[str, ...] = ("act",)) -> Act:
     """What a client gives back. Raises CallerError that names the member."""
     try:
-        return msgspec.convert(tree, Act)  # type: ignore[no-any-return]
+        found: Any = msgspec.convert(tree, Act)
     except msgspec.ValidationError as error:
         message, _, at = str(error).partition(" - at `$")
         path = tuple(name or number for name, number in _PATH.findall(at))
         raise CallerError(message[:200], field=(*field, *path)) from error
+    act: Act = found
+    return act
 
 
 # ---- what is signed
@@ -455,8 +478,11 @@ def statement(act: Act, *, names: Mapping[str, str]) -> str:
             return (
                 f"Subject {_quoted(act.key)} is enrolled in {of} at site {_quoted(act.site)}, on consent {act.consent}."
             )
+        case Recruit():
+            return f"{of[0].upper()}{of[1:]} {'looks' if act.open else 'no longer looks'} for subjects."
         case Withdraw():
-            return f"Collection from a subject of {of} ends: {_quoted(act.reason)}."
+            then = "What was collected is destroyed." if act.goes else "What was collected stays."
+            return f"Collection from a subject of {of} ends: {_quoted(act.reason)}. {then}"
         case _:
             return f"{type(act).__name__} in {of}."
 
@@ -473,6 +499,11 @@ def chain_name(salt: bytes, subject: bytes) -> bytes:
 
 def meaning_of(act: Sign) -> Meaning:
     return Meaning(act.meaning)
+
+
+def tag_of(act: Act) -> str:
+    """The act's name in its text."""
+    return str(type(act).__struct_config__.tag)
 
 
 def subject_of(act: Act) -> bytes | None:

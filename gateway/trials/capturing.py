@@ -9,7 +9,8 @@ Not done here: signatures (`service`), export.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -37,6 +38,7 @@ from gateway.trials.definition.responses import captured
 from gateway.trials.documents import compiled
 from gateway.trials.journal import MOST, Head, Journal
 from gateway.trials.keeping import TRIES, Held, Studies
+from gateway.trials.kept import KeptForm, captures, newest
 from gateway.trials.standing import Study
 
 MOST_FORMS: Final = 200
@@ -44,25 +46,8 @@ MOST_FORMS: Final = 200
 MOST_QUERIES: Final = 50
 """That edit checks raise on one form; one more says how many there are beside."""
 LONGEST_TEXT: Final = 2_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptForm:
-    """A form of a subject at its newest version. `number`: of the entry that tells of it."""
-
-    record: RecordId
-    version: int
-    digest: bytes
-    content: bytes
-    event: str
-    event_repeat_key: str | None
-    form: str
-    form_repeat_key: str | None
-    definition: int
-    by: bytes
-    at: int
-    reason: str
-    number: int
+COMPILED: Final = 16
+"""Definitions in memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +105,7 @@ class Capturing:
         self._audit = audit
         self._clock = clock
         self._entropy = entropy
+        self._compiled: OrderedDict[bytes, Directory] = OrderedDict()
 
     # ---- forms
 
@@ -194,26 +180,42 @@ class Capturing:
         held = await self._seeing(caller, study, subject, "STUDY_FORMS")
         return await self._forms(held.study, subject)
 
-    async def read(self, caller: Caller, study: StudyId, subject: SubjectId, record: RecordId) -> Released:
-        """What a form says, decided and audited by itself. As `Records.read`."""
+    async def kept(self, caller: Caller, study: StudyId, subject: SubjectId) -> tuple[KeptForm, ...]:
+        """Every version of every form of a subject, in the order in which they came. One entry in the log."""
+        await self._seeing(caller, study, subject, "STUDY_FORMS")
+        return tuple([one async for one in captures(self._journal, study, subject)])
+
+    async def read(
+        self, caller: Caller, study: StudyId, subject: SubjectId, record: RecordId, *, version: int | None = None
+    ) -> Released:
+        """What a form says, at its newest version or the one that is named; decided and audited by itself. As
+        `Records.read`."""
         await self._reaching(caller, study, subject, "STUDY_FORMS", tuple(StudyRole))
-        return await self._records.read(caller, record, purpose=Purpose.CLINTRCH, study=study)
+        return await self._records.read(caller, record, purpose=Purpose.CLINTRCH, study=study, version=version)
 
     async def versions(
         self, caller: Caller, study: StudyId, subject: SubjectId, record: RecordId
     ) -> tuple[KeptForm, ...]:
         """Each version of a form, the first one first: who, when, why."""
-        held = await self._seeing(caller, study, subject, "STUDY_FORMS")
-        return tuple([one async for one in self._captures(held.study, subject) if one.record == record])
+        await self._seeing(caller, study, subject, "STUDY_FORMS")
+        return tuple([one async for one in captures(self._journal, study, subject) if one.record == record])
 
     async def directory(self, study: Study) -> Directory:
         """The newest definition. ConflictError before there is one."""
         if not study.definitions:
             raise ConflictError("the study has no definition yet", field=("study",))
-        (entry,) = await self._journal.read(study.study, after=study.definitions[-1].entry - 1, limit=1)
+        newest = study.definitions[-1]
+        known = self._compiled.get(newest.digest)
+        if known is not None:
+            return known
+        (entry,) = await self._journal.read(study.study, after=newest.entry - 1, limit=1)
         act = acts.read_entry(entry.octets or b"").act
         assert isinstance(act, acts.Define)
-        return await asyncio.to_thread(compiled, act.document)
+        found = await asyncio.to_thread(compiled, act.document)
+        self._compiled[newest.digest] = found
+        if len(self._compiled) > COMPILED:
+            self._compiled.popitem(last=False)
+        return found
 
     # ---- queries
 
@@ -373,24 +375,7 @@ class Capturing:
             kept.add(_place(form))
 
     async def _forms(self, study: Study, subject: SubjectId) -> tuple[KeptForm, ...]:
-        newest: dict[bytes, KeptForm] = {}
-        async for one in self._captures(study, subject):
-            newest[one.record] = one
-        return tuple(newest.values())
-
-    async def _captures(self, study: Study, subject: SubjectId) -> AsyncIterator[KeptForm]:
-        after = -1
-        while entries := await self._journal.read(
-            study.study, after=after, limit=MOST, kinds=(StudyEntryKind.CAPTURE,), subject=subject
-        ):
-            after = entries[-1].number
-            for entry in entries:
-                if entry.octets is None:
-                    continue
-                act = acts.read_entry(entry.octets).act
-                assert isinstance(act, acts.Capture)
-                for one in act.forms:
-                    yield _kept(one, act, entry.number)
+        return await newest(self._journal, study.study, subject)
 
     async def _queries(self, study: Study, subject: SubjectId) -> dict[bytes, Query]:
         found: dict[bytes, Query] = {}
@@ -490,30 +475,11 @@ def _version(form: CapturedForm, stored: StoredVersion) -> acts.CapturedVersion:
     )
 
 
-def _kept(one: acts.CapturedVersion, act: acts.Capture, number: int) -> KeptForm:
-    return KeptForm(
-        record=RecordId(bytes.fromhex(one.record)),
-        version=one.version,
-        digest=bytes.fromhex(one.digest),
-        content=bytes.fromhex(one.content),
-        event=one.event,
-        event_repeat_key=one.event_repeat_key,
-        form=one.form,
-        form_repeat_key=one.form_repeat_key,
-        definition=act.definition,
-        by=bytes.fromhex(act.by),
-        at=act.at,
-        reason=act.reason,
-        number=number,
-    )
-
-
 def _say(found: dict[bytes, Query], act: acts.Act, subject: SubjectId) -> None:
     if not isinstance(act, (acts.RaiseQuery, acts.AnswerQuery, acts.CloseQuery)):
         return
     query = bytes.fromhex(act.query)
-    tag = str(type(act).__struct_config__.tag)
-    word = Said(act=tag, by=bytes.fromhex(act.by), at=act.at, text=act.text)
+    word = Said(act=acts.tag_of(act), by=bytes.fromhex(act.by), at=act.at, text=act.text)
     if isinstance(act, acts.RaiseQuery):
         found[query] = Query(
             query=query,

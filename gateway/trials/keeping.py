@@ -122,9 +122,10 @@ class Studies:
         """Its guard moved: it is compared once more anyway, before the next decision."""
         self._heads.pop(study, None)
 
-    def forget_whole(self, study: bytes) -> None:
-        """A subject of it was erased: what its entries said is to be gone from memory, too."""
-        self._held.pop(study, None)
+    def forget_subject(self, subject: bytes) -> None:
+        """They were erased: what entries said of them is to be gone from memory, too."""
+        for study in [name for name, held in self._held.items() if subject in held.study.subjects]:
+            del self._held[study]
 
     # ---- what is added
 
@@ -234,4 +235,4 @@ def topic(study: bytes) -> str:
 
 def action_of(act: acts.Act) -> str:
     """As the audit names it."""
-    return "STUDY_" + type(act).__struct_config__.tag.upper().replace("-", "_")  # type: ignore[union-attr]  # all have one
+    return "STUDY_" + acts.tag_of(act).upper().replace("-", "_")

@@ -36,12 +36,14 @@ _NAME = re.compile(r"[\w.:/ -]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who acts: the caller's own id, those that count as theirs (organizations), their roles here."""
+    """Who acts: the caller's own id, those that count as theirs (organizations), their roles here; `owns`: the subject
+    of the act is the caller themself."""
 
     id: bytes
     all: frozenset[bytes]
     roles: frozenset[Role]
     now: float
+    owns: bool = False
 
 
 def check(study: Study | None, act: acts.Act, who: Actor) -> None:
@@ -184,8 +186,11 @@ def _enrol(study: Study, act: Any, who: Actor) -> None:
 
 
 def _withdraw(study: Study, act: Any, who: Actor) -> None:
-    there = _subject(study, act, who)
-    require_at(study, who, there.site, CAPTURES, field="subject")
+    hexes(act.subject, "subject", (32,))
+    own = study.subjects.get(bytes.fromhex(act.subject)) if who.owns else None
+    there = own or _subject(study, act, who)
+    if own is None:
+        require_at(study, who, there.site, CAPTURES, field="subject")
     if there.withdrawn_at:
         raise ConflictError("withdrawn already", field=("act", "subject"))
     text(act.reason, "reason", LONGEST_REASON)
@@ -231,6 +236,13 @@ def _lock(study: Study, act: Any, who: Actor) -> None:
     hexes(act.head, "head", (32,))
 
 
+def _recruit(study: Study, act: Any, who: Actor) -> None:
+    _require_sponsor(study, who)
+    if not study.protocols:
+        raise ConflictError("a protocol comes first", field=("act",))
+    text(act.summary, "summary", LONGEST_SUMMARY)
+
+
 def _publish(study: Study, act: Any, who: Actor) -> None:
     _require_sponsor(study, who, itself=True)
     if study.state is not StudyState.LOCKED:
@@ -274,6 +286,7 @@ _RULES: Final[Mapping[type, Callable[[Study, Any, Actor], None]]] = {
     acts.Publish: _publish,
     acts.Sign: _sign,
     acts.Unblind: _unblind,
+    acts.Recruit: _recruit,
 }
 
 

@@ -8,6 +8,7 @@ Not done here: captured data (`capturing`), the list of arms (`allocation`).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from gateway import eip712
@@ -33,8 +34,13 @@ from gateway.trials.allocation import Allocations
 from gateway.trials.documents import check_document
 from gateway.trials.journal import MOST, Journal
 from gateway.trials.keeping import TRIES, Held, Studies, action_of
+from gateway.trials.kept import captures
+from gateway.trials.leaving import Leaving
 from gateway.trials.links import leaf_values
+from gateway.trials.participants import Participants, reduced
 from gateway.trials.randomization.commitments import Merkle
+from gateway.trials.recruitment.criteria import read_criteria
+from gateway.trials.recruitment.matching import screening
 from gateway.trials.registration import declared
 from gateway.trials.standing import Study
 
@@ -62,6 +68,7 @@ class Trials:
         journal: Journal,
         registries: TrialRegistries,
         allocations: Allocations,
+        leaving: Leaving,
         identity: Identity,
         standings: Standings,
         index: Index,
@@ -72,9 +79,11 @@ class Trials:
         entropy: Entropy,
     ) -> None:
         self._studies = studies
+        self._participants = Participants(index=index, standings=standings)
         self._journal = journal
         self._registries = registries
         self._allocations = allocations
+        self._leaving = leaving
         self._identity = identity
         self._standings = standings
         self._index = index
@@ -100,9 +109,9 @@ class Trials:
             mine["study"] = self._registries.study_id(caller.actor.id, salt).hex()
             held = None
         else:
-            held = await self._held(caller, asked.get("study"), "STUDY_DRAFT")
+            held = await self._held(caller, asked.get("study"), "STUDY_DRAFT", of=asked.get("subject"))
             mine |= await self._filled(caller, held, asked)
-        act = acts.read_act({**mine, **dict(asked)})
+        act = acts.read_act({**dict(asked), **mine})
         await self._require_allowed(caller, held, act)
         await self._check(caller, held, act)
         typed = self._typed(act)
@@ -126,7 +135,7 @@ class Trials:
                 if entry != done:
                     raise ConflictError("something else was done in its place", field=("act",))
                 await self._follow(caller, held, act, signature)  # as far as it came
-                return (await self._there(study)).study
+                return self._told(caller, await self._there(study))
             await self._require_allowed(caller, held, act)
             guards = await self._check(caller, held, act)
             if not await self._identity.signed_by(caller.actor.key, eip712.digest(self._typed(act)), signature):
@@ -140,7 +149,7 @@ class Trials:
             if await self._studies.append(caller, held, (done,), sponsor=sponsor, guards=guards):
                 now = await self._there(study)
                 await self._follow(caller, now, act, signature)
-                return (await self._there(study)).study
+                return self._told(caller, await self._there(study))
         raise UpstreamError("the study keeps changing; try again")
 
     async def record_data(self, caller: Caller, study: StudyId) -> Study:
@@ -153,16 +162,21 @@ class Trials:
         return (await self._there(study)).study
 
     async def get(self, caller: Caller, study: StudyId) -> Study | None:
-        """To whoever has a part in it; None to all others."""
+        """To whoever has a part in it; to a patient who is a subject of it, what `Participants` shows them; None to all
+        others."""
         caller = await self._identity.current(caller)
         held = await self._studies.held(study)
-        if held is None or not self._roles(caller, held.study):
+        if held is None:
             return None
-        return held.study
+        if self.roles(caller, held.study):
+            return held.study
+        return self._participants.shown(held.study, await self._participants.own(caller))
 
     async def mine(self, caller: Caller, *, after: bytes, limit: int) -> tuple[tuple[Study, ...], bytes | None]:
-        """Studies that the caller has a part in, by name; and the name after which there may be more, None: none."""
+        """Studies that the caller has a part in, as `get` shows them, by name; and the name after which there may be
+        more, None: none."""
         caller = await self._identity.current(caller)
+        own = await self._participants.own(caller)
         found: list[Study] = []
         at = after
         while len(found) < limit:
@@ -170,28 +184,39 @@ class Trials:
             for name in names:
                 at = name
                 held = await self._studies.held(name)
-                if held is not None and self._roles(caller, held.study):
-                    found.append(held.study)
+                if held is None:
+                    continue
+                mine = held.study if self.roles(caller, held.study) else self._participants.shown(held.study, own)
+                if mine is not None:
+                    found.append(mine)
                     if len(found) == limit:
                         return tuple(found), at
             if len(names) < MOST:
                 return tuple(found), None
         return tuple(found), at
 
+    def roles(self, caller: Caller, study: Study) -> frozenset[StudyRole]:
+        """The caller's at this moment, at whichever sites."""
+        return study.roles_of((caller.actor.id, *caller.organizations), site=None, now=self._clock.now())
+
+    @property
+    def contract(self) -> str:
+        """TrialRegistry's address: who looks there needs nobody's word."""
+        return self._registries.contract
+
     # ---- steps
 
-    def _roles(self, caller: Caller, study: Study) -> frozenset[StudyRole]:
-        mine = (caller.actor.id, *caller.organizations)
-        roles = study.roles_of(mine, site=None, now=self._clock.now())
-        return roles | ({StudyRole.STATISTICIAN} if caller.actor.id == study.statistician else frozenset())
+    def _told(self, caller: Caller, held: Held) -> Study:
+        """To whom it is answered what they did: a subject who withdrew has no role in it."""
+        return held.study if self.roles(caller, held.study) else reduced(held.study)
 
-    async def _held(self, caller: Caller, study: JsonValue, action: str) -> Held:
-        """The study, for who has a part in it."""
+    async def _held(self, caller: Caller, study: JsonValue, action: str, *, of: JsonValue = None) -> Held:
+        """The study, for who has a part in it; `of`: a subject, who has one too."""
         if not isinstance(study, str):
             raise CallerError("the study's name", field=("act", "study"))
         rules.hexes(study, "study", (32,))
         held = await self._studies.held(bytes.fromhex(study))
-        if held is None or not self._roles(caller, held.study):
+        if held is None or not (self.roles(caller, held.study) or await self._is_own(caller, held.study, of)):
             raise await self._studies.refused(caller, action, "no such study, or no role in it")
         return held
 
@@ -201,8 +226,22 @@ class Trials:
             raise UpstreamError("the index does not hold a study that was entered")
         return held
 
-    def _actor(self, caller: Caller) -> rules.Actor:
+    async def _is_own(self, caller: Caller, study: Study, subject: JsonValue) -> bool:
+        """Whether the subject is in the study, and the caller themself."""
+        try:
+            named = SubjectId(bytes.fromhex(subject)) if isinstance(subject, str) else None
+        except ValueError:
+            named = None
+        if named is None or len(named) != len(acts.NOTHING) or caller.bearer is not None:
+            return False
+        return await self._standings.owns(requester(caller), named) and named in study.subjects
+
+    async def _actor(self, caller: Caller, held: Held | None, act: acts.Act) -> rules.Actor:
+        owns = (
+            isinstance(act, acts.Withdraw) and held is not None and await self._is_own(caller, held.study, act.subject)
+        )
         return rules.Actor(
+            owns=owns,
             id=caller.actor.id,
             all=frozenset((caller.actor.id, *caller.organizations)),
             roles=caller.actor.roles,
@@ -211,7 +250,7 @@ class Trials:
 
     async def _require_allowed(self, caller: Caller, held: Held | None, act: acts.Act) -> None:
         try:
-            rules.check(None if held is None else held.study, act, self._actor(caller))
+            rules.check(None if held is None else held.study, act, await self._actor(caller, held, act))
         except DeniedError as error:
             subject = acts.subject_of(act)
             known = held is not None and subject is not None and subject in held.study.subjects
@@ -242,9 +281,37 @@ class Trials:
                 return await self._allocations.drawn(caller, study, asked.get("scheme"))
             case "enrol":
                 return {"consent": (await self._consent(caller, held, asked.get("subject"))).hex()}
+            case "withdraw":
+                return {"goes": await self._goes(caller, held, asked.get("subject"))}
+            case "sign":
+                return {"forms": await self._signed_forms(study, asked.get("subject"), asked.get("forms"))}
             case "unblind":
                 return self._named(study, asked.get("subject"))
         return {}
+
+    async def _signed_forms(self, study: Study, subject: JsonValue, asked: JsonValue) -> JsonValue:
+        """`asked`: record and version of each; with them what binds a signature to just what they say."""
+        if not isinstance(subject, str) or not isinstance(asked, list):
+            raise CallerError("a subject's forms, by record and version", field=("act", "forms"))
+        rules.hexes(subject, "subject", (32,))
+        kept = await self._versions(study.study, SubjectId(bytes.fromhex(subject)))
+        found: list[JsonValue] = []
+        for at, one in enumerate(asked):
+            record, version = (one.get("record"), one.get("version")) if isinstance(one, dict) else (None, None)
+            named = isinstance(record, str) and isinstance(version, int)
+            if not named:
+                raise CallerError("a form, by record and version", field=("act", "forms", str(at)))
+            # Refused only once it is known that the caller may hear of it.
+            digest, content = kept.get((record, version), ("", ""))
+            found.append({"record": record, "version": version, "digest": digest, "content": content})
+        return found
+
+    async def _versions(self, study: bytes, subject: SubjectId) -> dict[tuple[object, object], tuple[str, str]]:
+        """Record and version -> digest and commitment."""
+        return {
+            (one.record.hex(), one.version): (one.digest.hex(), one.content.hex())
+            async for one in captures(self._journal, study, subject)
+        }
 
     def _named(self, study: Study, subject: JsonValue) -> dict[str, JsonValue]:
         if not isinstance(subject, str):
@@ -289,15 +356,33 @@ class Trials:
                     raise CallerError("no actor of this gateway", field=("act", "actor"))
             case acts.Enrol() if held is not None:
                 return await self._require_consent(caller, held, act)
+            case acts.Withdraw() if held is not None:
+                if act.goes != await self._goes(caller, held, act.subject):
+                    raise ConflictError("the subject's terms are others; draft it again", field=("act", "goes"))
             case acts.Allocate() if held is not None:
                 await self._allocations.check(held.study, act)
             case acts.Publish():
                 for at, outcome in enumerate(act.outcomes):
                     told: Any = outcome
                     declared.read_outcome(told, field=("act", "outcomes", str(at)))
+            case acts.Recruit():
+                self._check_criteria(dict(act.criteria))
+            case acts.Sign():
+                kept = await self._versions(bytes.fromhex(act.study), SubjectId(bytes.fromhex(act.subject)))
+                for at, one in enumerate(act.forms):
+                    if kept.get((one.record, one.version)) != (one.digest, one.content):
+                        raise CallerError("no such version of a form of the subject", field=("act", "forms", str(at)))
             case acts.Lock() if held is not None:
                 await self._require_recorded(held, act)
         return ()
+
+    def _check_criteria(self, criteria: JsonValue) -> None:
+        """Raises CallerError for what could be asked of nobody's records."""
+        today = datetime.fromtimestamp(self._clock.now(), UTC).date()
+        try:
+            screening(read_criteria(criteria), today=today)
+        except CallerError as error:
+            raise CallerError(error.message, field=("act", *error.field)) from error
 
     async def _require_consent(self, caller: Caller, held: Held, act: acts.Enrol) -> tuple[Guard, ...]:
         """The signed consent of this subject, to this study, in the form that is asked for now."""
@@ -343,6 +428,23 @@ class Trials:
             and Purpose.CLINTRCH in one.terms.scope.purposes
             and {Action.READ, Action.WRITE} <= set(one.terms.scope.actions)
         ]
+
+    async def _goes(self, caller: Caller, held: Held, subject: JsonValue) -> bool:
+        """Whether what was collected goes: so say the terms of the consent that the subject signed last, and where they
+        cannot be read, it stays."""
+        study = held.study
+        try:
+            named = SubjectId(bytes.fromhex(subject)) if isinstance(subject, str) else SubjectId(b"")
+        except ValueError:
+            named = SubjectId(b"")
+        standing = await self._standings.of(named) if named in study.subjects else None
+        signed = [
+            one.terms
+            for one in (() if standing is None else standing.grants)
+            if type(one) is Grant and one.terms.scope.context == context_of(study.study) and one.confirmed
+        ]
+        newest = max(signed, key=lambda terms: terms.not_before, default=None)
+        return newest is not None and newest.scope.terms_hash in {one.digest for one in study.terms if not one.keeps}
 
     async def _require_recorded(self, held: Held, act: acts.Lock) -> None:
         study, chain = held.study, held.study.chain
@@ -437,7 +539,10 @@ class Trials:
         return next((one for one in found if one.act.salt == act.salt), None)
 
     async def _follow(self, caller: Caller, held: Held, act: acts.Act, signature: bytes) -> None:
-        """What a freeze goes on to: its data on chain, and then itself."""
+        """What an entry goes on to: a freeze to its data on chain, and then itself; a withdrawal whose terms say so to
+        the end of what was collected."""
+        if isinstance(act, acts.Withdraw) and act.goes:
+            await self._leaving.destroy(held.study.study, SubjectId(bytes.fromhex(act.subject)))
         if not isinstance(act, acts.Freeze):
             return
         chain = held.study.chain

@@ -1,8 +1,9 @@
 """A study as those see it who have a part in it: what was promised beside what was reported, the trail of its journal,
 and what happens while they listen.
 
-True here: what an entry says of a subject is told to whose role reaches that subject, and to nobody else; the trail is
-in the log before it is told, in each subject's that it tells of. Captured data are read record by record, elsewhere.
+True here: what is told of a subject is told to whose role reaches that subject, and to nobody else. It is in the log
+before it is told: the trail and one subject in the log of each whom it tells of, a list of subjects once, of nobody.
+Captured data are read record by record, elsewhere.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
-from gateway.consent.model import StudyRole
+from gateway.consent.model import StudyRole, StudyState
 from gateway.errors import IntegrityError, UpstreamError
 from gateway.identity.model import Caller
 from gateway.identity.service import Identity
@@ -24,12 +25,13 @@ from gateway.ports.clock import Clock
 from gateway.ports.ledger import Appended
 from gateway.ports.rows import Guard
 from gateway.ports.trials import StudyEntryKind
+from gateway.slices import Page, Slice, page_of
 from gateway.trials import acts
 from gateway.trials.journal import Entry, Journal
 from gateway.trials.keeping import TRIES, Held, Studies, topic
 from gateway.trials.registration import declared
 from gateway.trials.registration.outcomes import Comparison, compare
-from gateway.trials.standing import Study
+from gateway.trials.standing import Assigned, Enrolled, Study
 
 TRAIL: Final = frozenset(
     {StudyRole.SPONSOR, StudyRole.MONITOR, StudyRole.SAFETY_BOARD, StudyRole.INSPECTOR, StudyRole.INVESTIGATOR}
@@ -47,6 +49,17 @@ class TrailEntry:
     entry: Entry
     octets: bytes | None = field(repr=False)
     anchor: AnchorState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownSubject:
+    """`study`: the one that they are a subject of, and `state` how it stands; `assigned` None: nobody has assigned
+    them."""
+
+    study: StudyId
+    state: StudyState
+    enrolled: Enrolled
+    assigned: Assigned | None
 
 
 class Showing:
@@ -70,13 +83,49 @@ class Showing:
             raise IntegrityError("an entry of a study is another than it was")
         return found
 
+    async def anchor(self, study: Study, number: int) -> AnchorState:
+        """Where the leaf of an entry is that `act` gives."""
+        entries = await self._journal.read(study.study, after=number - 1, limit=1)
+        (state,) = await self._journal.anchored(study.study, entries)
+        return state
+
+    async def subjects(self, caller: Caller, study: StudyId, part: Slice) -> Page[ShownSubject]:
+        """Those whom the caller's roles reach, by their keys in the study; a key is the cursor. COMMIT POINT: that the
+        list was shown is in the log before. DeniedError."""
+        for _ in range(TRIES):
+            caller = await self._identity.current(caller)
+            held = await self._required(caller, study, "STUDY_SUBJECTS")
+            found = held.study
+            keys = sorted(key for key in found.keys if part.after is None or key > part.after)
+            reached = (found.keys[key] for key in keys if self._reaches(caller, found, found.keys[key]))
+            walked = [_subject(found, one) for _, one in zip(range(part.size + 1), reached, strict=False)]
+            if await self._noted(caller, held, (), action="STUDY_SUBJECTS"):
+                return page_of(walked, part)
+        raise UpstreamError("the study keeps changing; try again")
+
+    async def subject(self, caller: Caller, study: StudyId, subject: SubjectId) -> ShownSubject:
+        """COMMIT POINT: in the subject's log before it is told. DeniedError alike for one whom no role of the caller's
+        reaches, and for none."""
+        for _ in range(TRIES):
+            caller = await self._identity.current(caller)
+            held = await self._studies.held(study)
+            if held is None or not self._reaches(caller, held.study, subject):
+                known = subject if held is not None and subject in held.study.subjects else None
+                reason = "no role that reaches the subject"
+                raise await self._studies.refused(caller, "STUDY_SUBJECT", reason, subject=known)
+            shown = _subject(held.study, subject)
+            if await self._noted(caller, held, (subject,), action="STUDY_SUBJECT", of_study=False):
+                return shown
+        raise UpstreamError("the study keeps changing; try again")
+
     async def comparison(self, study: Study) -> Comparison | None:
         """What was promised when enrolment opened, beside what was reported last; None before there are results."""
         if not study.results or not study.protocols:
             return None
         promised = await self.act(study, study.protocols[max(0, study.opened_under - 1)].entry)
         reported = await self.act(study, study.results[-1].entry)
-        assert isinstance(promised, acts.Protocol) and isinstance(reported, acts.Publish)  # noqa: PT018  # one claim
+        assert isinstance(promised, acts.Protocol)
+        assert isinstance(reported, acts.Publish)
         registration: Any = promised.registration
         outcomes: list[Any] = reported.outcomes
         told = tuple(declared.read_outcome(one, field=("outcomes",)) for one in outcomes)
@@ -90,7 +139,8 @@ class Showing:
             entries = await self._journal.read(study, after=after, limit=limit)
             shown = [self._shown(caller, held, one) for one in entries]
             about = {one.subject for one, told in zip(entries, shown, strict=True) if told is not None}
-            if await self._noted(caller, held, sorted({one for one in about if one is not None})):
+            named = sorted({one for one in about if one is not None})
+            if await self._noted(caller, held, named, action="STUDY_TRAIL"):
                 states = await self._journal.anchored(study, entries)
                 return tuple(
                     TrailEntry(entry=one, octets=told, anchor=state)
@@ -127,6 +177,17 @@ class Showing:
         finally:
             await hints.aclose()
 
+    async def enrolments(self, caller: Caller, study: StudyId) -> AsyncIterator[SubjectId]:
+        """Subjects who are enrolled or withdrawn from now on. As `changes`."""
+        async for subject, _ in self.changes(caller, study, (StudyEntryKind.ENROLMENT,)):
+            yield subject
+
+    async def query_changes(self, caller: Caller, study: StudyId) -> AsyncIterator[tuple[SubjectId, bytes]]:
+        """Queries that are raised, answered or closed from now on, each by its name. As `changes`."""
+        async for subject, act in self.changes(caller, study, (StudyEntryKind.QUERY,)):
+            if isinstance(act, acts.RaiseQuery | acts.AnswerQuery | acts.CloseQuery):
+                yield subject, bytes.fromhex(act.query)
+
     # ---- steps
 
     async def _part(self, caller: Caller, study: StudyId) -> Held | None:
@@ -138,6 +199,16 @@ class Showing:
     def _roles(self, caller: Caller, study: Study, site: str | None) -> frozenset[StudyRole]:
         return study.roles_of((caller.actor.id, *caller.organizations), site=site, now=self._clock.now())
 
+    def _reaches(self, caller: Caller, study: Study, subject: bytes) -> bool:
+        there = study.subjects.get(subject)
+        return there is not None and bool(self._roles(caller, study, there.site))
+
+    async def _required(self, caller: Caller, study: StudyId, action: str) -> Held:
+        held = await self._part(caller, study)
+        if held is None:
+            raise await self._studies.refused(caller, action, "no such study, or no role in it")
+        return held
+
     async def _trailing(self, caller: Caller, study: StudyId) -> Held:
         held = await self._studies.held(study)
         if held is None or not self._roles(caller, held.study, None) & TRAIL:
@@ -147,25 +218,34 @@ class Showing:
     def _shown(self, caller: Caller, held: Held, entry: Entry) -> bytes | None:
         if entry.octets is None or entry.subject is None:
             return entry.octets
-        there = held.study.subjects.get(entry.subject)
-        if there is None or not self._roles(caller, held.study, there.site):
-            return None
-        return entry.octets
+        return entry.octets if self._reaches(caller, held.study, entry.subject) else None
 
-    async def _noted(self, caller: Caller, held: Held, subjects: Sequence[SubjectId]) -> bool:
+    async def _noted(
+        self, caller: Caller, held: Held, subjects: Sequence[SubjectId], *, action: str, of_study: bool = True
+    ) -> bool:
         """One entry for each subject, and one for the study itself; False where something moved."""
         mine = [Guard(name=name, version=version) for name, version in caller.guards]
         guards = (*mine, Guard(name=held.study.study, version=held.version))
-        events = [(self._event(caller, one), guards, None) for one in (None, *subjects)]
+        whose = (None, *subjects) if of_study else subjects
+        events = [(self._event(caller, one, action), guards, None) for one in whose]
         return all(isinstance(one, Appended) for one in await self._audit.append_each(events))
 
-    def _event(self, caller: Caller, subject: SubjectId | None) -> Event:
+    def _event(self, caller: Caller, subject: SubjectId | None, action: str) -> Event:
         return Event(
             decision=self._audit.new_decision(),
             at=self._clock.now(),
             actor=caller.actor.id,
             outcome=Outcome.PERMITTED,
-            action="STUDY_TRAIL",
+            action=action,
             purpose="CLINTRCH",
             subject=subject,
         )
+
+
+def _subject(study: Study, subject: bytes) -> ShownSubject:
+    return ShownSubject(
+        study=StudyId(study.study),
+        state=study.state,
+        enrolled=study.subjects[subject],
+        assigned=study.assigned.get(subject),
+    )

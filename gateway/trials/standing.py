@@ -25,6 +25,7 @@ FOLDED: Final = (
     StudyEntryKind.ASSIGNMENT,
     StudyEntryKind.UNBLINDING,
     StudyEntryKind.RESULTS,
+    StudyEntryKind.RECRUITMENT,
 )
 """Kinds of entries that a standing is made of."""
 
@@ -54,7 +55,8 @@ class Delegation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolled:
-    """A subject of a study. `key`: what they are called in it; `withdrawn_at`: 0 while data are collected."""
+    """A subject of a study. `key`: what they are called in it; `withdrawn_at`: 0 while data are collected; `goes`:
+    what was collected is to be destroyed."""
 
     subject: bytes
     key: str
@@ -63,6 +65,7 @@ class Enrolled:
     entry: int
     at: int
     withdrawn_at: int = 0
+    goes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +90,8 @@ class Allocation:
 class Study:
     """A study's standing after entry `number` (-1: before the first), beside the chain's word (None: it was not opened
     there). Whoever folds is the only one who changes it. `noted`: its state as the journal has it; `opened_under`:
-    the protocol version under which enrolment opened, 0: none yet; `roots`: of data,
+    the protocol version under which enrolment opened, 0: none yet; `recruits`: in which entry its criteria are, 0: it
+    looks for nobody; `roots`: of data,
     each with its count of entries; `following`: of each stratum the position that is next;
     `entered`: in which entry an act is, by its salt."""
 
@@ -113,17 +117,21 @@ class Study:
     noted: StudyState = StudyState.PLANNED
     was_open: bool = False
     opened_under: int = 0
+    recruits: int = 0
     chain: StudyOnChain | None = None
     roots: list[tuple[bytes, int]] = field(default_factory=list)
     results: list[Version] = field(default_factory=list)
     entered: dict[str, int] = field(default_factory=dict)
 
     def roles_of(self, actors: Iterable[bytes], *, site: str | None, now: float) -> frozenset[StudyRole]:
-        """Which roles one of these has at a site now; `site` None: at any. The sponsor's own need no delegation."""
+        """Which roles one of these has at a site now; `site` None: at any. The sponsor's own
+        and the statistician's that the study was registered with need no delegation."""
         found: set[StudyRole] = set()
         for actor in actors:
             if actor == self.sponsor:
                 found.add(StudyRole.SPONSOR)
+            if actor == self.statistician:
+                found.add(StudyRole.STATISTICIAN)
             for role in StudyRole:
                 one = self.delegations.get((actor, role))
                 if one is not None and now < one.until and (site is None or not one.sites or site in one.sites):
@@ -208,6 +216,8 @@ def _take(study: Study, act: acts.Act, number: int) -> None:
             study.noted = StudyState.LOCKED
         case acts.RecordData():
             study.roots.append((bytes.fromhex(act.root), act.count))
+        case acts.Recruit():
+            study.recruits = number if act.open else 0
         case acts.Publish():
             study.results.append(_version(act.number, acts.content_of(act), number, act.at))
         case _:
@@ -233,7 +243,7 @@ def _enrol(study: Study, act: acts.Enrol, number: int) -> None:
 
 def _withdraw(study: Study, act: acts.Withdraw) -> None:
     subject = bytes.fromhex(act.subject)
-    study.subjects[subject] = replace(study.subjects[subject], withdrawn_at=act.at)
+    study.subjects[subject] = replace(study.subjects[subject], withdrawn_at=act.at, goes=act.goes)
 
 
 def _assign(study: Study, act: acts.Assign, number: int) -> None:

@@ -14,7 +14,7 @@ from anchoring.batcher import BatchPolicy
 from anchoring.chain import deploy as deploying
 from anchoring.chain.client import ChainClient
 from anchoring.chain.deploy import Deployment
-from anchoring.chain.follower import Follower
+from anchoring.chain.follower import QUIET_SECONDS, Follower
 from anchoring.chain.lane import Lane
 from anchoring.chain.profile import ANVIL, EMBEDDED, GETH_DEV, PROFILES, ChainProfile, profile_named
 from anchoring.chain.registries import ANCHORS, RELAY, Registries, name_of
@@ -23,6 +23,7 @@ from anchoring.errors import AnchoringError, ChainMismatch, StoreUnavailable
 from anchoring.log import AnchorLog
 from anchoring.model import ActorState, Event, Landed, Reverted, Ticket
 from anchoring.stores.calls import SqlCalls
+from anchoring.stores.commits import Commits
 from anchoring.stores.database import Database
 from anchoring.stores.events import SqlEvents
 from anchoring.stores.tickets import SqlTickets
@@ -71,10 +72,15 @@ def translated() -> Iterator[None]:
         raise UpstreamError(f"the chain's side does not answer ({type(error).__name__})") from error
 
 
+def chain_file(settings: Settings) -> Path:
+    """The embedded chain's."""
+    return settings.data_dir / "chain.db"
+
+
 def start_embedded(settings: Settings, secrets: Secrets) -> KeptChain:
     """Blocks until the child answers. SettingsError for a file that is in use or of another chain."""
     return KeptChain.start(
-        data=settings.data_dir / "chain.db",
+        data=chain_file(settings),
         chain_id=settings.chain_id,
         funded=[address_of(secrets.relay_key), address_of(secrets.anchor_key)],
         port=settings.chain_port,
@@ -170,6 +176,7 @@ class ChainParts:
     ) -> None:
         self.client = client
         self._database = Database(settings.index_url)
+        self._own_chain = None if settings.chain_url else Commits(str(chain_file(settings)))
         self.registries = Registries(deployment.addresses, client)
         self.events = SqlEvents(self._database, cursor=CURSOR, bump=bump)
         calls = SqlCalls(self._database, cursor=CURSOR)
@@ -187,6 +194,9 @@ class ChainParts:
             genesis=bytes.fromhex(deployment.genesis[2:]),
             first_block=deployment.block,
             on_events=on_events,
+            # When to ask, and nothing more: what its chain holds, the node says.
+            news=(lambda: None) if self._own_chain is None else self._own_chain.count,
+            quiet=min(QUIET_SECONDS, settings.chain_silence_seconds / 4),
         )
         self.log = AnchorLog(
             tickets,
@@ -252,6 +262,8 @@ class ChainParts:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=15)
         self._database.close()
+        if self._own_chain is not None:
+            self._own_chain.close()
         await self.client.close()
 
     def wake(self) -> None:

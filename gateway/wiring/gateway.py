@@ -99,6 +99,7 @@ class Gateway:
         self.allocations = studying.allocations
         self.capturing = studying.capturing
         self.study_showing = studying.showing
+        self.recruiting = studying.recruiting
         self.blocks = blocks
         self.bus: Bus | None = bus
         self.chain = chain

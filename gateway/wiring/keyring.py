@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from gateway.adapters.keystore import SqlKeyStore
+from gateway.adapters.sealed_file import Passphrase
 from gateway.adapters.shares import SharesVault
 from gateway.adapters.unsealing import taking_shares
 from gateway.crypto.keys import KeyRing
@@ -23,13 +24,18 @@ async def nobody_asks(missing: int) -> AsyncIterator[None]:
 
 
 async def open_keys(
-    settings: Settings, closing: AsyncExitStack, *, waiting: Waiting = nobody_asks, waits: bool = True
+    settings: Settings,
+    closing: AsyncExitStack,
+    *,
+    waiting: Waiting = nobody_asks,
+    waits: bool = True,
+    passphrase: Passphrase | None = None,
 ) -> tuple[SqlKeyStore, KeyRing]:
     """The store and its unlocked ring. SettingsError, UpstreamError, IntegrityError say what to do; without `waits` a
-    root that is still in shares is one of them."""
+    root that is still in shares is one of them. `passphrase` as in `open_vault`."""
     store = await SqlKeyStore.open(settings.keys_url)
     closing.push_async_callback(store.close)
-    vault = await open_vault(settings, await store.epoch())
+    vault = await open_vault(settings, await store.epoch(), passphrase)
     closing.push_async_callback(vault.close)
     if waits and isinstance(vault, SharesVault) and vault.missing:
         async with taking_shares(vault, settings.data_dir) as unsealed, waiting(vault.missing):

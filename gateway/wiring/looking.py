@@ -18,6 +18,7 @@ from gateway import eip712
 from gateway.adapters.keystore import SqlKeyStore
 from gateway.adapters.kubo import KuboStore
 from gateway.adapters.packs import PackStore
+from gateway.adapters.sealed_file import Passphrase
 from gateway.adapters.sql.survey import Survey
 from gateway.adapters.sql.urls import sqlite_path
 from gateway.crypto.keys import KeyRing
@@ -29,7 +30,7 @@ from gateway.wiring import chain as chain_wiring
 from gateway.wiring.chain import translated
 from gateway.wiring.keyring import open_keys
 from gateway.wiring.parts import chain_client
-from gateway.wiring.secrets import secrets_of
+from gateway.wiring.secrets import passphrase_file, secrets_of
 from gateway.wiring.upkeep import require_secrets
 
 __all__ = [
@@ -107,7 +108,8 @@ async def open_looking(settings: Settings, closing: AsyncExitStack, *, rpc: str 
     _require_index(settings)
     survey = Survey(settings.index_url)
     closing.callback(survey.close)
-    store, keys = await open_keys(settings, closing, waits=False)
+    passphrase = Passphrase(passphrase_file(settings.data_dir))
+    store, keys = await open_keys(settings, closing, waits=False, passphrase=passphrase)
     blocks: BlockStore
     if settings.ipfs_url:
         blocks = await KuboStore.open(settings.ipfs_url, allow_public=settings.ipfs_allow_public)
@@ -116,7 +118,7 @@ async def open_looking(settings: Settings, closing: AsyncExitStack, *, rpc: str 
     closing.push_async_callback(blocks.close)
     client = await _chain(settings, rpc)
     if client is None:
-        client, _ = await chain_client(settings, secrets_of(settings), closing)
+        client, _ = await chain_client(settings, secrets_of(settings, passphrase), closing)
     closing.push_async_callback(client.close)
     deployment = await chain_wiring.standing_deployment(settings, client)
     return Looking(

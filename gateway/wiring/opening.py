@@ -13,6 +13,7 @@ from anchoring.model import Event
 from gateway.adapters.fhir_validator import FhirValidator
 from gateway.adapters.notary import keyfile as receipt_keyfile
 from gateway.adapters.notary.client import NotaryLedger, NotarySettings
+from gateway.adapters.sealed_file import Passphrase
 from gateway.adapters.sql.index import SqlIndex
 from gateway.adapters.sql.migrations import migrate
 from gateway.audit.service import Audit
@@ -55,7 +56,7 @@ from gateway.wiring.parts import (
 from gateway.wiring.processes import give_way
 from gateway.wiring.providers import open_providers
 from gateway.wiring.releasing import make_releases, make_workers
-from gateway.wiring.secrets import secrets_of
+from gateway.wiring.secrets import passphrase_file, secrets_of
 from gateway.wiring.studying import make_studies, make_study_rooms
 from gateway.wiring.trials import TrialPort
 from gateway.wiring.upkeep import refuse_unfinished
@@ -79,9 +80,10 @@ async def open_gateway(
 async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting, studies: Studies | None) -> Gateway:
     clock, entropy = SystemClock(), SystemEntropy()
     # 1. Secrets, schema, keys.
-    secrets = await asyncio.to_thread(secrets_of, settings)
+    passphrase = Passphrase(passphrase_file(settings.data_dir))
+    secrets = await asyncio.to_thread(secrets_of, settings, passphrase)
     await asyncio.to_thread(migrate, settings.index_url)
-    keystore, keys = await open_keys(settings, closing, waiting=waiting)
+    keystore, keys = await open_keys(settings, closing, waiting=waiting, passphrase=passphrase)
     # 2. Blocks.
     store = await block_store(settings)
     closing.push_async_callback(store.close)
@@ -226,22 +228,6 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting, s
         threads=chunk_threads,
         studies=kept if studies is None else studies,
     )
-    studying = make_study_rooms(
-        kept,
-        journal,
-        registries=registries,
-        identity=identity,
-        standings=standings,
-        records=corridors.records,
-        audit=audit,
-        index=index,
-        anchors=anchors,
-        own=own,
-        bus=bus,
-        chain=chain,
-        clock=clock,
-        entropy=entropy,
-    )
     course, erasures = make_erasures(
         settings,
         identity=identity,
@@ -276,7 +262,25 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting, s
         chain=chain,
         ledgers=BudgetPort(parts, secrets),
     )
-    hints = Hints(standings=standings, opening=opening, identity=identity, keys=keys, course=course)
+    studying = make_study_rooms(
+        kept,
+        journal,
+        registries=registries,
+        identity=identity,
+        standings=standings,
+        records=corridors.records,
+        numbers=aggregates,
+        audit=audit,
+        index=index,
+        anchors=anchors,
+        own=own,
+        ring=keys,
+        bus=bus,
+        chain=chain,
+        clock=clock,
+        entropy=entropy,
+    )
+    hints = Hints(standings=standings, opening=opening, identity=identity, keys=keys, course=course, studies=kept)
     bus.watch(hints)
     control = make_control(
         identity=identity,
@@ -342,5 +346,6 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting, s
     gateway.duties.begin("erasures", course, closing)
     gateway.duties.begin("releases", releasing.building, closing)
     gateway.duties.begin("withdrawals", releasing.looking, closing)
+    gateway.duties.begin("studies", studying.leaving, closing)
     gateway.duties.begin("recoveries", control.succession, closing)
     return gateway

@@ -26,6 +26,7 @@ from gateway.records.facts import ResourceFacts
 from gateway.records.opening import Opening
 from gateway.records.rules import label, parse_rules
 from gateway.settings import Settings
+from gateway.trials.keeping import Studies
 from gateway.wiring import chain as chain_wiring
 from gateway.wiring.secrets import Secrets
 
@@ -41,13 +42,21 @@ class Hints:
     release: the ledger's guards and the key store's revision say the same."""
 
     def __init__(
-        self, *, standings: Standings, opening: Opening, identity: Identity, keys: KeyRing, course: Course
+        self,
+        *,
+        standings: Standings,
+        opening: Opening,
+        identity: Identity,
+        keys: KeyRing,
+        course: Course,
+        studies: Studies,
     ) -> None:
         self._standings = standings
         self._opening = opening
         self._identity = identity
         self._keys = keys
         self._course = course
+        self._studies = studies
 
     def __call__(self, topic: str, message: bytes) -> None:
         if topic == SESSIONS:
@@ -62,6 +71,7 @@ class Hints:
     def erased(self, subject: bytes) -> None:
         self._standings.forget_terms(subject)
         self._opening.forget(subject)
+        self._studies.forget_subject(subject)
         self._keys.forget(subject)
         self._course.wake()
 

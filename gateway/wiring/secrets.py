@@ -13,6 +13,7 @@ from eth_account import Account
 from gateway.adapters import sealed_file
 from gateway.adapters.keyfile import KeyFileVault
 from gateway.adapters.notary import keyfile as receipt_keyfile
+from gateway.adapters.sealed_file import Passphrase
 from gateway.errors import SettingsError
 from gateway.settings import Settings
 from gateway.wiring.processes import refuse_shared, refuse_shared_file
@@ -36,9 +37,11 @@ class Secrets:
     made: tuple[str, ...]
 
 
-def open_secrets(folder: Path, *, registrars: tuple[str, ...], instance: str, root: bool) -> Secrets:
+def open_secrets(
+    folder: Path, *, registrars: tuple[str, ...], instance: str, root: bool, passphrase: Passphrase
+) -> Secrets:
     """Opens all but the root, and makes what is missing; the root too, where it lies in this folder (`root`).
-    SettingsError for a folder or file that cannot be used."""
+    `passphrase`: of the folder. SettingsError for a folder or file that cannot be used."""
     refuse_shared(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -48,15 +51,15 @@ def open_secrets(folder: Path, *, registrars: tuple[str, ...], instance: str, ro
     except OSError as error:
         raise SettingsError(f"CONSENTRY_DATA_DIR: {folder} cannot be written to") from error
     made: list[str] = []
-    passphrase_path = folder / "passphrase"
+    passphrase_path = passphrase_file(folder)
     if not passphrase_path.exists():
         if (folder / "root.key").exists():
             raise SettingsError("the data folder has a root.key and no passphrase file: put the file back")
         sealed_file.write_new(passphrase_path, secrets.token_hex(32).encode() + b"\n")
         made.append("passphrase")
-    passphrase = sealed_file.read_passphrase(passphrase_path)
+    sealed_file.read_passphrase(passphrase_path)  # what is wrong with it is told before anything is made
     if root and not any((folder / name).exists() for name in ROOT_FILES):
-        KeyFileVault.create(folder / "root.key", passphrase_path)
+        KeyFileVault.create(folder / "root.key", passphrase_path, passphrase)
         made.append("root.key")
     if not (folder / "receipt.key").exists():
         receipt_keyfile.create(folder / "receipt.key", passphrase)
@@ -76,8 +79,12 @@ def open_secrets(folder: Path, *, registrars: tuple[str, ...], instance: str, ro
     )
 
 
-def secrets_of(settings: Settings) -> Secrets:
-    """`open_secrets` of these settings."""
+def passphrase_file(folder: Path) -> Path:
+    return folder / "passphrase"
+
+
+def secrets_of(settings: Settings, passphrase: Passphrase | None = None) -> Secrets:
+    """`open_secrets` of these settings; `passphrase`: the folder's, for whoever opens the root next."""
     for path, name in _named_secrets(settings):
         refuse_shared_file(path, name)
     return open_secrets(
@@ -85,6 +92,7 @@ def secrets_of(settings: Settings) -> Secrets:
         registrars=settings.registrars,
         instance=settings.instance,
         root=settings.vault == "file",
+        passphrase=passphrase or Passphrase(passphrase_file(settings.data_dir)),
     )
 
 
@@ -98,7 +106,7 @@ def address_of(key: bytes) -> str:
     return str(Account.from_key(key).address)
 
 
-def _account(path: Path, passphrase: bytes, made: list[str]) -> bytes:
+def _account(path: Path, passphrase: Passphrase, made: list[str]) -> bytes:
     if not path.exists():
         key = secrets.token_bytes(32)
         public = address_of(key).encode()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from gateway.audit.service import Audit
 from gateway.consent.standing import Standings
+from gateway.crypto.keys import KeyRing
 from gateway.identity.service import Identity
 from gateway.ports.anchors import Anchors
 from gateway.ports.bus import Bus
@@ -18,6 +19,8 @@ from gateway.trials.allocation import Allocations
 from gateway.trials.capturing import Capturing
 from gateway.trials.journal import Journal
 from gateway.trials.keeping import Studies
+from gateway.trials.leaving import Leaving
+from gateway.trials.recruiting import Numbers, Recruiting
 from gateway.trials.service import Trials
 from gateway.trials.showing import Showing
 from gateway.wiring.trials import MERKLE
@@ -31,6 +34,8 @@ class StudyRooms:
     allocations: Allocations
     capturing: Capturing
     showing: Showing
+    recruiting: Recruiting
+    leaving: Leaving
 
 
 def make_studies(
@@ -57,10 +62,12 @@ def make_study_rooms(
     identity: Identity,
     standings: Standings,
     records: Records,
+    numbers: Numbers,
     audit: Audit,
     index: Index,
     anchors: Anchors,
     own: ActorSealing,
+    ring: KeyRing,
     bus: Bus,
     chain: Chain,
     clock: Clock,
@@ -77,11 +84,13 @@ def make_study_rooms(
         clock=clock,
         entropy=entropy,
     )
+    leaving = Leaving(studies=studies, index=index, keys=ring)
     trials = Trials(
         studies=studies,
         journal=journal,
         registries=registries,
         allocations=allocations,
+        leaving=leaving,
         identity=identity,
         standings=standings,
         index=index,
@@ -93,4 +102,22 @@ def make_study_rooms(
     )
     capturing = Capturing(studies=studies, journal=journal, records=records, audit=audit, clock=clock, entropy=entropy)
     showing = Showing(studies=studies, journal=journal, identity=identity, audit=audit, bus=bus, clock=clock)
-    return StudyRooms(trials=trials, allocations=allocations, capturing=capturing, showing=showing)
+    recruiting = Recruiting(
+        studies=studies,
+        journal=journal,
+        records=records,
+        identity=identity,
+        standings=standings,
+        numbers=numbers,
+        index=index,
+        clock=clock,
+        entropy=entropy,
+    )
+    return StudyRooms(
+        trials=trials,
+        allocations=allocations,
+        capturing=capturing,
+        showing=showing,
+        recruiting=recruiting,
+        leaving=leaving,
+    )

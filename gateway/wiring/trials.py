@@ -43,10 +43,10 @@ class TrialPort:
     def typed_data(self, signed: SignedKind, values: Mapping[str, bytes | int]) -> dict[str, object]:
         given = {"gateway": self._gateway, **values} if signed is SignedKind.STUDY else values
         chain_id = self._parts.deployment.chain_id
-        return trials.typed_data(trials.Signed(signed.value), given, chain_id=chain_id, contract=self._contract)
+        return trials.typed_data(trials.Signed(signed.value), given, chain_id=chain_id, contract=self.contract)
 
     def act_data(self, values: Mapping[str, str | int]) -> dict[str, object]:
-        domain = eip712.domain(chain_id=self._parts.deployment.chain_id, contract=self._contract)
+        domain = eip712.domain(chain_id=self._parts.deployment.chain_id, contract=self.contract)
         made: dict[str, Any] = eip712.typed_data(ACT, ACT_TYPES, values, domain)
         return made
 
@@ -146,5 +146,5 @@ class TrialPort:
         return self._registry
 
     @property
-    def _contract(self) -> str:
+    def contract(self) -> str:
         return self._there.address

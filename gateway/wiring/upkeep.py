@@ -17,6 +17,7 @@ from anchoring.errors import ProofInvalid
 from anchoring.merkle import MerkleTree, keccak256
 from anchoring.model import Event
 from gateway.adapters.notary.client import NotaryLedger, NotarySettings
+from gateway.adapters.sealed_file import Passphrase
 from gateway.adapters.sql.index import SqlIndex
 from gateway.adapters.sql.loading import MARK, Loader
 from gateway.adapters.sql.migrations import migrate
@@ -31,7 +32,7 @@ from gateway.wiring import chain as chain_wiring
 from gateway.wiring.chain import ChainParts, ChainPort, translated
 from gateway.wiring.keyring import open_keys
 from gateway.wiring.parts import block_store, chain_client
-from gateway.wiring.secrets import Secrets, address_of, secrets_of
+from gateway.wiring.secrets import Secrets, address_of, passphrase_file, secrets_of
 
 __all__ = ["ChainPort", "Loader", "Manifest", "Upkeep", "open_upkeep", "read", "refuse_unfinished"]
 NEEDED = ("receipt.key", "relay.key", "anchor.key", "gateway.salt", "deployment.json")
@@ -160,9 +161,10 @@ async def open_upkeep(settings: Settings, closing: AsyncExitStack) -> Upkeep:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     require_secrets(settings)
     clock, entropy = SystemClock(), SystemEntropy()
-    secrets = await asyncio.to_thread(secrets_of, settings)
+    passphrase = Passphrase(passphrase_file(settings.data_dir))
+    secrets = await asyncio.to_thread(secrets_of, settings, passphrase)
     await asyncio.to_thread(migrate, settings.index_url)
-    _, keys = await open_keys(settings, closing, waits=False)
+    _, keys = await open_keys(settings, closing, waits=False, passphrase=passphrase)
     store = await block_store(settings)
     closing.push_async_callback(store.close)
     blocks = Blocks(store)

@@ -13,6 +13,7 @@ from gateway.adapters import keyfile, sealed_file, shares
 from gateway.adapters.keyfile import KeyFileVault
 from gateway.adapters.openbao import TRANSIT, OpenBaoVault
 from gateway.adapters.root import Root, wrapped_by
+from gateway.adapters.sealed_file import Passphrase
 from gateway.adapters.shares import SharesVault, Splitting
 from gateway.errors import CallerError, SettingsError, UpstreamError
 from gateway.ports.keys import EpochKey, KeyStore, Vault
@@ -30,9 +31,10 @@ class NewShares:
     folder: Path
 
 
-async def open_vault(settings: Settings, standing: EpochKey | None) -> Vault:
+async def open_vault(settings: Settings, standing: EpochKey | None, passphrase: Passphrase | None = None) -> Vault:
     """The vault that wraps the standing epoch key; in shares, sealed but for the share files that the settings name.
-    SettingsError where it is not the one that the settings say."""
+    `passphrase`: the data folder's, where it opened other files just now. SettingsError where it is not the one that
+    the settings say."""
     folder = settings.data_dir
     await asyncio.to_thread(_tidy, folder, standing)
     transit = standing is not None and standing.wrapped[:1] == TRANSIT
@@ -42,7 +44,7 @@ async def open_vault(settings: Settings, standing: EpochKey | None) -> Vault:
         return openbao(settings)
     if transit:
         raise SettingsError("CONSENTRY_VAULT: the root is in OpenBao: set it to openbao, or run `keys rotate-root`")
-    return await asyncio.to_thread(_local, settings, settings.vault_shares)
+    return await asyncio.to_thread(_local, settings, settings.vault_shares, passphrase)
 
 
 def openbao(settings: Settings) -> OpenBaoVault:
@@ -128,14 +130,14 @@ async def _former(settings: Settings, standing: EpochKey, given: tuple[Path, ...
     return vault
 
 
-def _local(settings: Settings, given: tuple[Path, ...]) -> Vault:
+def _local(settings: Settings, given: tuple[Path, ...], passphrase: Passphrase | None = None) -> Vault:
     folder = settings.data_dir
     if (folder / "root.split").exists():
         vault = SharesVault(Splitting.read(folder / "root.split"))
         for path in given:
             vault.give(shares.read_share(path))
         return vault
-    return KeyFileVault.open(folder / "root.key", folder / "passphrase")
+    return KeyFileVault.open(folder / "root.key", folder / "passphrase", passphrase)
 
 
 def _prepare(settings: Settings, fresh: NewShares | None) -> tuple[Root, tuple[Path, ...]]:
@@ -145,7 +147,7 @@ def _prepare(settings: Settings, fresh: NewShares | None) -> tuple[Root, tuple[P
     if fresh is None:
         if (folder / "root.split").exists():
             raise CallerError("the root is in shares: say how many the new one has (consentry keys split M N)")
-        passphrase = sealed_file.read_passphrase(folder / "passphrase")
+        passphrase = Passphrase(folder / "passphrase")
         path = folder / f"root.key{_NEXT}"
         sealed_file.create(path, kind=keyfile.KIND, public=root.id, secret=key, passphrase=passphrase)
         return root, ()

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import Final, Protocol
 
+from gateway.adapters.sealed_file import Passphrase
 from gateway.adapters.sql.index import SqlIndex
 from gateway.adapters.sql.migrations import migrate
 from gateway.errors import UpstreamError
@@ -15,7 +16,7 @@ from gateway.wiring import chain as chain_wiring
 from gateway.wiring.duties import Troubles
 from gateway.wiring.keyring import open_keys
 from gateway.wiring.parts import block_store, chain_client
-from gateway.wiring.secrets import secrets_of
+from gateway.wiring.secrets import passphrase_file, secrets_of
 from gateway.wiring.upkeep import refuse_unfinished
 
 WATCH_SECONDS: Final = 1.0
@@ -53,10 +54,11 @@ async def open_worker(settings: Settings) -> Worker:
     closing = AsyncExitStack()
     try:
         clock, entropy = SystemClock(), SystemEntropy()
-        secrets = await asyncio.to_thread(secrets_of, settings)
+        passphrase = Passphrase(passphrase_file(settings.data_dir))
+        secrets = await asyncio.to_thread(secrets_of, settings, passphrase)
         await asyncio.to_thread(migrate, settings.index_url)
         # The log key seals audit segments: a root in shares is waited for here, too.
-        _, keys = await open_keys(settings, closing)
+        _, keys = await open_keys(settings, closing, passphrase=passphrase)
         index = SqlIndex.open(settings.index_url, clock=clock)
         closing.push_async_callback(index.close)
         await refuse_unfinished(index)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.consent.model import Action, ConsentInput, Effect, Purpose
+from gateway.consent.studies import Studies
 from gateway.demo.wallet import Wallet
 from gateway.errors import ConsentryError, StaleError
 from gateway.identity.model import Caller, Role
@@ -155,9 +156,9 @@ async def sign_in(gateway: Gateway, wallet: Wallet) -> Somebody:
 
 
 @asynccontextmanager
-async def inside(folder: Path, **settings: Any) -> AsyncIterator[Inside]:
-    """A first start in `folder`."""
-    gateway = await open_gateway(Settings(data_dir=folder, **settings))
+async def inside(folder: Path, *, studies: Studies | None = None, **settings: Any) -> AsyncIterator[Inside]:
+    """A first start in `folder`. `studies`: where standings in studies come from."""
+    gateway = await open_gateway(Settings(data_dir=folder, **settings), studies=studies)
     try:
         registrar = await sign_in(gateway, Wallet.of_hex((folder / "registrar.key").read_text()))
         yield Inside(gateway=gateway, registrar=registrar, actors=[registrar.actor], subjects=[])

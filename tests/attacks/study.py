@@ -81,6 +81,16 @@ class Site:
     terms: bytes = b""
     subjects: list[Subject] = field(default_factory=list)
 
+    def another(self) -> "Site":
+        """The same people, and no study yet."""
+        return Site(
+            inside=self.inside,
+            sponsor=self.sponsor,
+            investigator=self.investigator,
+            coordinator=self.coordinator,
+            monitor=self.monitor,
+        )
+
     async def caller(self, who: Somebody) -> Caller:
         found = await self.inside.caller(who)
         assert found is not None
@@ -97,6 +107,9 @@ class Site:
         """Publishes an informed consent; its hash."""
         asked = FormInput(form=None, publisher=None, title="Informed consent", texts={Language.EN: text})
         return (await self.inside.gateway.forms.publish(await self.caller(who), asked)).hash
+
+    async def withdraw(self, subject: Subject, *, by: Somebody | None = None) -> Study:
+        return await self.act(by or subject.who, "withdraw", subject=subject.subject.hex(), reason="Moved away.")
 
     async def consented(self, who: Somebody, subject: SubjectId) -> ConsentId:
         return await self.inside.consent(

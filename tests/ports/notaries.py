@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gateway.adapters.notary import keyfile
 from gateway.adapters.notary.client import NotaryLedger, NotarySettings
+from gateway.adapters.sealed_file import Passphrase
 from gateway.adapters.sql.urls import sqlite_path
 from gateway.ports.clock import SystemClock
 from gateway.ports.ledger import Appended
@@ -23,7 +24,7 @@ def settings(url: str, folder: Path, *, instance: bytes = INSTANCE, patience: fl
     key_path, passphrase_path = folder / "receipt.key", folder / "receipt.pass"
     if not key_path.exists():
         passphrase_path.write_bytes(PASSPHRASE + b"\n")
-        keyfile.create(key_path, PASSPHRASE)
+        keyfile.create(key_path, Passphrase(passphrase_path))
     return NotarySettings(
         url=url,
         key_path=key_path,

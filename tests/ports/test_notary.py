@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -19,6 +19,7 @@ from gateway.adapters.notary.sqlite import SqliteStore
 from gateway.adapters.notary.store import StoreError
 from gateway.adapters.notary.wire import Append, Failed, Written
 from gateway.adapters.notary.writer import Writer
+from gateway.adapters.sealed_file import Passphrase
 from gateway.adapters.sql.statements import Parameters
 from gateway.adapters.sql.urls import sqlite_path
 from gateway.audit.rules import GENESIS, verify_entries
@@ -252,23 +253,37 @@ async def test_neither_key_nor_url_is_among_the_notarys_arguments(ledger: Notary
     assert "receipt" not in line
 
 
-def test_the_key_file_opens_with_its_passphrase_alone(tmp_path: Path) -> None:
-    path = tmp_path / "receipt.key"
-    public = keyfile.create(path, b"one")
+@pytest.fixture
+def passphrases(tmp_path: Path) -> Callable[[str], Passphrase]:
+    """One by its text, as a process that was just started would read it."""
+
+    def read(text: str) -> Passphrase:
+        path = tmp_path / f"{text}.pass"
+        path.write_text(f"{text}\n")
+        return Passphrase(path)
+
+    return read
+
+
+def test_the_key_file_opens_with_its_passphrase_alone(tmp_path: Path, passphrases: Callable[[str], Passphrase]) -> None:
+    folder = tmp_path / "keys"
+    folder.mkdir()
+    path = folder / "receipt.key"
+    public = keyfile.create(path, passphrases("one"))
     assert path.stat().st_mode & 0o777 == 0o600
     assert keyfile.read_public(path) == public
-    assert keyfile.open_private(path, b"one").public_key().public_bytes_raw() == public
+    assert keyfile.open_private(path, passphrases("one")).public_key().public_bytes_raw() == public
     with pytest.raises(SettingsError):
-        keyfile.open_private(path, b"two")
+        keyfile.open_private(path, passphrases("two"))
     with pytest.raises(SettingsError):
-        keyfile.create(path, b"one")
-    assert [each.name for each in tmp_path.iterdir()] == ["receipt.key"]
+        keyfile.create(path, passphrases("one"))
+    assert [each.name for each in folder.iterdir()] == ["receipt.key"]
 
 
-def test_an_exchanged_public_key_is_seen(tmp_path: Path) -> None:
+def test_an_exchanged_public_key_is_seen(tmp_path: Path, passphrases: Callable[[str], Passphrase]) -> None:
     path = tmp_path / "receipt.key"
-    public = keyfile.create(path, b"one")
-    other = keyfile.create(tmp_path / "other.key", b"one")
+    public = keyfile.create(path, passphrases("one"))
+    other = keyfile.create(tmp_path / "other.key", passphrases("one"))
     path.write_text(path.read_text().replace(public.hex(), other.hex()))
     with pytest.raises(SettingsError):
-        keyfile.open_private(path, b"one")
+        keyfile.open_private(path, passphrases("one"))

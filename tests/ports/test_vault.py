@@ -115,7 +115,11 @@ async def test_a_root_of_before_opens_what_it_wrapped_before(tmp_path: Path) -> 
     """A folder of the first release: 40 octets of AES key wrap, and a root.key without an id."""
     (tmp_path / "passphrase").write_bytes(b"correct horse\n")
     sealed_file.create(
-        tmp_path / "root.key", kind="consentry.root-key/1", public=b"", secret=b"r" * 32, passphrase=b"correct horse"
+        tmp_path / "root.key",
+        kind="consentry.root-key/1",
+        public=b"",
+        secret=b"r" * 32,
+        passphrase=sealed_file.Passphrase(tmp_path / "passphrase"),
     )
     vault = KeyFileVault.open(tmp_path / "root.key", tmp_path / "passphrase")
     assert await vault.unwrap(aes_key_wrap(b"r" * 32, KEY), context=CONTEXT) == KEY

@@ -2,13 +2,15 @@
 a run of the tests starts hundreds.
 
 True here: a forked gateway has its own arguments, environment, folder, session and output, as one that was started by
-itself; what it imports is what `consentry` imports. It ends when this process does, however that ends.
+itself; what it imports is what `consentry` imports, and its schema was built as it would build it. It ends when this
+process does, however that ends.
 Not done here: what /proc tells of arguments and environment (of the first interpreter), and memory that is private to a
 process: who looks at these starts the gateway by itself (`fresh`).
 """
 
 import atexit
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -172,6 +174,10 @@ def main() -> None:
         return  # it ended before the kernel knew
     for name in MODULES:
         importlib.import_module(name)
+    importlib.import_module("gateway.asgi").served_schema()
+    # What is here now stays for good: no child's collector looks at it, and so copies its pages.
+    gc.collect()
+    gc.freeze()
     with socket.socket(fileno=int(sys.argv[1])) as its, its.makefile("rwb") as stream:
         serve(stream)
 

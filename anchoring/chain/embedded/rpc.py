@@ -67,6 +67,7 @@ class RpcMethods:
         self._chain = chain
         self._client = f"consentry-embedded/py-evm-{version('py-evm')}"
         self._methods = self._table()
+        self._newest: tuple[BlockHeaderAPI, Json] | None = None
 
     def call(self, name: str, values: Parameters) -> Json:
         """The method's result. Errors: `RpcRefused`; `CommitUncertain`, after which the process must end."""
@@ -189,7 +190,14 @@ class RpcMethods:
         return self._shown(self._find(read_hash(values.at(0))), full=read_flag(values.at(1)))
 
     def _shown(self, header: BlockHeaderAPI | None, *, full: bool) -> Json:
-        return None if header is None else block_json(self._chain.block(header), full=full)
+        if header is None or full:
+            return None if header is None else block_json(self._chain.block(header), full=full)
+        # Whoever follows the chain asks for its newest block many times a second, and mostly there is no newer one.
+        if header is not self._chain.head:
+            return block_json(self._chain.block(header), full=False)
+        if self._newest is None or self._newest[0] is not header:
+            self._newest = header, block_json(self._chain.block(header), full=False)
+        return self._newest[1]
 
     def _block_receipts(self, values: Parameters) -> Json:
         header = self._find(values.block(0))

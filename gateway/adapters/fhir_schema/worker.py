@@ -56,12 +56,14 @@ def _endless(value: JsonValue, at: tuple[str, ...] = ()) -> tuple[str, ...] | No
 
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
+    gc.disable()  # all that is loaded stays: looking through it meanwhile finds nothing
     schema = R4Schema()
     load_models(COMMON_TYPES)
     decoder = msgspec.msgpack.Decoder(list[bytes])
     # A resource is some hundred objects that die with it: looking for cycles among them took a quarter of the time.
     gc.freeze()
     gc.set_threshold(*COLLECT)
+    gc.enable()
     _write(sink, [])
     while len(head := source.read(LENGTH.size)) == LENGTH.size:
         resources = decoder.decode(source.read(LENGTH.unpack(head)[0]))

@@ -5,12 +5,13 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.adapters import sealed_file
+from gateway.adapters.sealed_file import Passphrase
 from gateway.errors import SettingsError
 
 KIND = "consentry.receipt-key/1"
 
 
-def create(path: Path, passphrase: bytes) -> bytes:
+def create(path: Path, passphrase: Passphrase) -> bytes:
     """Makes a new key; returns its raw public half (32 bytes). Durable on return. SettingsError if the file exists."""
     private = Ed25519PrivateKey.generate()
     public = private.public_key().public_bytes_raw()
@@ -18,7 +19,7 @@ def create(path: Path, passphrase: bytes) -> bytes:
     return public
 
 
-def open_private(path: Path, passphrase: bytes) -> Ed25519PrivateKey:
+def open_private(path: Path, passphrase: Passphrase) -> Ed25519PrivateKey:
     """The private key. SettingsError for a missing or damaged file, or another passphrase."""
     public, secret = sealed_file.open_secret(path, kind=KIND, passphrase=passphrase)
     try:

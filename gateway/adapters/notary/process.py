@@ -28,7 +28,7 @@ from gateway.adapters.notary.wire import (
     frame,
 )
 from gateway.adapters.notary.writer import Writer
-from gateway.adapters.sealed_file import read_passphrase
+from gateway.adapters.sealed_file import Passphrase
 from gateway.adapters.sql.urls import sqlite_path
 from gateway.errors import SettingsError
 
@@ -51,7 +51,7 @@ def _serve(inbox: "_Inbox", sock: socket.socket) -> None:
         return
     start = decode_start(first)
     try:
-        private = open_private(Path(start.key_path), read_passphrase(Path(start.passphrase_path)))
+        private = open_private(Path(start.key_path), Passphrase(Path(start.passphrase_path)))
         writer_id = secrets.token_bytes(32)
         store = _store(start)
         previous = store.claim(start.instance, writer_id, now=int(time.time()), patience=start.patience)

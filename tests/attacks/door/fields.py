@@ -27,7 +27,7 @@ HELD: Final = {
     "DecisionReceipt": "decisionId consentId purpose asOfBlock decidedAt obligations payload signer signature anchor"
     " basis emergencyId stale",
     "Consent": "id consentId status effect actions purposes resourceTypes codes labels dataFrom dataTo dataUse"
-    " notBefore notAfter termsHash statement statementIn signer transactionHash patient grantee asFhir form",
+    " notBefore notAfter termsHash study statement statementIn signer transactionHash patient grantee asFhir form",
     "ConsentRequest": "id state reason askedAt expiresAt actions purposes resourceTypes codes labels dataFrom dataTo"
     " dataUse notBefore notAfter termsHash statement asker grantee patient consent form",
     "ConsentRequestConnection": "edges pageInfo",

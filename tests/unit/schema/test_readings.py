@@ -23,7 +23,7 @@ from schema.readings import ReadConsent, consent_from_fhir
 from schema.renderings import consent_as_fhir
 from tests.unit.schema.conftest import Ask
 from tests.unit.schema.services import PATIENT, World
-from tests.unit.schema.test_renderings import SUBJECT, VIEWS, view
+from tests.unit.schema.test_renderings import STUDY, SUBJECT, VIEWS, view
 
 TYPES: Final = read_outline().types
 UNDERSTOOD: Final = {
@@ -42,7 +42,7 @@ UNDERSTOOD: Final = {
     "Period": "start end",
 }
 """All that is read or rightly passed over, by FHIR's types; the rest of R4 refuses."""
-STANDING: Final = ("plain", "everything", "deny to anyone", "later", "french")
+STANDING: Final = ("plain", "everything", "deny to anyone", "later", "french", "study")
 
 
 def read(resource: object, subject: SubjectId = SUBJECT, language: Language = Language.EN) -> ReadConsent:
@@ -201,6 +201,42 @@ CHANGES: Final[dict[str, tuple[str, Any]]] = {
     ),
     "a patient elsewhere": ("patient", {"reference": "Patient/f001"}),
     "two performers": ("performer", None),
+    "a modifier that nobody knows": (
+        "provision.modifierExtension",
+        [{"url": "http://example.org/m", "valueBoolean": True}],
+    ),
+    "a context that is no study's": (
+        "provision.modifierExtension",
+        [{"url": "urn:consentry:context", "valueString": "visit 7"}],
+    ),
+    "another's study": (
+        "provision.modifierExtension",
+        [{"url": "urn:consentry:study", "valueIdentifier": {"system": "http://clinicaltrials.gov", "value": "NCT1"}}],
+    ),
+    "a study of no form": (
+        "provision.modifierExtension",
+        [{"url": "urn:consentry:study", "valueIdentifier": {"system": "urn:consentry:study", "value": "NCT1"}}],
+    ),
+    "two studies": (
+        "provision.modifierExtension",
+        [
+            {
+                "url": "urn:consentry:study",
+                "valueIdentifier": {"system": "urn:consentry:study", "value": to_global("Study", STUDY)},
+            }
+        ]
+        * 2,
+    ),
+    "a study and more": (
+        "provision.modifierExtension",
+        [
+            {
+                "url": "urn:consentry:study",
+                "valueIdentifier": {"system": "urn:consentry:study", "value": to_global("Study", STUDY)},
+                "extension": [{"url": "http://example.org/m", "valueBoolean": True}],
+            }
+        ],
+    ),
 }
 
 
@@ -212,7 +248,7 @@ def test_what_our_scope_cannot_say_refuses_by_its_path(name: str) -> None:
     spot = changed
     for step in front:
         spot = spot[step]
-    if name.startswith("two "):
+    if name in ("two grantees", "two performers"):
         spot[last] = spot[last] * 2
     elif value is None:
         del spot[last]

@@ -14,7 +14,7 @@ from gateway.audit.model import AccessEvent, Outcome
 from gateway.consent import rules
 from gateway.consent.languages import Language
 from gateway.consent.model import ANYONE, Action, ConsentInput, ConsentStatus, ConsentView, Effect, Purpose
-from gateway.ids import ActorId, ConsentId, DecisionId, RecordId, SubjectId, to_global
+from gateway.ids import ActorId, ConsentId, DecisionId, RecordId, StudyId, SubjectId, to_global
 from gateway.ports.anchors import AnchorState
 from schema.renderings import consent_as_fhir, event_as_fhir
 from tests.unit.schema.conftest import Ask
@@ -22,6 +22,7 @@ from tests.unit.schema.services import PATIENT, World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SUBJECT, GRANTEE, RECORD = SubjectId(b"\x01" * 32), ActorId(b"\x02" * 32), RecordId(b"\x03" * 16)
+STUDY = StudyId(b"\x0d" * 32)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -70,6 +71,7 @@ VIEWS = {
     "expired": view(ConsentStatus.EXPIRED),
     "later": view(ConsentStatus.NOT_YET),
     "french": view(language=Language.FR),
+    "study": view(purposes=(Purpose.CLINTRCH,), study=STUDY, terms_hash=b"\x0b" * 32),
 }
 
 
@@ -104,6 +106,24 @@ async def test_a_consent_says_all_of_its_scope() -> None:
         ("instance", to_global("Record", RECORD)),
         ("authoredby", "0x" + "0a" * 32),
     ]
+
+
+async def test_a_study_is_said_by_what_nobody_may_pass_over() -> None:
+    provision = consent_as_fhir(VIEWS["study"], None)["provision"]
+    assert provision["modifierExtension"] == [
+        {
+            "url": "urn:consentry:study",
+            "valueIdentifier": {"system": "urn:consentry:study", "value": to_global("Study", STUDY)},
+        }
+    ]
+    assert "modifierExtension" not in consent_as_fhir(VIEWS["everything"], None)["provision"]
+
+
+async def test_a_context_that_nobody_knows_is_said_as_it_stands() -> None:
+    signed = VIEWS["plain"].terms
+    other = replace(VIEWS["plain"], terms=replace(signed, scope=replace(signed.scope, context="visit 7")))
+    provision = consent_as_fhir(other, None)["provision"]
+    assert provision["modifierExtension"] == [{"url": "urn:consentry:context", "valueString": "visit 7"}]
 
 
 async def test_what_is_over_is_inactive_and_a_deny_opts_out() -> None:

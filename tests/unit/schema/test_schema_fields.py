@@ -167,7 +167,7 @@ PAGE = """query($id: ID!, $first: Int! = 2, $after: String, $filter: RecordFilte
   records(first: $first, after: $after, filter: $filter) { edges { cursor node { id author { name } } }
     pageInfo { hasNextPage endCursor hasPreviousPage startCursor } }
   consents { edges { cursor node { consentId status effect grantee { name } notBefore notAfter dataFrom dataTo
-    termsHash statement german: statementIn(language: DE) transactionHash purposes actions } } }
+    termsHash study statement german: statementIn(language: DE) transactionHash purposes actions } } }
   accessLog { edges { node { at actor { name } outcome purpose recordId decisionId } } pageInfo { endCursor } } } }"""
 
 
@@ -183,6 +183,7 @@ async def test_patients_own_page_shows_records_consents_and_log(ask: Ask) -> Non
     consent = patient["consents"]["edges"][0]["node"]
     assert consent["grantee"] == {"name": "Dr. Ada"}
     assert (consent["notAfter"], consent["dataTo"], consent["termsHash"]) == (None, None, None)
+    assert consent["study"] is None
     assert consent["german"] == f"de: {consent['statement']}"
     assert consent["dataFrom"] == "2020-01-01T00:00:00.000Z"
     assert patient["accessLog"]["edges"][0]["node"]["recordId"] == RECORD_ID
@@ -318,6 +319,23 @@ async def test_drafted_consent_reaches_the_service_whole(ask: Ask, world: World)
     assert (consent.actions, consent.purposes) == ((Action.READ,), (Purpose.TREAT,))
     assert (consent.authors, consent.records, consent.labels) == ((CLINICIAN,), (RECORD,), ())
     assert (consent.not_before, consent.terms_hash) == (None, b"\xab" * 32)
+    assert consent.study is None
+
+
+@pytest.mark.parametrize("study", ["", "Study", PATIENT_ID])
+async def test_what_names_no_study_is_no_consent_for_none(ask: Ask, world: World, study: str) -> None:
+    query = f"mutation($input: ConsentInput!) {{ draftConsent(input: $input) {{ {REFUSAL} }} }}"
+    plain = {"patientId": PATIENT_ID, "granteeId": ACTOR_ID, "purposes": ["CLINTRCH"]}
+    payload = await ask(query, token="patient", input={**plain, "study": study})
+    assert payload["data"]["draftConsent"]["field"] == ["study"]
+    assert world.received == []
+
+
+async def test_a_study_reaches_the_service(ask: Ask, world: World) -> None:
+    query = "mutation($input: ConsentInput!) { draftConsent(input: $input) { ... on Draft { id } } }"
+    plain = {"patientId": PATIENT_ID, "granteeId": ACTOR_ID, "purposes": ["CLINTRCH"]}
+    await ask(query, token="patient", input={**plain, "study": to_global("Study", b"\x5d" * 32)})
+    assert world.received[0].study == b"\x5d" * 32
 
 
 async def test_signed_typed_data_must_be_an_object(ask: Ask) -> None:

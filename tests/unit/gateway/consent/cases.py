@@ -20,11 +20,15 @@ from gateway.consent.model import (
     Requester,
     Scope,
     SealedDeny,
+    StudyRole,
+    StudyStanding,
+    StudyState,
     Terms,
 )
 from gateway.consent.policy import decide
+from gateway.consent.studies import context_of
 from gateway.identity.model import Role
-from gateway.ids import ActorId, ConsentId, EmergencyId, RecordId, SubjectId
+from gateway.ids import ActorId, ConsentId, EmergencyId, RecordId, StudyId, SubjectId
 
 NOW = 1_800_000_000
 DAY = 86_400
@@ -40,6 +44,12 @@ RECORD = RecordId(b"\x31" * 16)
 OTHER_RECORD = RecordId(b"\x32" * 16)
 DIABETES = "http://snomed.info/sct|44054006"
 HIV_TEST = "http://loinc.org|75622-1"
+STUDY = StudyId(b"\x5d" * 32)
+OTHER_STUDY = StudyId(b"\x5e" * 32)
+SPONSOR = ActorId(b"\x22" * 32)
+INFORMED, FORMER, UNKEPT = b"\xa1" * 32, b"\xa2" * 32, b"\xa3" * 32
+"""Versions of a study's informed consent: the one that data are collected under now, one of before, and one of before
+that lets nothing stay after a withdrawal."""
 SPRING = (1_773_500_000.0, 1_773_586_400.0)
 
 
@@ -192,6 +202,39 @@ def emergency(**changes: Any) -> OpenEmergency:
         "version": 1,
     }
     return OpenEmergency(**{**plain, **changes})
+
+
+def in_study(**changes: Any) -> StudyStanding:
+    """The doctor is an investigator of the patient's site, in a study that is open."""
+    plain: dict[str, Any] = {
+        "study": STUDY,
+        "sponsor": SPONSOR,
+        "roles": frozenset({StudyRole.INVESTIGATOR}),
+        "state": StudyState.OPEN,
+        "collects": True,
+        "terms": INFORMED,
+        "all_terms": frozenset({INFORMED, FORMER, UNKEPT}),
+        "kept": frozenset({INFORMED, FORMER}),
+        "version": 1,
+    }
+    return StudyStanding(**{**plain, **changes})
+
+
+def informed(**changes: Any) -> Grant:
+    """The patient lets the sponsor read and write in the study, under the version that stands."""
+    plain: dict[str, Any] = {
+        "grantee": SPONSOR,
+        "actions": ("READ", "WRITE"),
+        "purposes": ("CLINTRCH",),
+        "context": context_of(STUDY),
+        "terms_hash": INFORMED,
+    }
+    return permit(**{**plain, **changes})
+
+
+def study_request(requester: Requester | None = None, **changes: Any) -> AccessRequest:
+    """The doctor reads the record in the study."""
+    return request(requester, **{"purpose": Purpose.CLINTRCH, "study": in_study(), **changes})
 
 
 def outcome(

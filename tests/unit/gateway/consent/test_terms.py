@@ -16,7 +16,7 @@ from gateway.consent.model import ANYONE, NO_END, Action, ConsentInput, Effect, 
 from gateway.consent.policy import bounds
 from gateway.errors import CallerError
 from gateway.ids import ActorId, RecordId, from_global, parse_global, to_global
-from tests.unit.gateway.consent.cases import DOCTOR, NOW, PATIENT, permit, scope
+from tests.unit.gateway.consent.cases import DOCTOR, NOW, PATIENT, STUDY, permit, scope
 
 DOMAIN = eip712.domain(chain_id=31_337, contract="0x5FbDB2315678afecb367f032d93F642f64180aa3")
 SALT = b"\x55" * 32
@@ -96,12 +96,33 @@ def test_times_are_signed_in_utc() -> None:
         ({"data_from": datetime(2026, 1, 2, tzinfo=UTC), "data_to": datetime(2026, 1, 1, tzinfo=UTC)}, "dataTo"),
         ({"data_from": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))}, "dataFrom"),
         ({"data_to": datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-12)))}, "dataTo"),
+        ({"study": STUDY}, "purposes"),
+        ({"study": STUDY, "purposes": (Purpose.CLINTRCH, Purpose.TREAT)}, "purposes"),
+        ({"study": STUDY, "purposes": (Purpose.HRESCH,), "effect": Effect.DENY}, "purposes"),
     ],
 )
 def test_a_draft_that_cannot_be_is_refused_by_the_name_of_its_field(changes: Any, field: str) -> None:
     with pytest.raises(CallerError) as refused:
         draft(**changes)
     assert refused.value.field == (field,)
+
+
+@pytest.mark.parametrize("effect", Effect, ids=lambda effect: effect.name)
+def test_a_draft_for_a_study_names_it_and_says_so(effect: Effect) -> None:
+    terms = draft(study=STUDY, purposes=(Purpose.CLINTRCH,), effect=effect)
+    assert terms.scope.context == "study:" + STUDY.hex()
+    assert "study:" + STUDY.hex() in terms.scope.statement
+    assert messages.read_consent(messages.consent_typed_data(terms, DOMAIN), DOMAIN) == terms
+    assert draft(purposes=(Purpose.CLINTRCH,), effect=effect).scope.context == ""
+
+
+@pytest.mark.parametrize("context", ["visit 7", "study:1", "study:" + "5D" * 32])
+def test_a_context_of_another_form_is_no_new_consent_and_one_of_before_is_still_read(context: str) -> None:
+    terms = permit(context=context, purposes=("CLINTRCH",)).terms
+    with pytest.raises(CallerError) as refused:
+        rules.check_context(terms)
+    assert refused.value.field == ("context",)
+    assert messages.read_consent(messages.consent_typed_data(terms, DOMAIN), DOMAIN) == terms
 
 
 @pytest.mark.parametrize(

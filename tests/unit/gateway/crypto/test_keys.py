@@ -284,7 +284,11 @@ def test_a_damaged_root_is_a_setting_that_is_wrong(root: Path, tmp_path: Path, f
         return
     (tmp_path / "root.key").write_text(json.dumps({**content, field: value}))
     with pytest.raises(SettingsError):
-        sealed_file.open_secret(tmp_path / "root.key", kind="consentry.root-key/1", passphrase=b"correct horse")
+        sealed_file.open_secret(
+            tmp_path / "root.key",
+            kind="consentry.root-key/1",
+            passphrase=sealed_file.Passphrase(root / "passphrase"),
+        )
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff", b"null"])

@@ -99,6 +99,8 @@ class ConsentInput(BaseModel):
     "SHA-256 of terms that were shown beside it."
     language: Language = Language.EN
     "Of the statement that is signed."
+    study: Optional[str] = None
+    "For one study alone: `purposes` is CLINTRCH and nothing else; a permit names the study's sponsor, and in `termsHash` the informed consent."
 
 
 class CreateRecordInput(BaseModel):
