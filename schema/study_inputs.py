@@ -37,7 +37,7 @@ class RegisterStudyInput:
 class StudyProtocolInput:
     study_id: strawberry.ID = strawberry.field(description=_STUDY)
     registration: Json = strawberry.field(
-        description="`title` and `outcomes` (`kind`, `measure`, `description`, `timeFrame`) at least; `arms`, "
+        description="`title` at least; `outcomes` (`kind`, `measure`, `description`, `timeFrame`), `arms`, "
         "`eligibility`, `enrolment`, `dates`, `analysisPlan` and more."
     )
     reason: str = strawberry.field(default="", description="Of an amendment: 1 to 1000 characters; of the first: none.")

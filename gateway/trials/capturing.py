@@ -126,7 +126,6 @@ class Capturing:
         held = await self._capturing(caller, study, subject)
         found = await self.directory(held.study)
         forms, raised = await asyncio.to_thread(self._checked, responses, found, as_found)
-        await self._require_new(held.study, subject, forms)
         bundle: dict[str, JsonValue] = {
             "resourceType": "Bundle",
             "type": "collection",
@@ -135,8 +134,15 @@ class Capturing:
         appendix = _Appendix(self, held, caller, subject, forms, raised)
         new = NewBundle(subject=subject, bundle=bundle, idempotency_key=idempotency_key, study=study, appendix=appendix)
         async with self._studies.turn(study):
+            try:
+                await self._require_new(held.study, subject, forms)
+            except ConflictError as error:
+                if idempotency_key is None:
+                    raise
+                appendix.refusal = error  # unless it was answered under this key before
             records = await self._records.import_bundle(caller, new)
-        return Captured(records=records, queries=appendix.queries)
+        queries = appendix.queries if appendix.is_written else await self._raised(held.study, subject, records)
+        return Captured(records=records, queries=queries)
 
     async def change(
         self,
@@ -392,6 +398,12 @@ class Capturing:
     async def _query(self, study: Study, subject: SubjectId, query: bytes) -> Query:
         return (await self._queries(study, subject))[query]
 
+    async def _raised(self, study: Study, subject: SubjectId, records: Sequence[StoredRecord]) -> tuple[bytes, ...]:
+        """Queries that these versions raised when they were stored."""
+        stored = {(one.record, one.version) for one in records}
+        found = (await self._queries(study, subject)).values()
+        return tuple(one.query for one in found if one.rule and (one.record, one.version) in stored)
+
     async def _require_open(self, study: Study, subject: SubjectId, query: bytes) -> None:
         found = (await self._queries(study, subject)).get(query)
         if found is None:
@@ -423,9 +435,19 @@ class _Appendix:
         self._reason = reason
         self._made: tuple[tuple[SealedPaper, ...], Head] | None = None
         self.queries: tuple[bytes, ...] = ()
+        self.refusal: ConflictError | None = None
+
+    @property
+    def is_written(self) -> bool:
+        """False where the same was written before, and nothing now."""
+        return self._made is not None
 
     async def rows(self, stored: Sequence[StoredVersion]) -> Sequence[Row]:
         held, studies = self._held, self._capturing._studies  # one room
+        if self.refusal is not None:
+            raise self.refusal
+        if self.is_written and not self._reason:  # somebody was quicker: with the same form, perhaps
+            await self._capturing._require_new(held.study, self._subject, self._forms)  # likewise
         capture = acts.Capture(
             **self._capturing._mine(self._caller, held, self._subject),  # likewise
             definition=held.study.definitions[-1].number,

@@ -153,12 +153,15 @@ class Site:
         until = int(time.time()) + 86_400
         await self.act(by or self.sponsor, "delegate", actor=who.actor.hex(), role=role, sites=sites, until=until)
 
-    async def enrol(self, key: str, *, site: str = "701") -> Subject:
+    async def consenting(self, key: str) -> Subject:
+        """Somebody who agrees to be in the study, and is not in it yet."""
         who = await self.inside.person(Role.PATIENT)
         subject = await self.inside.patient(who)
-        consent = await self.consented(who, subject)
-        await self.act(self.investigator, "enrol", subject=subject.hex(), key=key, site=site)
-        made = Subject(who=who, subject=subject, key=key, consent=consent)
+        return Subject(who=who, subject=subject, key=key, consent=await self.consented(who, subject))
+
+    async def enrol(self, key: str, *, site: str = "701") -> Subject:
+        made = await self.consenting(key)
+        await self.act(self.investigator, "enrol", subject=made.subject.hex(), key=key, site=site)
         self.subjects.append(made)
         return made
 
