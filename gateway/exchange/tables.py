@@ -17,6 +17,7 @@ from gateway.trials.tabulation.csv import read_csv, surveyed
 from gateway.trials.tabulation.dataset_json import read_dsjc, read_json, read_ndjson
 from gateway.trials.tabulation.described import Described, FileKind, SourceFile
 from gateway.trials.tabulation.model import DataType, Row, Table
+from gateway.trials.tabulation.places import fault
 from gateway.trials.tabulation.xpt import encoding_of, read_xpt
 
 MOST_CELLS: Final = 50_000_000
@@ -56,7 +57,10 @@ def load_tables(
 def _loaded(name: str, kind: FileKind, octets: bytes, texts: Mapping[str, frozenset[str]]) -> LoadedTable:
     table, rows, file = _read(name, kind, octets, texts)
     kept = tuple(rows)
-    subjects, _ = datasets.by_subject(table, kept)
+    try:
+        subjects, _ = datasets.by_subject(table, kept)
+    except CallerError as error:
+        raise fault(error.message, file=name, row=int(error.field[1]) + 1, variable=error.field[2]) from error
     described = Described(table=replace(table, records=len(kept)), file=file)
     return LoadedTable(described=described, subjects=subjects, rows=kept)
 
