@@ -4,8 +4,9 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from gateway.demo.client import Gateway
-from gateway.demo.model import StepFailedError
+from gateway.demo.client import Gateway, shaped
+from gateway.demo.model import Deployment, StepFailedError
+from gateway.demo.reaching import WELL_KNOWN
 from gateway.demo.roles import Person
 from gateway.demo.wallet import typed_data_digest
 from gateway.exchange import documents
@@ -25,6 +26,15 @@ _KINDS: Final = {
     "opening": "open",
 }
 """Of a member of `StudyActInput` the act that it becomes."""
+
+
+def registry_of(gateway: Gateway, deployment: Deployment) -> Registry:
+    """As /.well-known/consentry has it. Raises StepFailedError."""
+    said = shaped(gateway.page(WELL_KNOWN), dict[str, Any])
+    contract = shaped(said.get("contracts"), dict[str, str]).get("trial")
+    if contract is None:
+        raise StepFailedError("the gateway names no registry of trials")
+    return Registry(chain_id=deployment.chain_id, contract=contract.lower(), gateway="0x" + deployment.gateway.hex())
 
 
 class Acts:

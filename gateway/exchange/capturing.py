@@ -99,14 +99,17 @@ def _capture(work: Work, key: str) -> tuple[int, int, int, int, int]:
     there = _places(work, one)
     enrolled = there is None
     if there is None:
-        _enrol(work, one, key)
+        enrol(work, one, key)
         there = set()
     wanted = list(forms_of(work.folder, key))
     missing = [form for form in wanted if place_of(form) not in there]
     items = queries = 0
-    for some in _parts(missing):
+    for some in parts(missing):
         items += sum(map(_items, some))
-        queries += _send(work, one, some)
+        made = send(work, request(work, one, some))
+        if len(made.records) != len(some):
+            raise StepFailedError(f"{len(some)} forms went in, {len(made.records)} records came out")
+        queries += len(made.queries)
     return enrolled, len(missing), items, len(wanted) - len(missing), queries
 
 
@@ -126,7 +129,8 @@ def place_of(form: CapturedForm) -> Place:
     return form.event, form.event_repeat_key, form.form, form.form_repeat_key
 
 
-def _enrol(work: Work, one: Enrolled, key: str) -> None:
+def enrol(work: Work, one: Enrolled, key: str) -> None:
+    """With their consent. Raises StepFailedError."""
     now = int(time.time())
     terms = AskedTerms(study=work.terms.study, name=work.terms.name, hash=work.terms.hash, now=now)
     consent(work.gateway, work.deployment, one, sponsor=work.company.sponsor, terms=terms)
@@ -139,7 +143,8 @@ def _enrol(work: Work, one: Enrolled, key: str) -> None:
     )
 
 
-def _parts(forms: Iterable[CapturedForm]) -> Iterator[list[CapturedForm]]:
+def parts(forms: Iterable[CapturedForm]) -> Iterator[list[CapturedForm]]:
+    """As many together as one request takes."""
     part: list[CapturedForm] = []
     items = 0
     for form in forms:
@@ -157,19 +162,20 @@ def _items(form: CapturedForm) -> int:
     return sum(len(group.items) for group in walk(form.groups))
 
 
-def _send(work: Work, one: Enrolled, forms: list[CapturedForm]) -> int:
+def request(work: Work, one: Enrolled, forms: list[CapturedForm]) -> JsonValue:
+    """To capture forms of a subject: sent twice it is done once."""
     told: list[JsonValue] = [response(form, work.folder.definition, status="completed") for form in forms]
     first = "/".join(part or "" for part in place_of(forms[0]))
-    name = work.keys.name("capture", work.acts.id, one.id, first, str(len(forms)))
-    asked: dict[str, JsonValue] = {
+    return {
         "studyId": work.acts.id,
         "patientId": one.id,
         "forms": told,
         "asFound": not work.strict,
-        "idempotencyKey": name,
+        "idempotencyKey": work.keys.name("capture", work.acts.id, one.id, first, str(len(forms))),
     }
+
+
+def send(work: Work, asked: JsonValue) -> CapturedForms:
+    """Raises RefusedError, StepFailedError."""
     token = work.company.coordinator.token
-    made = work.gateway.result(documents.CAPTURE, {"input": asked}, CapturedForms, token=token)
-    if len(made.records) != len(forms):
-        raise StepFailedError(f"{len(forms)} forms went in, {len(made.records)} records came out")
-    return len(made.queries)
+    return work.gateway.result(documents.CAPTURE, {"input": asked}, CapturedForms, token=token)

@@ -15,8 +15,10 @@ from gateway.demo.signing import AskedConsent, check_consent
 from gateway.demo.wallet import Wallet, typed_data_digest
 from gateway.exchange import documents
 from gateway.exchange.answers import Connection
+from gateway.exchange.keys import KeyRing
 from gateway.jsontext import JsonValue
 
+SPONSOR: Final = "sponsor"
 LABELS: Final = ("unclassified",)
 """Of what a study captures: its codes are its own, and no rule reads them."""
 PURPOSE: Final = "CLINTRCH"
@@ -55,6 +57,21 @@ def somebody(
         if error.code != "CONFLICT":
             raise
     return sign_in(gateway, deployment, wallet=wallet), False
+
+
+def assemble(gateway: Gateway, deployment: Deployment, *, registrar: Person, keys: KeyRing) -> Company:
+    """Raises StepFailedError."""
+
+    def person(role: str, key: str) -> Person:
+        name = f"Study import: {key}"
+        return somebody(gateway, deployment, registrar=registrar, role=role, name=name, wallet=keys.role(key))[0]
+
+    return Company(
+        registrar=registrar,
+        sponsor=person("ORGANIZATION", SPONSOR),
+        investigator=person("CLINICIAN", "investigator"),
+        coordinator=person("CLINICIAN", "coordinator"),
+    )
 
 
 def patient(gateway: Gateway, deployment: Deployment, *, registrar: Person, wallet: Wallet) -> Enrolled:

@@ -8,19 +8,17 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 from rich.text import Text
 
-from gateway.demo.client import Gateway, shaped
+from gateway.demo.client import Gateway
 from gateway.demo.model import StepFailedError, WrongCallError
 from gateway.demo.progress import Stages
 from gateway.demo.reaching import (
-    WELL_KNOWN,
     Known,
     Place,
-    Reached,
     StartGateway,
     choose_place,
     open_console,
@@ -28,9 +26,9 @@ from gateway.demo.reaching import (
     require_writable,
 )
 from gateway.demo.report import where, write_pretty
-from gateway.demo.roles import Person, sign_in
+from gateway.demo.roles import sign_in
 from gateway.demo.wallet import Wallet
-from gateway.exchange.acts import Acts
+from gateway.exchange.acts import Acts, registry_of
 from gateway.exchange.capturing import Work, capture_all
 from gateway.exchange.exporting import export_odm, export_tables
 from gateway.exchange.fetching import Reader
@@ -38,14 +36,12 @@ from gateway.exchange.folder import read_folder
 from gateway.exchange.formats import Format
 from gateway.exchange.keys import KeyRing, load_keys, make_keys
 from gateway.exchange.model import StudyFolder
-from gateway.exchange.people import AskedTerms, Company, somebody
+from gateway.exchange.people import SPONSOR, AskedTerms, assemble
 from gateway.exchange.preparing import prepare, steps
-from gateway.exchange.signing import Registry
 from gateway.exchange.tally import Tally
 
 SHOWN: Final = 12
 """Findings that are told; the report has all."""
-SPONSOR: Final = "sponsor"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +139,9 @@ def _import(
             stages.say(f"{found.times} times: {found.text}", style="yellow")
         durations = tally.durations
         with stages.stage("signing in", total=0, durations=durations, key="people"):
-            company = _company(reached, keys)
-        acts = Acts(reached.gateway, _registry(reached))
+            registrar = sign_in(reached.gateway, reached.deployment, wallet=Wallet.of_hex(reached.at.registrar_key))
+            company = assemble(reached.gateway, reached.deployment, registrar=registrar, keys=keys)
+        acts = Acts(reached.gateway, registry_of(reached.gateway, reached.deployment))
         with stages.stage("preparing the study", total=steps(folder), durations=durations, key="prepare") as advance:
             hash = prepare(reached.gateway, acts, company, folder, advance)
         tally.study = acts.id
@@ -165,30 +162,6 @@ def _import(
         with stages.stage("capturing subjects", total=len(subjects), durations=durations, key="capture") as advance:
             capture_all(work, subjects, advance)
         tally.state = "OPEN"
-
-
-def _company(reached: Reached, keys: KeyRing) -> Company:
-    gateway, deployment = reached.gateway, reached.deployment
-    registrar = sign_in(gateway, deployment, wallet=Wallet.of_hex(reached.at.registrar_key))
-
-    def person(role: str, key: str, name: str) -> Person:
-        return somebody(gateway, deployment, registrar=registrar, role=role, name=name, wallet=keys.role(key))[0]
-
-    return Company(
-        registrar=registrar,
-        sponsor=person("ORGANIZATION", SPONSOR, "Study import: sponsor"),
-        investigator=person("CLINICIAN", "investigator", "Study import: investigator"),
-        coordinator=person("CLINICIAN", "coordinator", "Study import: coordinator"),
-    )
-
-
-def _registry(reached: Reached) -> Registry:
-    said = shaped(reached.gateway.page(WELL_KNOWN), dict[str, Any])
-    contract = shaped(said.get("contracts"), dict[str, str]).get("trial")
-    if contract is None:
-        raise StepFailedError("the gateway names no registry of trials")
-    deployment = reached.deployment
-    return Registry(chain_id=deployment.chain_id, contract=contract.lower(), gateway="0x" + deployment.gateway.hex())
 
 
 # ---- out

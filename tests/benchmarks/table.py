@@ -33,7 +33,7 @@ def show(report: Mapping[str, Any]) -> None:
         console.print("cpu µs a request: the gateway's own process (with notary, chain, validators) : bare with worker")
     if "import" in report:
         console.print(_import(report["import"]))
-    for part in ("decide", "stages", "realImport", "subscriptions", "content", "releases"):
+    for part in ("decide", "stages", "realImport", "subscriptions", "content", "releases", "studyCapture"):
         for name, value in report.get(part, {}).items():
             console.print(f"{part}: {name} {value}")
     if "sizes" in report:
