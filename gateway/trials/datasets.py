@@ -6,6 +6,7 @@ repeat key is its number in the table, from 0: by it a table is put together aga
 made again from its text and its variable: numbers of text keep their text, those of a transport file their bits.
 """
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from typing import Final
 from gateway.errors import CallerError, IntegrityError
 from gateway.jsontext import Num
 from gateway.trials.definition.forms import MOST_ITEMS, CapturedForm, CapturedGroup, CapturedItem
+from gateway.trials.definition.items import DataType as ItemType
 from gateway.trials.definition.model import EventType, FormDef, ItemGroupDef, Ref, StudyDefinition, StudyEventDef
 from gateway.trials.definition.references import Directory
 from gateway.trials.tabulation.model import NUMBERS, Cell, DataType, Exact, Missing, Row, Table, Variable
@@ -24,6 +26,12 @@ EVENT: Final = "consentry/tables"
 SUBJECT: Final = "USUBJID"
 """The variable that names a row's subject."""
 _FORM: Final = "form/"
+_PARTIAL: Final = {
+    ItemType.DATE: ItemType.PARTIAL_DATE,
+    ItemType.TIME: ItemType.PARTIAL_TIME,
+    ItemType.DATETIME: ItemType.PARTIAL_DATETIME,
+}
+_EXACT: Final = 2**53
 _SPECIAL: Final = re.compile(r"\.[A-Z_]")
 _WHOLE: Final = re.compile(r"0|-?[1-9][0-9]*")
 MOST_ROWS: Final = 250
@@ -36,7 +44,7 @@ def forms_of(definition: StudyDefinition) -> StudyDefinition:
 
 
 def tabular(definition: StudyDefinition) -> StudyDefinition:
-    """With a form for each group, in one event that may come again."""
+    """With a form for each group, in one event. Dates may lack parts, as Define-XML has them."""
     forms = tuple(
         FormDef(
             oid=form_of(group),
@@ -55,7 +63,8 @@ def tabular(definition: StudyDefinition) -> StudyDefinition:
         forms=tuple(Ref(oid=form.oid, mandatory=False) for form in forms),
     )
     groups = tuple(replace(group, repeating=True) for group in definition.groups)
-    return replace(definition, events=(*definition.events, event), forms=forms, groups=groups)
+    items = tuple(replace(item, data_type=_PARTIAL.get(item.data_type, item.data_type)) for item in definition.items)
+    return replace(definition, events=(*definition.events, event), forms=forms, groups=groups, items=items)
 
 
 def group_of(table: str, found: Directory) -> ItemGroupDef | None:
@@ -132,7 +141,16 @@ def text_of(cell: Cell) -> str | None:
     if isinstance(cell, bool):
         return "true" if cell else "false"
     written = getattr(cell, "text", None)
-    return written if isinstance(written, str) else repr(cell) if isinstance(cell, float) else str(cell)
+    if isinstance(written, str):
+        return written
+    return _double_text(cell) if isinstance(cell, float) else str(cell)
+
+
+def _double_text(double: float) -> str:
+    """The shortest that reads back as the same double; of a whole number its digits alone."""
+    is_negative_zero = not double and math.copysign(1.0, double) < 0
+    whole = double.is_integer() and abs(double) < _EXACT and not is_negative_zero
+    return str(int(double)) if whole else repr(double)
 
 
 def cell_of(text: str | None, variable: Variable) -> Cell:
@@ -157,7 +175,7 @@ def cell_of(text: str | None, variable: Variable) -> Cell:
 def _stored_number(text: str) -> Cell:
     """Of a transport file: a double, or, of more than 53 bits, the exact number."""
     double = float(text)
-    return double if repr(double) == text else Decimal(text)
+    return double if _double_text(double) == text else Decimal(text)
 
 
 def names_subjects(table: Table) -> bool:

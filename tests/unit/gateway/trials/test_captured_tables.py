@@ -51,6 +51,17 @@ def there_and_back(read: Table, rows: Sequence[Row], found: Directory) -> list[R
     return [back[at] for at in sorted(back)]
 
 
+def test_a_whole_number_of_a_transport_file_is_captured_as_one() -> None:
+    assert [datasets.text_of(cell) for cell in (63.0, -7.0, 0.0, -0.0, 0.5, 1e22)] == [
+        "63", "-7", "0", "-0.0", "0.5", "1e+22",
+    ]  # fmt: skip
+
+
+def test_a_date_of_tables_may_lack_parts(shared_data: Path) -> None:
+    found = directory(forms_of(definition_of(define_file(shared_data, "2.0"))))
+    assert found.items["IT.CM.CMSTDTC"].data_type.value == "partialDate"
+
+
 def kinds(rows: Sequence[Row]) -> list[list[tuple[type, str | None]]]:
     """Types and texts: what equality alone would not see."""
     return [[(type(cell), datasets.text_of(cell)) for cell in row] for row in rows]
@@ -89,6 +100,8 @@ def test_rows_of_text_are_as_they_were(shared_data: Path) -> None:
         (0.1, number()),
         (-0.0, Variable(name="N", label="", type=DataType.DOUBLE, stored=STORED)),
         (63.0, Variable(name="N", label="", type=DataType.DOUBLE, stored=STORED)),
+        (2.0**53, Variable(name="N", label="", type=DataType.DOUBLE, stored=STORED)),
+        (Decimal(2**53 + 1), Variable(name="N", label="", type=DataType.DOUBLE, stored=STORED)),
         (Decimal("0.1000000000000000124900090270"), Variable(name="N", label="", type=DataType.DOUBLE, stored=STORED)),
         (Missing.UNDERSCORE, Variable(name="N", label="", type=DataType.DOUBLE, stored=STORED)),
         (Missing.Z, number()),
