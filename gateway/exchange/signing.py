@@ -41,6 +41,15 @@ _FILLED: Final[Mapping[str, frozenset[str]]] = {
     "enrol": frozenset({"consent"}),
 }
 """What of an act follows from how the study stands, or is looked at by itself."""
+_SAID: Final[Mapping[str, tuple[str, ...]]] = {
+    "define": ("name", "sha256"),
+    "describe": ("table",),
+    "terms": ("terms",),
+    "site": ("site", "name"),
+    "delegate": ("role", "until"),
+    "enrol": ("key", "site", "consent"),
+}
+"""What of an act its statement, in plain words, says as it stands."""
 _ALWAYS: Final = frozenset({"act", "study", "by", "at", "salt"})
 _NOTHING: Final = "0x" + "00" * 32
 _LARGEST: Final = 16 << 20
@@ -136,6 +145,9 @@ def _expected(act: Mapping[str, Any], statement: str, registry: Registry) -> tup
         case "open":
             return "Enrolment", {"study": study, "version": act["version"], "allocation": f"0x{act['allocation']}"}
         case _:
+            said = (f"study {act['study'][:8]}", *(str(act[name]) for name in _SAID[act["act"]]))
+            if not all(one in statement for one in said):
+                raise StepFailedError(f"the statement is not about the drafted {act['act']}; not signed")
             content = hashlib.sha256(_form(dict(act))).hexdigest()
             return "StudyAct", {
                 "study": study,

@@ -164,6 +164,23 @@ def test_texts_of_many_languages_come_out_as_they_went_in(
     assert (tmp_path / "out" / "ae.json").read_bytes() == (folder / "ae.json").read_bytes()
 
 
+def test_comma_separated_text_comes_out_with_the_same_values(gateway: GatewayProcess, tmp_path: Path) -> None:
+    folder = tmp_path / "csv"
+    folder.mkdir()
+    (folder / "dm.csv").write_text('"USUBJID","SITEID","AGE"\n"S-1","01",63\n"S-2","02",NA\n')
+    (folder / "vs.csv").write_text('"USUBJID","VSSEQ","VSSTRESN"\n"S-2",1,36.60\n"S-1",1,120\n"S-2",2,NA\n')
+    (folder / "ta.csv").write_text('"ARMCD","ARM"\n"P","Placebo, with a comma"\n')
+    study = imported(gateway, folder, tmp_path / "key")
+    study.export("dataset-json", tmp_path / "out")
+    made = {name: rows for name, (_, rows) in folders.tables_of(tmp_path / "out").items()}
+    assert made == {
+        "dm": [("S-1", "01", 63), ("S-2", "02", None)],
+        "vs": [("S-2", 1, 36.6), ("S-1", 1, 120), ("S-2", 2, None)],
+        "ta": [("P", "Placebo, with a comma")],
+    }
+    assert b",36.60]" in (tmp_path / "out" / "vs.json").read_bytes()
+
+
 # ---- ODM
 
 

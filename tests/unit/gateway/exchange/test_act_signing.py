@@ -19,7 +19,6 @@ NOW = 1_800_000_000
 STUDY, BY, SALT, GATEWAY = "5d" * 32, "ac" * 32, "0a" * 32, "9e" * 32
 CONTRACT = "0x" + "c0" * 20
 REGISTRY = Registry(chain_id=7, contract=CONTRACT, gateway="0x" + GATEWAY)
-STATEMENT = "What is done, in plain words."
 DOCUMENT = b"<ODM/>"
 MINE: dict[str, Any] = {"study": STUDY, "by": BY, "at": NOW, "salt": SALT}
 MEMBERS: dict[str, dict[str, Any]] = {
@@ -54,7 +53,7 @@ def drafted(kind: str, **changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     if signed is None:
         message = {
             "study": "0x" + act.study,
-            "statement": STATEMENT,
+            "statement": acts.statement(act, names={}),
             "content": "0x" + acts.content_of(act).hex(),
             "by": "0x" + act.by,
             "at": act.at,
@@ -77,7 +76,8 @@ def check(kind: str, act: Mapping[str, Any], typed: Mapping[str, Any], **changes
         "now": NOW + 5,
         "document": DOCUMENT if kind == "define" else None,
     }
-    check_act(act, typed, STATEMENT, AskedAct(**{**asked, **changes}), REGISTRY)
+    statement = changes.pop("statement", None) or typed["message"].get("statement", "")
+    check_act(act, typed, statement, AskedAct(**{**asked, **changes}), REGISTRY)
 
 
 @pytest.mark.parametrize("kind", MEMBERS)
@@ -141,7 +141,6 @@ def _types(typed: dict[str, Any]) -> None:
     [
         ("site", _message("content", "0x" + "11" * 32)),
         ("site", _message("study", "0x" + "11" * 32)),
-        ("site", _message("statement", "The study is locked.")),
         ("register", _message("gateway", "0x" + "11" * 32)),
         ("register", _message("statistician", "0x" + "11" * 32)),
         ("protocol", _message("content", "0x" + "11" * 32)),
@@ -160,6 +159,21 @@ def test_typed_data_that_do_not_follow_from_the_act_are_not_signed(
     change(typed)
     with pytest.raises(StepFailedError, match="not signed"):
         check(kind, act, typed)
+
+
+@pytest.mark.parametrize("kind", ["define", "describe", "terms", "site", "delegate", "enrol"])
+def test_a_statement_about_something_else_is_not_signed(kind: str) -> None:
+    act, typed = drafted(kind)
+    told = "The study is locked."
+    typed["message"] = {**typed["message"], "statement": told}
+    with pytest.raises(StepFailedError, match="the statement is not about"):
+        check(kind, act, typed)
+
+
+def test_a_statement_that_is_shown_is_the_one_that_is_signed() -> None:
+    act, typed = drafted("site")
+    with pytest.raises(StepFailedError, match="does not follow"):
+        check("site", act, typed, statement=typed["message"]["statement"] + " Nothing else.")
 
 
 def test_a_definition_that_holds_another_document_is_not_signed() -> None:
