@@ -34,6 +34,8 @@ ORDERING = 20
 OUTLOOK = 100
 """What counts so much looks through all of a patient's records for everybody whom a consent names, or through all
 patients."""
+JOURNAL = 20
+"""What counts so much looks through all that a study's journal says of one subject."""
 OPENS = {
     "Query": {
         "node": ONE,
@@ -43,6 +45,8 @@ OPENS = {
         "previewConsent": OUTLOOK,
         **dict.fromkeys(("consentForm", "consentForms", "sentConsentRequests"), ONE),
         **dict.fromkeys(("dataset", "datasets", "datasetReport"), ONE),
+        "study": ONE,
+        "myStudies": OUTLOOK,
     },
     "Me": {"patients": ONE, "consents": ONE, "datasets": ONE},
     "Patient": {
@@ -54,11 +58,19 @@ OPENS = {
     },
     "Consent": {"form": ONE},
     "Mutation": {"askAggregate": OUTLOOK},
+    "Study": {
+        **dict.fromkeys(("protocols", "definitions", "tables", "results"), PLAIN_LIST),
+        **dict.fromkeys(("asFhir", "questionnaire", "subject", "subjects", "trail"), ONE),
+        "comparison": 2 * ONE,
+    },
+    "StudyProtocol": {"anchor": ONE},
+    "StudySubject": {**dict.fromkeys(("forms", "form", "queries"), JOURNAL), "asFhir": ONE},
+    "StudyForm": {"record": ONE},
     "ConsentRequest": {"form": ONE, "consent": ONE},
-    "Subscription": {"recordAdded": ONE},
+    "Subscription": {"recordAdded": ONE, "studyQueryChanged": JOURNAL, "subjectEnrolled": ONE},
 }
-"""Of the fields that open records, or texts about consents or datasets: how many at least. A page opens as many more as
-it has items."""
+"""Of the fields that open records, or texts about consents, datasets or studies: how many at least. A page opens as
+many more as it has items."""
 INTROSPECTION = "__"
 """What the types of a schema's own description begin with."""
 INTROSPECTION_LISTS = {"types": 64, "fields": 8, "args": 4, "inputFields": 8, "enumValues": 8, "possibleTypes": 4}

@@ -87,10 +87,9 @@ class StudyActMutations:
         ] = strawberry.UNSET,
     ) -> StudyResult:
         async def steps() -> Study:
+            caller = info.context.signed_in()
             study, subject = study_of(study_id, field="studyId"), subject_of(patient_id)
-            assigned = info.context.services.allocations.assign(
-                info.context.signed_in(), study, subject, _levels(given(levels))
-            )
+            assigned = info.context.services.allocations.assign(caller, study, subject, _levels(given(levels)))
             return to_study(await naming(assigned, GIVEN))
 
         return await outcome(steps())
@@ -101,8 +100,9 @@ class StudyActMutations:
     )
     async def tell_arm(self, info: Info, study_id: strawberry.ID, patient_id: strawberry.ID) -> ToldArmResult:
         async def steps() -> ToldArm:
+            caller = info.context.signed_in()
             study, subject = study_of(study_id, field="studyId"), subject_of(patient_id)
-            told = info.context.services.allocations.arm(info.context.signed_in(), study, subject)
+            told = info.context.services.allocations.arm(caller, study, subject)
             return _to_arm(await naming(told, GIVEN))
 
         return await outcome(steps())

@@ -99,8 +99,8 @@ class StudyQueryMutations:
         self, info: Info, study_id: strawberry.ID, patient_id: strawberry.ID, query: Hex, text: str
     ) -> StudyQueryResult:
         async def steps() -> StudyQuery:
-            study, subject = study_of(study_id, field="studyId"), subject_of(patient_id)
             caller = info.context.signed_in()
+            study, subject = study_of(study_id, field="studyId"), subject_of(patient_id)
             return await _told(info.context.services.capturing.answer_query(caller, study, subject, query, text=text))
 
         return await outcome(steps())
@@ -110,8 +110,8 @@ class StudyQueryMutations:
         self, info: Info, study_id: strawberry.ID, patient_id: strawberry.ID, query: Hex, text: str = ""
     ) -> StudyQueryResult:
         async def steps() -> StudyQuery:
-            study, subject = study_of(study_id, field="studyId"), subject_of(patient_id)
             caller = info.context.signed_in()
+            study, subject = study_of(study_id, field="studyId"), subject_of(patient_id)
             return await _told(info.context.services.capturing.close_query(caller, study, subject, query, text=text))
 
         return await outcome(steps())

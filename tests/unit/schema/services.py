@@ -62,6 +62,7 @@ from tests.unit.schema.linking import Linking
 from tests.unit.schema.mine import Own
 from tests.unit.schema.outlooks import Outlooks
 from tests.unit.schema.signins import SignedIn, session
+from tests.unit.schema.studies import Studies
 
 CLINIC = ActorId(b"\x03" * 32)
 CLINICIAN = ActorId(b"\x01" * 32)
@@ -192,6 +193,8 @@ class World:
     over: asyncio.Event = field(default_factory=asyncio.Event)
     referred: dict[str, bytes] = field(default_factory=dict)
     """What references come to; all others are refused."""
+    refusals: dict[str, ConsentryError] = field(default_factory=dict)
+    """Of methods of studies, by the names under which they are logged."""
     outlooks: Outlooks = field(init=False)
 
     def __post_init__(self) -> None:
@@ -221,6 +224,10 @@ class World:
             forms=self.forms,
             releases=self.releases,
             aggregates=self.aggregates,
+            trials=self.studies,
+            allocations=self.studies,
+            capturing=self.studies,
+            study_showing=self.studies,
         )
 
     @property
@@ -242,6 +249,18 @@ class World:
     def releases(self) -> Datasets:
         return Datasets(
             calls=self.calls, received=self.received, requester=CLINICIAN, patient=PATIENT_ACTOR, subject=PATIENT
+        )
+
+    @property
+    def studies(self) -> Studies:
+        return Studies(
+            calls=self.calls,
+            received=self.received,
+            sponsor=CLINICIAN,
+            patient=PATIENT_ACTOR,
+            about=PATIENT,
+            released=make_released(Purpose.CLINTRCH),
+            refusals=self.refusals,
         )
 
     @property

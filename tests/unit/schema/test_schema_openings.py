@@ -15,7 +15,7 @@ from graphql import (
 from gateway.underway import MIB, Allowance
 from schema.answers import Bound
 from schema.errors import LimitFault
-from schema.extents import DECISION, ORDERING, OUTLOOK, extents
+from schema.extents import DECISION, JOURNAL, ORDERING, OUTLOOK, extents
 from schema.limits import Limits, survey
 from schema.parts import DECIDES
 from schema.root import GatewaySchema
@@ -57,6 +57,13 @@ OPENED = [
     (of_patient("datasets(last: 10) { edges { cursor } }"), 11 - 1 + OUTLOOK),
     ("mutation { askAggregate(input: {}) { __typename } }", OUTLOOK),
     ('subscription { recordAdded(patientId: "p") { id } }', 1),
+    ('{ study(id: "s") { title } }', 1),
+    ('{ study(id: "s") { protocols { number anchor { status } } comparison { likeness } } }', 1 + 10 + 10 + 2),
+    ("{ myStudies(first: 10) { edges { cursor } } }", 10 + OUTLOOK),
+    ('{ study(id: "s") { trail(first: 10) { edges { cursor } } } }', 1 + 11),
+    ('{ study(id: "s") { subjects(first: 3) { edges { node { forms { version record { __typename } } } } } } }',
+     1 + 4 + 3 * (JOURNAL + 10)),
+    ('subscription { studyQueryChanged(studyId: "s") { rule } }', JOURNAL),
 ]  # fmt: skip
 
 

@@ -30,6 +30,7 @@ from tests.unit.schema.conftest import Ask
 from tests.unit.schema.datasets import ASKED, RELEASE
 from tests.unit.schema.emergencies import NAME
 from tests.unit.schema.services import CONSENT, PATIENT, RECORD, World
+from tests.unit.schema.studies import FORM, STUDY
 
 GUARDED = frozenset(
     {
@@ -50,6 +51,8 @@ GUARDED = frozenset(
         *("ConsentRequest", "ConsentRequestConnection"),
         *("Dataset", "DatasetConnection", "DatasetReport", "OpenedDataset"),
         *("PatientDataset", "PatientDatasetConnection", "NoisedAnswer"),
+        *("Study", "StudyConnection", "StudySubject", "StudySubjectConnection", "StudyForm", "StudyQuery"),
+        *("StudyEntryConnection", "ToldArm", "CapturedForms"),
     }
 )
 """Types that hold something of a patient's, or how much of it there is."""
@@ -85,11 +88,21 @@ GUARDS = frozenset(
         *("ask", "withdraw", "decline", "sent", "requests_of_patient"),
         *("request_dataset", "get_dataset", "my_datasets", "asked_datasets", "datasets_of_patient"),
         *("decide_dataset", "dataset_report", "open_dataset", "cancel_dataset", "ask_aggregate"),
+        *("get_study", "my_studies", "submit_act", "record_data", "assign", "arm", "capture", "change"),
+        *("kept_forms", "read_form", "queries", "raise_query", "answer_query", "close_query"),
+        *("study_subjects", "study_subject", "trail"),
     }
 )
 """Service calls that decide, with the caller, before one of those is made."""
+OF_STUDIES = (
+    *("StudyProtocol", "StudyDefinition", "StudyTable", "StudyTerms", "StudyResults", "OutcomePair"),
+    *("StudySite", "StudyDelegation", "StudyAllocation", "StudyOnChain"),
+)
+OF_SUBJECTS = {"StudyAssignment": "StudySubject", "StudyFormVersion": "StudyForm", "StudyQueryWord": "StudyQuery"}
 PARTS = {type_name(name) for name in read_outline().types} | {OTHER}
 """Generated types of FHIR: what is inside a record that was released already."""
+STUDIED = {"studyId": to_global("Study", STUDY), "patientId": to_global("Patient", PATIENT)}
+CAPTURED = {"recordId": to_global("Record", FORM)}
 VALUES = {
     "ID!": to_global("Record", RECORD),
     "Hex!": "0x" + CONSENT.hex(),
@@ -128,6 +141,12 @@ VALUES = {
         "reason": "As agreed with the board.",
     },
     "AggregateInput!": QUESTION,
+    "JSON!": {},
+    "String!": "F",
+    "StudyActInput!": {"opening": {"studyId": to_global("Study", STUDY)}},
+    "CaptureFormsInput!": {**STUDIED, "forms": [{}]},
+    "ChangeFormInput!": {**STUDIED, **CAPTURED, "form": {}, "expectedVersion": 1, "reason": "Typing error."},
+    "RaiseStudyQueryInput!": {**STUDIED, **CAPTURED, "text": "Is it right?"},
     "SignedInput!": {"typedData": {}, "signature": "0x00"},
     "SignedCredentialInput!": {"typedData": {}, "signature": "0x00", "actorSignature": "0x00"},
 }
@@ -189,6 +208,8 @@ def write(target: str, kind: str, steps: list[Step]) -> tuple[str, dict[str, Any
             wanted = "Emergency" if argument == "emergencyId" or name == "emergency" else wanted
             wanted = "ConsentRequest" if argument == "requestId" else wanted
             wanted = "Dataset" if argument == "datasetId" or name == "dataset" else wanted
+            wanted = "Study" if argument == "studyId" or name == "study" else wanted
+            wanted = "Form" if name == "form" and argument == "recordId" else wanted
             ids = {
                 "ConsentRequest": REQUEST,
                 "Patient": PATIENT,
@@ -198,8 +219,11 @@ def write(target: str, kind: str, steps: list[Step]) -> tuple[str, dict[str, Any
                 "Decision": b"\x41" * 16,
                 "Emergency": NAME,
                 "Dataset": RELEASE,
+                "Study": STUDY,
+                "Form": FORM,
             }
-            given[variable] = to_global(wanted, ids[wanted]) if wanted else VALUES[str(one.type)]
+            kind_of = "Record" if wanted == "Form" else wanted
+            given[variable] = to_global(kind_of, ids[wanted]) if wanted and kind_of else VALUES[str(one.type)]
         call = name + (f"({', '.join(arguments)})" if arguments else "")
         text = f"{call} {{ __typename {text} }}"
         if parent not in ("Query", "Mutation", "Subscription"):
@@ -267,6 +291,7 @@ def test_every_type_that_the_roots_reach_is_classified(schema: GatewaySchema) ->
         *("ConsentForm", "ConsentFormConnection", "ConsentFormEdge", "ConsentFormText"),
         *("EmergencyEdge", "EmergencyReview", "UnreviewedEmergency", "UnreviewedEmergencyEdge"),
         *("Me", "MyPatient", "MyPatientEdge"),
+        *("StudyActDraft", "StudyEdge", "StudySubjectEdge", "StudyEntry", "StudyEntryEdge", *OF_STUDIES, *OF_SUBJECTS),
     }
     objects = {name for name, type_ in schema._schema.type_map.items() if isinstance(type_, GraphQLObjectType)}
     assert {name for name in objects if not name.startswith("__")} == GUARDED | open_types | PARTS
@@ -312,6 +337,12 @@ def test_edges_and_receipts_are_reached_through_guarded_types_alone(schema: Gate
         "DelegateLimits": "Delegate",
         "DatasetEdge": "DatasetConnection",
         "PatientDatasetEdge": "PatientDatasetConnection",
+        "StudyEdge": "StudyConnection",
+        "StudySubjectEdge": "StudySubjectConnection",
+        "StudyEntryEdge": "StudyEntryConnection",
+        "StudyEntry": "StudyEntryEdge",
+        **dict.fromkeys(OF_STUDIES, "Study"),
+        **OF_SUBJECTS,
         **dict.fromkeys(("DatasetDecision", "DatasetFile", "DatasetPaper", "DatasetProfile"), "Dataset"),
     }
     for type_ in schema._schema.type_map.values():
