@@ -58,7 +58,13 @@ from schema.context import (
 from schema.errors import INTERNAL, report
 from schema.execution import Engine
 from schema.root import GatewaySchema, build_schema
-from schema.study_services import AllocationService, CapturingService, StudyShowingService, TrialService
+from schema.study_services import (
+    AllocationService,
+    CapturingService,
+    RecruitingService,
+    StudyShowingService,
+    TrialService,
+)
 
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 
@@ -120,6 +126,8 @@ class Wired(Protocol):
     def capturing(self) -> CapturingService: ...
     @property
     def study_showing(self) -> StudyShowingService: ...
+    @property
+    def recruiting(self) -> RecruitingService: ...
     @property
     def blocks(self) -> Blocks: ...
     @property
@@ -207,6 +215,7 @@ class FrontDoor:
             allocations=wired.allocations,
             capturing=wired.capturing,
             study_showing=wired.study_showing,
+            recruiting=wired.recruiting,
         )
         engine = Engine(
             served_schema(),

@@ -16,6 +16,7 @@ import typer
 
 from gateway.errors import ConsentryError
 from gateway.keys_cli import keys_app
+from gateway.running import loading as _loading
 from gateway.running import run as _run
 from gateway.running import say as _say
 from gateway.running import settings as _settings
@@ -66,7 +67,8 @@ def serve(
     """Start the gateway. The first start makes keys, contracts and a chain in the data folder."""
     _use(config)
     given = _settings(host=host, port=port, data_dir=data_dir)
-    from gateway.server import run_server
+    with _loading():
+        from gateway.server import run_server
 
     _run(lambda: run_server(given, announce=_say))
 
@@ -76,7 +78,8 @@ def worker(config: Config = None) -> None:
     """Send transactions and anchor batches for servers that run with CONSENTRY_WORKER=outside."""
     _use(config)
     given = _settings()
-    from gateway.server import run_worker
+    with _loading():
+        from gateway.server import run_worker
 
     _run(lambda: run_worker(given, announce=_say))
 
@@ -91,7 +94,8 @@ def deploy(
     """Deploy the contracts on the chain at CONSENTRY_CHAIN_URL and write their addresses into the data folder."""
     _use(config)
     given = _settings()
-    from gateway.server import run_deploy
+    with _loading():
+        from gateway.server import run_deploy
 
     _run(lambda: run_deploy(given, fund=fund, announce=_say))
 
@@ -202,9 +206,10 @@ def verify(
     """Check everything: blocks, leaves, anchors, heads, audit, consents. Changes nothing; a gateway may run or not."""
     _use(config)
     given = _settings()
-    from gateway import jsontext
-    from gateway.upkeep.progress import Shown
-    from gateway.upkeep.verify import verify as work
+    with _loading():
+        from gateway import jsontext
+        from gateway.upkeep.progress import Shown
+        from gateway.upkeep.verify import verify as work
 
     with Shown() as shown:
         verdict = _run(lambda: work(given, rpc=rpc, progress=shown))
@@ -223,9 +228,10 @@ def rebuild(
     """Make an empty index what it was, from chain, IPFS and keys alone. No gateway may run on it."""
     _use(config)
     given = _settings()
-    from gateway import jsontext
-    from gateway.upkeep.progress import Shown
-    from gateway.upkeep.rebuild import rebuild as work
+    with _loading():
+        from gateway import jsontext
+        from gateway.upkeep.progress import Shown
+        from gateway.upkeep.rebuild import rebuild as work
 
     with Shown() as shown:
         report = _run(lambda: work(given, replace=replace, progress=shown))

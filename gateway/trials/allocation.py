@@ -1,9 +1,10 @@
 """Who gets which arm: a list that is drawn and committed to before the first subject, opened place by place.
 
 True here: the seed, which opens every place, is sealed under the sponsor's own key wherever it lies, and leaves this
-room never before the lock. An assignment is the next place of its stratum, an entry and a call to the registry in one
-transaction. An arm is told to who is unblinded for the study, to who has broken the blind for this subject, and after
-the lock to all who have a part in the study; each telling is in the subject's log before it is told.
+room never before the lock. An assignment is the next place of its stratum by the chain's own count, on a consent that
+stands: an entry and a call to the registry in one transaction. An arm is told to who is unblinded for the study, to who
+has broken the blind for this subject, and after the lock to all who have a part in the study; each telling is in the
+subject's log before it is told.
 Not done here: breaking the blind, which is an act (`service`).
 """
 
@@ -23,16 +24,17 @@ from gateway.jsontext import JsonValue
 from gateway.ports.chain import Chain, Landed, Reverted
 from gateway.ports.clock import Clock, Entropy
 from gateway.ports.ledger import Appended
-from gateway.ports.rows import Guard
+from gateway.ports.rows import CallRow, Guard
 from gateway.ports.sealing import ActorSealing
 from gateway.ports.study_registry import TrialRegistries
 from gateway.trials import acts, rules
+from gateway.trials.consenting import Consenting
 from gateway.trials.journal import Journal
 from gateway.trials.keeping import TRIES, Held, Studies
 from gateway.trials.randomization.commitments import Committed, Merkle, commit
 from gateway.trials.randomization.lists import Place, draw_list
 from gateway.trials.randomization.scheme import parse_scheme
-from gateway.trials.standing import Study
+from gateway.trials.standing import Assigned, Study
 
 SEED: Final = b"study/seed"
 SEED_SIZE: Final = 32
@@ -59,6 +61,7 @@ class Allocations:
         studies: Studies,
         journal: Journal,
         registries: TrialRegistries,
+        consenting: Consenting,
         sealing: ActorSealing,
         audit: Audit,
         chain: Chain,
@@ -69,6 +72,7 @@ class Allocations:
         self._studies = studies
         self._journal = journal
         self._registries = registries
+        self._consenting = consenting
         self._sealing = sealing
         self._audit = audit
         self._chain = chain
@@ -134,46 +138,100 @@ class Allocations:
         for _ in range(TRIES):
             held = await self._assigning(caller, study, subject)
             found = held.study
-            if subject in found.assigned:
-                return found
+            consents, guards = await self._consenting.of(caller, found, subject)
+            if not consents:
+                raise ConflictError("takes a consent that stands", field=("subject",))
             made = await self.list_of(found)
-            stratum = made.allocation.scheme.stratum_of(levels)
-            place = made.allocation.place(stratum, found.following.get(stratum, 0))
-            if place is None:
-                raise ConflictError("the stratum's list is at its end", field=("levels",))
-            salt = self._entropy.bytes(32)
-            act = acts.Assign(
-                study=found.study.hex(),
-                by=caller.actor.id.hex(),
-                at=int(self._clock.now()),
-                salt=salt.hex(),
-                subject=subject.hex(),
-                name=acts.chain_name(salt, subject).hex(),
-                stratum=stratum,
-                position=place.position,
-                arm=place.commitment.hex(),
-                path=[one.hex() for one in made.path(place)],
-            )
-            call = self._registries.assign(
-                study=study,
-                subject=bytes.fromhex(act.name),
-                stratum=stratum,
-                position=place.position,
-                arm=place.commitment,
-                path=made.path(place),
-            )
-            done = (acts.Done(act=act),)
-            if await self._studies.append(caller, held, done, sponsor=found.sponsor, beside=(call,)):
+            own = found.assigned.get(subject)
+            if own is not None and await self._stands(caller, found, made, subject, own):
+                return found
+            stratum = made.allocation.scheme.stratum_of(levels) if own is None else own.stratum
+            due = await self._due(found, made, stratum, subject)
+            added = [self._act(caller, found, made, whose, place) for whose, place in due]
+            calls = [self._call(act) for act in added]
+            done = [acts.Done(act=act) for act in added]
+            if await self._studies.append(caller, held, done, sponsor=found.sponsor, guards=guards, beside=calls):
                 self._chain.wake()
-                outcome = await self._chain.outcome(call.call, timeout=LANDING_SECONDS, confirmed=True)
-                if isinstance(outcome, Reverted):
-                    raise ConflictError(f"the registry refuses: {outcome.error}")
-                if not isinstance(outcome, Landed):
-                    raise UpstreamError("not on chain in time; relaying goes on, ask again")
+                for call in calls:
+                    await self._landed(call)
                 now = await self._studies.held(study)
                 assert now is not None
                 return now.study
         raise UpstreamError("the study keeps changing; try again")
+
+    async def _due(
+        self, study: Study, made: Committed, stratum: int, subject: SubjectId
+    ) -> list[tuple[SubjectId, Place]]:
+        """Whom to give which place so that the subject has one: the chain's next, behind those who have theirs in the
+        journal alone. What the registry refused of them is sent again first, each at the same place: an order that was
+        once entered is kept, and nobody waits behind a place that nobody takes. The chain counts those who were erased.
+        """
+        position = await self._registries.next_position(study.study, stratum)
+        ahead = {one.position: whose for whose, one in study.assigned.items() if one.stratum == stratum}
+        due: list[tuple[SubjectId, Place]] = []
+        while (whose := ahead.get(position)) is not None:
+            if whose == subject or await self._refused(made, study, whose):
+                due.append((SubjectId(whose), _place(made, stratum, position)))
+            position += 1
+        if all(whose != subject for whose, _ in due):
+            due.append((subject, _place(made, stratum, position)))
+        return due
+
+    async def _stands(self, caller: Caller, study: Study, made: Committed, subject: SubjectId, own: Assigned) -> bool:
+        """Whether the chain has it; False where the registry refused. Sent once more where nobody knows."""
+        if await self._registries.is_assigned(study.study, own.name):
+            return True
+        if await self._refused(made, study, subject):
+            return False
+        act = await self._entered(study, own)
+        call = self._call(act)
+        await self._studies.intend(caller, act, call)
+        self._chain.wake()
+        await self._landed(call)
+        return True
+
+    async def _refused(self, made: Committed, study: Study, subject: bytes) -> bool:
+        call = self._call(await self._entered(study, study.assigned[subject]))
+        return isinstance(await self._chain.outcome(call.call, timeout=0.0, confirmed=False), Reverted)
+
+    async def _entered(self, study: Study, own: Assigned) -> acts.Assign:
+        (entry,) = await self._journal.read(study.study, after=own.entry - 1, limit=1)
+        act = acts.read_entry(entry.octets or b"").act
+        if not isinstance(act, acts.Assign):
+            raise IntegrityError("an entry of a study is another than it was")
+        return act
+
+    def _act(self, caller: Caller, study: Study, made: Committed, subject: SubjectId, place: Place) -> acts.Assign:
+        salt = self._entropy.bytes(32)
+        return acts.Assign(
+            study=study.study.hex(),
+            by=caller.actor.id.hex(),
+            at=int(self._clock.now()),
+            salt=salt.hex(),
+            subject=subject.hex(),
+            name=acts.chain_name(salt, subject).hex(),
+            stratum=place.stratum,
+            position=place.position,
+            arm=place.commitment.hex(),
+            path=[one.hex() for one in made.path(place)],
+        )
+
+    def _call(self, act: acts.Assign) -> CallRow:
+        return self._registries.assign(
+            study=bytes.fromhex(act.study),
+            subject=bytes.fromhex(act.name),
+            stratum=act.stratum,
+            position=act.position,
+            arm=bytes.fromhex(act.arm),
+            path=[bytes.fromhex(one) for one in act.path],
+        )
+
+    async def _landed(self, call: CallRow) -> None:
+        outcome = await self._chain.outcome(call.call, timeout=LANDING_SECONDS, confirmed=True)
+        if isinstance(outcome, Reverted):
+            raise ConflictError(f"the registry refuses: {outcome.error}")
+        if not isinstance(outcome, Landed):
+            raise UpstreamError("not on chain in time; relaying goes on, ask again")
 
     async def _assigning(self, caller: Caller, study: StudyId, subject: SubjectId) -> Held:
         held = await self._studies.held(study)
@@ -227,8 +285,18 @@ class Allocations:
         if there is None:
             return False
         mine = self._roles(caller, study, there.site)
-        if caller.actor.id == study.statistician or mine & rules.UNBLINDED:
+        if caller.actor.id == study.statistician:
+            return True
+        # Whoever must not see arms sees none, by whichever of their organizations they are on the board as well.
+        if mine & rules.UNBLINDED and not self._roles(caller, study, None) & rules.BLINDED:
             return True
         if study.state is StudyState.LOCKED:
             return bool(mine)
         return bool(mine) and caller.actor.id in study.unblinded.get(subject, set())
+
+
+def _place(made: Committed, stratum: int, position: int) -> Place:
+    found = made.allocation.place(stratum, position)
+    if found is None:
+        raise ConflictError("the stratum's list is at its end", field=("levels",))
+    return found

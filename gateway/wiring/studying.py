@@ -17,6 +17,7 @@ from gateway.ports.study_registry import TrialRegistries
 from gateway.records.service import Records
 from gateway.trials.allocation import Allocations
 from gateway.trials.capturing import Capturing
+from gateway.trials.consenting import Consenting
 from gateway.trials.journal import Journal
 from gateway.trials.keeping import Studies
 from gateway.trials.leaving import Leaving
@@ -73,10 +74,12 @@ def make_study_rooms(
     clock: Clock,
     entropy: Entropy,
 ) -> StudyRooms:
+    consenting = Consenting(standings=standings, clock=clock)
     allocations = Allocations(
         studies=studies,
         journal=journal,
         registries=registries,
+        consenting=consenting,
         sealing=own,
         audit=audit,
         chain=chain,
@@ -93,6 +96,7 @@ def make_study_rooms(
         leaving=leaving,
         identity=identity,
         standings=standings,
+        consenting=consenting,
         index=index,
         anchors=anchors,
         chain=chain,

@@ -139,6 +139,16 @@ class TrialPort:
             seq=found.seq,
         )
 
+    async def next_position(self, study: bytes, stratum: int) -> int:
+        registry = self._there
+        async with asked(self._parts.follower):
+            return await registry.next_position(study, stratum, block="latest")
+
+    async def is_assigned(self, study: bytes, subject: bytes) -> bool:
+        registry = self._there
+        async with asked(self._parts.follower):
+            return await registry.assignment_of(study, subject, block="latest") is not None
+
     @property
     def _there(self) -> TrialRegistry:
         if not self._parts.deployment.trial_registry:
