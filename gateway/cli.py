@@ -22,6 +22,7 @@ from gateway.running import run as _run
 from gateway.running import say as _say
 from gateway.running import settings as _settings
 from gateway.running import use as _use
+from gateway.study_cli import study_app
 
 if TYPE_CHECKING:
     from gateway.demo import DemoGateway
@@ -38,6 +39,7 @@ app.add_typer(blocks_app, name="blocks")
 proof_app = typer.Typer(help="Files that third parties check without this gateway.", no_args_is_help=True)
 app.add_typer(proof_app, name="proof")
 app.add_typer(keys_app, name="keys")
+app.add_typer(study_app, name="study")
 
 Config = Annotated[
     Path | None,

@@ -24,6 +24,7 @@ from tests.benchmarks.releases import measure as measure_releases
 from tests.benchmarks.servers import ROOT, Served, serve_bare, serve_gateway
 from tests.benchmarks.sizes import grow_and_read
 from tests.benchmarks.stages import import_inside
+from tests.benchmarks.studies import capture
 from tests.benchmarks.study_files import measure as measure_study_files
 from tests.benchmarks.subscribers import reach_all
 
@@ -40,6 +41,7 @@ PARTS = (
     "sizes",
     "releases",
     "study-verify",
+    "study-capture",
 )
 WITHOUT_ASKING = tuple(one for one in PARTS if one not in ("real-import", "releases"))
 """All but what starts servers, or takes many minutes."""
@@ -60,6 +62,7 @@ class Extent:
     sizes: Sequence[int]
     released: Sequence[int]
     filed: Sequence[int]
+    studied: int
 
 
 FULL = Extent(
@@ -72,6 +75,7 @@ FULL = Extent(
     sizes=(10_000, 100_000, 1_000_000),
     released=(10_000, 100_000),
     filed=(100_000, 1_000_000),
+    studied=60,
 )
 SMOKE = Extent(
     connections=(1, 8),
@@ -83,6 +87,7 @@ SMOKE = Extent(
     sizes=(1_000, 3_000),
     released=(3_000,),
     filed=(5_000, 20_000),
+    studied=2,
 )
 
 
@@ -163,6 +168,8 @@ def _measure(extent: Extent, *, parts: Sequence[str], data: Path | None) -> dict
             report["gas"] = _gas(made, served, load)
         if "releases" in parts and data is not None:
             report["releases"] = measure_releases(data, folder, sizes=extent.released, rounds=extent.rounds)
+        if "study-capture" in parts and data is not None:
+            report["studyCapture"] = capture(made, served, data, folder, subjects=extent.studied)
         if "sizes" in parts:
             filtered = Shape(name="filtered page", bodies=world.filtered_bodies(made), mark='"hasNextPage":')
             report["sizes"] = grow_and_read(
