@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import Enum, IntEnum, StrEnum
 from typing import Any
 
+import msgspec
+
 from gateway.consent.languages import Language
 from gateway.identity.model import Reach, Role
 from gateway.ids import ActorId, ConsentId, EmergencyId, RecordId, SubjectId
@@ -194,8 +196,7 @@ class Requester:
     reach: Reach | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccessRequest:
+class AccessRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One question to the engine. `record` None: a record yet to be made. `data_use`: of a release of data, the terms
     of DUO that its use was declared by; only consents that name terms answer it."""
 
@@ -207,8 +208,7 @@ class AccessRequest:
     data_use: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecisionFacts:
+class DecisionFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Verified facts of a record, opened under the facts key; of a record to be written, read from its resource.
 
     `codes`: what it is about, for permits; `mentioned`: every coding in it, for denies. `labels`: its own, and, of an
