@@ -1,7 +1,7 @@
 # Python 3.11 or later, git and make are all that these need. ARGS goes to the command: make demo ARGS="--json out.json"
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo demo-dataset test bench fuzz schemathesis mutants branches campaign sbom audit seeded-bugs release-B11 release-B12 release-B15 release-B16 release-B17 contracts-release contracts-mutants lint types clean
+.PHONY: help run demo demo-dataset exchange test bench fuzz schemathesis mutants branches campaign sbom audit seeded-bugs release-B11 release-B12 release-B15 release-B16 release-B17 contracts-release contracts-mutants lint types clean
 ARGS =
 
 help: ## What there is
@@ -81,6 +81,11 @@ contracts-mutants: ## Every mutant of the contracts that is written down is kill
 release-%:
 	@.ci/environment --dev
 	@exec .venv/bin/python -m tests.campaigns $* --release $(ARGS)
+
+exchange: ## The CDISC pilot's study in and out, with all of its 306 subjects (SUBJECTS=306)
+	@.ci/environment --dev
+	@CONSENTRY_STUDY_SUBJECTS=$(or $(SUBJECTS),306) .venv/bin/python -m pytest tests/journeys/test_study_exchange.py -n 0 \
+		--timeout 7200 --durations 5 $(ARGS)
 
 erasure: ## Erase 200 patients and try to open everything that is left, as a thief would (SUBJECTS=200)
 	@.ci/environment --dev

@@ -5,6 +5,7 @@ They are read before what a command needs is imported: a wrong one is told at on
 """
 
 import contextlib
+import json
 import resource
 import shutil
 import tempfile
@@ -16,10 +17,12 @@ import typer
 
 from gateway.errors import ConsentryError
 from gateway.keys_cli import keys_app
+from gateway.running import loading as _loading
 from gateway.running import run as _run
 from gateway.running import say as _say
 from gateway.running import settings as _settings
 from gateway.running import use as _use
+from gateway.study_cli import study_app
 
 if TYPE_CHECKING:
     from gateway.demo import DemoGateway
@@ -36,6 +39,7 @@ app.add_typer(blocks_app, name="blocks")
 proof_app = typer.Typer(help="Files that third parties check without this gateway.", no_args_is_help=True)
 app.add_typer(proof_app, name="proof")
 app.add_typer(keys_app, name="keys")
+app.add_typer(study_app, name="study")
 
 Config = Annotated[
     Path | None,
@@ -64,7 +68,8 @@ def serve(
     """Start the gateway. The first start makes keys, contracts and a chain in the data folder."""
     _use(config)
     given = _settings(host=host, port=port, data_dir=data_dir)
-    from gateway.server import run_server
+    with _loading():
+        from gateway.server import run_server
 
     _run(lambda: run_server(given, announce=_say))
 
@@ -74,7 +79,8 @@ def worker(config: Config = None) -> None:
     """Send transactions and anchor batches for servers that run with CONSENTRY_WORKER=outside."""
     _use(config)
     given = _settings()
-    from gateway.server import run_worker
+    with _loading():
+        from gateway.server import run_worker
 
     _run(lambda: run_worker(given, announce=_say))
 
@@ -89,7 +95,8 @@ def deploy(
     """Deploy the contracts on the chain at CONSENTRY_CHAIN_URL and write their addresses into the data folder."""
     _use(config)
     given = _settings()
-    from gateway.server import run_deploy
+    with _loading():
+        from gateway.server import run_deploy
 
     _run(lambda: run_deploy(given, fund=fund, announce=_say))
 
@@ -200,9 +207,10 @@ def verify(
     """Check everything: blocks, leaves, anchors, heads, audit, consents. Changes nothing; a gateway may run or not."""
     _use(config)
     given = _settings()
-    from gateway import jsontext
-    from gateway.upkeep.progress import Shown
-    from gateway.upkeep.verify import verify as work
+    with _loading():
+        from gateway import jsontext
+        from gateway.upkeep.progress import Shown
+        from gateway.upkeep.verify import verify as work
 
     with Shown() as shown:
         verdict = _run(lambda: work(given, rpc=rpc, progress=shown))
@@ -210,6 +218,31 @@ def verify(
         json_file.write_bytes(jsontext.dumps(verdict.as_json()) + b"\n")
     typer.echo("\n".join(verdict.lines()))
     raise SystemExit(0 if verdict.sound else 2)
+
+
+@app.command()
+def verify_study(
+    file: Annotated[Path, typer.Argument(help="What GET /studies/<id>/trail gave; gzip or not.")],
+    rpc: Annotated[str | None, typer.Option(help="The chain's JSON-RPC; without it nothing is compared there.")] = None,
+    deployment: Annotated[
+        Path | None, typer.Option(help="The gateway's /.well-known/consentry as you know it, to compare.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write a machine-readable report here.")] = None,
+) -> None:
+    """Check a study's file: complete, unchanged, in order. Needs no gateway; exit code 1 where there are faults."""
+    from gateway.upkeep.progress import Shown
+    from gateway.upkeep.study_files import check_study
+
+    try:
+        with Shown() as shown:
+            report = check_study(file, rpc=rpc, deployment=deployment, progress=shown)
+    except ConsentryError as error:
+        typer.echo(f"consentry: {error.message}", err=True)
+        raise SystemExit(2) from None
+    if json_file is not None:
+        json_file.write_text(json.dumps(report.as_json(), indent=1) + "\n")
+    typer.echo("\n".join(report.lines()))
+    raise SystemExit(0 if report.holds else 1)
 
 
 @app.command()
@@ -221,9 +254,10 @@ def rebuild(
     """Make an empty index what it was, from chain, IPFS and keys alone. No gateway may run on it."""
     _use(config)
     given = _settings()
-    from gateway import jsontext
-    from gateway.upkeep.progress import Shown
-    from gateway.upkeep.rebuild import rebuild as work
+    with _loading():
+        from gateway import jsontext
+        from gateway.upkeep.progress import Shown
+        from gateway.upkeep.rebuild import rebuild as work
 
     with Shown() as shown:
         report = _run(lambda: work(given, replace=replace, progress=shown))

@@ -1,9 +1,11 @@
 """What every command needs: its settings, an event loop, and a voice. Imports little, so that help is quick."""
 
 import asyncio
+import contextlib
+import gc
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -32,6 +34,17 @@ def use(config: Path | None) -> None:
     """The TOML file that an option names."""
     if config is not None:
         os.environ["CONSENTRY_CONFIG"] = str(config)
+
+
+@contextlib.contextmanager
+def loading() -> Iterator[None]:
+    """While what a command needs is imported: all of it stays, and the collector that looks through it again and again
+    finds nothing (a tenth of the time that the gateway's imports take)."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def run(work: Callable[[], Awaitable[T]]) -> T:

@@ -317,19 +317,25 @@ def _greet(gateway: Gateway, announce: Say) -> None:
 
 
 @contextlib.contextmanager
-def background_server(folder: Path) -> Iterator[tuple[str, str]]:
-    """A gateway of its own in `folder`, on a free loopback port; gives (base URL, the chain's RPC URL)."""
+def background_server(folder: Path, *, as_set: bool = False) -> Iterator[tuple[str, str | None]]:
+    """A gateway of its own in `folder`, on a free loopback port; gives (base URL, the chain's RPC URL, if it tells
+    one). `as_set`: with all other settings as they are, instead of none."""
     port = _free_port()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CONSENTRY_")}
-    environment.pop("REDIS_URL", None)
+    environment = dict(os.environ)
+    if not as_set:
+        environment = {name: value for name, value in environment.items() if not name.startswith("CONSENTRY_")}
+        environment.pop("REDIS_URL", None)
+    environment |= {"CONSENTRY_HOST": "127.0.0.1", "CONSENTRY_PUBLIC_URL": ""}
     environment |= {"CONSENTRY_DATA_DIR": str(folder), "CONSENTRY_REQUEST_RATE": "0", "CONSENTRY_LOG_LEVEL": "warning"}
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = (folder / "server.log").open("wb")
     command = [sys.executable, "-m", "gateway.cli", "serve", "--port", str(port)]
     process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603 - our own interpreter
     base = f"http://127.0.0.1:{port}"
     try:
         facts = _wait_for(base, process, folder / "server.log")
-        yield base, str(facts["rpc"])
+        rpc = facts["rpc"]
+        yield base, rpc if isinstance(rpc, str) else None
     finally:
         process.send_signal(signal.SIGTERM)
         try:

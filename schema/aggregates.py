@@ -71,7 +71,7 @@ def _asked(input: AggregateInput) -> dict[str, Any]:
     }
 
 
-def _to_answer(told: ToldAnswer) -> NoisedAnswer:
+def to_answer(told: ToldAnswer) -> NoisedAnswer:
     answer = told.answer
     return NoisedAnswer(
         value=answer.value,
@@ -93,6 +93,6 @@ class AggregateMutations:
     async def ask_aggregate(self, info: Info, input: AggregateInput) -> AskAggregateResult:
         async def steps() -> NoisedAnswer:
             asked = info.context.services.aggregates.ask(info.context.signed_in(), _asked(input))
-            return _to_answer(await naming(asked, {"aggregate": ()}))
+            return to_answer(await naming(asked, {"aggregate": ()}))
 
         return await outcome(steps())

@@ -78,7 +78,13 @@ from gateway.releases.model import Verdict as ReleaseVerdict
 from gateway.slices import Page, Slice
 from gateway.underway import Allowance
 from schema.loaders import Batch, Loader
-from schema.study_services import AllocationService, CapturingService, StudyShowingService, TrialService
+from schema.study_services import (
+    AllocationService,
+    CapturingService,
+    RecruitingService,
+    StudyShowingService,
+    TrialService,
+)
 
 TypedData: TypeAlias = Mapping[str, Any]
 MOST_REFERENCES = 300
@@ -364,6 +370,7 @@ class Services:
     allocations: AllocationService
     capturing: CapturingService
     study_showing: StudyShowingService
+    recruiting: RecruitingService
 
 
 @dataclass(slots=True, kw_only=True)

@@ -80,6 +80,7 @@ from schema.study_acts import StudyActMutations
 from schema.study_data import StudyDataMutations
 from schema.study_events import StudySubscriptions
 from schema.study_queries import StudyQueryMutations
+from schema.study_recruitment import RecruitmentMutations, RecruitmentQueries
 from schema.words import with_words
 
 SINCE = """First what was recorded then or later. After a broken connection give the recordedAt of the last item: \
@@ -87,7 +88,7 @@ nothing is missing then, and what was there already may come once more."""
 
 
 @strawberry.type
-class Query(FormQueries, DatasetQueries, ReleaseQueries, StudyQueries):
+class Query(FormQueries, DatasetQueries, ReleaseQueries, StudyQueries, RecruitmentQueries):
     @resolved("Decided as TREAT; as PATRQT for the patient. What is refused is null, like what does not exist.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
         return await or_none(node_of(info.context, id))
@@ -196,6 +197,7 @@ class Mutation(
     StudyActMutations,
     StudyDataMutations,
     StudyQueryMutations,
+    RecruitmentMutations,
 ):
     @mutation("EIP-4361 sign-in: sign `message` with the actor's key.")
     async def sign_in_challenge(self, info: Info, address: Address) -> SignInChallengeResult:

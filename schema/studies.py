@@ -48,6 +48,7 @@ from schema.study_people import (
     on_chain,
     sites_of,
 )
+from schema.study_recruitment import WillingPatient, willing_of
 from schema.study_subjects import StudySubject, StudySubjectConnection, subject_of_study, subjects_of
 from schema.study_trail import StudyEntryConnection, connection, trail_of
 
@@ -129,6 +130,10 @@ class Study(Node):
     async def comparison(self, info: Info) -> list[OutcomePair] | None:
         found = await info.context.services.study_showing.comparison(self.held)
         return None if found is None else pairs_of(found)
+
+    @resolved("Patients who told it yes and are not enrolled yet, to who recruits; empty to all others.")
+    async def willing(self, info: Info) -> list[WillingPatient]:
+        return await or_empty(willing_of(info.context, self._study), [])
 
     @resolved("By the registry's own word; null where the study is not there yet.")
     def chain(self, info: Info) -> StudyOnChain | None:

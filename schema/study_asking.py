@@ -114,6 +114,10 @@ def _signature(value: Any) -> Asked:
     return {"subject": _subject(value), "meaning": _MEANINGS.index(value.meaning), "forms": forms}
 
 
+def _recruitment(value: Any) -> Asked:
+    return {"criteria": value.criteria, "summary": value.summary, "open": value.open}
+
+
 def _subject(value: Any) -> str:
     return subject_of(value.patient_id).hex()
 
@@ -135,6 +139,7 @@ _ACTS: Final[Mapping[str, tuple[str, Callable[[Any], Asked]]]] = {
     "results": ("publish", _results),
     "signature": ("sign", _signature),
     "unblinding": ("unblind", _reasoned),
+    "recruitment": ("recruit", _recruitment),
 }
 """Member of the input -> the act, and how its members are read."""
 

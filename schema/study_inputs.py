@@ -163,6 +163,19 @@ class StudyUnblindingInput:
     reason: str = strawberry.field(description=_REASON)
 
 
+@strawberry.input(
+    description="Whom the study looks for, told to everybody; or that it looks for nobody any more. The sponsor's."
+)
+class StudyRecruitmentInput:
+    study_id: strawberry.ID = strawberry.field(description=_STUDY)
+    criteria: Json = strawberry.field(
+        description="`inclusion` and `exclusion`: lists of criteria, each with a `text` for patients and one of `age`, "
+        "`sex`, `has`, `hasNot`, `lab`, `fhirpath`."
+    )
+    summary: str = strawberry.field(description="1 to 50000 characters, for patients.")
+    open: bool = strawberry.field(default=True, description="False: nobody any more.")
+
+
 @strawberry.input(one_of=True, description="What is done in a study, to be signed by whoever does it.")
 class StudyActInput:
     register: RegisterStudyInput | None = strawberry.UNSET
@@ -181,3 +194,4 @@ class StudyActInput:
     results: StudyResultsInput | None = strawberry.UNSET
     signature: StudySignatureInput | None = strawberry.UNSET
     unblinding: StudyUnblindingInput | None = strawberry.UNSET
+    recruitment: StudyRecruitmentInput | None = strawberry.UNSET

@@ -74,7 +74,7 @@ def delegations_of(study: standing.Study) -> list[StudyDelegation]:
 def allocation_of(study: standing.Study) -> StudyAllocation | None:
     if study.allocation is None:
         return None
-    taken = sum(study.following.values()) if study.chain is None else study.chain.assigned
+    taken = len(study.assigned) if study.chain is None else study.chain.assigned
     return StudyAllocation(root=Hex(study.allocation.root), size=study.allocation.size, assigned=taken)
 
 

@@ -18,6 +18,8 @@ from gateway.trials.allocation import ToldArm
 from gateway.trials.capturing import Captured, Query
 from gateway.trials.definition.references import Directory
 from gateway.trials.kept import KeptForm
+from gateway.trials.recruiting import Sought, Told, Willing
+from gateway.trials.recruitment.matching import Match
 from gateway.trials.registration.outcomes import Comparison
 from gateway.trials.showing import ShownSubject, TrailEntry
 from gateway.trials.standing import Study
@@ -92,6 +94,16 @@ class CapturingService(Protocol):
         self, caller: Caller, study: StudyId, subject: SubjectId, query: bytes, /, *, text: str
     ) -> Query: ...
     async def directory(self, study: Study, /) -> Directory: ...
+
+
+class RecruitingService(Protocol):
+    async def sought(self, *, after: bytes, limit: int) -> tuple[tuple[Sought, ...], bytes | None]: ...
+    async def match(self, caller: Caller, study: StudyId, subject: SubjectId, /) -> Match: ...
+    async def say(self, caller: Caller, study: StudyId, subject: SubjectId, /, *, yes: bool) -> bool: ...
+    async def willing(self, caller: Caller, study: StudyId, /) -> tuple[Willing, ...]: ...
+    async def count(
+        self, caller: Caller, study: StudyId, /, *, data_use: Sequence[str], epsilon: float
+    ) -> tuple[Told, tuple[str, ...]]: ...
 
 
 class AnchorStanding(Protocol):

@@ -73,6 +73,12 @@ _PARTS = "parts are labelled beyond the consent"
 
 def may_claim(roles: Iterable[Role], purpose: Purpose) -> bool:
     """Whether one of the roles may claim the purpose; who owns the record, or keeps it, claims none."""
+    return _may_claim(frozenset(roles), purpose)
+
+
+@lru_cache(maxsize=256)
+def _may_claim(roles: frozenset[Role], purpose: Purpose) -> bool:
+    """Whoever asks for many records asks the same of each."""
     return any(purpose in CLAIMS[role] for role in roles)
 
 

@@ -49,9 +49,11 @@ def register(
     role: str,
     name: str,
     encryption_key: bytes | None = None,
+    wallet: Wallet | None = None,
 ) -> Person:
-    """A new actor with a new key, signed in. `encryption_key`: X25519, 32 bytes, bound to the actor's own key."""
-    wallet = Wallet.new()
+    """A new actor, signed in, with a new key or that of `wallet`. `encryption_key`: X25519, 32 bytes, bound to the
+    actor's own key."""
+    wallet = wallet or Wallet.new()
     said: dict[str, JsonValue] = {"key": wallet.signer, "roles": [role], "name": name}
     if encryption_key is not None:
         text = encryption_key_text(signer=wallet.signer, encryption_key=encryption_key, deployment=deployment)

@@ -31,7 +31,8 @@ _ZERO = "0x" + "00" * 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedConsent:
-    """What the patient means to sign. `subject`, `grantee`: 32 bytes as 0x hex. `now`, `not_after`: seconds."""
+    """What the patient means to sign. `subject`, `grantee`: 32 bytes as 0x hex; `terms_hash`, of a consent form, too.
+    `now`, `not_after`: seconds. `context`: what alone it is for, as the scope says it."""
 
     subject: str
     grantee: str
@@ -42,6 +43,8 @@ class AskedConsent:
     now: int
     not_after: int
     data_use: tuple[str, ...] = ()
+    context: str = ""
+    terms_hash: str = _ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +92,9 @@ def check_consent(full: Mapping[str, Any], asked: AskedConsent, *, deployment: D
         ("labels", scope, asked.labels),
         ("dataUse", scope, asked.data_use),
         *((name, scope, ()) for name in ("resourceTypes", "codes", "authors", "records")),
-        *((name, scope, "") for name in ("dataFrom", "dataTo", "context")),
-        ("termsHash", scope, _ZERO),
+        *((name, scope, "") for name in ("dataFrom", "dataTo")),
+        ("context", scope, asked.context),
+        ("termsHash", scope, asked.terms_hash),
     )
     for name, holder, wanted in said:
         if not _same(holder.get(name), wanted):

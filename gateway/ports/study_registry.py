@@ -108,3 +108,11 @@ class TrialRegistries(Protocol):
     async def study(self, study: bytes) -> StudyOnChain | None:
         """At the chain's head; None where it was not opened."""
         ...
+
+    async def next_position(self, study: bytes, stratum: int) -> int:
+        """What the stratum's next subject gets, at the chain's head."""
+        ...
+
+    async def is_assigned(self, study: bytes, subject: bytes) -> bool:
+        """Whether the subject of this name on chain has a place, at the chain's head."""
+        ...

@@ -27,7 +27,8 @@ class Appendix(Protocol):
 
     async def rows(self, stored: Sequence[StoredVersion]) -> Sequence[Row]:
         """Its rows, for these versions, which nothing acknowledges yet. Asked for anew where a key of the rows before
-        was taken meanwhile, and then of the versions as they stand then."""
+        was taken meanwhile, and then of the versions as they stand then. CallerError where they may not be written
+        after all: nothing is."""
         ...
 
     async def done(self) -> None:

@@ -7,7 +7,8 @@ import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from gateway import jsontext
 from gateway.consent.model import DecisionFacts, Permit
@@ -34,24 +35,26 @@ TREE = DagLimits(content=envelope.LARGEST)
 _OTHER_KEY = "the block is sealed under another key than its row and facts name"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept of a verified block: its place and its facts, never its content."""
 
     located: envelope.Located
     facts: RecordFacts
     decision_facts: DecisionFacts
     facts_commitment: bytes
-    cid: str
+    name: Cid
+
+    @property
+    def cid(self) -> str:
+        return str(self.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(msgspec.Struct, frozen=True, kw_only=True):
     """A verified block of the row that named it."""
 
     known: Known
-    opened: envelope.Opened[RecordFacts] = field(repr=False)
-    key: DomainKey = field(repr=False)
+    opened: envelope.Opened[RecordFacts]
+    key: DomainKey
 
 
 class Opening:
@@ -85,7 +88,7 @@ class Opening:
                 raise IntegrityError("the block is no record of this subject")
             if key.domain != record_domain(row.subject, facts.study):
                 raise IntegrityError(_OTHER_KEY)
-            known = _known(row, located.of(b""), facts, opened.commitment, cid)
+            known = _known(row, located.of(b"") if keep else located, facts, opened.commitment, cid)
             if keep:
                 self._keep(row, known)
         elif key.domain != record_domain(row.subject, known.facts.study):
@@ -173,7 +176,7 @@ def _known(row: RecordRow, located: envelope.Located, facts: RecordFacts, commit
         facts=facts,
         decision_facts=decision_facts(facts, RecordId(row.record)),
         facts_commitment=commitment,
-        cid=str(cid),
+        name=cid,
     )
 
 

@@ -395,7 +395,11 @@ class Writing:
         if target.appendix is None:
             return await self._audit.append(event, guards=held, rows=rows)
         for _ in range(TRIES):
-            added = await target.appendix.rows(stored)
+            try:
+                added = await target.appendix.rows(stored)
+            except CallerError:
+                await self._opening.discard([one.row for one in stored])
+                raise
             entry = await self._audit.append(event, guards=held, rows=(*rows, *added))
             if not isinstance(entry, Taken) or entry.table != APPENDED:
                 break

@@ -18,7 +18,18 @@ from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
 from gateway.consent import policy
 from gateway.consent.data_use import covers
-from gateway.consent.model import AccessRequest, Action, Deny, Effect, Grant, Permit, Purpose, Requester, SealedDeny
+from gateway.consent.model import (
+    AccessRequest,
+    Action,
+    DecisionFacts,
+    Deny,
+    Effect,
+    Grant,
+    Permit,
+    Purpose,
+    Requester,
+    SealedDeny,
+)
 from gateway.consent.names import requester
 from gateway.consent.standing import Standings
 from gateway.crypto.releases import ReleaseKeys
@@ -39,11 +50,11 @@ from gateway.releases.working import GatheredPerson, MadePerson, OpenableRecord,
 
 ACTION: Final = "RELEASE"
 TRIES: Final = 8
-SCAN: Final = 128
+SCAN: Final = 256
 """Rows of records looked at in one go."""
-BREATH: Final = 16
+BREATH: Final = 24
 """Records after which all else has its turn."""
-TASK_OCTETS: Final = 4 << 20
+TASK_OCTETS: Final = 2 << 20
 """Sealed content past which a task takes nobody more."""
 
 
@@ -224,7 +235,11 @@ class Gathering:
             return None
         if await self._opening.subject_key(subject) is None:
             return None
-        seen: list[tuple[RecordRow, Found, Permit]] = []
+        # No block is held on to: of a patient with thousands of records that is twice what the worker is given.
+        whole: list[DecisionFacts] = []
+        tokens: list[bytes] = []
+        standing_on: set[ConsentId] = set()
+        last = 0
         records: list[OpenableRecord] = []
         async for row, found in self._found(subject, gathered):
             if upto is not None and row.seq > upto:
@@ -232,33 +247,37 @@ class Gathering:
             permit = self._decided(asking, request, ground, row, found)
             if permit is None:
                 continue
-            seen.append((row, found, permit))
+            last = row.seq
+            standing_on.update(permit.consents)
+            tokens.append(token_of(row.record, permit.obligations))
+            if not permit.obligations:
+                whole.append(found.known.decision_facts)
             if upto is None:
                 records.append(self._openable(permit, found, row))
-        whole = (one.known.decision_facts for _, one, permit in seen if not permit.obligations)
-        if not seen or not (upto is not None or request.cohort.admits_records(whole)):
+        if not tokens or not (upto is not None or request.cohort.admits_records(whole)):
             return None
-        consents = frozenset(consent for _, _, permit in seen for consent in permit.consents)
-        tokens = b"".join(sorted(token_of(row.record, permit.obligations) for row, _, permit in seen))
+        consents, joined = frozenset(standing_on), b"".join(sorted(tokens))
         return Permitted(
             member=Member(
                 subject,
                 ground.standing.epochs.version,
-                seen[-1][0].seq if upto is None else upto,
-                hashlib.sha256(tokens).digest(),
+                last if upto is None else upto,
+                hashlib.sha256(joined).digest(),
                 _until(ground, consents),
             ),
             person=GatheredPerson(subject, tuple(records)),
             guards=ground.guards,
             consents=tuple(sorted(consents)),
-            tokens=tokens,
+            tokens=joined,
             octets=sum(len(one.unlocked.sealed) for one in records),
         )
 
     async def _found(self, subject: SubjectId, gathered: Gathered | None) -> AsyncIterator[tuple[RecordRow, Found]]:
         """The patient's records as they stand, verified. What does not verify stays out, and is counted."""
         after, number = 0, 0
-        while rows := await self._index.page(subject, after=after, limit=SCAN):
+        rows: Sequence[RecordRow] | None = None
+        while rows is None or len(rows) == SCAN:
+            rows = await self._index.page(subject, after=after, limit=SCAN)
             for row in rows:
                 after, number = row.seq, number + 1
                 if number % BREATH == 0:

@@ -70,7 +70,7 @@ class MadePerson(msgspec.Struct, frozen=True, array_like=True):
     them."""
 
     subject: bytes
-    rows: tuple[list[list[Any]], ...] | None
+    rows: tuple[list[tuple[Any, ...]], ...] | None
     unfit: int
 
 
@@ -121,7 +121,7 @@ def _valued(task: Task, gathered: GatheredPerson) -> MadePerson:
     if not request.cohort.admits_patient(patient, today=today):
         return MadePerson(gathered.subject, None, 0)
     if isinstance(request.measure, Count):
-        return MadePerson(gathered.subject, ([[1]],), 0)
+        return MadePerson(gathered.subject, ([(1,)],), 0)
     # As it would leave in a table: so a view reads the same of it, and names are of nobody.
     person = make_person(
         shipped(VALUES), patient, {}, subject=gathered.subject, key=bytes(32), shift_key=bytes(32), today=today
@@ -133,7 +133,7 @@ def _valued(task: Task, gathered: GatheredPerson) -> MadePerson:
         found = [] if kept is None else request.measure.view.rows(kept)
         unfit += isinstance(found, Unfit)
         rows += [] if isinstance(found, Unfit) else found
-    return MadePerson(gathered.subject, ([[value_of(request.measure, rows)]],), unfit)
+    return MadePerson(gathered.subject, ([(value_of(request.measure, rows),)],), unfit)
 
 
 @cache
@@ -166,7 +166,7 @@ class _Made:
         )
         left: list[list[Row]] = [[] for _ in self._request.tables]
         unfit = sum(self._add(left, person, one, content, patient) for one, content in opened)
-        return MadePerson(gathered.subject, tuple([[*row] for row in rows] for rows in left), unfit)
+        return MadePerson(gathered.subject, tuple(left), unfit)
 
     def _add(
         self,

@@ -12,6 +12,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from gateway.audit.model import Outcome
@@ -124,6 +125,7 @@ class Capturing:
         if not 0 < len(responses) <= MOST_FORMS:
             raise LimitError(f"1 to {MOST_FORMS} forms at once", field=("forms",))
         held = await self._capturing(caller, study, subject)
+        definition = len(held.study.definitions)
         found = await self.directory(held.study)
         forms, raised = await asyncio.to_thread(self._checked, responses, found, as_found)
         bundle: dict[str, JsonValue] = {
@@ -131,11 +133,11 @@ class Capturing:
             "type": "collection",
             "entry": [{"resource": one} for one in responses],
         }
-        appendix = _Appendix(self, held, caller, subject, forms, raised)
+        appendix = _Appendix(self, held, caller, subject, forms, raised, definition=definition, new=True)
         new = NewBundle(subject=subject, bundle=bundle, idempotency_key=idempotency_key, study=study, appendix=appendix)
         async with self._studies.turn(study):
             try:
-                await self._require_new(held.study, subject, forms)
+                await self._require_new(study, subject, forms)
             except ConflictError as error:
                 if idempotency_key is None:
                     raise
@@ -161,11 +163,12 @@ class Capturing:
         kept = next((one for one in await self._forms(held.study, subject) if one.record == record), None)
         if kept is None:
             raise await self._studies.refused(caller, "STUDY_CAPTURE", "no such form of the subject", subject=subject)
+        definition = len(held.study.definitions)
         found = await self.directory(held.study)
         forms, raised = await asyncio.to_thread(self._checked, (response,), found, as_found)
         if _place(forms[0]) != (kept.event, kept.event_repeat_key, kept.form, kept.form_repeat_key):
             raise CallerError("a change keeps the form in its place", field=("form", "extension"))
-        appendix = _Appendix(self, held, caller, subject, forms, raised, reason=reason)
+        appendix = _Appendix(self, held, caller, subject, forms, raised, definition=definition, reason=reason)
         amendment = Amendment(
             record=record,
             expected_version=expected_version,
@@ -233,13 +236,15 @@ class Capturing:
         kept = next((one for one in await self._forms(held.study, subject) if one.record == record), None)
         if kept is None:
             raise CallerError("no form of the subject", field=("record",))
-        rules.text(text, "text", LONGEST_TEXT)
+        rules.text(text, "text", LONGEST_TEXT, within=())
+        if item:
+            rules.line(item, "item", within=())
         act = acts.RaiseQuery(
             **self._mine(caller, held, subject),
             query=self._entropy.bytes(16).hex(),
             record=record.hex(),
             version=kept.version,
-            item=item[:200],
+            item=item,
             text=text,
         )
         await self._append(caller, study, subject, "STUDY_QUERY", act, roles=rules.REVIEWS)
@@ -251,9 +256,9 @@ class Capturing:
         """By whoever captures."""
         held = await self._seeing(caller, study, subject, "STUDY_QUERY", roles=rules.CAPTURES)
         await self._require_open(held.study, subject, query)
-        rules.text(text, "text", LONGEST_TEXT)
+        rules.text(text, "text", LONGEST_TEXT, within=())
         act = acts.AnswerQuery(**self._mine(caller, held, subject), query=query.hex(), text=text)
-        await self._append(caller, study, subject, "STUDY_QUERY", act, roles=rules.CAPTURES)
+        await self._append(caller, study, subject, "STUDY_QUERY", act, roles=rules.CAPTURES, query=query)
         return await self._query(held.study, subject, query)
 
     async def close_query(
@@ -263,9 +268,9 @@ class Capturing:
         held = await self._seeing(caller, study, subject, "STUDY_QUERY", roles=rules.REVIEWS)
         await self._require_open(held.study, subject, query)
         if text:
-            rules.text(text, "text", LONGEST_TEXT)
+            rules.text(text, "text", LONGEST_TEXT, within=())
         act = acts.CloseQuery(**self._mine(caller, held, subject), query=query.hex(), text=text)
-        await self._append(caller, study, subject, "STUDY_QUERY", act, roles=rules.REVIEWS)
+        await self._append(caller, study, subject, "STUDY_QUERY", act, roles=rules.REVIEWS, query=query)
         return await self._query(held.study, subject, query)
 
     async def queries(self, caller: Caller, study: StudyId, subject: SubjectId) -> tuple[Query, ...]:
@@ -338,13 +343,16 @@ class Capturing:
         act: acts.Act,
         *,
         roles: Iterable[StudyRole],
+        query: bytes = b"",
     ) -> None:
+        """`query`: one that must be open then."""
         for _ in range(TRIES):
             held = await self._reaching(caller, study, subject, action, roles)
             if held.study.state is StudyState.LOCKED:
                 raise ConflictError("the study is locked", field=("study",))
-            done = (acts.Done(act=act),)
-            if await self._studies.append(caller, held, done, sponsor=held.study.sponsor, moves=False):
+            done, sponsor = (acts.Done(act=act),), held.study.sponsor
+            still = partial(self._require_open, held.study, subject, query) if query else None
+            if await self._studies.append(caller, held, done, sponsor=sponsor, moves=False, still=still):
                 return
         raise UpstreamError("the study keeps changing; try again")
 
@@ -368,10 +376,10 @@ class Capturing:
             raised.append(tuple(one for one in findings if one.weight is not Weight.NOT_RUN))
         return forms, raised
 
-    async def _require_new(self, study: Study, subject: SubjectId, forms: Sequence[CapturedForm]) -> None:
+    async def _require_new(self, study: bytes, subject: SubjectId, forms: Sequence[CapturedForm]) -> None:
         kept = {
             (one.event, one.event_repeat_key, one.form, one.form_repeat_key)
-            for one in await self._forms(study, subject)
+            for one in await newest(self._journal, study, subject)
         }
         for at, form in enumerate(forms):
             if _place(form) in kept:
@@ -413,7 +421,8 @@ class Capturing:
 
 
 class _Appendix:
-    """`gateway.records.model.Appendix`: the journal's entry of forms, with the queries that their checks raised."""
+    """`gateway.records.model.Appendix`: the journal's entry of forms, with the queries that their checks raised.
+    `definition`: the number of the one that they were checked by; `new`: they are the first in their places."""
 
     def __init__(
         self,
@@ -424,9 +433,13 @@ class _Appendix:
         forms: Sequence[CapturedForm],
         raised: Sequence[tuple[Finding, ...]],
         *,
+        definition: int,
         reason: str = "",
+        new: bool = False,
     ) -> None:
         self._capturing = capturing
+        self._definition = definition
+        self._new = new
         self._held = held
         self._caller = caller
         self._subject = subject
@@ -446,11 +459,12 @@ class _Appendix:
         held, studies = self._held, self._capturing._studies  # one room
         if self.refusal is not None:
             raise self.refusal
-        if self.is_written and not self._reason:  # somebody was quicker: with the same form, perhaps
-            await self._capturing._require_new(held.study, self._subject, self._forms)  # likewise
+        now = await studies.held(held.study.study)
+        if now is None or len(now.study.definitions) != self._definition:
+            raise ConflictError("the definition has changed meanwhile", field=("study",))
         capture = acts.Capture(
             **self._capturing._mine(self._caller, held, self._subject),  # likewise
-            definition=held.study.definitions[-1].number,
+            definition=self._definition,
             forms=[_version(form, one) for form, one in zip(self._forms, stored, strict=True)],
             reason=self._reason,
         )
@@ -472,6 +486,9 @@ class _Appendix:
         rows, sealed, head = await studies.rows(
             held.study.study, held.study.sponsor, (acts.Done(act=capture), *(acts.Done(act=one) for one in raised))
         )
+        # Behind this very head: who was quicker in the same place is seen here, or takes its number.
+        if self._new:
+            await self._capturing._require_new(held.study.study, self._subject, self._forms)  # likewise
         self._made = (sealed, head)
         return rows
 

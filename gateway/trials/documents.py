@@ -14,6 +14,7 @@ from typing import Final
 
 from gateway.errors import CallerError, IntegrityError, LimitError
 from gateway.trials import acts
+from gateway.trials.datasets import forms_of
 from gateway.trials.definition.model import StudyDefinition
 from gateway.trials.definition.reading import read_definitions
 from gateway.trials.definition.references import Directory, directory
@@ -78,10 +79,3 @@ def compiled(document: str) -> Directory:
         return directory(forms_of(definition_of(unpacked(document))))
     except CallerError as error:
         raise IntegrityError("a study's definition can be read no longer") from error
-
-
-def forms_of(definition: StudyDefinition) -> StudyDefinition:
-    """As it is, or, where it has groups and no forms (Define-XML), each group as a form of its own in one event."""
-    from gateway.trials.datasets import tabular
-
-    return definition if definition.forms or not definition.groups else tabular(definition)

@@ -10,7 +10,7 @@ Not done here: who may do what (`rules`).
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -118,6 +118,10 @@ class Studies:
             self._held.popitem(last=False)
         return held
 
+    async def compare(self, held: Held) -> None:
+        """The chain's word of this very moment: what moves no guard (roots of data, assignments) is in it too."""
+        held.study.chain = await self._registries.study(held.study.study)
+
     def forget(self, study: bytes) -> None:
         """Its guard moved: it is compared once more anyway, before the next decision."""
         self._heads.pop(study, None)
@@ -167,15 +171,19 @@ class Studies:
         guards: Sequence[Guard] = (),
         beside: Sequence[Row] = (),
         moves: bool = True,
+        still: Callable[[], Awaitable[object]] | None = None,
     ) -> bool:
         """Entries that were allowed on `held`, in one transaction with their audit entry: whether they stand. False:
-        something moved meanwhile, and the caller is to look again. `moves`: the study then stands otherwise. Raises
-        StaleError where the caller's own standing moved."""
+        something moved meanwhile, and the caller is to look again. `moves`: the study then stands otherwise. `still`
+        raises where entries that move nothing, up to the journal's end, forbid these. Raises StaleError where the
+        caller's own standing moved."""
         study = bytes.fromhex(added[0].act.study)
         version = 0 if held is None else held.version
         mine = [Guard(name=name, version=version) for name, version in caller.guards]
         async with self.turn(study):
             rows, sealed, head = await self.rows(study, sponsor, added)
+            if still is not None:
+                await still()
             answer = await self._audit.append(
                 self._event(caller, added[0]),
                 guards=(*mine, *guards, Guard(name=study, version=version)),

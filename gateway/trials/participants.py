@@ -54,7 +54,6 @@ def reduced(study: Study) -> Study:
         subjects={},
         keys={},
         assigned={},
-        following={},
         unblinded={},
         entered={},
     )

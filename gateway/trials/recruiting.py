@@ -8,7 +8,7 @@ Not done here: enrolment, which takes a signed consent (`service`).
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
@@ -45,10 +45,13 @@ SEES: Final = frozenset({StudyRole.SPONSOR, StudyRole.INVESTIGATOR, StudyRole.CO
 
 
 class Number(Protocol):
-    """`epsilon`: millionths that it cost, when it was told first."""
+    """`value`: of a count; `counts`: of a histogram; `epsilon`: millionths that it cost, when it was told first."""
 
     @property
     def value(self) -> float | None: ...
+
+    @property
+    def counts(self) -> tuple[int, ...] | None: ...
 
     @property
     def epsilon(self) -> int: ...
@@ -76,6 +79,15 @@ class Question:
 
     cohort: dict[str, JsonValue]
     left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """Whom a study looks for, as it tells everybody. `criteria`: as `recruitment.criteria` reads them."""
+
+    study: Study
+    summary: str
+    criteria: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,10 +126,10 @@ class Recruiting:
 
     # ---- for patients
 
-    async def open_studies(self, *, after: bytes, limit: int) -> tuple[tuple[Study, ...], bytes | None]:
+    async def sought(self, *, after: bytes, limit: int) -> tuple[tuple[Sought, ...], bytes | None]:
         """Studies that look for subjects, by name: they say so to everybody. And the name after which there may be
         more, None: none."""
-        found: list[Study] = []
+        found: list[Sought] = []
         at = after
         while True:
             names = await self._index.studies(after=at, limit=MOST)
@@ -125,7 +137,7 @@ class Recruiting:
                 at = name
                 held = await self._studies.held(name)
                 if held is not None and held.study.recruits:
-                    found.append(held.study)
+                    found.append(await self._said(held))
                     if len(found) == limit:
                         return tuple(found), at
             if len(names) < MOST:
@@ -211,7 +223,7 @@ class Recruiting:
             raise await self._studies.refused(caller, action, "not the patient's own")
         held = await self._studies.held(study)
         if held is None or not held.study.recruits:
-            raise ConflictError("no study that looks for subjects", field=("id",))
+            raise ConflictError("no study that looks for subjects", field=("study",))
         return held
 
     async def _studied(self, caller: Caller, study: StudyId) -> Held:
@@ -222,14 +234,17 @@ class Recruiting:
             raise await self._studies.refused(caller, "STUDY_RECRUITMENT", "no role that recruits")
         return held
 
-    async def _criteria(self, held: Held) -> Criteria:
+    async def _said(self, held: Held) -> Sought:
         recruits = held.study.recruits
         if not recruits:
-            raise ConflictError("the study has no criteria", field=("id",))
+            raise ConflictError("the study looks for nobody", field=("study",))
         (entry,) = await self._journal.read(held.study.study, after=recruits - 1, limit=1)
         act = acts.read_entry(entry.octets or b"").act
         assert isinstance(act, acts.Recruit)
-        return read_criteria(dict(act.criteria))
+        return Sought(study=held.study, summary=act.summary, criteria=act.criteria)
+
+    async def _criteria(self, held: Held) -> Criteria:
+        return read_criteria(dict((await self._said(held)).criteria))
 
     async def _willing(self, study: Study) -> tuple[Willing, ...]:
         """An erased patient is on no list."""

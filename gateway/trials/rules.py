@@ -6,7 +6,7 @@ Not done here: signatures and consents (`service`), what a document says (`servi
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +22,8 @@ REVIEWS: Final = frozenset({StudyRole.MONITOR, StudyRole.SPONSOR, StudyRole.STAT
 """Who raises and closes queries."""
 UNBLINDED: Final = frozenset({StudyRole.SAFETY_BOARD})
 """Who sees arms before the lock, beside the study's statistician."""
+BLINDED: Final = frozenset({StudyRole.SPONSOR, StudyRole.INVESTIGATOR, StudyRole.COORDINATOR, StudyRole.MONITOR})
+"""Who sees none before the lock, whatever else they are, but where the blind was broken for them."""
 BREAKS_BLIND: Final = frozenset({StudyRole.INVESTIGATOR, StudyRole.SAFETY_BOARD})
 """Who may be told one subject's arm in an emergency."""
 LONGEST_LINE: Final = 200
@@ -30,6 +32,8 @@ LONGEST_SUMMARY: Final = 50_000
 MOST_SITES: Final = 2_000
 MOST_FORMS: Final = 5_000
 DAY: Final = 86_400
+LATEST: Final = 253_402_300_799
+"""The last second of 9999."""
 _HEX = re.compile(r"(?:[0-9a-f]{2})*")
 _NAME = re.compile(r"[\w.:/ -]+")
 
@@ -62,7 +66,7 @@ def check(study: Study | None, act: acts.Act, who: Actor) -> None:
     rule = _RULES.get(type(act))
     if rule is None:
         raise CallerError("not an act that is signed", field=("act", "act"))
-    if study.state is StudyState.LOCKED and not isinstance(act, (acts.Publish, acts.Sign)):
+    if study.state is StudyState.LOCKED and not _is_taken_locked(study, act):
         _require_part(study, who)
         raise ConflictError("the study is locked", field=("act",))
     rule(study, act, who)
@@ -73,6 +77,9 @@ def check_whose(act: acts.Act, actor: bytes) -> None:
     hexes(act.by, "by", (32,))
     hexes(act.study, "study", (32,))
     hexes(act.salt, "salt", (32,))
+    subject = getattr(act, "subject", None)
+    if subject is not None:
+        hexes(subject, "subject", (32,))
     if bytes.fromhex(act.by) != actor:
         raise CallerError("another actor than who is signed in", field=("act", "by"))
 
@@ -81,6 +88,13 @@ def _check_form(act: acts.Act, who: Actor) -> None:
     check_whose(act, who.id)
     if not 0 <= who.now - act.at + 60 <= DAY:
         raise CallerError("not drafted within a day; draft it again", field=("act", "at"))
+
+
+def _is_taken_locked(study: Study, act: acts.Act) -> bool:
+    """The very lock too, where the chain has it and the journal not: it was cut short in between."""
+    if isinstance(act, acts.Lock):
+        return study.noted is not StudyState.LOCKED
+    return isinstance(act, (acts.Publish, acts.Sign))
 
 
 # ---- who
@@ -153,19 +167,39 @@ def _delegate(study: Study, act: Any, who: Actor) -> None:
     for at, site in enumerate(act.sites):
         if site not in study.sites:
             raise CallerError("no site of the study", field=("act", "sites", str(at)))
-    if act.until < 0:
-        raise CallerError("earlier than 1970", field=("act", "until"))
+    if not 0 <= act.until <= LATEST:
+        raise CallerError("not between 1970 and 9999", field=("act", "until"))
     if act.role is StudyRole.INSPECTOR and act.until - act.at > 400 * DAY:
         raise CallerError("an inspection ends within 400 days", field=("act", "until"))
+    _require_blind(study, act, who)
     mine = study.roles_of(who.all, site=None, now=who.now)
     if who.id == study.sponsor or StudyRole.SPONSOR in mine:
         return
     # An investigator hands on what is to be done at their own sites.
-    own = act.sites and act.role is StudyRole.COORDINATOR
-    if not own or not all(
-        StudyRole.INVESTIGATOR in study.roles_of(who.all, site=site, now=who.now) for site in act.sites
-    ):
+    if act.role is not StudyRole.COORDINATOR or not _investigates(study, who, act.sites):
         raise CallerError("the sponsor's, or an investigator's for their own sites' coordinators", field=("act", "by"))
+    former = study.delegations.get((bytes.fromhex(act.actor), act.role))
+    if former is not None and who.now < former.until and not _investigates(study, who, former.sites):
+        raise CallerError("coordinates other sites, too: the sponsor's to change", field=("act", "actor"))
+
+
+def _investigates(study: Study, who: Actor, sites: Collection[str]) -> bool:
+    """Is an investigator at each of these; none: not said where."""
+    return bool(sites) and all(
+        StudyRole.INVESTIGATOR in study.roles_of(who.all, site=site, now=who.now) for site in sites
+    )
+
+
+def _require_blind(study: Study, act: Any, who: Actor) -> None:
+    """Nobody becomes one of those who see arms and of those who must not."""
+    actor = bytes.fromhex(act.actor)
+    if act.until <= who.now or actor == study.sponsor == study.statistician:
+        return
+    has = study.roles_of((actor,), site=None, now=who.now)
+    if (act.role in UNBLINDED and has & BLINDED) or (
+        act.role in BLINDED and (has & UNBLINDED or actor == study.statistician)
+    ):
+        raise CallerError("who sees arms is none of those who treat, monitor or sponsor", field=("act", "role"))
 
 
 def _enrol(study: Study, act: Any, who: Actor) -> None:
@@ -230,7 +264,7 @@ def _lock(study: Study, act: Any, who: Actor) -> None:
     _require_sponsor(study, who, itself=True)
     if not study.was_open:
         raise ConflictError("enrolment was never open", field=("act",))
-    if study.state is not StudyState.FROZEN:
+    if study.state not in (StudyState.FROZEN, StudyState.LOCKED):
         raise ConflictError("freeze the study first, so that nothing is captured beside the lock", field=("act",))
     _require_seq(study, act.seq)
     hexes(act.head, "head", (32,))
@@ -318,14 +352,14 @@ def hexes(value: str, member: str, sizes: tuple[int, ...]) -> None:
         raise CallerError(f"hexadecimal, of {sizes[-1]} octets", field=("act", member))
 
 
-def line(value: str, member: str) -> None:
-    if not 0 < len(value.strip()) <= LONGEST_LINE or not value.isprintable():
-        raise CallerError(f"1 to {LONGEST_LINE} printable characters", field=("act", member))
+def line(value: str, member: str, *, within: tuple[str, ...] = ("act",)) -> None:
+    if not value.strip() or len(value) > LONGEST_LINE or not value.isprintable():
+        raise CallerError(f"1 to {LONGEST_LINE} printable characters", field=(*within, member))
 
 
-def text(value: str, member: str, most: int) -> None:
-    if not 0 < len(value.strip()) <= most or not all(one.isprintable() or one in "\n\t" for one in value):
-        raise CallerError(f"1 to {most} printable characters, tabs and line ends", field=("act", member))
+def text(value: str, member: str, most: int, *, within: tuple[str, ...] = ("act",)) -> None:
+    if not value.strip() or len(value) > most or not all(one.isprintable() or one in "\n\t" for one in value):
+        raise CallerError(f"1 to {most} printable characters, tabs and line ends", field=(*within, member))
 
 
 def _name(value: str, member: str) -> None:

@@ -6,14 +6,14 @@ twice is success, and done once. Who has no part in a study is refused as if the
 Not done here: captured data (`capturing`), the list of arms (`allocation`).
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from gateway import eip712
-from gateway.consent import policy
-from gateway.consent.model import Action, Grant, Purpose, Requester, StudyRole
+from gateway.consent.model import Grant, StudyRole
 from gateway.consent.names import requester
 from gateway.consent.standing import Standings
 from gateway.consent.studies import context_of
@@ -31,8 +31,9 @@ from gateway.ports.study_registry import TrialRegistries
 from gateway.ports.trials import StudyEntryKind
 from gateway.trials import acts, rules
 from gateway.trials.allocation import Allocations
+from gateway.trials.consenting import Consenting
 from gateway.trials.documents import check_document
-from gateway.trials.journal import MOST, Journal
+from gateway.trials.journal import MOST, Entry, Journal
 from gateway.trials.keeping import TRIES, Held, Studies, action_of
 from gateway.trials.kept import captures
 from gateway.trials.leaving import Leaving
@@ -71,6 +72,7 @@ class Trials:
         leaving: Leaving,
         identity: Identity,
         standings: Standings,
+        consenting: Consenting,
         index: Index,
         anchors: Anchors,
         chain: Chain,
@@ -86,6 +88,7 @@ class Trials:
         self._leaving = leaving
         self._identity = identity
         self._standings = standings
+        self._consenting = consenting
         self._index = index
         self._anchors = anchors
         self._chain = chain
@@ -110,6 +113,8 @@ class Trials:
             held = None
         else:
             held = await self._held(caller, asked.get("study"), "STUDY_DRAFT", of=asked.get("subject"))
+            if asked.get("act") == "lock":
+                await self._studies.compare(held)
             mine |= await self._filled(caller, held, asked)
         act = acts.read_act({**dict(asked), **mine})
         await self._require_allowed(caller, held, act)
@@ -131,11 +136,15 @@ class Trials:
         for _ in range(TRIES):
             caller = await self._identity.current(caller)
             held = await self._studies.held(study)
+            if held is not None and not await self._has_part(caller, held.study, act):
+                raise await self._studies.refused(caller, action_of(act), "no role in the study")
             if held is not None and (entry := await self._entered(held, act)) is not None:
                 if entry != done:
                     raise ConflictError("something else was done in its place", field=("act",))
                 await self._follow(caller, held, act, signature)  # as far as it came
                 return self._told(caller, await self._there(study))
+            if held is not None and isinstance(act, acts.Lock):
+                await self._studies.compare(held)
             await self._require_allowed(caller, held, act)
             guards = await self._check(caller, held, act)
             if not await self._identity.signed_by(caller.actor.key, eip712.digest(self._typed(act)), signature):
@@ -225,6 +234,11 @@ class Trials:
         if held is None:
             raise UpstreamError("the index does not hold a study that was entered")
         return held
+
+    async def _has_part(self, caller: Caller, study: Study, act: acts.Act) -> bool:
+        return bool(self.roles(caller, study)) or (
+            isinstance(act, acts.Withdraw) and await self._is_own(caller, study, act.subject)
+        )
 
     async def _is_own(self, caller: Caller, study: Study, subject: JsonValue) -> bool:
         """Whether the subject is in the study, and the caller themself."""
@@ -347,7 +361,7 @@ class Trials:
                 tree: Any = act.registration
                 declared.read(tree, field=("act", "registration"))
             case acts.Define():
-                check_document(act)
+                await asyncio.to_thread(check_document, act)
             case acts.Terms():
                 if await self._index.form_of_hash(bytes.fromhex(act.terms)) is None:
                     raise CallerError("no consent form that was published here", field=("act", "terms"))
@@ -385,49 +399,28 @@ class Trials:
             raise CallerError(error.message, field=("act", *error.field)) from error
 
     async def _require_consent(self, caller: Caller, held: Held, act: acts.Enrol) -> tuple[Guard, ...]:
-        """The signed consent of this subject, to this study, in the form that is asked for now."""
+        """The signed consent of this subject, to this study, in the form that is asked for now. Who has withdrawn comes
+        back by a consent that they gave since."""
         subject = SubjectId(bytes.fromhex(act.subject))
-        found = await self._consents(caller, held, subject)
-        if bytes.fromhex(act.consent) not in {one.consent for one in found}:
+        found, guards = await self._consenting.of(caller, held.study, subject)
+        there = held.study.subjects.get(subject)
+        since = there.withdrawn_at if there is not None else 0
+        before = there.consent if there is not None and since else b""
+        given = {one.consent for one in found if one.consent != before and one.terms.not_before > since}
+        if bytes.fromhex(act.consent) not in given:
             raise CallerError(
                 "takes the subject's own consent to this study, in the form that is asked for now",
                 field=("act", "consent"),
             )
-        standing = await self._standings.of(subject)
-        assert standing is not None
-        return (Guard(name=subject, version=standing.epochs.version),)
+        return guards
 
     async def _consent(self, caller: Caller, held: Held, subject: JsonValue) -> ConsentId:
         """The one that an enrolment would stand on; zeros where there is none, and the refusal comes later."""
         if not isinstance(subject, str):
             raise CallerError("the subject's name", field=("act", "subject"))
         rules.hexes(subject, "subject", (32,))
-        found = await self._consents(caller, held, SubjectId(bytes.fromhex(subject)))
+        found, _ = await self._consenting.of(caller, held.study, SubjectId(bytes.fromhex(subject)))
         return max(found, key=lambda one: one.terms.not_before).consent if found else ConsentId(acts.NOTHING)
-
-    async def _consents(self, caller: Caller, held: Held, subject: SubjectId) -> list[Grant]:
-        """Nobody hears from this whether there is such a subject: none has no consents."""
-        standing = await self._standings.asked_for(subject)
-        if standing is None:
-            return []
-        self._standings.require_current(standing)
-        asking, as_of = requester(caller), self._standings.as_of()
-        asking = Requester(
-            actor=asking.actor,
-            key=asking.key,
-            roles=asking.roles,
-            organizations=asking.organizations | {ActorId(held.study.sponsor)},
-        )
-        return [
-            one
-            for one in standing.grants
-            if type(one) is Grant
-            and policy.names_in_time(one, asking, standing.epochs, block_time=as_of.block_time, now=self._clock.now())
-            and one.terms.scope.context == context_of(held.study.study)
-            and one.terms.scope.terms_hash == held.study.present_terms
-            and Purpose.CLINTRCH in one.terms.scope.purposes
-            and {Action.READ, Action.WRITE} <= set(one.terms.scope.actions)
-        ]
 
     async def _goes(self, caller: Caller, held: Held, subject: JsonValue) -> bool:
         """Whether what was collected goes: so say the terms of the consent that the subject signed last, and where they
@@ -453,6 +446,8 @@ class Trials:
             raise ConflictError("roots of data are not on chain yet; try again", field=("act", "head"))
         if any(getattr(act, name) != value for name, value in expected.items()):
             raise ConflictError("the study has moved on; draft it again", field=("act",))
+        if chain.is_locked:
+            return  # the chain took it as it is
         beside = await self._journal.read(
             study.study, after=study.recorded - 1, limit=1, kinds=(StudyEntryKind.CAPTURE,)
         )
@@ -529,14 +524,16 @@ class Trials:
     async def _entered(self, held: Held, act: acts.Act) -> acts.Done | None:
         """The entry that an act has become already, or what stands in its place."""
         study = held.study.study
-        if isinstance(act, acts.Sign):
-            subject, kinds = SubjectId(bytes.fromhex(act.subject)), (StudyEntryKind.SIGNATURE,)
-            entries = await self._journal.read(study, limit=MOST, kinds=kinds, subject=subject)
-        else:
+        if not isinstance(act, acts.Sign):
             number = held.study.entered.get(act.salt)
             entries = () if number is None else await self._journal.read(study, after=number - 1, limit=1)
-        found = (acts.read_entry(one.octets) for one in entries if one.octets is not None)
-        return next((one for one in found if one.act.salt == act.salt), None)
+            return _of_salt(entries, act.salt)
+        subject, kinds, after = SubjectId(bytes.fromhex(act.subject)), (StudyEntryKind.SIGNATURE,), -1
+        while entries := await self._journal.read(study, after=after, limit=MOST, kinds=kinds, subject=subject):
+            after = entries[-1].number
+            if (found := _of_salt(entries, act.salt)) is not None:
+                return found
+        return None
 
     async def _follow(self, caller: Caller, held: Held, act: acts.Act, signature: bytes) -> None:
         """What an entry goes on to: a freeze to its data on chain, and then itself; a withdrawal whose terms say so to
@@ -595,3 +592,8 @@ class Trials:
             ]
             after = entries[-1].number
         return leaves
+
+
+def _of_salt(entries: Sequence[Entry], salt: str) -> acts.Done | None:
+    found = (acts.read_entry(one.octets) for one in entries if one.octets is not None)
+    return next((one for one in found if one.act.salt == salt), None)

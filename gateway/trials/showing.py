@@ -151,8 +151,8 @@ class Showing:
     async def changes(
         self, caller: Caller, study: StudyId, kinds: tuple[StudyEntryKind, ...]
     ) -> AsyncIterator[tuple[SubjectId, acts.Act]]:
-        """Entries of these kinds from now on, about subjects whom the caller's roles reach then. Ends where they have
-        no part in the study any more."""
+        """Entries of these kinds from now on, about subjects whom the caller's roles reach then, each in the subject's
+        log before it is told. Ends where they have no part in the study any more."""
         hints = self._bus.subscribe(topic(study))
         try:
             if await self._part(caller, study) is None:
@@ -168,10 +168,14 @@ class Showing:
                 if held is None:
                     return
                 for entry in await self._journal.read(study, after=after, limit=100, kinds=kinds):
-                    after = entry.number
                     told = self._shown(caller, held, entry)
                     if told is not None and entry.subject is not None:
+                        if not await self._noted(
+                            caller, held, (entry.subject,), action="STUDY_CHANGES", of_study=False
+                        ):
+                            break  # something moved: from here on again
                         yield entry.subject, acts.read_entry(told).act
+                    after = entry.number
         except StopAsyncIteration:
             return
         finally:

@@ -91,9 +91,8 @@ class Study:
     """A study's standing after entry `number` (-1: before the first), beside the chain's word (None: it was not opened
     there). Whoever folds is the only one who changes it. `noted`: its state as the journal has it; `opened_under`:
     the protocol version under which enrolment opened, 0: none yet; `recruits`: in which entry its criteria are, 0: it
-    looks for nobody; `roots`: of data,
-    each with its count of entries; `following`: of each stratum the position that is next;
-    `entered`: in which entry an act is, by its salt."""
+    looks for nobody; `roots`: of data, each with its count of entries; `entered`: in which entry an act is, by its
+    salt."""
 
     study: bytes
     number: int = -1
@@ -112,7 +111,6 @@ class Study:
     keys: dict[str, bytes] = field(default_factory=dict)
     allocation: Allocation | None = None
     assigned: dict[bytes, Assigned] = field(default_factory=dict)
-    following: dict[int, int] = field(default_factory=dict)
     unblinded: dict[bytes, set[bytes]] = field(default_factory=dict)
     noted: StudyState = StudyState.PLANNED
     was_open: bool = False
@@ -137,6 +135,16 @@ class Study:
                 if one is not None and now < one.until and (site is None or not one.sites or site in one.sites):
                     found.add(role)
         return frozenset(found)
+
+    def roles_everywhere(self, actors: Iterable[bytes], now: float) -> frozenset[StudyRole]:
+        """As `roles_of`: those that reach every site, present and to come."""
+        mine = frozenset(actors)
+        found = {
+            role
+            for (actor, role), one in self.delegations.items()
+            if actor in mine and now < one.until and not one.sites
+        }
+        return frozenset(found | {StudyRole.SPONSOR}) if self.sponsor in mine else frozenset(found)
 
     @property
     def state(self) -> StudyState:
@@ -208,7 +216,9 @@ def _take(study: Study, act: acts.Act, number: int) -> None:
         case acts.Unblind():
             study.unblinded.setdefault(bytes.fromhex(act.subject), set()).add(bytes.fromhex(act.by))
         case acts.Open():
-            study.noted, study.was_open, study.opened_under = StudyState.OPEN, True, act.version
+            study.was_open, study.opened_under = True, act.version
+            # A freeze of before goes on until it is thawed.
+            study.noted = StudyState.OPEN if study.noted is StudyState.PLANNED else study.noted
         case acts.Freeze():
             thawed = StudyState.OPEN if study.was_open else StudyState.PLANNED
             study.noted = StudyState.FROZEN if act.frozen else thawed
@@ -254,4 +264,3 @@ def _assign(study: Study, act: acts.Assign, number: int) -> None:
         arm=bytes.fromhex(act.arm),
         entry=number,
     )
-    study.following[act.stratum] = act.position + 1

@@ -17,12 +17,14 @@ from gateway.ports.study_registry import TrialRegistries
 from gateway.records.service import Records
 from gateway.trials.allocation import Allocations
 from gateway.trials.capturing import Capturing
+from gateway.trials.consenting import Consenting
 from gateway.trials.journal import Journal
 from gateway.trials.keeping import Studies
 from gateway.trials.leaving import Leaving
 from gateway.trials.recruiting import Numbers, Recruiting
 from gateway.trials.service import Trials
 from gateway.trials.showing import Showing
+from gateway.trials.trail_file import Origin, TrailFiles
 from gateway.wiring.trials import MERKLE
 
 
@@ -36,6 +38,7 @@ class StudyRooms:
     showing: Showing
     recruiting: Recruiting
     leaving: Leaving
+    trail_files: TrailFiles
 
 
 def make_studies(
@@ -72,11 +75,14 @@ def make_study_rooms(
     chain: Chain,
     clock: Clock,
     entropy: Entropy,
+    origin: Origin,
 ) -> StudyRooms:
+    consenting = Consenting(standings=standings, clock=clock)
     allocations = Allocations(
         studies=studies,
         journal=journal,
         registries=registries,
+        consenting=consenting,
         sealing=own,
         audit=audit,
         chain=chain,
@@ -93,6 +99,7 @@ def make_study_rooms(
         leaving=leaving,
         identity=identity,
         standings=standings,
+        consenting=consenting,
         index=index,
         anchors=anchors,
         chain=chain,
@@ -113,6 +120,16 @@ def make_study_rooms(
         clock=clock,
         entropy=entropy,
     )
+    trail_files = TrailFiles(
+        studies=studies,
+        journal=journal,
+        showing=showing,
+        allocations=allocations,
+        records=records,
+        index=index,
+        clock=clock,
+        origin=origin,
+    )
     return StudyRooms(
         trials=trials,
         allocations=allocations,
@@ -120,4 +137,5 @@ def make_study_rooms(
         showing=showing,
         recruiting=recruiting,
         leaving=leaving,
+        trail_files=trail_files,
     )

@@ -1,9 +1,11 @@
 """A study inside a gateway, with everybody who has a part in it: as a service's caller meets it, without HTTP."""
 
+import asyncio
 import hashlib
+import sqlite3
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,9 +14,13 @@ from gateway.consent.languages import Language
 from gateway.consent.model import Action, Purpose
 from gateway.identity.model import Caller, Role
 from gateway.ids import ConsentId, StudyId, SubjectId
+from gateway.ports.rows import CallRow
+from gateway.ports.study_registry import StudyOnChain
 from gateway.trials.documents import packed
+from gateway.trials.service import ActDraft
 from gateway.trials.standing import Study
 from tests.attacks.inside import Inside, Somebody
+from tests.journeys.wallets import send
 
 LABELS = ("unclassified",)
 NO_STUDY = StudyId(bytes(32))
@@ -82,27 +88,66 @@ class Site:
     terms: bytes = b""
     subjects: list[Subject] = field(default_factory=list)
 
-    def another(self) -> "Site":
-        """The same people, and no study yet."""
-        return Site(
-            inside=self.inside,
-            sponsor=self.sponsor,
-            investigator=self.investigator,
-            coordinator=self.coordinator,
-            monitor=self.monitor,
-        )
-
     async def caller(self, who: Somebody) -> Caller:
         found = await self.inside.caller(who)
         assert found is not None
         return found
 
+    def another(self) -> "Site":
+        """The same people, before another study."""
+        return replace(self, study=NO_STUDY, terms=b"", subjects=[])
+
+    async def draft(self, who: Somebody, act: str, **members: Any) -> ActDraft:
+        asked = {"act": act, **({} if act == "register" else {"study": self.study.hex()}), **members}
+        return await self.inside.gateway.trials.draft(await self.caller(who), asked)
+
+    async def submit(
+        self, who: Somebody, draft: ActDraft, *, signer: Somebody | None = None, changed: Any = None
+    ) -> Study:
+        """Signed by `signer` or who submits it, as it was drafted; with `changed` members all the same."""
+        tree = {**draft.act, **(changed or {})}
+        signature = sign(signer or who, draft.typed_data)
+        return await self.inside.gateway.trials.submit(await self.caller(who), tree, signature)
+
     async def act(self, who: Somebody, act: str, **members: Any) -> Study:
         """Drafted, signed and submitted."""
-        trials = self.inside.gateway.trials
-        asked = {"act": act, **({} if act == "register" else {"study": self.study.hex()}), **members}
-        draft = await trials.draft(await self.caller(who), asked)
-        return await trials.submit(await self.caller(who), dict(draft.act), sign(who, draft.typed_data))
+        return await self.submit(who, await self.draft(who, act, **members))
+
+    async def standing(self) -> Study:
+        held = await self.inside.gateway.trials._studies.held(self.study)
+        assert held is not None
+        return held.study
+
+    async def on_chain(self) -> StudyOnChain:
+        found = await self.inside.gateway.trials._registries.study(self.study)
+        assert found is not None
+        return found
+
+    def to_chain(self, call: CallRow) -> bool:
+        """By a wallet of nobody's, past the gateway: whether the registry takes it."""
+        account = self.monitor.wallet._account
+        receipt = send(self.inside.gateway.chain_url, account, to=call.contract, data=call.data)
+        return int(receipt["status"], 16) == 1
+
+    # ---- the database, past the gateway
+
+    def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        with sqlite3.connect(self.inside.gateway.settings.data_dir / "index.db", timeout=20) as connection:
+            return connection.execute(sql, values).fetchall()
+
+    def edit(self, sql: str, *values: object) -> int:
+        """How many rows changed; nothing is kept in memory afterwards, as after a start."""
+        with sqlite3.connect(self.inside.gateway.settings.data_dir / "index.db", timeout=20) as connection:
+            changed = connection.execute(sql, values).rowcount
+        self.forget()
+        return changed
+
+    def forget(self) -> None:
+        self.inside.forget()
+        studies = self.inside.gateway.trials._studies
+        studies._held.clear()
+        studies._heads.clear()
+        self.inside.gateway.allocations._drawn.clear()
 
     async def form(self, who: Somebody, text: str = "You may leave at any time.") -> bytes:
         """Publishes an informed consent; its hash."""
@@ -128,9 +173,11 @@ class Site:
         study = await self.act(self.sponsor, "register", title=TITLE, **more)
         self.study = StudyId(study.study)
 
-    async def prepare(self, *, allocate: bool = False, keeps: bool = True, definition: bytes = DEFINITION) -> None:
-        """All that comes before the first subject."""
-        await self.register()
+    async def prepare(
+        self, *, allocate: bool = False, keeps: bool = True, definition: bytes = DEFINITION, **more: Any
+    ) -> None:
+        """All that comes before the first subject. `more`: of the registration."""
+        await self.register(**more)
         self.terms = await self.form(self.sponsor)
         await self.act(self.sponsor, "protocol", registration=REGISTRATION)
         await self.act(
@@ -150,6 +197,15 @@ class Site:
             await self.act(self.sponsor, "allocate", scheme=SCHEME)
         await self.act(self.sponsor, "open")
 
+    async def lock(self) -> Study:
+        """Frozen, then locked."""
+        await self.act(self.sponsor, "freeze", frozen=True, reason="Cleaning.")
+        return await self.act(self.sponsor, "lock")
+
+    async def assign(self, subject: Subject, *, who: Somebody | None = None) -> Study:
+        caller = await self.caller(who or self.coordinator)
+        return await self.inside.gateway.allocations.assign(caller, self.study, subject.subject, {})
+
     async def delegate(self, who: Somebody, role: str, sites: list[str], *, by: Somebody | None = None) -> None:
         until = int(time.time()) + 86_400
         await self.act(by or self.sponsor, "delegate", actor=who.actor.hex(), role=role, sites=sites, until=until)
@@ -165,6 +221,18 @@ class Site:
         await self.act(self.investigator, "enrol", subject=made.subject.hex(), key=key, site=site)
         self.subjects.append(made)
         return made
+
+    async def erase(self, subject: Subject) -> None:
+        """By the patient; returns once nothing of them can be opened here."""
+        caller, erasures = await self.caller(subject.who), self.inside.gateway.erasures
+        draft = await erasures.draft_erasure(caller, subject=subject.subject)
+        await erasures.erase_patient(caller, typed_data=draft.typed_data, signature=sign(subject.who, draft.typed_data))
+        for _ in range(400):
+            self.forget()
+            if subject.subject not in (await self.standing()).subjects:
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError("the erasure does not come to its end")
 
     async def capture(self, subject: Subject, pressure: str = "120", *, repeat: str = "1", **more: Any) -> Any:
         caller = await self.caller(more.pop("who", self.coordinator))

@@ -26,12 +26,16 @@ async def written(ledger: NotaryLedger, number: int) -> list[Appended]:
     return [answer for answer in answers if isinstance(answer, Appended)]
 
 
-@pytest.fixture
-async def url(tmp_path: Path) -> str:
-    """A real log of three lives, one of which was killed."""
-    url = f"sqlite:///{tmp_path}/index.db"
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A real log of three lives, one of which was killed. Nobody here writes into it: it is read anew for each test."""
+    return asyncio.run(_lived(tmp_path_factory.mktemp("log")))
+
+
+async def _lived(folder: Path) -> str:
+    url = f"sqlite:///{folder}/index.db"
     migrate(url)
-    ledger = await opened(url, tmp_path)
+    ledger = await opened(url, folder)
     await written(ledger, 8)
     pid = ledger.pid
     os.kill(pid or 0, signal.SIGKILL)
@@ -39,7 +43,7 @@ async def url(tmp_path: Path) -> str:
         await asyncio.sleep(0.02)
     await written(ledger, 5)
     await ledger.close()
-    ledger = await opened(url, tmp_path)
+    ledger = await opened(url, folder)
     await written(ledger, 7)
     await ledger.close()
     return url

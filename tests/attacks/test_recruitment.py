@@ -119,5 +119,5 @@ async def test_a_study_that_looks_for_nobody_is_matched_by_nobody(world: Site) -
     await quiet.register()
     with pytest.raises(ConflictError):
         await world.inside.gateway.recruiting.match(await world.caller(who), quiet.study, subject)
-    shown, _ = await world.inside.gateway.recruiting.open_studies(after=b"", limit=10)
-    assert [one.study for one in shown] == [world.study]
+    shown, _ = await world.inside.gateway.recruiting.sought(after=b"", limit=10)
+    assert [one.study.study for one in shown] == [world.study]

@@ -18,6 +18,7 @@ from gateway.ports.clock import SystemEntropy
 from gateway.ports.ledger import Stale
 from gateway.ports.rows import RecordRow
 from gateway.records.model import Released, StoredRecord
+from gateway.upkeep.walk import Damaged, inspect
 from tests.attacks.inside import Somebody
 from tests.attacks.studies import journal_of
 from tests.attacks.trial_site import (
@@ -370,6 +371,21 @@ async def test_a_label_is_named_or_refused_as_everywhere(site: Trial) -> None:
     assert found.labels == ("HIV",)
 
 
+async def test_who_captures_of_themselves_takes_no_label_away(site: Trial) -> None:
+    """As a patient they may; in a study nobody does."""
+    investigator = site.people["investigator"]
+    subject = await site.world.patient(investigator)
+    await site.moved(STUDY, lambda told: told.sites.__setitem__(subject, "here"))
+    await site.agreed(investigator, subject, labels=("HIV",))
+    record = await captured(site, subject, labels=("HIV",))
+    assert isinstance(await site.amend("investigator", record, observation(value="130"), labels=()), StoredRecord)
+    assert (await facts_of(site, record, 2)).labels == ("HIV",)
+    ordinary = await site.world.store(investigator, subject, observation(), labels=("HIV",))
+    plain: dict[str, Any] = {"labels": (), "study": None, "reason": ""}
+    assert isinstance(await site.amend("investigator", ordinary, observation(value="130"), **plain), StoredRecord)
+    assert (await facts_of(site, ordinary, 2)).labels == ()
+
+
 # ---- versions, their reasons, and what is written with them
 
 
@@ -523,6 +539,7 @@ async def test_a_block_under_another_key_than_its_facts_name_is_refused(
     for _ in range(2):
         with pytest.raises(IntegrityError):
             await reading._opening.find(moved)
+    assert isinstance(await inspect(cid, blocks=site.world.gateway.blocks, keys=keys), Damaged)
 
 
 async def test_a_row_that_names_another_subject_opens_nothing(site: Trial) -> None:
@@ -533,6 +550,7 @@ async def test_a_row_that_names_another_subject_opens_nothing(site: Trial) -> No
     row = await site.registry.index.head(record)
     assert row is not None
     opening = site.world.gateway.records._reading._opening
+    await opening.find(row)
     for kept in (True, False):
         if not kept:
             opening.forget(subject)

@@ -24,6 +24,8 @@ from tests.benchmarks.releases import measure as measure_releases
 from tests.benchmarks.servers import ROOT, Served, serve_bare, serve_gateway
 from tests.benchmarks.sizes import grow_and_read
 from tests.benchmarks.stages import import_inside
+from tests.benchmarks.studies import capture
+from tests.benchmarks.study_files import measure as measure_study_files
 from tests.benchmarks.subscribers import reach_all
 
 PARTS = (
@@ -38,6 +40,8 @@ PARTS = (
     "content",
     "sizes",
     "releases",
+    "study-verify",
+    "study-capture",
 )
 WITHOUT_ASKING = tuple(one for one in PARTS if one not in ("real-import", "releases"))
 """All but what starts servers, or takes many minutes."""
@@ -57,6 +61,8 @@ class Extent:
     subscriptions: int
     sizes: Sequence[int]
     released: Sequence[int]
+    filed: Sequence[int]
+    studied: int
 
 
 FULL = Extent(
@@ -68,6 +74,8 @@ FULL = Extent(
     subscriptions=200,
     sizes=(10_000, 100_000, 1_000_000),
     released=(10_000, 100_000),
+    filed=(100_000, 1_000_000),
+    studied=60,
 )
 SMOKE = Extent(
     connections=(1, 8),
@@ -78,6 +86,8 @@ SMOKE = Extent(
     subscriptions=20,
     sizes=(1_000, 3_000),
     released=(3_000,),
+    filed=(5_000, 20_000),
+    studied=2,
 )
 
 
@@ -115,6 +125,11 @@ def _measure(extent: Extent, *, parts: Sequence[str], data: Path | None) -> dict
     report: dict[str, Any] = {"machine": table.machine(), "reads": []}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="consentry-bench-")))
+        if "study-verify" in parts:
+            report["studyVerify"] = measure_study_files(folder, sizes=extent.filed, rounds=extent.rounds)
+        if set(parts) == {"study-verify"}:
+            report["loadAverageAfter"] = [round(one, 2) for one in os.getloadavg()]
+            return report  # it needs no gateway
         served = stack.enter_context(serve_gateway(folder))
         made = stack.enter_context(world.make_world(served))
         world.settle(made)
@@ -153,6 +168,8 @@ def _measure(extent: Extent, *, parts: Sequence[str], data: Path | None) -> dict
             report["gas"] = _gas(made, served, load)
         if "releases" in parts and data is not None:
             report["releases"] = measure_releases(data, folder, sizes=extent.released, rounds=extent.rounds)
+        if "study-capture" in parts and data is not None:
+            report["studyCapture"] = capture(made, served, data, folder, subjects=extent.studied)
         if "sizes" in parts:
             filtered = Shape(name="filtered page", bodies=world.filtered_bodies(made), mark='"hasNextPage":')
             report["sizes"] = grow_and_read(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gateway.adapters.notary import keyfile
 from gateway.adapters.notary.client import NotaryLedger, NotarySettings
-from gateway.adapters.sealed_file import Passphrase
+from gateway.adapters.sealed_file import Passphrase, write_new
 from gateway.adapters.sql.urls import sqlite_path
 from gateway.ports.clock import SystemClock
 from gateway.ports.ledger import Appended
@@ -16,15 +16,21 @@ from tests.ports.databases import query
 PASSPHRASE = b"correct horse"
 INSTANCE = bytes([7]) * 32
 LOG = bytes([9]) * 32
+_key_files: list[bytes] = []
+"""The receipt key of this process's tests, which is made once: a key file takes its time."""
 Open = Callable[..., Awaitable[NotaryLedger]]
 
 
 def settings(url: str, folder: Path, *, instance: bytes = INSTANCE, patience: float = 5.0) -> NotarySettings:
-    """Those of a ledger whose key lies in `folder`; the key is made when it is not there."""
+    """Those of a ledger whose key lies in `folder`; it is put there when it is not."""
     key_path, passphrase_path = folder / "receipt.key", folder / "receipt.pass"
     if not key_path.exists():
         passphrase_path.write_bytes(PASSPHRASE + b"\n")
-        keyfile.create(key_path, Passphrase(passphrase_path))
+        if _key_files:
+            write_new(key_path, _key_files[0])
+        else:
+            keyfile.create(key_path, Passphrase(passphrase_path))
+            _key_files.append(key_path.read_bytes())
     return NotarySettings(
         url=url,
         key_path=key_path,

@@ -113,6 +113,18 @@ async def test_the_domains_of_a_kind_are_told_once_each(store: SqlKeyStore) -> N
     assert sorted(await store.domains(1)) == [SUBJECT, b"t" * 32]
 
 
+async def test_domains_are_found_by_how_their_names_begin(store: SqlKeyStore) -> None:
+    before, after = SUBJECT[:-1] + bytes([SUBJECT[-1] - 1]), SUBJECT[:-1] + bytes([SUBJECT[-1] + 1])
+    mine = [SUBJECT + bytes(32), SUBJECT + b"\x5d" * 32, SUBJECT + b"\xff" * 32]
+    for at, name in enumerate((*reversed(mine), before + b"\xff" * 32, after + bytes(32))):
+        await store.add(key(kind=5, name=name, key_id=bytes([at]) * 16))
+    await store.add(key(kind=5, name=mine[0], version=2, key_id=b"v" * 16))
+    await store.add(key(kind=1, name=SUBJECT, key_id=b"w" * 16))
+    assert await store.within(5, SUBJECT) == mine
+    assert await store.within(5, b"\x00" * 32) == []
+    assert await store.within(1, SUBJECT) == [SUBJECT]
+
+
 async def test_keys_are_there_after_reopening(url: str) -> None:
     first = await SqlKeyStore.open(url)
     await first.add_epoch(EPOCH, b"E" * 69)

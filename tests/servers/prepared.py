@@ -172,12 +172,14 @@ def main() -> None:
     end_with_parent(signal.SIGTERM)()
     if os.getppid() != int(sys.argv[2]):
         return  # it ended before the kernel knew
+    gc.disable()
     for name in MODULES:
         importlib.import_module(name)
     importlib.import_module("gateway.asgi").served_schema()
     # What is here now stays for good: no child's collector looks at it, and so copies its pages.
     gc.collect()
     gc.freeze()
+    gc.enable()
     with socket.socket(fileno=int(sys.argv[1])) as its, its.makefile("rwb") as stream:
         serve(stream)
 

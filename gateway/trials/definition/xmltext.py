@@ -8,6 +8,7 @@ Source: https://www.w3.org/TR/xml/, https://www.w3.org/TR/xml-names/.
 """
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NoReturn
 from xml.parsers import expat
 
@@ -20,6 +21,8 @@ MOST_DEPTH: Final = 40
 MOST_ELEMENTS: Final = 500_000
 MOST_ATTRIBUTES: Final = 64
 """Of one element."""
+HOLE: Final = "\0"
+"""Where `write_around` puts what comes later: no XML holds it."""
 _ENCODINGS: Final = re.compile(rb"(?i)(utf-8|utf-16|us-ascii|ascii|iso-8859-1)")
 _DECLARED: Final = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
 _ILLEGAL: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -124,10 +127,42 @@ def write(element: Element, *, namespace: str) -> bytes:
     declared = {space: prefix for space, prefix in prefixes.items() if prefix != "xml"}
     pieces: list[str] = []
     _write(element, prefixes, declared, pieces)
-    text = "".join(pieces)
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + _encoded("".join(pieces), element) + b"\n"
+
+
+def write_around(
+    shell: Element, parts: Sequence[Iterable[Element]], *, namespace: str, spaces: Iterable[str]
+) -> Iterator[bytes]:
+    """As `write`, with parts wherever the shell has `HOLE` as content, the first of them at the first, each written as
+    it comes. `spaces`: namespaces that parts may be in, beside those of the shell. Raises CallerError for a part in
+    another."""
+    known = {space: PREFIXES.get(space, f"m{number}") for number, space in enumerate(spaces)}
+    prefixes = {namespace: ""} | known | _prefixes(shell, namespace)
+    declared = {space: prefix for space, prefix in prefixes.items() if prefix != "xml"}
+    pieces: list[str] = []
+    _write(shell, prefixes, declared, pieces)
+    head, *between = "".join(pieces).split(HOLE)
+    yield b'<?xml version="1.0" encoding="UTF-8"?>\n' + _encoded(head, shell)
+    for some, text in zip(parts, between, strict=True):
+        yield from (_part(one, prefixes) for one in some)
+        yield _encoded(text, shell)
+    yield b"\n"
+
+
+def _part(element: Element, prefixes: dict[str, str]) -> bytes:
+    named: set[str] = set()
+    _add_namespaces(element, named, named)
+    if not named <= {"", *prefixes}:
+        raise CallerError("is in a namespace that the document does not have", field=(split(element.name)[1],))
+    pieces: list[str] = []
+    _write(element, prefixes, {}, pieces)
+    return _encoded("".join(pieces), element)
+
+
+def _encoded(text: str, element: Element) -> bytes:
     if _ILLEGAL.search(text):
         raise CallerError("holds a character that XML cannot hold", field=(split(element.name)[1],))
-    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + text.encode() + b"\n"
+    return text.encode()
 
 
 def _prefixes(element: Element, default: str) -> dict[str, str]:

@@ -6,11 +6,14 @@ Not done here: IDs of records, and typed items (ItemDataInteger …): values are
 Source: ODM 1.3.2.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
 
+from gateway.errors import CallerError
 from gateway.trials.definition.elements import DATASET_XML, ODM_1_3, ODM_2_0, Element, clark, split
 from gateway.trials.definition.grammar import Edition, check
-from gateway.trials.definition.xmltext import write
+from gateway.trials.definition.xmltext import HOLE, write, write_around
 from gateway.trials.odm.adminwriting import admin_data
 from gateway.trials.odm.building import build, number, ref, refuse
 from gateway.trials.odm.definitionwriting import studies
@@ -27,6 +30,8 @@ from gateway.trials.odm.model import (
     SubjectData,
 )
 
+_CLINICAL: Final = clark(ODM_1_3, "ClinicalData")
+
 
 def write_document(document: Document) -> bytes:
     """UTF-8 XML. Raises CallerError, naming the OID, for what ODM 1.3.2 cannot say."""
@@ -42,6 +47,39 @@ def write_document(document: Document) -> bytes:
     root = build("ODM", _header(document.header), children, kept=document.header.kept)
     check(root, Edition.V1_3, field=())
     return write(root, namespace=ODM_1_3)
+
+
+def write_parts(document: Document, subjects: Sequence[Iterable[SubjectData]]) -> Iterator[bytes]:
+    """The same in pieces, with the subjects of each ClinicalData as they come: in memory is one at a time. Raises
+    CallerError as `write_document` does, from the iterator for a subject."""
+    if any(one.subjects for one in document.clinical):
+        raise CallerError("its subjects come apart", field=("ODM", "ClinicalData"))
+    children = [
+        *studies(document.definitions),
+        *(admin_data(one) for one in document.admin),
+        *(_clinical(one) for one in document.clinical),
+        *document.others,
+    ]
+    root = build("ODM", _header(document.header), children, kept=document.header.kept)
+    check(root, Edition.V1_3, field=())
+    hollow = [
+        replace(one, content=(HOLE, *one.content)) if isinstance(one, Element) and one.name == _CLINICAL else one
+        for one in root.content
+    ]
+    parts = [map(_checked_subject, some) for some in subjects]
+    shell = replace(root, content=tuple(hollow))
+    yield from write_around(shell, parts, namespace=ODM_1_3, spaces=(DATASET_XML, ODM_2_0))
+
+
+def reference_data(study: str, version: str, groups: Iterable[GroupData]) -> Element:
+    """Rows that are about no subject. Raises CallerError as `write_document` does."""
+    return build("ReferenceData", {"StudyOID": study, "MetaDataVersionOID": version}, [_group(one) for one in groups])
+
+
+def _checked_subject(one: SubjectData) -> Element:
+    made = _subject(one)
+    check(made, Edition.V1_3, field=("ODM", "ClinicalData"))
+    return made
 
 
 def _header(header: Header) -> dict[str, str | None]:

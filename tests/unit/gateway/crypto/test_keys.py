@@ -35,9 +35,14 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def passphrase(root: Path) -> sealed_file.Passphrase:
+    return sealed_file.Passphrase(root / "passphrase")
+
+
 @pytest.fixture
-async def vault(root: Path) -> KeyFileVault:
-    return KeyFileVault.open(root / "root.key", root / "passphrase")
+async def vault(root: Path, passphrase: sealed_file.Passphrase) -> KeyFileVault:
+    return KeyFileVault.open(root / "root.key", root / "passphrase", passphrase)
 
 
 async def ring_of(folder: Path, vault: KeyFileVault) -> KeyRing:

@@ -12,6 +12,7 @@ from gateway.adapters.keyfile import KeyFileVault
 from gateway.adapters.keystore import SqlKeyStore
 from gateway.adapters.local_bus import LocalBus
 from gateway.adapters.packs import PackStore
+from gateway.adapters.sealed_file import Passphrase
 from gateway.adapters.sql.index import SqlIndex
 from gateway.adapters.sql.migrations import migrate
 from gateway.consent.standing import Freshness, Standings
@@ -145,6 +146,10 @@ class Site:
         setattr(part, name, watched)
 
 
+_passphrases: dict[Path, Passphrase] = {}
+"""Of the folders that were opened: a folder is opened again and again, and deriving a key takes its time."""
+
+
 async def site(folder: Path, *, backup_seconds: int = 0, registry: Registry | None = None) -> Site:
     """Opens (and on the first time makes) everything in the folder."""
     url = f"sqlite:///{folder / 'index.db'}"
@@ -155,7 +160,8 @@ async def site(folder: Path, *, backup_seconds: int = 0, registry: Registry | No
     clock, entropy = SystemClock(), SystemEntropy()
     index = SqlIndex.open(url, clock=clock)
     store = await SqlKeyStore.open(f"sqlite:///{folder / 'keys.db'}")
-    vault = KeyFileVault.open(folder / "root.key", folder / "passphrase")
+    passphrase = _passphrases.setdefault(folder, Passphrase(folder / "passphrase"))
+    vault = KeyFileVault.open(folder / "root.key", folder / "passphrase", passphrase)
     keys = KeyRing(store=store, vault=vault, entropy=entropy)
     await keys.unlock()
     packs = Packs.open(folder / "blocks")

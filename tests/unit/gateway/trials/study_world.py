@@ -88,12 +88,11 @@ async def study_world(folder: Path) -> AsyncIterator[StudyWorld]:
     """A first start in `folder`."""
     url = f"sqlite:///{folder / 'index.db'}"
     (folder / "passphrase").write_bytes(b"correct horse\n")
-    KeyFileVault.create(folder / "root.key", folder / "passphrase")
+    vault = KeyFileVault.create(folder / "root.key", folder / "passphrase")
     migrate(url)
     clock, entropy = SystemClock(), SystemEntropy()
     index, database = SqlIndex.open(url, clock=clock), Database(url)
     store = await SqlKeyStore.open(f"sqlite:///{folder / 'keys.db'}")
-    vault = KeyFileVault.open(folder / "root.key", folder / "passphrase")
     keys = KeyRing(store=store, vault=vault, entropy=entropy)
     await keys.unlock()
     packs = PackStore.open(folder / "blocks")

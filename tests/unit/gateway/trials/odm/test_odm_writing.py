@@ -13,7 +13,7 @@ from gateway.trials.definition.grammar import Edition
 from gateway.trials.odm.marks import Marks
 from gateway.trials.odm.model import ClinicalData, Document, FileType, GroupData, Header, ItemData
 from gateway.trials.odm.reading import read_document
-from gateway.trials.odm.writing import write_document
+from gateway.trials.odm.writing import reference_data, write_document, write_parts
 from tests.unit.gateway.trials.definition.vitals import later
 from tests.unit.gateway.trials.odm.documents import LATER_ITEM, history, later_data, named, pulse
 
@@ -145,3 +145,30 @@ def test_a_place_of_no_study_is_not_written() -> None:
     place = replace(admin.locations[0], versions=())
     with pytest.raises(CallerError, match="works by no version"):
         write_document(replace(history(), admin=(replace(admin, locations=(place,)),)))
+
+
+def test_a_document_in_pieces_reads_back_as_the_same_document() -> None:
+    whole = history()
+    (clinical,) = whole.clinical
+    hollow = replace(whole, clinical=(replace(clinical, subjects=()),))
+    assert clinical.subjects
+    pieces = list(write_parts(hollow, [iter(clinical.subjects)]))
+    assert read_document(b"".join(pieces)) == whole
+    assert len(pieces) == len(clinical.subjects) + 3
+
+
+def test_a_subject_that_odm_cannot_say_ends_the_document() -> None:
+    (clinical,) = history().clinical
+    hollow = replace(history(), clinical=(replace(clinical, subjects=()),))
+    item = ItemData(oid="I", value="a\0b")
+    form = replace(clinical.subjects[0].events[0].forms[0], groups=(GroupData(oid="G", items=(item,)),))
+    broken = replace(clinical.subjects[0], events=(replace(clinical.subjects[0].events[0], forms=(form,)),))
+    with pytest.raises(CallerError, match="a character that XML cannot hold"):
+        list(write_parts(hollow, [[broken]]))
+
+
+def test_rows_about_nobody_are_reference_data() -> None:
+    row = GroupData(oid="IG.TA", repeat_key="0", items=(ItemData(oid="IT.TA.ARM", value="Placebo"),))
+    whole = replace(history(), others=(reference_data("S", "V", [row]),))
+    found = read_document(write_document(whole))
+    assert found.others == whole.others
