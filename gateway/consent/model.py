@@ -222,6 +222,7 @@ class StudyStanding:
     `roles`: those that reach this subject's site now; `collects`: the subject is enrolled, and not withdrawn from
     collection. Hashes of versions of the informed consent: `terms`, under which data are collected now (empty: none);
     `all_terms`, of every version ever; `kept`, of those that say that what was collected stays after a withdrawal.
+    `until`: when the first of the roles ends by itself, seconds since 1970.
     """
 
     study: StudyId
@@ -233,6 +234,7 @@ class StudyStanding:
     all_terms: frozenset[bytes]
     kept: frozenset[bytes]
     version: int
+    until: int = NO_END
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
