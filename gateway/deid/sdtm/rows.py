@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from gateway.deid.codes import SDTM, STUDY, is_code
@@ -17,7 +18,7 @@ from gateway.deid.trees import Json, Resource
 SUBJECT: Final = "Patient/consentry-subject-of-the-study"
 """What a made resource calls the patient, whoever they are."""
 _ERROR: Final = "entered-in-error"
-_CHANGED: Final = ("modifierExtension", "implicitRules")
+_CHANGED: Final = frozenset({"modifierExtension", "implicitRules"})
 _DOMAIN = re.compile("[A-Z]{2}")
 _NAME = re.compile("[A-Za-z_][A-Za-z0-9_]{0,31}")
 _NUMBER = re.compile(r"[-+]?[0-9]{1,15}(?:\.[0-9]{0,15})?(?:[eE][-+]?[0-9]{1,2})?")
@@ -86,8 +87,8 @@ def _row(group: Mapping[str, Any]) -> Row | None:
     cells: dict[str, str] = {}
     listed: set[str] = set()
     for item in _objects(group.get("item")):
-        name = str(item.get("linkId")).rpartition("/")[2].rpartition(".")[2].upper()
-        if not _NAME.fullmatch(name) or "item" in item:
+        name = _variable(str(item.get("linkId")))
+        if name is None or "item" in item:
             continue
         if name in cells or _is_changed(item):
             return None
@@ -96,6 +97,13 @@ def _row(group: Mapping[str, Any]) -> Row | None:
             listed.add(name)
     domain = cells.get("DOMAIN", "")
     return Row(domain=domain, cells=cells, listed=frozenset(listed)) if _DOMAIN.fullmatch(domain) else None
+
+
+@lru_cache(maxsize=4_096)
+def _variable(link_id: str) -> str | None:
+    """A form names the same ones in each of its rows."""
+    name = link_id.rpartition("/")[2].rpartition(".")[2].upper()
+    return name if _NAME.fullmatch(name) else None
 
 
 def _answer(item: Mapping[str, Any]) -> tuple[str, bool]:
@@ -116,4 +124,4 @@ def _objects(value: object) -> list[Mapping[str, Any]]:
 
 
 def _is_changed(element: Mapping[str, Any]) -> bool:
-    return any(name in element for name in _CHANGED)
+    return not _CHANGED.isdisjoint(element)
