@@ -224,6 +224,7 @@ class StudyStanding:
     `roles`: those that reach this subject's site now; `collects`: the subject is enrolled, and not withdrawn from
     collection. Hashes of versions of the informed consent: `terms`, under which data are collected now (empty: none);
     `all_terms`, of every version ever; `kept`, of those that say that what was collected stays after a withdrawal.
+    `until`: when the first of the roles ends by itself, seconds since 1970.
     """
 
     study: StudyId
@@ -235,6 +236,7 @@ class StudyStanding:
     all_terms: frozenset[bytes]
     kept: frozenset[bytes]
     version: int
+    until: int = NO_END
 
 
 class AccessRequest(msgspec.Struct, frozen=True, kw_only=True):

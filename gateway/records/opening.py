@@ -99,6 +99,15 @@ class Opening:
             key=key,
         )
 
+    async def is_gone(self, row: RecordRow) -> bool:
+        """Whether the block is the row's own and nobody opens it any more: the key that it names was destroyed. Raises
+        as `find` does for what is not the row's."""
+        cid = Cid.from_digest(row.digest, codec=Codec.DAG_PB if row.tree else Codec.RAW)
+        located = await envelope.locate_in(await self._fetch(cid, tree=row.tree), self._keys)
+        if (located.record, located.version) != (row.record, row.version):
+            raise IntegrityError("the block is of another record or version")
+        return await self._keys.is_gone(located.key_id)
+
     async def glance(self, row: RecordRow | None) -> None:
         """The work of `find`, whatever comes of it: nothing of it is used. What is refused anyway then costs what is
         there costs, and waits for no block for longer than `ALIKE_SECONDS`."""

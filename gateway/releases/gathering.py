@@ -2,7 +2,8 @@
 their log. The corridor of a read, for a whole cohort.
 
 True here: every record is opened by a Permit of its own, for the declared use (GA4GH DUO) and on a consent; what is not
-permitted costs the patient's other records nothing. A patient's entry is durable, on the same guards as the permits,
+permitted costs the patient's other records nothing. Where a study is asked in, who asks must have a part in it that
+reaches the patient, and none but its records are in. A patient's entry is durable, on the same guards as the permits,
 before any of their rows is kept: a revocation that has returned is never outrun. Facts decide who is in the cohort by
 what records are about; what a Patient resource tells is judged where it is opened.
 """
@@ -36,7 +37,7 @@ from gateway.crypto.releases import ReleaseKeys
 from gateway.emergency.grounds import Ground, Grounds
 from gateway.errors import BlockMissingError, IntegrityError, StaleError
 from gateway.identity.model import Caller
-from gateway.ids import ConsentId, RecordId, ReleaseId, SubjectId
+from gateway.ids import ConsentId, RecordId, ReleaseId, StudyId, SubjectId
 from gateway.ports.clock import Clock
 from gateway.ports.index import Index
 from gateway.ports.ledger import Appended, Stale
@@ -59,7 +60,8 @@ TASK_OCTETS: Final = 2 << 20
 
 
 class Question(Protocol):
-    """What is asked of patients' records: a data set, or a number. `text`: its RFC 8785 form."""
+    """What is asked of patients' records: a data set, or a number. `study`: the one that is asked in, if any; `text`:
+    its RFC 8785 form."""
 
     @property
     def purpose(self) -> Purpose: ...
@@ -69,6 +71,9 @@ class Question(Protocol):
 
     @property
     def cohort(self) -> Cohort: ...
+
+    @property
+    def study(self) -> StudyId | None: ...
 
     @property
     def text(self) -> bytes: ...
@@ -223,7 +228,7 @@ class Gathering:
         records are looked at up to that place, whatever the cohort, and none is opened. What a permit hides a part of
         chooses nobody: what is hidden answers no question."""
         request, asking = undertaking.request, requester(caller)
-        ground = await self._grounds.of(caller, subject, request.purpose)
+        ground = await self._grounds.of(caller, subject, request.purpose, request.study)
         if ground.standing is None or not ground.concerns(asking):
             return None
         try:
@@ -233,7 +238,7 @@ class Gathering:
                 raise
             gathered.broken += 1  # one patient whose events do not add up hinders nobody else
             return None
-        if await self._opening.subject_key(subject) is None:
+        if not await self._has_keys(subject, request.study):
             return None
         # No block is held on to: of a patient with thousands of records that is twice what the worker is given.
         whole: list[DecisionFacts] = []
@@ -272,8 +277,15 @@ class Gathering:
             octets=sum(len(one.unlocked.sealed) for one in records),
         )
 
+    async def _has_keys(self, subject: SubjectId, study: StudyId | None) -> bool:
+        """False for who was erased, or took their data along when they left the study."""
+        if await self._opening.subject_key(subject) is None:
+            return False
+        return study is None or await self._opening.study_key(subject, study) is not None
+
     async def _found(self, subject: SubjectId, gathered: Gathered | None) -> AsyncIterator[tuple[RecordRow, Found]]:
-        """The patient's records as they stand, verified. What does not verify stays out, and is counted."""
+        """The patient's records as they stand, verified. What does not verify stays out, and is counted; what was
+        destroyed with a study's key is not there."""
         after, number = 0, 0
         rows: Sequence[RecordRow] | None = None
         while rows is None or len(rows) == SCAN:
@@ -285,11 +297,20 @@ class Gathering:
                 try:
                     found = await self._opening.find(row, keep=False)
                 except (IntegrityError, BlockMissingError):
+                    if await self._is_gone(row):
+                        continue
                     if gathered is None:
                         raise
                     gathered.broken += 1
                     continue
                 yield row, found
+
+    async def _is_gone(self, row: RecordRow) -> bool:
+        """Whether it was destroyed, with a study that its subject left."""
+        try:
+            return await self._opening.is_gone(row)
+        except (IntegrityError, BlockMissingError):
+            return False
 
     def _decided(
         self, asking: Requester, request: Question, ground: Ground, row: RecordRow, found: Found
@@ -303,6 +324,7 @@ class Gathering:
             action=Action.READ,
             purpose=request.purpose,
             data_use=request.data_use,
+            study=ground.study,
         )
         facts, now = found.known.decision_facts, self._clock.now()
         decided = policy.decide(asked, facts, standing.grants, standing.epochs, ground.as_of, now, None)
@@ -352,8 +374,8 @@ class Gathering:
                 gathered.unfit += one.unfit
             else:
                 if isinstance(entry, Stale):
-                    self._standings.forget(entry.name)
-                    if entry.name != permitted.member.subject:
+                    self._grounds.forget(entry.name)
+                    if entry.name not in (permitted.member.subject, undertaking.request.study):
                         raise StaleError("who asks for the data is no longer who they were")
                 again.append(SubjectId(permitted.member.subject))
         return again
@@ -374,7 +396,8 @@ class Gathering:
 
 
 def _until(ground: Ground, consents: frozenset[ConsentId]) -> int:
-    """When this may be otherwise though nobody does anything: a consent ends, or a deny begins."""
+    """When this may be otherwise though nobody does anything: a consent ends, a deny begins, or a part in the study
+    ends."""
     standing = ground.standing
     assert standing is not None
     later = max(ground.now, ground.as_of.block_time)
@@ -388,4 +411,4 @@ def _until(ground: Ground, consents: frozenset[ConsentId]) -> int:
             continue
         if begins > later:
             ends.append(begins)
-    return min(ends)
+    return min(ends if ground.study is None else (*ends, ground.study.until))
