@@ -46,7 +46,7 @@ OPENS = {
         **dict.fromkeys(("consentForm", "consentForms", "sentConsentRequests"), ONE),
         **dict.fromkeys(("dataset", "datasets", "datasetReport"), ONE),
         "study": ONE,
-        "myStudies": OUTLOOK,
+        **dict.fromkeys(("myStudies", "recruitingStudies", "studyMatch"), OUTLOOK),
     },
     "Me": {"patients": ONE, "consents": ONE, "datasets": ONE},
     "Patient": {
@@ -57,11 +57,12 @@ OPENS = {
         "datasets": OUTLOOK,
     },
     "Consent": {"form": ONE},
-    "Mutation": {"askAggregate": OUTLOOK},
+    "Mutation": dict.fromkeys(("askAggregate", "countForStudy"), OUTLOOK),
     "Study": {
         **dict.fromkeys(("protocols", "definitions", "tables", "results"), PLAIN_LIST),
         **dict.fromkeys(("asFhir", "questionnaire", "subject", "subjects", "trail"), ONE),
         "comparison": 2 * ONE,
+        "willing": JOURNAL,
     },
     "StudyProtocol": {"anchor": ONE},
     "StudySubject": {**dict.fromkeys(("forms", "form", "queries"), JOURNAL), "asFhir": ONE},

@@ -163,9 +163,9 @@ class RecruitmentQueries:
     @resolved("The patient's: their own records are read for it, as if by themselves. Nobody else hears of it.")
     async def study_match(self, info: Info, study_id: strawberry.ID, patient_id: strawberry.ID) -> StudyMatchResult:
         async def steps() -> StudyMatch:
-            context = info.context
+            caller = info.context.signed_in()
             study, subject = study_of(study_id, field="studyId"), subject_of(patient_id)
-            found = context.services.recruiting.match(context.signed_in(), study, subject)
+            found = info.context.services.recruiting.match(caller, study, subject)
             return _to_match(await naming(found, GIVEN))
 
         return await outcome(steps())
@@ -180,9 +180,9 @@ class RecruitmentMutations:
         self, info: Info, study_id: strawberry.ID, patient_id: strawberry.ID, yes: bool
     ) -> StudyAnswerResult:
         async def steps() -> StudyAnswer:
-            context = info.context
+            caller = info.context.signed_in()
             study, subject = study_of(study_id, field="studyId"), subject_of(patient_id)
-            said = context.services.recruiting.say(context.signed_in(), study, subject, yes=yes)
+            said = info.context.services.recruiting.say(caller, study, subject, yes=yes)
             return StudyAnswer(yes=await naming(said, GIVEN))
 
         return await outcome(steps())

@@ -61,6 +61,7 @@ from tests.unit.schema.emergencies import Emergencies
 from tests.unit.schema.linking import Linking
 from tests.unit.schema.mine import Own
 from tests.unit.schema.outlooks import Outlooks
+from tests.unit.schema.recruitment import Recruitment
 from tests.unit.schema.signins import SignedIn, session
 from tests.unit.schema.studies import Studies
 
@@ -228,6 +229,7 @@ class World:
             allocations=self.studies,
             capturing=self.studies,
             study_showing=self.studies,
+            recruiting=self.recruitment,
         )
 
     @property
@@ -262,6 +264,10 @@ class World:
             released=make_released(Purpose.CLINTRCH),
             refusals=self.refusals,
         )
+
+    @property
+    def recruitment(self) -> Recruitment:
+        return Recruitment(studies=self.studies, aggregates=self.aggregates)
 
     @property
     def aggregates(self) -> Aggregates:

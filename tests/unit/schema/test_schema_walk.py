@@ -53,6 +53,7 @@ GUARDED = frozenset(
         *("PatientDataset", "PatientDatasetConnection", "NoisedAnswer"),
         *("Study", "StudyConnection", "StudySubject", "StudySubjectConnection", "StudyForm", "StudyQuery"),
         *("StudyEntryConnection", "ToldArm", "CapturedForms"),
+        *("StudyMatch", "StudyAnswer", "StudyCount", "WillingPatient"),
     }
 )
 """Types that hold something of a patient's, or how much of it there is."""
@@ -91,6 +92,7 @@ GUARDS = frozenset(
         *("get_study", "my_studies", "submit_act", "record_data", "assign", "arm", "capture", "change"),
         *("kept_forms", "read_form", "queries", "raise_query", "answer_query", "close_query"),
         *("study_subjects", "study_subject", "trail"),
+        *("study_match", "say_interest", "willing", "count_for_study"),
     }
 )
 """Service calls that decide, with the caller, before one of those is made."""
@@ -98,7 +100,12 @@ OF_STUDIES = (
     *("StudyProtocol", "StudyDefinition", "StudyTable", "StudyTerms", "StudyResults", "OutcomePair"),
     *("StudySite", "StudyDelegation", "StudyAllocation", "StudyOnChain"),
 )
-OF_SUBJECTS = {"StudyAssignment": "StudySubject", "StudyFormVersion": "StudyForm", "StudyQueryWord": "StudyQuery"}
+OF_SUBJECTS = {
+    "JudgedCriterion": "StudyMatch",
+    "StudyAssignment": "StudySubject",
+    "StudyFormVersion": "StudyForm",
+    "StudyQueryWord": "StudyQuery",
+}
 PARTS = {type_name(name) for name in read_outline().types} | {OTHER}
 """Generated types of FHIR: what is inside a record that was released already."""
 STUDIED = {"studyId": to_global("Study", STUDY), "patientId": to_global("Patient", PATIENT)}
@@ -142,6 +149,8 @@ VALUES = {
     },
     "AggregateInput!": QUESTION,
     "JSON!": {},
+    "Boolean!": True,
+    "StudyCountInput!": {"studyId": STUDIED["studyId"], "dataUse": ["DUO:0000042"], "epsilon": 0.1},
     "String!": "F",
     "StudyActInput!": {"opening": {"studyId": to_global("Study", STUDY)}},
     "CaptureFormsInput!": {**STUDIED, "forms": [{}]},
@@ -291,6 +300,7 @@ def test_every_type_that_the_roots_reach_is_classified(schema: GatewaySchema) ->
         *("ConsentForm", "ConsentFormConnection", "ConsentFormEdge", "ConsentFormText"),
         *("EmergencyEdge", "EmergencyReview", "UnreviewedEmergency", "UnreviewedEmergencyEdge"),
         *("Me", "MyPatient", "MyPatientEdge"),
+        *("RecruitingStudy", "RecruitingStudyEdge", "RecruitingStudyConnection"),
         *("StudyActDraft", "StudyEdge", "StudySubjectEdge", "StudyEntry", "StudyEntryEdge", *OF_STUDIES, *OF_SUBJECTS),
     }
     objects = {name for name, type_ in schema._schema.type_map.items() if isinstance(type_, GraphQLObjectType)}

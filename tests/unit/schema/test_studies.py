@@ -19,6 +19,7 @@ from schema.study_asking import _ACTS
 from schema.study_inputs import SignatureMeaning, StudyActInput
 from schema.study_trail import StudyEntryKind
 from tests.unit.schema.conftest import Ask
+from tests.unit.schema.recruitment import CRITERIA
 from tests.unit.schema.services import CLINICIAN, PATIENT, STRANGER_PATIENT, World, make_caller
 from tests.unit.schema.studies import DEFINITION, FORM, OVER, RAISED, REGISTRATION, REPORTED, STUDY
 
@@ -302,6 +303,10 @@ DRAFTED: list[tuple[dict[str, Any], dict[str, Any]]] = [
         {"act": "sign", **ABOUT, "meaning": 3, "forms": [{"record": FORM.hex(), "version": 2}]},
     ),
     ({"unblinding": {**WHOM, "reason": "R"}}, {"act": "unblind", **ABOUT, "reason": "R"}),
+    (
+        {"recruitment": {**OF, "criteria": {"inclusion": []}, "summary": "S"}},
+        {"act": "recruit", **STUDIED, "criteria": {"inclusion": []}, "summary": "S", "open": True},
+    ),
 ]
 
 
@@ -328,7 +333,7 @@ async def test_a_document_goes_as_its_very_octets(ask: Ask, world: World) -> Non
 
 async def test_every_act_that_is_signed_can_be_asked_for() -> None:
     named = {act for act, _ in _ACTS.values()}
-    assert named == {str(kind.__struct_config__.tag) for kind in acts.SIGNED} - {"recruit"}
+    assert named == {str(kind.__struct_config__.tag) for kind in acts.SIGNED}
     assert set(_ACTS) == set(StudyActInput.__annotations__)
 
 
@@ -485,6 +490,66 @@ async def test_data_are_recorded(ask: Ask) -> None:
     assert found["__typename"] == "Study"
     found = (await ask(query, token="clinician", study=to_global("Study", OVER)))["data"]["recordStudyData"]
     assert found["field"] == ["studyId"]
+
+
+# ---- recruitment
+
+
+async def test_a_study_says_whom_it_looks_for(ask: Ask, world: World) -> None:
+    fields = "{ edges { cursor node { studyId title summary criteria sponsor { id } } } pageInfo { hasNextPage } }"
+    page = (await ask(f"{{ recruitingStudies(first: 1) {fields} }}", token="patient"))["data"]["recruitingStudies"]
+    told = {
+        "studyId": ID,
+        "title": "Pilot",
+        "summary": "A study of sugar.",
+        "criteria": CRITERIA,
+        "sponsor": {"id": ACTOR},
+    }
+    assert page == {"edges": [{"cursor": ID, "node": told}], "pageInfo": {"hasNextPage": True}}
+    await ask(f'{{ recruitingStudies(after: "{ID}") {fields} }}', token="patient")
+    assert world.received == [(b"", 1), (STUDY, 50)]
+    payload = await ask(f'{{ recruitingStudies(after: "{SUBJECT}") {fields} }}', token="patient")
+    assert payload["errors"][0]["extensions"]["field"] == ["after"]
+    assert (await ask(f"{{ recruitingStudies {fields} }}"))["data"]["recruitingStudies"]["edges"] == []
+
+
+async def test_a_match_says_why(ask: Ask) -> None:
+    query = f"""query ($study: ID!, $patient: ID!) {{ studyMatch(studyId: $study, patientId: $patient) {{
+      __typename ... on StudyMatch {{ fit criteria {{ text excludes verdict favours why }} }} {REFUSAL} }} }}"""
+    found = (await ask(query, token="patient", study=ID, patient=SUBJECT))["data"]["studyMatch"]
+    assert found["fit"] == "FITS"
+    assert [(one["text"], one["excludes"], one["verdict"], one["favours"]) for one in found["criteria"]] == [
+        ("You are 18 or older.", False, "MET", True),
+        ("You are a man.", True, "NOT_MET", True),
+    ]
+    assert all(one["why"] for one in found["criteria"])
+    over = (await ask(query, token="patient", study=to_global("Study", OVER), patient=SUBJECT))["data"]["studyMatch"]
+    assert over["field"] == ["studyId"]
+
+
+async def test_a_patients_word_and_who_hears_of_it(ask: Ask, world: World) -> None:
+    query = f"""mutation ($study: ID!, $patient: ID!, $yes: Boolean!) {{
+      answerStudy(studyId: $study, patientId: $patient, yes: $yes) {{
+      __typename ... on StudyAnswer {{ yes }} {REFUSAL} }} }}"""
+    for yes in (True, False):
+        found = await ask(query, token="patient", study=ID, patient=SUBJECT, yes=yes)
+        assert found["data"]["answerStudy"] == {"__typename": "StudyAnswer", "yes": yes}
+    assert world.received == [True, False]
+    assert (await shown(ask, "willing { patientId at }"))["willing"] == [
+        {"patientId": SUBJECT, "at": "2027-01-15T08:00:00.000Z"}
+    ]
+    world.refusals["willing"] = DeniedError("no role that recruits")
+    assert await shown(ask, "willing { patientId }") == {"willing": []}
+
+
+async def test_how_many_there_might_be_is_a_noised_number(ask: Ask) -> None:
+    query = f"""mutation ($input: StudyCountInput!) {{ countForStudy(input: $input) {{
+      __typename ... on StudyCount {{ count {{ value epsilon }} leftOut }} {REFUSAL} }} }}"""
+    asked = {**OF, "dataUse": ["DUO:0000042"], "epsilon": 0.5}
+    found = (await ask(query, token="clinician", input=asked))["data"]["countForStudy"]
+    assert (found["count"]["value"], found["leftOut"]) == (24.0, ["You are a man."])
+    found = (await ask(query, token="clinician", input={**asked, "epsilon": 2.0}))["data"]["countForStudy"]
+    assert (found["code"], found["field"]) == ("CONFLICT", ["epsilon"])
 
 
 # ---- while somebody listens
