@@ -19,7 +19,8 @@ from gateway.records.contents import Contents
 from gateway.records.uploads import Uploads
 from gateway.releases.service import Releases
 from gateway.storage.service import Blocks
-from gateway.web import console, content, datasets, uploads
+from gateway.trials.trail_file import TrailFiles
+from gateway.web import console, content, datasets, studies, uploads
 from gateway.web.content import ContentRoom
 from gateway.web.crossing import crossing
 from gateway.web.datasets import DatasetRoom
@@ -30,6 +31,7 @@ from gateway.web.graphql import Endpoint, make_graphql
 from gateway.web.health import Counts, Readiness, health, make_deployment, make_ready
 from gateway.web.options import WebOptions
 from gateway.web.replies import Exchange, RejectedError, headers_of, reply_json
+from gateway.web.studies import StudyRoom
 from gateway.web.transfers import Transfers
 from gateway.web.uploads import UploadDoor
 from gateway.web.websocket import SocketDoor
@@ -128,6 +130,8 @@ class Wired(Protocol):
     def study_showing(self) -> StudyShowingService: ...
     @property
     def recruiting(self) -> RecruitingService: ...
+    @property
+    def trail_files(self) -> TrailFiles: ...
     @property
     def blocks(self) -> Blocks: ...
     @property
@@ -242,6 +246,7 @@ class FrontDoor:
         origins = options.cors_origins
         self._content = crossing(DownloadDoor(ContentRoom(wired.contents), **moving), origins)
         self._datasets = crossing(DownloadDoor(DatasetRoom(wired.releases, wired.blocks), **moving), origins)
+        self._studies = crossing(DownloadDoor(StudyRoom(wired.trail_files), **moving), origins)
         self._uploads = crossing(UploadDoor(wired.uploads, **moving), origins)
         self._ready = make_ready(wired.readiness, wired.counts)
         self._deployment = make_deployment(wired.deployment_facts)
@@ -307,6 +312,8 @@ class FrontDoor:
             return "content", self._content
         if path.startswith(datasets.PREFIX):
             return "datasets", self._datasets
+        if path.startswith(studies.PREFIX):
+            return "studies", self._studies
         if path == "/health":
             return "health", health
         if path == "/ready":

@@ -5,6 +5,7 @@ They are read before what a command needs is imported: a wrong one is told at on
 """
 
 import contextlib
+import json
 import resource
 import shutil
 import tempfile
@@ -217,6 +218,31 @@ def verify(
         json_file.write_bytes(jsontext.dumps(verdict.as_json()) + b"\n")
     typer.echo("\n".join(verdict.lines()))
     raise SystemExit(0 if verdict.sound else 2)
+
+
+@app.command()
+def verify_study(
+    file: Annotated[Path, typer.Argument(help="What GET /studies/<id>/trail gave; gzip or not.")],
+    rpc: Annotated[str | None, typer.Option(help="The chain's JSON-RPC; without it nothing is compared there.")] = None,
+    deployment: Annotated[
+        Path | None, typer.Option(help="The gateway's /.well-known/consentry as you know it, to compare.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write a machine-readable report here.")] = None,
+) -> None:
+    """Check a study's file: complete, unchanged, in order. Needs no gateway; exit code 1 where there are faults."""
+    from gateway.upkeep.progress import Shown
+    from gateway.upkeep.study_files import check_study
+
+    try:
+        with Shown() as shown:
+            report = check_study(file, rpc=rpc, deployment=deployment, progress=shown)
+    except ConsentryError as error:
+        typer.echo(f"consentry: {error.message}", err=True)
+        raise SystemExit(2) from None
+    if json_file is not None:
+        json_file.write_text(json.dumps(report.as_json(), indent=1) + "\n")
+    typer.echo("\n".join(report.lines()))
+    raise SystemExit(0 if report.holds else 1)
 
 
 @app.command()

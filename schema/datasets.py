@@ -115,6 +115,9 @@ class Dataset(Node):
     title: str = strawberry.field(description="In the words of who asks.")
     purpose: Purpose = strawberry.field(description="HRESCH or CLINTRCH.")
     data_use: list[str] = strawberry.field(description="Terms of GA4GH DUO: the use that each consent must cover.")
+    study_id: strawberry.ID | None = strawberry.field(
+        description="The study whose records it is about; null: it is about no study's."
+    )
     format: DatasetFormat = strawberry.field(description="Of the files, once they are opened.")
     days: int = strawberry.field(description="For how long it can be opened once it is released.")
     asked_at: datetime = strawberry.field(description="When it was asked for.")
@@ -187,6 +190,7 @@ def to_dataset(view: ReleaseView) -> Dataset:
         title=request.title,
         purpose=request.purpose,
         data_use=sorted(request.data_use),
+        study_id=None if request.study is None else strawberry.ID(to_global("Study", request.study)),
         format=DatasetFormat(request.format),
         days=request.days,
         asked_at=moment_of(view.asked_at),

@@ -16,7 +16,7 @@ from schema.datasets import Dataset, DatasetFormat, dataset_of, to_dataset
 from schema.drafts import Draft, DraftResult, SignedInput, to_draft, typed_data_of
 from schema.errors import Refusal
 from schema.fields import mutation, resolved
-from schema.gates import naming, outcome
+from schema.gates import given, naming, outcome, study_of
 from schema.scalars import Hex, Json
 
 Members: TypeAlias = Mapping[str, tuple[str, ...]]
@@ -52,6 +52,11 @@ class RequestDatasetInput:
     )
     format: DatasetFormat = strawberry.field(default=DatasetFormat.PARQUET, description="Of the files.")
     days: int = strawberry.field(default=30, description="For how long it can be opened, 1 to 366 days.")
+    study_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="About this study's records alone; `purpose` is CLINTRCH. You need a role in it, and each subject "
+        "a consent for it whose terms of DUO cover the use. null: about no study's records.",
+    )
 
 
 @strawberry.input(description="What a data steward says of a request; to be signed.")
@@ -131,6 +136,8 @@ class ReleaseMutations:
                 "format": input.format.value,
                 "days": input.days,
             }
+            if (named := given(input.study_id)) is not None:
+                asked["study"] = study_of(named, field="studyId").hex()
             caller = info.context.signed_in()
             return to_dataset(await naming(info.context.services.releases.request(caller, asked), {"dataset": ()}))
 

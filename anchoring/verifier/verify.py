@@ -250,15 +250,15 @@ LOG_OPENED: Final = topic("LogOpened(bytes32,bytes32,bytes32,bytes32,address)")
 class Chain:
     """Reads through one RPC endpoint, of the deployment that a file names."""
 
-    def __init__(self, url: str, deployment: object) -> None:
+    def __init__(self, url: str, deployment: object, contracts: Sequence[str] = CONTRACTS) -> None:
         self._url = url
         self._kept: dict[str, Any] = {}
         found = members(deployment, "chainId", "genesis", "gateway", "contracts", "codes")
         self.chain_id = integer(found["chainId"])
         self.genesis = octets(found["genesis"], 32)
         self.gateway = octets(found["gateway"], 32)
-        self.addresses = {name: address(members(found["contracts"], *CONTRACTS)[name]) for name in CONTRACTS}
-        self._codes = {name: octets(members(found["codes"], *CONTRACTS)[name], 32) for name in CONTRACTS}
+        self.addresses = {name: address(members(found["contracts"], *contracts)[name]) for name in contracts}
+        self._codes = {name: octets(members(found["codes"], *contracts)[name], 32) for name in contracts}
 
     def check_deployment(self) -> None:
         """This chain, and these contracts on it."""
@@ -266,10 +266,10 @@ class Chain:
             raise Refused("the RPC endpoint serves another chain")
         if self.block_hash(0) != self.genesis:
             raise Refused("the chain has another genesis block")
-        for name in CONTRACTS:
+        for name in self.addresses:
             if keccak256(octets(self.ask("eth_getCode", _hex(self.addresses[name]), "latest"))) != self._codes[name]:
                 raise Refused(f"other code, or none, at the {name} registry's address")
-        for name in ("consent", "anchor"):
+        for name in self.addresses.keys() - {"identity"}:
             if self.call(name, "identity()")[0] != bytes(12) + self.addresses["identity"]:
                 raise Refused(f"the {name} registry asks another identity registry")
 
@@ -278,9 +278,11 @@ class Chain:
         answer = octets(self.ask("eth_call", {"to": _hex(self.addresses[contract]), "data": data}, "latest"))
         return [answer[at : at + 32] for at in range(0, len(answer), 32)] or [b""]
 
-    def logs(self, *topics: str, first: int = 0, last: int | None = None) -> list[dict[str, Any]]:
+    def logs(
+        self, *topics: str, first: int = 0, last: int | None = None, contract: str = "anchor"
+    ) -> list[dict[str, Any]]:
         wanted = {
-            "address": _hex(self.addresses["anchor"]),
+            "address": _hex(self.addresses[contract]),
             "topics": list(topics),
             "fromBlock": hex(first),
             "toBlock": "latest" if last is None else hex(last),

@@ -20,7 +20,7 @@ from gateway.errors import LimitError, UpstreamError
 from gateway.ports.fhir import FhirIssue
 
 START_LIMIT = 60.0
-"""Seconds until a worker must have loaded its models (0.6 s on an idle core)."""
+"""Seconds until a worker must have loaded its schema (a quarter of a second on an idle core)."""
 CHECK_LIMIT = 60.0
 """Seconds for one batch; the largest Synthea bundle (3.5 MB) takes a fifth of a second."""
 MOST_WAITING = 64
@@ -41,7 +41,7 @@ class FhirValidator:
         self._starting: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Starts the first worker and waits until its models are loaded. Raises UpstreamError."""
+        """Starts the first worker and waits until its schema is loaded. Raises UpstreamError."""
         await self._workers[0].start()
 
     async def check(self, resources: Sequence[bytes]) -> tuple[FhirIssue, ...]:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, select, text, update
+from sqlalchemy import Connection, Engine, bindparam, create_engine, delete, event, insert, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from anchoring.stores.sessions import CONNECT_SECONDS, LIVELY, BoundedSession
@@ -28,6 +28,14 @@ WAITS_SECONDS = 5.0
 """How long a connection waits for its turn."""
 SCRUB_SECONDS = 10.0
 """How long emptying SQLite's journal waits for readers of other processes."""
+# Said once: making them takes longer than asking them.
+_NEWEST = (
+    select(keys)
+    .where(keys.c.kind == bindparam("kind"), keys.c.name == bindparam("name"))
+    .order_by(keys.c.version.desc())
+    .limit(1)
+)
+_BY_ID = select(keys).where(keys.c.key_id == bindparam("key_id"))
 T = TypeVar("T")
 
 
@@ -114,16 +122,14 @@ class SqlKeyStore:
         return done
 
     async def newest(self, kind: int, name: bytes) -> WrappedKey | None:
-        query = select(keys).where(keys.c.kind == kind, keys.c.name == name).order_by(keys.c.version.desc()).limit(1)
-        return await self._read(lambda connection: _one(connection, query))
+        return await self._read(lambda connection: _one(connection, _NEWEST, kind=kind, name=name))
 
     async def version(self, kind: int, name: bytes, version: int) -> WrappedKey | None:
         query = select(keys).where(keys.c.kind == kind, keys.c.name == name, keys.c.version == version)
         return await self._read(lambda connection: _one(connection, query))
 
     async def by_id(self, key_id: bytes) -> WrappedKey | None:
-        query = select(keys).where(keys.c.key_id == key_id)
-        return await self._read(lambda connection: _one(connection, query))
+        return await self._read(lambda connection: _one(connection, _BY_ID, key_id=key_id))
 
     async def add(self, key: WrappedKey) -> WrappedKey | Moved | Destroyed:
         def store(connection: Connection) -> WrappedKey | Moved | Destroyed:
@@ -219,8 +225,8 @@ def _is_destroyed(connection: Connection, kind: int, name: bytes) -> bool:
     return connection.execute(query).first() is not None
 
 
-def _one(connection: Connection, query: Any) -> WrappedKey | None:
-    row = connection.execute(query).first()
+def _one(connection: Connection, query: Any, **values: Any) -> WrappedKey | None:
+    row = connection.execute(query, values).first()
     return None if row is None else _key(row)
 
 

@@ -68,6 +68,7 @@ class QuickRead(threading.local):
         self._pread.restype = ctypes.c_ssize_t
         self._buffer = ctypes.create_string_buffer(QUICK_SIZE_MAX)
         self._address = ctypes.addressof(self._buffer)
+        self._octets = memoryview(self._buffer).cast("B")
 
     def __call__(self, fd: int, size: int, at: int) -> bytes:
         """At most QUICK_SIZE_MAX octets; fewer than asked for only where the file ends."""
@@ -75,7 +76,7 @@ class QuickRead(threading.local):
         if count < 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
-        return ctypes.string_at(self._address, count)
+        return self._octets[:count].tobytes()
 
 
 def read_large(fd: int, size: int, at: int) -> bytes:

@@ -9,7 +9,6 @@ import os
 import tempfile
 import threading
 from array import array
-from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -21,7 +20,7 @@ PAGE_SIZE: Final = 4096
 PLACE_SIZE: Final = 12
 ENTRY_SIZE: Final = CID_TEXT_SIZE + PLACE_SIZE
 RECENT: Final = 4096
-"""Places of the blocks that were looked for last: memory holds these, too."""
+"""Places of blocks that were looked for lately, of which memory holds so many at most: then it begins anew."""
 _COUNT_SIZE: Final = 2
 
 
@@ -35,7 +34,7 @@ class Places:
             self._fd = os.dup(file.fileno())
         self._quick_read = QuickRead()
         self._mutex = threading.Lock()
-        self._recent: OrderedDict[str, int] = OrderedDict()
+        self._recent: dict[str, int] = {}
         self._directory = array("I")  # the page of each value of a name's last bits; pages share values until they fill
         self._depths = bytearray()  # of each page: how many of those bits its names have in common
         self.clear()
@@ -55,9 +54,9 @@ class Places:
         return None if at < 0 else int.from_bytes(page[at + CID_TEXT_SIZE : at + ENTRY_SIZE], "big")
 
     def _keep(self, cid: str, place: int) -> None:
+        if len(self._recent) >= RECENT:
+            self._recent.clear()
         self._recent[cid] = place
-        if len(self._recent) > RECENT:
-            self._recent.popitem(last=False)
 
     def put(self, cid: str, place: int) -> None:
         """Adds or replaces. `cid` is the text of a lawful CID."""

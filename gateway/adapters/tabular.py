@@ -48,7 +48,7 @@ class Parquet:
 
     def _write(self, group: Sequence[Row]) -> None:
         columns = [
-            pa.array([_cell(row[at], field.type) for row in group], type=field.type)
+            pa.array(_column([row[at] for row in group], field.type), type=field.type)
             for at, field in enumerate(self._schema)
         ]
         self._writer.write_batch(pa.record_batch(columns, schema=self._schema), row_group_size=GROUP)
@@ -82,13 +82,19 @@ def _type(table: Table, at: int) -> pa.DataType:
     return pa.list_(each) if column.collection and kind is not ColumnKind.QUASI else each
 
 
-def _cell(cell: Cell, type_: pa.DataType) -> Cell:
-    """A value in the form of its column."""
-    if cell is None or pa.types.is_floating(type_) or pa.types.is_boolean(type_):
-        return cell
-    if isinstance(cell, list) and pa.types.is_list(type_):
-        return cell if pa.types.is_boolean(type_.value_type) else [cell_text(one) for one in cell]
-    return cell_text(cell)
+def _column(cells: Sequence[Cell], type_: pa.DataType) -> Sequence[Cell]:
+    """Values in the form of their column."""
+    if pa.types.is_floating(type_) or pa.types.is_boolean(type_):
+        return cells
+    if not pa.types.is_list(type_):
+        return [_text(cell) for cell in cells]
+    if pa.types.is_boolean(type_.value_type):
+        return [cell if isinstance(cell, list) else _text(cell) for cell in cells]
+    return [[cell_text(one) for one in cell] if isinstance(cell, list) else _text(cell) for cell in cells]
+
+
+def _text(cell: Cell) -> str | None:
+    return cell if cell is None or type(cell) is str else cell_text(cell)
 
 
 class _Sink:

@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import Enum, IntEnum, StrEnum
 from typing import Any
 
+import msgspec
+
 from gateway.consent.languages import Language
 from gateway.identity.model import Reach, Role
 from gateway.ids import ActorId, ConsentId, EmergencyId, RecordId, StudyId, SubjectId
@@ -222,6 +224,7 @@ class StudyStanding:
     `roles`: those that reach this subject's site now; `collects`: the subject is enrolled, and not withdrawn from
     collection. Hashes of versions of the informed consent: `terms`, under which data are collected now (empty: none);
     `all_terms`, of every version ever; `kept`, of those that say that what was collected stays after a withdrawal.
+    `until`: when the first of the roles ends by itself, seconds since 1970.
     """
 
     study: StudyId
@@ -233,10 +236,10 @@ class StudyStanding:
     all_terms: frozenset[bytes]
     kept: frozenset[bytes]
     version: int
+    until: int = NO_END
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccessRequest:
+class AccessRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One question to the engine. `record` None: a record yet to be made. `data_use`: of a release of data, the terms
     of DUO that its use was declared by; only consents that name terms answer it. `study`: the one that is asked in,
     which reaches its own records and no other; None: none."""
@@ -250,8 +253,7 @@ class AccessRequest:
     study: StudyStanding | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecisionFacts:
+class DecisionFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Verified facts of a record, opened under the facts key; of a record to be written, read from its resource.
 
     `codes`: what it is about, for permits; `mentioned`: every coding in it, for denies. `labels`: its own, and, of an

@@ -73,6 +73,12 @@ _PARTS = "parts are labelled beyond the consent"
 
 def may_claim(roles: Iterable[Role], purpose: Purpose) -> bool:
     """Whether one of the roles may claim the purpose; who owns the record, or keeps it, claims none."""
+    return _may_claim(frozenset(roles), purpose)
+
+
+@lru_cache(maxsize=256)
+def _may_claim(roles: frozenset[Role], purpose: Purpose) -> bool:
+    """Whoever asks for many records asks the same of each."""
     return any(purpose in CLAIMS[role] for role in roles)
 
 
@@ -296,9 +302,12 @@ def _reads_own(request: AccessRequest, epochs: Epochs) -> bool:
 
 
 def _refused_in(study: StudyStanding, request: AccessRequest) -> str | None:
-    """Why nothing may be done in the study by this request, whatever the record and the consents are."""
+    """Why nothing may be done in the study by this request, whatever the record and the consents are. What was
+    collected of who left may stay with the study; it is in no release."""
     if request.purpose is not studies.PURPOSE:
         return "in a study there is one purpose"
+    if request.data_use and not study.collects:
+        return "who left the study is in no release of its data"
     return studies.refusal(study, request.action)
 
 
@@ -444,10 +453,13 @@ def _unnamed_parts(scope: Scope, facts: DecisionFacts) -> frozenset[str]:
 
 
 def _stands(grant: Grant, request: AccessRequest, epochs: Epochs, as_of: AsOf, now: float) -> bool:
-    """A permit stands for whoever asks, where they ask, and in a study for what they would do."""
+    """A permit stands for whoever asks, where they ask, and in a study for what they would do. A release ends with its
+    permit, whatever the study's terms let stay."""
     asking, study, block_time = request.requester, request.study, as_of.block_time
     if study is None:
         return lets_in(grant, asking, epochs, block_time=block_time, now=now)
+    if request.data_use and not _is_in_force(grant, epochs, block_time=block_time, now=now):
+        return False
     return stands_until(grant, study, request.action, asking, epochs, block_time=block_time, now=now) > 0.0
 
 

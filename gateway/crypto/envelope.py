@@ -35,16 +35,18 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Facts).decode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Located:
+class Located(msgspec.Struct, frozen=True, kw_only=True):
     """A block whose locator opened: which record and version it claims to be, under which key."""
 
-    block: bytes = field(repr=False)
+    block: bytes
     record: RecordId
     version: int
     key_id: KeyId
     facts_size: int
     content_size: int
+
+    def __repr__(self) -> str:
+        return f"Located(record={self.record.hex()}, version={self.version})"
 
     def of(self, block: bytes) -> "Located":
         """The same of a block with the same digest, whose locator need not be opened once more."""
@@ -67,8 +69,7 @@ class Located:
         return self.block[len(MAGIC) : len(MAGIC) + LOCATOR_SIZE]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened(Generic[F]):
+class Opened(msgspec.Struct, Generic[F], frozen=True, kw_only=True):
     """A located block whose facts opened under its domain's facts key."""
 
     located: Located

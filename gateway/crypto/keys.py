@@ -77,6 +77,8 @@ class DomainKey:
 
     def open_locator(self, nonce: bytes, ciphertext: bytes, associated: bytes) -> bytes:
         """A block's locator, sealed under this version or an older one. Raises IntegrityError."""
+        if not self.former:
+            return hazmat.open_sealed(self.locating, nonce, ciphertext, associated)
         for key in (self, *self.former):
             with contextlib.suppress(IntegrityError):
                 return hazmat.open_sealed(key.locating, nonce, ciphertext, associated)

@@ -6,7 +6,7 @@ block sees their defaults. Each carries 32 random bytes, so its commitment canno
 
 from collections.abc import Container, Iterable
 from enum import Enum
-from typing import NewType
+from typing import Final, NewType
 
 import msgspec
 
@@ -33,8 +33,11 @@ class Domain(msgspec.Struct, frozen=True, array_like=True):
     name: bytes
 
 
+_SUBJECT: Final = DomainKind.SUBJECT.value
+
+
 def subject_domain(subject: bytes) -> Domain:
-    return Domain(DomainKind.SUBJECT.value, subject)
+    return Domain(_SUBJECT, subject)
 
 
 def audit_domain(subject: bytes) -> Domain:

@@ -154,7 +154,10 @@ class Cells:
         for at, groups in self._numbers.items():
             cells[at] = self._bounded(row[at], groups.get(self._group_of(row)))
         for places, left in self._left.items():
-            there = values_in(self._said(row, places))
+            said = self._said(row, places)
+            if said is None or (type(said) is str and said in left):
+                continue
+            there = values_in(said)
             kept = [value for value in there if value in left]
             if len(kept) < len(there):
                 self.taken_out += len(there) - len(kept)

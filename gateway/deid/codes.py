@@ -4,7 +4,8 @@ True here: a code is kept only where its system is known and it could be one of 
 number of another kind, put where a code belongs, does not leave; the display is never kept, nor a system's name that
 is more than words. That such a code or system exists is not known here: a code that fewer than k patients have is taken
 out later (`cells`). Sources: SNOMED CT Release File Specification (SCTID, its Verhoeff digit), LOINC Users' Guide
-(check digit), UCUM, MedDRA's Introductory Guide (codes of eight digits) and HL7's THO (its system).
+(check digit), UCUM, MedDRA's Introductory Guide (codes of eight digits) and HL7's THO (its system), WHO's guidelines
+for ATC (structure of codes), SDTMIG 3.3 (--TESTCD: eight capitals, digits and underscores, no digit first).
 """
 
 import re
@@ -15,6 +16,13 @@ from typing import Final
 from gateway.deid.trees import Json
 
 UCUM: Final = "http://unitsofmeasure.org"
+LOINC: Final = "http://loinc.org"
+MEDDRA: Final = "https://www.meddra.org"
+ATC: Final = "http://www.whocc.no/atc"
+SDTM: Final = "http://www.cdisc.org/ns/sdtm"
+"""Domains and codes of tests, as CDISC writes them (`gateway.deid.sdtm`)."""
+STUDY: Final = "urn:consentry:study:codes"
+"""Words that the definition of a study lists, whichever study it is."""
 MOST_DIGITS: Final = 1e7
 """A number from here on is as long as one that names a person: it does not leave."""
 _PLACES: Final = 6
@@ -26,7 +34,7 @@ _PERMUTATION = (
     "0123456789", "1576283094", "5803796142", "8916043527", "9453126870", "4286573901", "2793806415", "7046913258",
 )  # fmt: skip
 _WORD = re.compile(r"[A-Za-z][A-Za-z.]*(-[A-Za-z]+)*(-?[0-9]{1,3})?|[A-Z]?[0-9]{1,3}")
-_ATOM = r"(?:10[*^]-?[0-9]{1,2}|[A-Za-z%'\[\]]{1,12}(?:_[A-Za-z]{1,8})?-?[0-9]?)(?:\{[A-Za-z][A-Za-z-]{0,17}\})?"
+_ATOM = r"(?:10[*^]-?[0-9]{1,2}|[A-Za-z%'\[\]]{1,12}(?:_[A-Za-z]{1,8}\]?)?-?[0-9]?)(?:\{[A-Za-z][A-Za-z-]{0,17}\})?"
 _UNIT = re.compile(
     rf"1|/?(?:100\.?)?(?:{_ATOM}|\{{[A-Za-z][A-Za-z-]{{0,17}}\}})(?:[./](?:{_ATOM}|\{{1\.73_m2\}}|[0-9]{{1,3}}[a-z]?))*"
 )
@@ -66,7 +74,7 @@ def _matches(pattern: str) -> Callable[[str], bool]:
 
 SYSTEMS: Final[dict[str, Callable[[str], bool]]] = {
     "http://snomed.info/sct": _is_snomed,
-    "http://loinc.org": _is_loinc,
+    LOINC: _is_loinc,
     "http://www.nlm.nih.gov/research/umls/rxnorm": _matches("[1-9][0-9]{1,6}"),
     "http://hl7.org/fhir/sid/cvx": _matches("[0-9]{1,3}"),
     "http://hl7.org/fhir/sid/ndc": _matches("[0-9]{4,5}-[0-9]{3,4}-[0-9]{1,2}"),
@@ -77,7 +85,7 @@ SYSTEMS: Final[dict[str, Callable[[str], bool]]] = {
     "urn:oid:2.16.840.1.113883.6.238": _matches("[0-9]{4}-[0-9]"),
     "http://dicom.nema.org/resources/ontology/DCM": _matches("[A-Z]{2,3}|[0-9]{6}"),
     "http://nucc.org/provider-taxonomy": _matches("[0-9]{3}[0-9A-Z]{6}X"),
-    "https://www.meddra.org": _matches(_MEDDRA),
+    MEDDRA: _matches(_MEDDRA),
     "http://terminology.hl7.org/CodeSystem/mdr": _matches(_MEDDRA),
     "http://terminology.hl7.org/CodeSystem/MDRAE": _matches(_MEDDRA),
     "urn:ietf:bcp:47": _matches("[a-z]{2,3}(-[A-Z]{2})?"),
@@ -85,6 +93,9 @@ SYSTEMS: Final[dict[str, Callable[[str], bool]]] = {
         f"https://bluebutton.cms.gov/resources/variables/{_PART}"
     ),
     UCUM: lambda code: _UNIT.fullmatch(code) is not None,
+    ATC: _matches("[A-DGHJLMNPRSV]([0-9]{2}([A-Z]([A-Z]([0-9]{2})?)?)?)?"),
+    SDTM: _matches(r"(?=[A-Z0-9_]{1,8}\Z)(?:[A-Z_][0-9]{0,3}|[A-Z_][0-9]*[A-Z_][A-Z0-9_]*)"),
+    STUDY: lambda code: _WORD.fullmatch(code) is not None,
 }
 """Each with whether a code could be of it. CDC's race and ethnicity codes are the OID; MedDRA's two others are how HL7
 called it before."""

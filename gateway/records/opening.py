@@ -7,7 +7,8 @@ import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from gateway import jsontext
 from gateway.consent.model import DecisionFacts, Permit
@@ -34,24 +35,26 @@ TREE = DagLimits(content=envelope.LARGEST)
 _OTHER_KEY = "the block is sealed under another key than its row and facts name"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept of a verified block: its place and its facts, never its content."""
 
     located: envelope.Located
     facts: RecordFacts
     decision_facts: DecisionFacts
     facts_commitment: bytes
-    cid: str
+    name: Cid
+
+    @property
+    def cid(self) -> str:
+        return str(self.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(msgspec.Struct, frozen=True, kw_only=True):
     """A verified block of the row that named it."""
 
     known: Known
-    opened: envelope.Opened[RecordFacts] = field(repr=False)
-    key: DomainKey = field(repr=False)
+    opened: envelope.Opened[RecordFacts]
+    key: DomainKey
 
 
 class Opening:
@@ -85,7 +88,7 @@ class Opening:
                 raise IntegrityError("the block is no record of this subject")
             if key.domain != record_domain(row.subject, facts.study):
                 raise IntegrityError(_OTHER_KEY)
-            known = _known(row, located.of(b""), facts, opened.commitment, cid)
+            known = _known(row, located.of(b"") if keep else located, facts, opened.commitment, cid)
             if keep:
                 self._keep(row, known)
         elif key.domain != record_domain(row.subject, known.facts.study):
@@ -95,6 +98,15 @@ class Opening:
             opened=envelope.Opened(located=located, facts=known.facts, commitment=known.facts_commitment),
             key=key,
         )
+
+    async def is_gone(self, row: RecordRow) -> bool:
+        """Whether the block is the row's own and nobody opens it any more: the key that it names was destroyed. Raises
+        as `find` does for what is not the row's."""
+        cid = Cid.from_digest(row.digest, codec=Codec.DAG_PB if row.tree else Codec.RAW)
+        located = await envelope.locate_in(await self._fetch(cid, tree=row.tree), self._keys)
+        if (located.record, located.version) != (row.record, row.version):
+            raise IntegrityError("the block is of another record or version")
+        return await self._keys.is_gone(located.key_id)
 
     async def glance(self, row: RecordRow | None) -> None:
         """The work of `find`, whatever comes of it: nothing of it is used. What is refused anyway then costs what is
@@ -173,7 +185,7 @@ def _known(row: RecordRow, located: envelope.Located, facts: RecordFacts, commit
         facts=facts,
         decision_facts=decision_facts(facts, RecordId(row.record)),
         facts_commitment=commitment,
-        cid=str(cid),
+        name=cid,
     )
 
 

@@ -5,7 +5,9 @@ between is gathered and decided again, so a revocation that has returned is neve
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec import structs
 
 from gateway import jsontext
 from gateway.audit.model import Outcome
@@ -256,7 +258,7 @@ class Reading:
         facts = found.known.decision_facts
         decided = policy.decide(
             request,
-            replace(facts, labels=facts.labels | present) if present else facts,
+            structs.replace(facts, labels=facts.labels | present) if present else facts,
             standing.grants,
             standing.epochs,
             ground.as_of,

@@ -123,4 +123,4 @@ class Building:
     def _people(self, segment: Segment) -> Iterator[tuple[bytes, PersonRows]]:
         for member, person in zip(segment.members, segment.people, strict=True):
             if member.subject not in self._excluded:
-                yield member.subject, [[tuple(row) for row in table] for table in person.rows]
+                yield member.subject, person.rows

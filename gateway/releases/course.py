@@ -17,6 +17,7 @@ import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from gateway import eip712
@@ -25,7 +26,7 @@ from gateway.audit.service import Audit, Event
 from gateway.consent import policy
 from gateway.consent.names import guards_of
 from gateway.crypto.keys import DomainKey, KeyRing
-from gateway.crypto.model import DomainKind, release_domain, subject_domain
+from gateway.crypto.model import DomainKind, release_domain, study_domain, subject_domain
 from gateway.crypto.releases import SECRET_SIZE, Binding, ReleaseKeys, wrap_secret
 from gateway.deid.assembly import Verdict as Measured
 from gateway.deid.generalizing import Levels
@@ -34,7 +35,7 @@ from gateway.deid.tables import PERSON
 from gateway.errors import ConflictError, ConsentryError, IntegrityError, StaleError, UpstreamError
 from gateway.identity.model import Caller
 from gateway.identity.service import Identity
-from gateway.ids import SubjectId
+from gateway.ids import StudyId, SubjectId
 from gateway.ports.clock import Clock, Entropy
 from gateway.ports.index import Index
 from gateway.ports.ledger import Appended
@@ -220,12 +221,19 @@ class Course:
         decided = datetime.fromtimestamp(held.decision.decision.at, UTC).date()
         undertaking = Undertaking(release=held.release, request=held.request, keys=keys, today=decided)
         segments = Segments(
-            held.release, keys, blocks=self._blocks, entropy=self._entropy, subject_key=self._subject_key
+            held.release,
+            keys,
+            blocks=self._blocks,
+            entropy=self._entropy,
+            subject_key=partial(self._subject_key, held.request.study),
         )
         return Opened(held=held, undertaking=undertaking, keys=keys, caller=caller, segments=segments)
 
-    async def _subject_key(self, subject: SubjectId) -> DomainKey | None:
-        return await self._keys.existing(subject_domain(subject))
+    async def _subject_key(self, study: StudyId | None, subject: SubjectId) -> DomainKey | None:
+        """What a patient's rows need besides the release's own key: theirs in the study where they are of one, so that
+        they are shredded with what they were made of. None: they were erased, or took their data along."""
+        own = await self._keys.existing(subject_domain(subject))
+        return own if study is None or own is None else await self._keys.existing(study_domain(subject, study))
 
     async def _standing_of(self, opened: Opened, members: Sequence[Member]) -> Looked:
         async def tokens_of(subject: bytes) -> bytes:

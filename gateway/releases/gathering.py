@@ -2,7 +2,8 @@
 their log. The corridor of a read, for a whole cohort.
 
 True here: every record is opened by a Permit of its own, for the declared use (GA4GH DUO) and on a consent; what is not
-permitted costs the patient's other records nothing. A patient's entry is durable, on the same guards as the permits,
+permitted costs the patient's other records nothing. Where a study is asked in, who asks must have a part in it that
+reaches the patient, and none but its records are in. A patient's entry is durable, on the same guards as the permits,
 before any of their rows is kept: a revocation that has returned is never outrun. Facts decide who is in the cohort by
 what records are about; what a Patient resource tells is judged where it is opened.
 """
@@ -18,14 +19,25 @@ from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
 from gateway.consent import policy
 from gateway.consent.data_use import covers
-from gateway.consent.model import AccessRequest, Action, Deny, Effect, Grant, Permit, Purpose, Requester, SealedDeny
+from gateway.consent.model import (
+    AccessRequest,
+    Action,
+    DecisionFacts,
+    Deny,
+    Effect,
+    Grant,
+    Permit,
+    Purpose,
+    Requester,
+    SealedDeny,
+)
 from gateway.consent.names import requester
 from gateway.consent.standing import Standings
 from gateway.crypto.releases import ReleaseKeys
 from gateway.emergency.grounds import Ground, Grounds
 from gateway.errors import BlockMissingError, IntegrityError, StaleError
 from gateway.identity.model import Caller
-from gateway.ids import ConsentId, RecordId, ReleaseId, SubjectId
+from gateway.ids import ConsentId, RecordId, ReleaseId, StudyId, SubjectId
 from gateway.ports.clock import Clock
 from gateway.ports.index import Index
 from gateway.ports.ledger import Appended, Stale
@@ -39,16 +51,17 @@ from gateway.releases.working import GatheredPerson, MadePerson, OpenableRecord,
 
 ACTION: Final = "RELEASE"
 TRIES: Final = 8
-SCAN: Final = 128
+SCAN: Final = 256
 """Rows of records looked at in one go."""
-BREATH: Final = 16
+BREATH: Final = 24
 """Records after which all else has its turn."""
-TASK_OCTETS: Final = 4 << 20
+TASK_OCTETS: Final = 2 << 20
 """Sealed content past which a task takes nobody more."""
 
 
 class Question(Protocol):
-    """What is asked of patients' records: a data set, or a number. `text`: its RFC 8785 form."""
+    """What is asked of patients' records: a data set, or a number. `study`: the one that is asked in, if any; `text`:
+    its RFC 8785 form."""
 
     @property
     def purpose(self) -> Purpose: ...
@@ -58,6 +71,9 @@ class Question(Protocol):
 
     @property
     def cohort(self) -> Cohort: ...
+
+    @property
+    def study(self) -> StudyId | None: ...
 
     @property
     def text(self) -> bytes: ...
@@ -212,7 +228,7 @@ class Gathering:
         records are looked at up to that place, whatever the cohort, and none is opened. What a permit hides a part of
         chooses nobody: what is hidden answers no question."""
         request, asking = undertaking.request, requester(caller)
-        ground = await self._grounds.of(caller, subject, request.purpose)
+        ground = await self._grounds.of(caller, subject, request.purpose, request.study)
         if ground.standing is None or not ground.concerns(asking):
             return None
         try:
@@ -222,9 +238,13 @@ class Gathering:
                 raise
             gathered.broken += 1  # one patient whose events do not add up hinders nobody else
             return None
-        if await self._opening.subject_key(subject) is None:
+        if not await self._has_keys(subject, request.study):
             return None
-        seen: list[tuple[RecordRow, Found, Permit]] = []
+        # No block is held on to: of a patient with thousands of records that is twice what the worker is given.
+        whole: list[DecisionFacts] = []
+        tokens: list[bytes] = []
+        standing_on: set[ConsentId] = set()
+        last = 0
         records: list[OpenableRecord] = []
         async for row, found in self._found(subject, gathered):
             if upto is not None and row.seq > upto:
@@ -232,33 +252,44 @@ class Gathering:
             permit = self._decided(asking, request, ground, row, found)
             if permit is None:
                 continue
-            seen.append((row, found, permit))
+            last = row.seq
+            standing_on.update(permit.consents)
+            tokens.append(token_of(row.record, permit.obligations))
+            if not permit.obligations:
+                whole.append(found.known.decision_facts)
             if upto is None:
                 records.append(self._openable(permit, found, row))
-        whole = (one.known.decision_facts for _, one, permit in seen if not permit.obligations)
-        if not seen or not (upto is not None or request.cohort.admits_records(whole)):
+        if not tokens or not (upto is not None or request.cohort.admits_records(whole)):
             return None
-        consents = frozenset(consent for _, _, permit in seen for consent in permit.consents)
-        tokens = b"".join(sorted(token_of(row.record, permit.obligations) for row, _, permit in seen))
+        consents, joined = frozenset(standing_on), b"".join(sorted(tokens))
         return Permitted(
             member=Member(
                 subject,
                 ground.standing.epochs.version,
-                seen[-1][0].seq if upto is None else upto,
-                hashlib.sha256(tokens).digest(),
+                last if upto is None else upto,
+                hashlib.sha256(joined).digest(),
                 _until(ground, consents),
             ),
             person=GatheredPerson(subject, tuple(records)),
             guards=ground.guards,
             consents=tuple(sorted(consents)),
-            tokens=tokens,
+            tokens=joined,
             octets=sum(len(one.unlocked.sealed) for one in records),
         )
 
+    async def _has_keys(self, subject: SubjectId, study: StudyId | None) -> bool:
+        """False for who was erased, or took their data along when they left the study."""
+        if await self._opening.subject_key(subject) is None:
+            return False
+        return study is None or await self._opening.study_key(subject, study) is not None
+
     async def _found(self, subject: SubjectId, gathered: Gathered | None) -> AsyncIterator[tuple[RecordRow, Found]]:
-        """The patient's records as they stand, verified. What does not verify stays out, and is counted."""
+        """The patient's records as they stand, verified. What does not verify stays out, and is counted; what was
+        destroyed with a study's key is not there."""
         after, number = 0, 0
-        while rows := await self._index.page(subject, after=after, limit=SCAN):
+        rows: Sequence[RecordRow] | None = None
+        while rows is None or len(rows) == SCAN:
+            rows = await self._index.page(subject, after=after, limit=SCAN)
             for row in rows:
                 after, number = row.seq, number + 1
                 if number % BREATH == 0:
@@ -266,11 +297,20 @@ class Gathering:
                 try:
                     found = await self._opening.find(row, keep=False)
                 except (IntegrityError, BlockMissingError):
+                    if await self._is_gone(row):
+                        continue
                     if gathered is None:
                         raise
                     gathered.broken += 1
                     continue
                 yield row, found
+
+    async def _is_gone(self, row: RecordRow) -> bool:
+        """Whether it was destroyed, with a study that its subject left."""
+        try:
+            return await self._opening.is_gone(row)
+        except (IntegrityError, BlockMissingError):
+            return False
 
     def _decided(
         self, asking: Requester, request: Question, ground: Ground, row: RecordRow, found: Found
@@ -284,6 +324,7 @@ class Gathering:
             action=Action.READ,
             purpose=request.purpose,
             data_use=request.data_use,
+            study=ground.study,
         )
         facts, now = found.known.decision_facts, self._clock.now()
         decided = policy.decide(asked, facts, standing.grants, standing.epochs, ground.as_of, now, None)
@@ -333,8 +374,8 @@ class Gathering:
                 gathered.unfit += one.unfit
             else:
                 if isinstance(entry, Stale):
-                    self._standings.forget(entry.name)
-                    if entry.name != permitted.member.subject:
+                    self._grounds.forget(entry.name)
+                    if entry.name not in (permitted.member.subject, undertaking.request.study):
                         raise StaleError("who asks for the data is no longer who they were")
                 again.append(SubjectId(permitted.member.subject))
         return again
@@ -355,7 +396,8 @@ class Gathering:
 
 
 def _until(ground: Ground, consents: frozenset[ConsentId]) -> int:
-    """When this may be otherwise though nobody does anything: a consent ends, or a deny begins."""
+    """When this may be otherwise though nobody does anything: a consent ends, a deny begins, or a part in the study
+    ends."""
     standing = ground.standing
     assert standing is not None
     later = max(ground.now, ground.as_of.block_time)
@@ -369,4 +411,4 @@ def _until(ground: Ground, consents: frozenset[ConsentId]) -> int:
             continue
         if begins > later:
             ends.append(begins)
-    return min(ends)
+    return min(ends if ground.study is None else (*ends, ground.study.until))

@@ -1,7 +1,9 @@
-"""Whether everybody in a release may still be in it: a look at their versions, and a decision where one moved.
+"""Whether everybody in a release may still be in it: a look at their versions, and a decision where one moved: theirs,
+or that of the study that is asked in.
 
 True here: what was let out of a patient must be permitted as it stands now, on a chain that is current; else the
-patient is withdrawn from the release as a whole: by a revocation, a deny, an erasure, or because a consent ended.
+patient is withdrawn from the release as a whole: by a revocation, a deny, an erasure, because they left the study, or
+because a consent ended.
 """
 
 from collections import OrderedDict
@@ -20,7 +22,8 @@ AT_ONCE: Final = 500
 HELD: Final = 64
 """Releases of which it is remembered who was looked at again."""
 
-
+_Versions: TypeAlias = tuple[int, int | None]
+"""Of the patient, and of the study that is asked in, if any."""
 TokensOf: TypeAlias = Callable[[bytes], Awaitable[bytes]]
 """Tokens of what was permitted of a member when they were gathered; none where that is not there any more."""
 
@@ -40,7 +43,7 @@ class Membership:
         self._standings = standings
         self._index = index
         self._gathering = gathering
-        self._seen: OrderedDict[bytes, dict[bytes, tuple[int, int]]] = OrderedDict()
+        self._seen: OrderedDict[bytes, dict[bytes, tuple[_Versions, int]]] = OrderedDict()
 
     async def look(
         self, caller: Caller, undertaking: Undertaking, members: Sequence[Member], tokens_of: TokensOf
@@ -53,12 +56,15 @@ class Membership:
         while len(self._seen) > HELD:
             self._seen.popitem(last=False)
         withdrawn: set[bytes] = set()
+        study = undertaking.request.study
         for at in range(0, len(members), AT_ONCE):
             some = members[at : at + AT_ONCE]
-            versions = await self._index.versions_of([one.subject for one in some])
+            named = [one.subject for one in some]
+            versions = await self._index.versions_of(named if study is None else [*named, study])
             for member in some:
-                version = versions[member.subject]
-                known, until = seen.get(member.subject, (member.version, member.until))
+                version = (versions[member.subject], None if study is None else versions[study])
+                # Of the study a member does not say: it is decided once more.
+                known, until = seen.get(member.subject, ((member.version, None), member.until))
                 if version == known and later < until:
                     continue
                 self._standings.forget(member.subject)

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -24,6 +25,7 @@ from gateway.releases.request import DatasetRequest, parse_request
 from gateway.releases.shape import Bars, dictionary
 
 LONGEST_REASON: Final = 1_000
+MOST_PARSED: Final = 16
 DECISION: Final = "DatasetDecision"
 DECISION_TYPES: Final = {
     DECISION: {
@@ -155,7 +157,13 @@ def request_paper(request: DatasetRequest, *, release: ReleaseId, requester: Act
 def read_request(octets: bytes) -> tuple[DatasetRequest, ActorId, int]:
     """What was asked, by whom, when (seconds since 1970)."""
     found = _read(octets, _Request)
-    return parse_request(jsontext.loads(bytes(found.request))), ActorId(bytes.fromhex(found.requester)), found.at
+    return _asked(bytes(found.request)), ActorId(bytes.fromhex(found.requester)), found.at
+
+
+@lru_cache(maxsize=MOST_PARSED)
+def _asked(text: bytes) -> DatasetRequest:
+    """Compiled once: whoever waits for a release reads its papers again and again."""
+    return parse_request(jsontext.loads(text))
 
 
 # ---- the decision

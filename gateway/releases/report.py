@@ -38,6 +38,7 @@ def to_html(request: DatasetRequest, verdict: Verdict, bars: Sequence[Bars]) -> 
     facts = [
         ("Title", request.title),
         ("Purpose", f"{request.purpose.value}; {', '.join(sorted(request.data_use))}"),
+        *([] if request.study is None else [("Study", request.study.hex())]),
         ("Profile", f"{profile.name} ({profile.basis}), {profile.digest.hex()}"),
         ("Departures from the rule", ", ".join(profile.departures) or "none"),
         ("Request", request.digest.hex()),

@@ -48,7 +48,7 @@ class Person(msgspec.Struct, frozen=True, array_like=True):
     """Of one member. `permitted`: tokens of TOKEN_SIZE octets, joined; `rows`: of each table."""
 
     permitted: bytes
-    rows: tuple[list[list[Any]], ...]
+    rows: tuple[list[tuple[Any, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

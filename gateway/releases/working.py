@@ -1,10 +1,13 @@
 """The heavy part of a build: one patient's permitted records, opened, de-identified and put into rows. Pure.
 
 True here: a worker is given the permitted records' own data keys and nothing that opens another record; what it answers
-is not yet released. Both ways go as msgpack octets, so that a worker may be another process or another machine.
+is not yet released. Both ways go as msgpack octets, so that a worker may be another process or another machine. Where a
+study is asked in, what its forms hold in rows of SDTM is taken as the resources that the rows are
+(`gateway.deid.sdtm`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, lru_cache
 from typing import Any, Final
@@ -13,6 +16,7 @@ import msgspec
 
 from gateway import jsontext
 from gateway.crypto.envelope import Unlocked, open_unlocked
+from gateway.deid import sdtm
 from gateway.deid.profile import shipped
 from gateway.deid.pseudonyms import pseudonym
 from gateway.deid.resources import Deidentifier, Person, make_person
@@ -29,6 +33,8 @@ from gateway.releases.request import DatasetRequest, parse_request
 MOST_COMPILED: Final = 8
 VALUES: Final = "safe-harbor"
 """The profile by which values are told that go into a number."""
+FORM: Final = "QuestionnaireResponse"
+"""What a form of a study is captured as."""
 
 
 class OpenableRecord(msgspec.Struct, frozen=True, array_like=True):
@@ -70,7 +76,7 @@ class MadePerson(msgspec.Struct, frozen=True, array_like=True):
     them."""
 
     subject: bytes
-    rows: tuple[list[list[Any]], ...] | None
+    rows: tuple[list[tuple[Any, ...]], ...] | None
     unfit: int
 
 
@@ -121,7 +127,7 @@ def _valued(task: Task, gathered: GatheredPerson) -> MadePerson:
     if not request.cohort.admits_patient(patient, today=today):
         return MadePerson(gathered.subject, None, 0)
     if isinstance(request.measure, Count):
-        return MadePerson(gathered.subject, ([[1]],), 0)
+        return MadePerson(gathered.subject, ([(1,)],), 0)
     # As it would leave in a table: so a view reads the same of it, and names are of nobody.
     person = make_person(
         shipped(VALUES), patient, {}, subject=gathered.subject, key=bytes(32), shift_key=bytes(32), today=today
@@ -133,12 +139,21 @@ def _valued(task: Task, gathered: GatheredPerson) -> MadePerson:
         found = [] if kept is None else request.measure.view.rows(kept)
         unfit += isinstance(found, Unfit)
         rows += [] if isinstance(found, Unfit) else found
-    return MadePerson(gathered.subject, ([[value_of(request.measure, rows)]],), unfit)
+    return MadePerson(gathered.subject, ([(value_of(request.measure, rows),)],), unfit)
 
 
 @cache
 def _values_of() -> Deidentifier:
     return Deidentifier(shipped(VALUES))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """A resource that a record is, or that a row in it is. `name`: of what, apart from all others of the patient."""
+
+    type: str
+    name: bytes
+    content: Resource = field(repr=False)
 
 
 class _Made:
@@ -151,8 +166,8 @@ class _Made:
         self._today = date.fromordinal(task.today)
 
     def person(self, gathered: GatheredPerson) -> MadePerson:
-        opened = [(one, _content(one)) for one in gathered.records]
-        patient = next((content for one, content in opened if one.resource_type == PERSON), None)
+        told = [one for record in gathered.records for one in self._told(record)]
+        patient = next((one.content for one in told if one.type == PERSON), None)
         if not self._request.cohort.admits_patient(patient, today=self._today):
             return MadePerson(gathered.subject, None, 0)
         person = make_person(
@@ -165,21 +180,22 @@ class _Made:
             today=self._today,
         )
         left: list[list[Row]] = [[] for _ in self._request.tables]
-        unfit = sum(self._add(left, person, one, content, patient) for one, content in opened)
-        return MadePerson(gathered.subject, tuple([[*row] for row in rows] for rows in left), unfit)
+        unfit = sum(self._add(left, person, one, patient) for one in told)
+        return MadePerson(gathered.subject, tuple(left), unfit)
 
-    def _add(
-        self,
-        left: list[list[Row]],
-        person: Person,
-        one: OpenableRecord,
-        content: Resource,
-        patient: Mapping[str, Any] | None,
-    ) -> bool:
+    def _told(self, one: OpenableRecord) -> Iterator[_Told]:
+        content = _content(one)
+        if self._request.study is None or one.resource_type != FORM:
+            yield _Told(type=one.resource_type, name=one.record, content=content)
+            return
+        for number, made in sdtm.resources_of(content):
+            yield _Told(type=str(made["resourceType"]), name=one.record + number.to_bytes(4, "big"), content=made)
+
+    def _add(self, left: list[list[Row]], person: Person, one: _Told, patient: Mapping[str, Any] | None) -> bool:
         """Whether some view is about it and it does not fit."""
-        if one.resource_type == PERSON and content is not patient:
+        if one.type == PERSON and one.content is not patient:
             return False  # of two descriptions of a patient the first counts
-        kept = self._deidentifier.apply(content, person, id=self._name(one, person.subject))
+        kept = self._deidentifier.apply(one.content, person, id=self._name(one.type, one.name, person.subject))
         fits = True
         for table, rows in zip(self._request.tables, left, strict=True):
             found = [] if kept is None else table.view.rows(kept)
@@ -193,17 +209,16 @@ class _Made:
         """What references among the patient's records say -> `Type/pseudonym`; the patient is one, record or not."""
         own = pseudonym(self._task.pseudonyms, PERSON, gathered.subject)
         targets = {name: f"{PERSON}/{own}" for one in gathered.records for name in one.subjects}
+        targets[sdtm.SUBJECT] = f"{PERSON}/{own}"
         for one in gathered.records:
-            told = f"{one.resource_type}/{self._name(one, own)}"
+            told = f"{one.resource_type}/{self._name(one.resource_type, one.record, own)}"
             for name in one.names:
                 targets.setdefault(name, told)
                 targets.setdefault(f"{one.resource_type}/{key_of(name)}", told)
         return targets
 
-    def _name(self, one: OpenableRecord, own: str) -> str:
-        if one.resource_type == PERSON:
-            return own
-        return pseudonym(self._task.pseudonyms, "record", one.record)
+    def _name(self, kind: str, name: bytes, own: str) -> str:
+        return own if kind == PERSON else pseudonym(self._task.pseudonyms, "record", name)
 
 
 def _content(one: OpenableRecord) -> Resource:

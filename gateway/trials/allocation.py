@@ -41,6 +41,7 @@ SEED_SIZE: Final = 32
 LANDING_SECONDS: Final = 30.0
 DRAWN: Final = 4
 """Lists in memory."""
+TOLD_AT_ONCE: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +113,11 @@ class Allocations:
         if study.allocation is None:
             raise ConflictError("nothing is allocated in this study", field=("study",))
         known = self._drawn.get(study.allocation.root)
-        if known is not None:
-            return known
+        return (await self._redrawn(study))[1] if known is None else known
+
+    async def _redrawn(self, study: Study) -> tuple[bytes, Committed]:
+        """Seed and list."""
+        assert study.allocation is not None
         (entry,) = await self._journal.read(study.study, after=study.allocation.entry - 1, limit=1)
         act = acts.read_entry(entry.octets or b"").act
         if not isinstance(act, acts.Allocate):
@@ -125,7 +129,47 @@ class Allocations:
         self._drawn[made.root] = made
         if len(self._drawn) > DRAWN:
             self._drawn.popitem(last=False)
-        return made
+        return seed, made
+
+    async def opened(self, caller: Caller, study: StudyId) -> bytes | None:
+        """The seed of a locked study's list, which tells every arm; None before the lock, and where there is no list.
+        To whoever has a part in all of its sites.
+
+        COMMIT POINT: an entry in each assigned subject's log is durable before it is told."""
+        for _ in range(TRIES):
+            held = await self._studies.held(study)
+            if held is None or not held.study.roles_everywhere((caller.actor.id, *caller.organizations), self._now()):
+                raise await self._studies.refused(caller, "STUDY_ARM", "no part in all of the study")
+            if held.study.state is not StudyState.LOCKED or held.study.allocation is None:
+                return None
+            seed, _ = await self._redrawn(held.study)
+            if await self._told_of_each(caller, held):
+                return seed
+        raise UpstreamError("the study keeps changing; try again")
+
+    def _now(self) -> float:
+        return self._clock.now()
+
+    async def _told_of_each(self, caller: Caller, held: Held) -> bool:
+        mine = [Guard(name=name, version=version) for name, version in caller.guards]
+        guards = (*mine, Guard(name=held.study.study, version=held.version))
+        subjects = [SubjectId(one) for one in sorted(held.study.assigned)]
+        for at in range(0, len(subjects), TOLD_AT_ONCE):
+            events = [(self._telling(caller, one), guards, None) for one in subjects[at : at + TOLD_AT_ONCE]]
+            if not all(isinstance(one, Appended) for one in await self._audit.append_each(events)):
+                return False
+        return True
+
+    def _telling(self, caller: Caller, subject: SubjectId) -> Event:
+        return Event(
+            decision=self._audit.new_decision(),
+            at=self._clock.now(),
+            actor=caller.actor.id,
+            outcome=Outcome.PERMITTED,
+            action="STUDY_ARM",
+            purpose="CLINTRCH",
+            subject=subject,
+        )
 
     def _scheme(self, act: acts.Allocate) -> JsonValue:
         scheme: Any = act.scheme
@@ -262,15 +306,7 @@ class Allocations:
             place = made.allocation.place(assigned.stratum, assigned.position)
             if place is None or place.commitment != assigned.arm:
                 raise IntegrityError("an assignment is not of the study's list")
-            event = Event(
-                decision=self._audit.new_decision(),
-                at=self._clock.now(),
-                actor=caller.actor.id,
-                outcome=Outcome.PERMITTED,
-                action="STUDY_ARM",
-                purpose="CLINTRCH",
-                subject=subject,
-            )
+            event = self._telling(caller, subject)
             mine = [Guard(name=name, version=version) for name, version in caller.guards]
             guards = (*mine, Guard(name=study, version=held.version))
             if isinstance(await self._audit.append(event, guards=guards), Appended):
@@ -278,7 +314,7 @@ class Allocations:
         raise UpstreamError("the study keeps changing; try again")
 
     def _roles(self, caller: Caller, study: Study, site: str | None) -> frozenset[StudyRole]:
-        return study.roles_of((caller.actor.id, *caller.organizations), site=site, now=self._clock.now())
+        return study.roles_of((caller.actor.id, *caller.organizations), site=site, now=self._now())
 
     def _sees(self, caller: Caller, study: Study, subject: bytes) -> bool:
         there = study.subjects.get(subject)

@@ -76,7 +76,8 @@ class Studies:
         if there is None:
             return None
         actors = (caller.actor.id, *caller.organizations)
-        roles = found.roles_of(actors, site=there.site, now=self._clock.now())
+        now = self._clock.now()
+        roles = found.roles_of(actors, site=there.site, now=now)
         if not roles:
             return None
         return StudyStanding(
@@ -89,6 +90,7 @@ class Studies:
             all_terms=frozenset(one.digest for one in found.terms),
             kept=frozenset(one.digest for one in found.terms if one.keeps),
             version=held.version,
+            until=found.roles_until(actors, site=there.site, now=now),
         )
 
     async def held(self, study: bytes) -> Held | None:

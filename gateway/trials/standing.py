@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from gateway.consent.model import StudyRole, StudyState
+from gateway.consent.model import NO_END, StudyRole, StudyState
 from gateway.ports.study_registry import StudyOnChain
 from gateway.ports.trials import StudyEntryKind
 from gateway.trials import acts
@@ -135,6 +135,28 @@ class Study:
                 if one is not None and now < one.until and (site is None or not one.sites or site in one.sites):
                     found.add(role)
         return frozenset(found)
+
+    def roles_everywhere(self, actors: Iterable[bytes], now: float) -> frozenset[StudyRole]:
+        """As `roles_of`: those that reach every site, present and to come."""
+        mine = frozenset(actors)
+        found = {
+            role
+            for (actor, role), one in self.delegations.items()
+            if actor in mine and now < one.until and not one.sites
+        }
+        return frozenset(found | {StudyRole.SPONSOR}) if self.sponsor in mine else frozenset(found)
+
+    def roles_until(self, actors: Iterable[bytes], *, site: str, now: float) -> int:
+        """When the first of the roles that are delegated to them there ends by itself, seconds since 1970."""
+        ends = [
+            one.until
+            for actor in actors
+            for role in StudyRole
+            if (one := self.delegations.get((actor, role))) is not None
+            and now < one.until
+            and (not one.sites or site in one.sites)
+        ]
+        return min(ends, default=NO_END)
 
     @property
     def state(self) -> StudyState:

@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from gateway.errors import ConsentryError
 from gateway.identity.model import Caller
@@ -20,6 +20,7 @@ from gateway.underway import bounded
 from gateway.web.access import check_rate, rate_key, token_of
 from gateway.web.engine import Allow, Authenticate
 from gateway.web.failures import Report, failure_of, is_callers
+from gateway.web.flows import Flow, gathered, squeezed, takes_gzip
 from gateway.web.options import WebOptions
 from gateway.web.ranges import UnsatisfiableError, parse_range
 from gateway.web.replies import (
@@ -38,7 +39,6 @@ _DOWNLOAD: HeaderList = [
     *(pair for pair in SECURITY_HEADERS if pair[0] != b"content-security-policy"),
     (b"content-security-policy", b"sandbox; default-src 'none'; frame-ancestors 'none'"),
     (b"content-disposition", b"attachment"),
-    (b"accept-ranges", b"bytes"),
 ]
 
 
@@ -66,7 +66,7 @@ class Statement:
     told: HeaderList
 
 
-Room: TypeAlias = Callable[[Caller, str, dict[bytes, bytes]], Awaitable[Download | Statement]]
+Room: TypeAlias = Callable[[Caller, str, dict[bytes, bytes]], Awaitable[Download | Flow | Statement]]
 """What a caller is given for a path and headers. Raises ConsentryError, RejectedError."""
 
 
@@ -124,6 +124,8 @@ class DownloadDoor:
                 raise RejectedError(503, "the request took too long", code="UNAVAILABLE") from error
             if isinstance(given, Download):
                 await self._send(given, token, scope, receive, send, exchange)
+            elif isinstance(given, Flow):
+                await self._flow(given, token, scope, receive, send, exchange)
             else:
                 await reply_json(send, exchange, status=200, payload=given.payload, headers=given.told, media=JSON_TYPE)
 
@@ -133,6 +135,7 @@ class DownloadDoor:
         headers = headers_of(scope)
         told = [
             *_DOWNLOAD,
+            (b"accept-ranges", b"bytes"),
             (b"etag", download.etag),
             *download.told,
             (b"x-correlation-id", exchange.correlation_id.encode()),
@@ -151,17 +154,53 @@ class DownloadDoor:
         status = 200 if chosen is None else 206
         beginning = {"type": "http.response.start", "status": status, "headers": told}
         if scope["method"] == "HEAD":
-            exchange.status = status
-            await send(beginning)
-            await send({"type": "http.response.body", "body": b""})
+            await self._nothing_but(beginning, send, exchange)
             return
+        await self._pour(download.octets(start, stop, self._again(token)), beginning, receive, send, exchange)
 
+    async def _flow(
+        self, flow: Flow, token: str | None, scope: Scope, receive: Receive, send: Send, exchange: Exchange
+    ) -> None:
+        """Of a length that nobody knows: the server says where it ends, or breaks the connection."""
+        packs = takes_gzip(headers_of(scope).get(b"accept-encoding"))
+        told = [
+            *_DOWNLOAD,
+            (b"accept-ranges", b"none"),
+            *flow.told,
+            (b"content-type", flow.content_type.encode()),
+            (b"vary", b"accept-encoding"),
+            *([(b"content-encoding", b"gzip")] if packs else []),
+            (b"x-correlation-id", exchange.correlation_id.encode()),
+        ]
+        beginning = {"type": "http.response.start", "status": 200, "headers": told}
+        if scope["method"] == "HEAD":
+            await self._nothing_but(beginning, send, exchange)
+            return
+        pieces = gathered(flow.octets(self._again(token)))
+        await self._pour(squeezed(pieces) if packs else pieces, beginning, receive, send, exchange)
+
+    def _again(self, token: str | None) -> Again:
         async def again() -> Caller | None:
             return await self._still(token)  # nobody shows it anew: one that was rotated meanwhile is no theft
 
-        async with aclosing(download.octets(start, stop, again)) as octets:
+        return again
+
+    async def _nothing_but(self, beginning: Message, send: Send, exchange: Exchange) -> None:
+        exchange.status = beginning["status"]
+        await send(beginning)
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _pour(
+        self,
+        pieces: AsyncGenerator[bytes, None],
+        beginning: Message,
+        receive: Receive,
+        send: Send,
+        exchange: Exchange,
+    ) -> None:
+        async with aclosing(pieces) as octets:
             # The first piece before the first word: what cannot be opened is refused in words of ours.
             first = await anext(octets)
-            exchange.status = status
+            exchange.status = beginning["status"]
             await send(beginning)
             await send_all(first, octets, receive, send, exchange)

@@ -100,6 +100,7 @@ class Gateway:
         self.capturing = studying.capturing
         self.study_showing = studying.showing
         self.recruiting = studying.recruiting
+        self.trail_files = studying.trail_files
         self.blocks = blocks
         self.bus: Bus | None = bus
         self.chain = chain

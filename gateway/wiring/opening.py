@@ -58,7 +58,7 @@ from gateway.wiring.providers import open_providers
 from gateway.wiring.releasing import make_releases, make_workers
 from gateway.wiring.secrets import passphrase_file, secrets_of
 from gateway.wiring.studying import make_studies, make_study_rooms
-from gateway.wiring.trials import TrialPort
+from gateway.wiring.trials import TrialPort, origin_of
 from gateway.wiring.upkeep import refuse_unfinished
 from gateway.wiring.witnesses import Agreed, witnessed
 
@@ -279,6 +279,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting, s
         chain=chain,
         clock=clock,
         entropy=entropy,
+        origin=origin_of(parts.deployment),
     )
     hints = Hints(standings=standings, opening=opening, identity=identity, keys=keys, course=course, studies=kept)
     bus.watch(hints)

@@ -24,6 +24,7 @@ from gateway.trials.leaving import Leaving
 from gateway.trials.recruiting import Numbers, Recruiting
 from gateway.trials.service import Trials
 from gateway.trials.showing import Showing
+from gateway.trials.trail_file import Origin, TrailFiles
 from gateway.wiring.trials import MERKLE
 
 
@@ -37,6 +38,7 @@ class StudyRooms:
     showing: Showing
     recruiting: Recruiting
     leaving: Leaving
+    trail_files: TrailFiles
 
 
 def make_studies(
@@ -73,6 +75,7 @@ def make_study_rooms(
     chain: Chain,
     clock: Clock,
     entropy: Entropy,
+    origin: Origin,
 ) -> StudyRooms:
     consenting = Consenting(standings=standings, clock=clock)
     allocations = Allocations(
@@ -117,6 +120,16 @@ def make_study_rooms(
         clock=clock,
         entropy=entropy,
     )
+    trail_files = TrailFiles(
+        studies=studies,
+        journal=journal,
+        showing=showing,
+        allocations=allocations,
+        records=records,
+        index=index,
+        clock=clock,
+        origin=origin,
+    )
     return StudyRooms(
         trials=trials,
         allocations=allocations,
@@ -124,4 +137,5 @@ def make_study_rooms(
         showing=showing,
         recruiting=recruiting,
         leaving=leaving,
+        trail_files=trail_files,
     )

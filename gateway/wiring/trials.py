@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from anchoring.chain import trials
+from anchoring.chain.abi import ANCHOR, IDENTITY, TRIAL
+from anchoring.chain.deploy import Deployment
 from anchoring.chain.trial_registry import TrialRegistry
 from anchoring.merkle import MerkleTree, hash_leaf, hash_pair
 from gateway import eip712
@@ -11,10 +13,13 @@ from gateway.errors import UpstreamError
 from gateway.ports.rows import CallRow
 from gateway.ports.study_registry import Meaning, SignedKind, StudyOnChain
 from gateway.trials.randomization.commitments import Merkle
+from gateway.trials.trail_file import Origin
 from gateway.wiring.calls import row_of
 from gateway.wiring.chain import ChainParts, asked
 from gateway.wiring.secrets import Secrets, address_of
 
+FILED: Final = {"identity": IDENTITY, "anchor": ANCHOR, "trial": TRIAL}
+"""The contracts that a study's file names."""
 MERKLE: Final = Merkle(hash_leaf=hash_leaf, hash_pair=hash_pair, grow=MerkleTree)
 ACT: Final = "StudyAct"
 ACT_TYPES: Final = {
@@ -26,6 +31,19 @@ ACT_TYPES: Final = {
         ("at", "uint64"),
     )
 }
+
+
+def origin_of(deployment: Deployment) -> Origin:
+    """As a study's file says where it is anchored."""
+    standing = deployment.by_name()
+    named = {name: contract for name, contract in FILED.items() if contract in standing}
+    return Origin(
+        chain_id=deployment.chain_id,
+        genesis=deployment.genesis,
+        gateway=deployment.gateway,
+        contracts={name: standing[contract] for name, contract in named.items()},
+        codes={name: deployment.codes[contract] for name, contract in named.items()},
+    )
 
 
 class TrialPort:

@@ -48,6 +48,7 @@ ELSEWHERE: Final = {
     "worker": "anchors digests: it has no reading corridor (test_no_command_reaches_what_opens_content)",
     "deploy": "before there is anything",
     "restore": "the opposite of backup; what it fills answers through the door",
+    "verify-study": "takes a file that a client was given: test_study_files.py",
     "proof save": "takes an answer that a client was given",
     "keys split": "makes shares of the root: test_vaults.py",
     "keys unseal": "hands shares to a gateway that waits",

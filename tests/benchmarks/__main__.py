@@ -25,6 +25,7 @@ from tests.benchmarks.servers import ROOT, Served, serve_bare, serve_gateway
 from tests.benchmarks.sizes import grow_and_read
 from tests.benchmarks.stages import import_inside
 from tests.benchmarks.studies import capture
+from tests.benchmarks.study_files import measure as measure_study_files
 from tests.benchmarks.subscribers import reach_all
 
 PARTS = (
@@ -39,6 +40,7 @@ PARTS = (
     "content",
     "sizes",
     "releases",
+    "study-verify",
     "study-capture",
 )
 WITHOUT_ASKING = tuple(one for one in PARTS if one not in ("real-import", "releases"))
@@ -59,6 +61,7 @@ class Extent:
     subscriptions: int
     sizes: Sequence[int]
     released: Sequence[int]
+    filed: Sequence[int]
     studied: int
 
 
@@ -71,6 +74,7 @@ FULL = Extent(
     subscriptions=200,
     sizes=(10_000, 100_000, 1_000_000),
     released=(10_000, 100_000),
+    filed=(100_000, 1_000_000),
     studied=60,
 )
 SMOKE = Extent(
@@ -82,6 +86,7 @@ SMOKE = Extent(
     subscriptions=20,
     sizes=(1_000, 3_000),
     released=(3_000,),
+    filed=(5_000, 20_000),
     studied=2,
 )
 
@@ -120,6 +125,11 @@ def _measure(extent: Extent, *, parts: Sequence[str], data: Path | None) -> dict
     report: dict[str, Any] = {"machine": table.machine(), "reads": []}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="consentry-bench-")))
+        if "study-verify" in parts:
+            report["studyVerify"] = measure_study_files(folder, sizes=extent.filed, rounds=extent.rounds)
+        if set(parts) == {"study-verify"}:
+            report["loadAverageAfter"] = [round(one, 2) for one in os.getloadavg()]
+            return report  # it needs no gateway
         served = stack.enter_context(serve_gateway(folder))
         made = stack.enter_context(world.make_world(served))
         world.settle(made)

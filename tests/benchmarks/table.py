@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 PACKAGES = ("strawberry-graphql", "graphql-core", "starlette", "granian", "uvloop", "cryptography", "fhir.resources")
+PLAIN = ("decide", "stages", "realImport", "subscriptions", "content", "releases", "studyVerify", "studyCapture")
+"""Parts whose figures are written out as they are."""
 
 
 def machine() -> dict[str, object]:
@@ -33,7 +35,16 @@ def show(report: Mapping[str, Any]) -> None:
         console.print("cpu µs a request: the gateway's own process (with notary, chain, validators) : bare with worker")
     if "import" in report:
         console.print(_import(report["import"]))
-    for part in ("decide", "stages", "realImport", "subscriptions", "content", "releases", "studyCapture"):
+    for part in (
+        "decide",
+        "stages",
+        "realImport",
+        "subscriptions",
+        "content",
+        "releases",
+        "studyVerify",
+        "studyCapture",
+    ):
         for name, value in report.get(part, {}).items():
             console.print(f"{part}: {name} {value}")
     if "sizes" in report:

@@ -31,7 +31,7 @@ OVER_ID = to_global("Dataset", OVER)
 ACTOR_ID = to_global("Actor", CLINICIAN)
 REFUSAL = "... on Refusal { code message field }"
 WHOLE = """
-  id state edition title purpose dataUse cohort tables format days askedAt progress failed expiresAt tombstones
+  id state edition title purpose dataUse studyId cohort tables format days askedAt progress failed expiresAt tombstones
   requester { id name } profile { name basis digest departures definition }
   decision { verdict reason departures at typedData signature steward { name } }
   papers { number kind sha256 text anchor { status } } files { name table rows size sha256 cid path }
@@ -43,6 +43,7 @@ SHOWN: dict[str, Any] = {
     "title": "Two conditions",
     "purpose": "HRESCH",
     "dataUse": ["DUO:0000042"],
+    "studyId": None,
     "cohort": {"sex": ["female"]},
     "tables": {"people": PEOPLE},
     "format": "PARQUET",
@@ -225,10 +226,21 @@ async def test_what_is_not_given_is_the_plain_case(ask: Ask, world: World) -> No
     assert world.received == [{**ASKED, "cohort": {}}]
 
 
+async def test_a_study_is_named_by_its_id(ask: Ask, world: World) -> None:
+    study = to_global("Study", b"\x5d" * 32)
+    given = {**GIVEN, "purpose": "CLINTRCH", "studyId": study}
+    query = REQUEST.replace("title cohort", "studyId")
+    assert (await ask(query, token="clinician", input=given))["data"] == {"requestDataset": {"studyId": study}}
+    assert world.received == [{**ASKED, "cohort": {}, "purpose": "CLINTRCH", "study": "5d" * 32}]
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
         ({"title": ""}, ["title"]),
+        ({"studyId": to_global("Study", b"\x5d" * 32)}, ["purpose"]),
+        ({"purpose": "CLINTRCH", "studyId": to_global("Dataset", b"\x5d" * 32)}, ["studyId"]),
+        ({"purpose": "CLINTRCH", "studyId": "5d"}, ["studyId"]),
         ({"purpose": "TREAT"}, ["purpose"]),
         ({"dataUse": []}, ["dataUse"]),
         ({"cohort": {"zip": "x"}}, ["cohort", "zip"]),

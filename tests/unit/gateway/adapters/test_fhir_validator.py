@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -20,7 +22,7 @@ EXTENSION = {"extension": [{"url": "http://example.org/x", "valueDateTime": "198
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def validator() -> AsyncIterator[FhirValidator]:
-    """One worker for the module: its models take a third of a second to load."""
+    """One worker for the module: it takes a third of a second to start."""
     validator = FhirValidator()
     await validator.start()
     yield validator
@@ -184,3 +186,23 @@ async def test_one_that_is_closed_while_a_worker_starts_leaves_no_process() -> N
     await asyncio.sleep(0.01)
     await validator.close()
     assert validator.process_ids == ()
+
+
+_STARTED = """
+import os, sys
+from gateway.adapters.fhir_schema import models, worker
+worker.QUIET_SECONDS = float(sys.argv[1])
+reading, writing = os.pipe()
+os.write(writing, sys.argv[2].encode())
+with open(reading, "rb") as source:
+    worker._load_while_quiet(source)
+    left = os.read(reading, 100) if sys.argv[2] else b""
+loaded = [kind for kind in models.COMMON_TYPES if f"fhir.resources.R4B.{kind.lower()}" in sys.modules]
+print(len(loaded), len(models.COMMON_TYPES), left.decode())
+"""
+
+
+@pytest.mark.parametrize(("quiet", "asked", "said"), [("0.01", "", "20 20 "), ("60", "now", "0 20 now")])
+def test_models_are_loaded_while_nothing_is_asked_and_nobody_waits_for_them(quiet: str, asked: str, said: str) -> None:
+    command = [sys.executable, "-c", _STARTED, quiet, asked]
+    assert subprocess.run(command, capture_output=True, text=True, check=True, timeout=50).stdout.strip("\n") == said

@@ -50,6 +50,8 @@ NO_ROLE = "no: no role in the study reaches this subject"
 NO_CAPTURE = "no: no role in the study that captures data reaches this subject"
 CLOSED = "no: the study takes no data in this state"
 GONE = "no: the study collects nothing of this subject"
+LEFT = "no: who left the study is in no release of its data"
+USE = ("DUO:0000042",)
 OTHER_PURPOSE = "no: in a study there is one purpose"
 KEPT_OUT = "no: the token's scopes do not reach this"
 
@@ -69,6 +71,12 @@ def within(**changes: Any) -> Any:
 def capturing(**changes: Any) -> Any:
     return study_request(study=in_study(**changes), **write)
 
+
+def releasing(**changes: Any) -> Any:
+    return study_request(study=in_study(**changes), data_use=frozenset(USE))
+
+
+told_use = informed(data_use=USE)
 
 EQUALITY = [
     ("a study's record in its study", [informed()], {}, "yes"),
@@ -163,6 +171,31 @@ WITHIN = [
                                    reach=Reach(parts=frozenset({("READ", "PATRQT", "*")}))))}, KEPT_OUT),
 ]  # fmt: skip
 
+RELEASES = [
+    ("a release by a consent that declares its use", [told_use], {"asked": releasing()}, "yes"),
+    ("by whoever has a role that reaches the subject", [told_use],
+     {"asked": releasing(roles=frozenset({StudyRole.STATISTICIAN}))}, "yes"),
+    ("by nobody else", [told_use], {"asked": releasing(roles=frozenset())}, NO_ROLE),
+    ("whatever the study's state is", [told_use], {"asked": releasing(state=StudyState.LOCKED)}, "yes"),
+    ("under a version of before", [informed(data_use=USE, terms_hash=FORMER)], {"asked": releasing()}, "yes"),
+    ("under what is no version", [informed(data_use=USE, terms_hash=b"\xaf" * 32)], {"asked": releasing()}, NONE),
+    ("by the consent to what is collected alone", [informed()], {"asked": releasing()}, NONE),
+    ("for another use", [informed(data_use=("DUO:0000011",))], {"asked": releasing()}, NONE),
+    ("by another study's consent", [informed(data_use=USE, context=context_of(OTHER_STUDY))], {"asked": releasing()},
+     NONE),
+    ("by a consent to research for no study", [informed(data_use=USE, context="")], {"asked": releasing()}, NONE),
+    ("such a consent lets read nothing", [told_use], {}, NONE),
+    # a withdrawal: what stays with the study is in no release
+    ("not after a revocation", [informed(data_use=USE, revoked=True)], {"asked": releasing()}, NONE),
+    ("nor after its end", [informed(data_use=USE, not_after=NOW)], {"asked": releasing()}, NONE),
+    ("nor after its end by the chain's clock", [informed(data_use=USE, not_after=NOW + 1)],
+     {"asked": releasing(), "block": as_of(block_time=NOW + 1)}, NONE),
+    ("nor after a revocation of all", [informed(data_use=USE, epoch=2)], {"asked": releasing()}, NONE),
+    ("nor of who left the study", [told_use], {"asked": releasing(collects=False)}, LEFT),
+    ("a deny for the study", [told_use, deny(grantee=ANYONE, purposes=(), context=context_of(STUDY))],
+     {"asked": releasing()}, FORBIDDEN),
+]  # fmt: skip
+
 TERMS = [
     ("written under the version that stands", [informed()], {"asked": writing}, "yes"),
     ("under one of before", [informed(terms_hash=FORMER)], {"asked": writing}, NONE),
@@ -243,7 +276,7 @@ def asked_here(grants: Any, case: dict[str, Any]) -> Any:
     return outcome(grants, **{"asked": study_request(), "about": theirs, **case})
 
 
-ALL = [*EQUALITY, *OWN, *GLASS, *WITHIN, *TERMS, *DENIES]
+ALL = [*EQUALITY, *OWN, *GLASS, *WITHIN, *RELEASES, *TERMS, *DENIES]
 
 
 @pytest.mark.parametrize(("sentence", "grants", "case", "answer"), EQUALITY, ids=[row[0] for row in EQUALITY])
@@ -264,6 +297,13 @@ def test_custody_and_emergencies_end_at_its_door(sentence: str, grants: Any, cas
 @pytest.mark.parametrize(("sentence", "grants", "case", "answer"), WITHIN, ids=[row[0] for row in WITHIN])
 def test_the_study_says_who_may_do_what(sentence: str, grants: Any, case: Any, answer: str) -> None:
     assert told(asked_here(grants, case)) == answer
+
+
+@pytest.mark.parametrize(("sentence", "grants", "case", "answer"), RELEASES, ids=[row[0] for row in RELEASES])
+def test_a_release_of_a_studys_records_stands_on_a_consent_to_it(
+    sentence: str, grants: list[Grant], case: dict[str, Any], answer: str
+) -> None:
+    assert told(outcome(grants, **{"about": theirs, "asked": study_request(), **case})) == answer, sentence
 
 
 @pytest.mark.parametrize(("sentence", "grants", "case", "answer"), TERMS, ids=[row[0] for row in TERMS])

@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from gateway.consent.model import (
     ANYONE,
@@ -106,7 +107,7 @@ def questions(draw: st.DrawFn) -> AccessRequest:
 @st.composite
 def recorded(draw: st.DrawFn) -> DecisionFacts:
     found: DecisionFacts = draw(records()) if draw(mostly(False, True)) else facts(labels=HIV)
-    return replace(found, study=draw(mostly(STUDY, OTHER_STUDY, b"")))
+    return structs.replace(found, study=draw(mostly(STUDY, OTHER_STUDY, b"")))
 
 
 many = st.lists(consents(), max_size=5, unique_by=lambda grant: grant.consent)
@@ -140,7 +141,7 @@ def test_in_a_study_no_other_consent_counts(held: Any, asked: Any, about: Any) -
 @quick
 @given(many, questions(), recorded())
 def test_outside_no_study_s_consent_counts(held: Any, asked: Any, about: Any) -> None:
-    asked = replace(asked, study=None)
+    asked = structs.replace(asked, study=None)
     plain = [one for one in held if one.terms.scope.context in ("", "study:1")]
     assert decided(held, asked, about) == decided(plain, asked, about)
 
@@ -193,11 +194,11 @@ def test_less_of_a_standing_never_shows_more(held: Any, standing: Any, about: An
         {"collects": False},
         {"terms": b""},
     ):
-        narrower = replace(asked, study=replace(standing, **less))
+        narrower = structs.replace(asked, study=replace(standing, **less))
         assert not isinstance(decided(held, narrower, about), Permit)
-    reading = replace(asked, action=Action.READ)
+    reading = structs.replace(asked, action=Action.READ)
     for less in ({"roles": NOBODY}, {"all_terms": frozenset[bytes]()}):
-        narrower = replace(reading, study=replace(standing, **less))
+        narrower = structs.replace(reading, study=replace(standing, **less))
         assert not isinstance(decided(held, narrower, about), Permit)
 
 

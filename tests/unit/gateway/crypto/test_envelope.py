@@ -3,13 +3,13 @@
 import hashlib
 import itertools
 import random
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gateway.consent.model import Action
 from gateway.crypto import envelope, hazmat

@@ -1,10 +1,10 @@
 """A study's record opens under the subject's key in that study, for permits of that study and for its patient's own,
 and is sealed for permits of that study alone."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from gateway.consent.model import Action, Permit
 from gateway.crypto import envelope
@@ -109,7 +109,7 @@ def test_facts_that_were_sealed_in_a_study_open_under_no_other_key() -> None:
     located = envelope.locate(sealed(permitted(Action.WRITE), HERE, STUDY).block, LOG)
     for other in KEYS.values():
         with pytest.raises(IntegrityError):
-            envelope.open_facts(replace(located, key_id=other.id), other)
+            envelope.open_facts(structs.replace(located, key_id=other.id), other)
 
 
 def test_chunks_follow_the_study_of_their_permit() -> None:

@@ -43,6 +43,14 @@ def test_a_profile_may_stand_in_the_request() -> None:
     assert parse_request(ask(profile=whole)).profile.digest == shipped("expert-determination").digest
 
 
+def test_a_study_may_be_asked_in_for_its_purpose_alone() -> None:
+    made = parse_request(ask(purpose="CLINTRCH", study="5d" * 32))
+    assert made.study == bytes.fromhex("5d" * 32)
+    assert parse_request(jsontext.loads(made.text)).digest == made.digest
+    assert parse_request(ask()).study is None
+    assert b"study" not in parse_request(ask()).text
+
+
 VIEW = {"resource": "Observation", "select": [{"column": [{"name": "person", "path": "subject.getReferenceKey()"}]}]}
 
 
@@ -67,6 +75,11 @@ VIEW = {"resource": "Observation", "select": [{"column": [{"name": "person", "pa
         ({"days": 0}, ("dataset", "days")),
         ({"days": True}, ("dataset", "days")),
         ({"more": 1}, ("dataset", "more")),
+        ({"study": "5d" * 32}, ("dataset", "purpose")),
+        ({"purpose": "CLINTRCH", "study": None}, ("dataset", "study")),
+        ({"purpose": "CLINTRCH", "study": "5D" * 32}, ("dataset", "study")),
+        ({"purpose": "CLINTRCH", "study": "5d" * 31}, ("dataset", "study")),
+        ({"purpose": "CLINTRCH", "study": 5}, ("dataset", "study")),
     ],
 )  # fmt: skip
 def test_a_bad_request_is_refused_by_its_member(changes: dict[str, Any], field: tuple[str, ...]) -> None:
