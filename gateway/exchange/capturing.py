@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.demo.client import Gateway, shaped
+from gateway.demo.client import Gateway, RefusedError, shaped
 from gateway.demo.model import Deployment, StepFailedError
 from gateway.demo.patients import Enrolled
 from gateway.demo.progress import Advance
@@ -36,6 +36,9 @@ MOST_ITEMS: Final = 20_000
 MOST_FORMS: Final = 100
 """Of one request."""
 MOST_PROBLEMS: Final = 50
+PAUSES: Final = (1.0, 4.0, 15.0)
+"""Seconds before a subject is tried again."""
+_BUSY: Final = frozenset({"UNAVAILABLE", "STALE", "LIMIT"})
 Place = tuple[str, str | None, str, str | None]
 
 
@@ -54,28 +57,53 @@ class Work:
     strict: bool
 
 
+@dataclass(slots=True, kw_only=True)
+class _Done:
+    """With one subject in this run, over all tries."""
+
+    enrolled: int = 0
+    forms: int = 0
+    items: int = 0
+    kept: int = 0
+    queries: int = 0
+
+
 def capture_all(work: Work, subjects: Iterable[str], advance: Advance) -> None:
-    """Raises StepFailedError where nobody's forms could be captured."""
+    """What stops a subject stands in the tally's problems."""
     counting = threading.Lock()
 
     def tried(key: str) -> None:
-        try:
-            enrolled, forms, items, kept, queries = _capture(work, key)
-        except (StepFailedError, CallerError) as error:
-            with counting:
-                if len(work.tally.problems) < MOST_PROBLEMS:
-                    work.tally.problems.append(f"a subject cannot go on: {error}")
-            return
+        done = _Done()
+        problem = _persistent(work, key, done)
         with counting:
-            work.tally.enrolled += enrolled
-            work.tally.forms += forms
-            work.tally.items += items
-            work.tally.kept += kept
-            work.tally.queries += queries
-            advance(1)
+            if problem is None:
+                advance(1)
+            elif len(work.tally.problems) < MOST_PROBLEMS:
+                work.tally.problems.append(f"a subject cannot go on: {problem}")
+            work.tally.enrolled += done.enrolled
+            work.tally.forms += done.forms
+            work.tally.items += done.items
+            work.tally.kept += done.kept
+            work.tally.queries += done.queries
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(tried, subjects))
+
+
+def _persistent(work: Work, key: str, done: _Done) -> str | None:
+    """What stopped the subject; None: nothing. A gateway that is busy is asked again: what was done is found there."""
+    for pause in (*PAUSES, None):
+        try:
+            _capture(work, key, done)
+        except RefusedError as error:
+            if error.code not in _BUSY or pause is None:
+                return str(error)
+            time.sleep(pause)
+        except (StepFailedError, CallerError) as error:
+            return str(error)
+        else:
+            return None
+    raise AssertionError("the last turn returns")
 
 
 def forms_of(folder: StudyFolder, key: str) -> Iterator[CapturedForm]:
@@ -88,8 +116,7 @@ def forms_of(folder: StudyFolder, key: str) -> Iterator[CapturedForm]:
             yield from datasets.captured(table.described.table, rows, group, folder.definition)
 
 
-def _capture(work: Work, key: str) -> tuple[int, int, int, int, int]:
-    """Whether they were enrolled now; forms and items captured, forms that were there, and queries raised."""
+def _capture(work: Work, key: str, done: _Done) -> None:
     one = patient(
         work.gateway,
         work.deployment,
@@ -97,20 +124,20 @@ def _capture(work: Work, key: str) -> tuple[int, int, int, int, int]:
         wallet=work.keys.patient(work.folder.title, key),
     )
     there = _places(work, one)
-    enrolled = there is None
     if there is None:
         enrol(work, one, key)
+        done.enrolled = 1
         there = set()
     wanted = list(forms_of(work.folder, key))
     missing = [form for form in wanted if place_of(form) not in there]
-    items = queries = 0
+    done.kept = len(wanted) - len(missing) - done.forms
     for some in parts(missing):
-        items += sum(map(_items, some))
         made = send(work, request(work, one, some))
         if len(made.records) != len(some):
             raise StepFailedError(f"{len(some)} forms went in, {len(made.records)} records came out")
-        queries += len(made.queries)
-    return enrolled, len(missing), items, len(wanted) - len(missing), queries
+        done.forms += len(some)
+        done.items += sum(map(_items, some))
+        done.queries += len(made.queries)
 
 
 def _places(work: Work, one: Enrolled) -> set[Place] | None:
