@@ -218,7 +218,8 @@ class ReleaseFacts(msgspec.Struct, frozen=True, array_like=True, tag="release"):
 
 class StudyFacts(msgspec.Struct, frozen=True, array_like=True, tag="study"):
     """An entry of a study's journal (`gateway.trials.journal`): under the key of `subject` in that study, or, where
-    that is empty, under the sponsor's. `previous`: SHA-256 of the entry before, zeros: none."""
+    that is empty, under the sponsor's. `previous`: SHA-256 of the entry before, zeros: none; `standing`: number of the
+    newest entry before that changed how the study stands, -1: none."""
 
     salt: bytes
     study: bytes
@@ -228,6 +229,7 @@ class StudyFacts(msgspec.Struct, frozen=True, array_like=True, tag="study"):
     kind: int
     octets: bytes
     previous: bytes
+    standing: int = -1
 
 
 def study_entry_domain(facts: StudyFacts) -> Domain:

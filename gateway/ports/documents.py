@@ -54,7 +54,8 @@ class SealedPaper:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyPaper:
     """An entry of a study's journal. `study` and `sponsor` 32 bytes; `subject`: whom it is about, 32 bytes, empty for
-    nobody; `previous`: SHA-256 of the entry before it, zeros: none; `octets` RFC 8785 text."""
+    nobody; `previous`: SHA-256 of the entry before it, zeros: none; `octets` RFC 8785 text; `standing`: number of the
+    newest entry before that changed how the study stands, -1: none."""
 
     study: bytes
     sponsor: bytes
@@ -63,6 +64,7 @@ class StudyPaper:
     kind: int
     previous: bytes
     octets: bytes = field(repr=False)
+    standing: int = -1
 
 
 class Documents(Protocol):

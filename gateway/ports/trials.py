@@ -3,6 +3,7 @@ and how much, for nobody who is named, of nobody."""
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Final
 
 
 class StudyEntryKind(IntEnum):
@@ -21,6 +22,21 @@ class StudyEntryKind(IntEnum):
     UNBLINDING = 10
     RESULTS = 11
     RECRUITMENT = 12
+
+
+STANDING: Final = (
+    StudyEntryKind.REGISTRATION,
+    StudyEntryKind.DELEGATION,
+    StudyEntryKind.SITE,
+    StudyEntryKind.ENROLMENT,
+    StudyEntryKind.STATE,
+    StudyEntryKind.ALLOCATION,
+    StudyEntryKind.ASSIGNMENT,
+    StudyEntryKind.UNBLINDING,
+    StudyEntryKind.RESULTS,
+    StudyEntryKind.RECRUITMENT,
+)
+"""Kinds of entries that change how a study stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

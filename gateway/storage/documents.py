@@ -123,6 +123,7 @@ class SealedDocuments:
             kind=paper.kind,
             octets=paper.octets,
             previous=paper.previous,
+            standing=paper.standing,
         )
         sealed = await self._sealed(facts, study_entry_domain(facts))
         unpinned, line = _unpinned(sealed.block), StudyLine.of(facts, about=about)
@@ -149,6 +150,7 @@ class SealedDocuments:
             kind=facts.kind,
             previous=facts.previous,
             octets=facts.octets,
+            standing=facts.standing,
         )
 
     async def put_profile(

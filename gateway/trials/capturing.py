@@ -9,6 +9,7 @@ Not done here: signatures (`service`), export.
 """
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -292,6 +293,10 @@ class Capturing:
     async def _capturing(self, caller: Caller, study: StudyId, subject: SubjectId) -> Held:
         """Before any work. The decision on each record says the last word."""
         held = await self._reaching(caller, study, subject, "STUDY_CAPTURE", rules.CAPTURES)
+        # Whoever sent a freeze or a lock straight to the chain is heard before its block is indexed here. Where the
+        # chain does not answer, the decision says how long that may go on.
+        with contextlib.suppress(UpstreamError):
+            await self._studies.compare(held)
         if held.study.state is not StudyState.OPEN:
             raise ConflictError(f"the study is {held.study.state.value.lower()}", field=("study",))
         return held

@@ -41,6 +41,7 @@ class Consenting:
             for one in standing.grants
             if type(one) is Grant
             and policy.names_in_time(one, asking, standing.epochs, block_time=as_of.block_time, now=now)
+            and one.terms.scope.grantee == study.sponsor
             and one.terms.scope.context == context_of(study.study)
             and one.terms.scope.grantee == study.sponsor
             and one.terms.scope.terms_hash == study.present_terms

@@ -17,7 +17,7 @@ from gateway.trials import acts
 from gateway.trials.datasets import forms_of
 from gateway.trials.definition.model import StudyDefinition
 from gateway.trials.definition.reading import read_definitions
-from gateway.trials.definition.references import Directory, directory
+from gateway.trials.definition.references import Directory, dangling, directory
 
 LARGEST: Final = 16 << 20
 """Octets of a document."""
@@ -25,6 +25,7 @@ MOST_PACKED: Final = 900_000
 """Characters of one as an entry holds it."""
 COMPILED: Final = 16
 _LEVEL: Final = 9
+_CAPTURED: Final = frozenset({"FormDef", "ItemGroupDef", "ItemDef"})
 
 
 def packed(octets: bytes) -> str:
@@ -69,7 +70,11 @@ def check_document(act: acts.Define) -> Directory:
     octets = unpacked(act.document)
     if hashlib.sha256(octets).hexdigest() != act.sha256:
         raise CallerError("not the SHA-256 of the document", field=("act", "sha256"))
-    return directory(forms_of(definition_of(octets)))
+    found = directory(forms_of(definition_of(octets)))
+    for one in dangling(found):
+        if one.kind in _CAPTURED:
+            raise CallerError(f"refers to no {one.kind} that is there", field=("act", "document", one.holder[:64]))
+    return found
 
 
 @lru_cache(maxsize=COMPILED)

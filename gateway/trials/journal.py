@@ -23,7 +23,7 @@ from gateway.ports.documents import Documents, SealedPaper, StudyPaper
 from gateway.ports.index import Index
 from gateway.ports.rows import Row, TicketRow
 from gateway.ports.sealing import SealingKeys
-from gateway.ports.trials import StudyEntryKind, StudyEntryRow
+from gateway.ports.trials import STANDING, StudyEntryKind, StudyEntryRow
 from gateway.trials.links import ABOUT, FIRST, digest_of, leaf_values
 
 LARGEST: Final = 1_000_000
@@ -36,10 +36,12 @@ AT_ONCE: Final = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The newest entry of a journal: its number, from 0, and its SHA-256."""
+    """The newest entry of a journal: its number, from 0, and its SHA-256. `standing`: number of the newest one up to it
+    that changed how the study stands, -1: none."""
 
     number: int
     entry: bytes
+    standing: int = field(default=-1, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +57,8 @@ class NewEntry:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """An entry that was read and holds. `entry`: SHA-256 of its octets, `previous`: of those of the one before, 32 zero
-    bytes before the first. `octets` None: its key was destroyed, and so it is not told whose it was either (`sponsor`
-    and `subject` None)."""
+    bytes before the first; `standing`: number of the newest one before that changed how the study stands, -1: none.
+    `octets` None: its key was destroyed, and so it is not told whose it was either (`sponsor` and `subject` None)."""
 
     study: bytes
     number: int
@@ -66,6 +68,7 @@ class Entry:
     octets: bytes | None = field(default=None, repr=False)
     sponsor: ActorId | None = None
     subject: SubjectId | None = None
+    standing: int = -1
 
     @property
     def is_erased(self) -> bool:
@@ -97,6 +100,7 @@ class Journal:
         if len(added) > MOST:
             raise LimitError(f"append at most {MOST} entries at once", field=("entries",))
         number, previous = (0, FIRST) if after is None else (after.number + 1, after.entry)
+        standing = -1 if after is None else after.standing
         rows: list[Row] = []
         sealed_papers: list[SealedPaper] = []
         for at, new in enumerate(added):
@@ -112,14 +116,16 @@ class Journal:
                 kind=int(new.kind),
                 previous=previous,
                 octets=new.octets,
+                standing=standing,
             )
             sealed = await self._documents.seal_study_entry(paper, about=about)
             digest = sealed.unpinned.digest
             row = StudyEntryRow(study=study, number=number, kind=new.kind, about=about, entry=values[2], digest=digest)
             rows += [row, sealed.unpinned, self._ticket(values, sealed)]
             sealed_papers.append(sealed)
+            standing = number if new.kind in STANDING else standing
             number, previous = number + 1, values[2]
-        return tuple(rows), tuple(sealed_papers), Head(number=number - 1, entry=previous)
+        return tuple(rows), tuple(sealed_papers), Head(number=number - 1, entry=previous, standing=standing)
 
     def _ticket(self, values: tuple[bytes, ...], sealed: SealedPaper) -> TicketRow:
         return TicketRow(
@@ -147,7 +153,18 @@ class Journal:
         if not newest or newest[0].entry != entry:
             raise IntegrityError("the head of a study's journal is another entry than its last")
         # Somebody may have appended since: what was the head is one no more, and an append behind it is a conflict.
-        return Head(number=number, entry=entry)
+        return Head(number=number, entry=entry, standing=await self._standing(study, newest[0]))
+
+    async def _standing(self, study: bytes, entry: Entry) -> int:
+        """Of the head that an entry is. Those that were erased do not say: then from the newest before that does."""
+        while True:
+            if entry.kind in STANDING or entry.number == 0:
+                return entry.number if entry.kind in STANDING else -1
+            if entry.octets is not None:
+                return entry.standing
+            before = await self.read(study, after=max(-1, entry.number - 1 - AT_ONCE), limit=AT_ONCE)
+            entries = [one for one in before if one.number < entry.number]
+            entry = next((one for one in reversed(entries) if not one.is_erased or one.kind in STANDING), entries[0])
 
     async def read(
         self,
@@ -203,6 +220,7 @@ class Journal:
             octets=paper.octets,
             sponsor=ActorId(paper.sponsor),
             subject=SubjectId(paper.subject) if paper.subject else None,
+            standing=paper.standing,
         )
 
     async def _paper(self, row: StudyEntryRow) -> StudyPaper | None:

@@ -17,7 +17,7 @@ from typing import Final
 from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
 from gateway.consent.model import StudyStanding
-from gateway.errors import DeniedError, StaleError
+from gateway.errors import DeniedError, IntegrityError, StaleError
 from gateway.identity.model import Caller, moved
 from gateway.ids import ActorId, StudyId, SubjectId
 from gateway.ports.bus import Bus
@@ -28,6 +28,7 @@ from gateway.ports.ledger import Appended, Stale, Taken
 from gateway.ports.rows import CallRow, Guard, Row
 from gateway.ports.study_registry import TrialRegistries
 from gateway.trials import acts
+from gateway.trials.acts import NOTHING
 from gateway.trials.journal import MOST, Head, Journal, NewEntry
 from gateway.trials.links import digest_of
 from gateway.trials.standing import FOLDED, Study, fold
@@ -108,17 +109,56 @@ class Studies:
         if held is not None and held.version == version:
             return held
         found = Study(study=study) if held is None else held.study
-        while entries := await self._journal.read(study, after=found.number, limit=MOST, kinds=FOLDED):
-            fold(found, entries)
+        await self._read(found)
         if found.number < 0:
             return None
         found.chain = await self._registries.study(study)
+        if not self._is_attested(found):
+            await self._read(found)  # what the chain has a root of was entered before
+        if not self._is_attested(found):
+            raise IntegrityError("a study's journal is not the one that the chain has roots of")
         held = Held(version=version, study=found)
         self._held[study] = held
         self._held.move_to_end(study)
         if len(self._held) > HELD:
             self._held.popitem(last=False)
         return held
+
+    async def _read(self, found: Study) -> None:
+        """Up to the journal's end, by the entries that change how it stands. The last of all entries says which of them
+        is the newest, so none is hidden by a row that was deleted, or is said to be of another kind."""
+        while True:
+            while entries := await self._journal.read(found.study, after=found.number, limit=MOST, kinds=FOLDED):
+                for one in entries:
+                    if one.is_erased:
+                        await self._look_between(found, one.number)
+                    fold(found, (one,))
+            head = await self._journal.head(found.study)
+            if head is None or head.standing == found.moved:
+                return
+            if not await self._journal.read(found.study, after=found.number, limit=1, kinds=FOLDED):
+                raise IntegrityError("an entry that changed how a study stands is missing")
+
+    async def _look_between(self, found: Study, number: int) -> None:
+        """An erased entry does not say what came before it: so all that did is opened, which tells what each is."""
+        after = found.number
+        while after < number - 1:
+            entries = await self._journal.read(found.study, after=after, limit=min(MOST, number - 1 - after))
+            if not entries:
+                raise IntegrityError("an entry of a study's journal is missing")
+            after = entries[-1].number
+
+    def _is_attested(self, found: Study) -> bool:
+        """Whether the chain's head of data is one that the journal's roots led through. What is beyond it is on its
+        way."""
+        if found.chain is None or not found.chain.records:
+            return True
+        head, records = NOTHING, 0
+        for root, count in found.roots:
+            head, records = self._registries.next_head(head, root, count), records + count
+            if head == found.chain.head and records == found.chain.records:
+                return True
+        return False
 
     async def compare(self, held: Held) -> None:
         """The chain's word of this very moment: what moves no guard (roots of data, assignments) is in it too."""

@@ -555,10 +555,11 @@ class Trials:
         """A root over the leaves of all entries that have none. The recorder's call and the entry that tells of it are
         durable together; the entry itself is under the next root."""
         for _ in range(TRIES):
+            await self._studies.compare(held)
             study, chain = held.study, held.study.chain
             if chain is None or not chain.is_open or chain.is_frozen or chain.is_locked:
                 raise ConflictError("the registry takes no data of this study now", field=("study",))
-            first = study.recorded
+            first = await self._unrecorded(study)
             leaves = await self._leaves(study.study, first)
             if not leaves:
                 return
@@ -580,6 +581,17 @@ class Trials:
                 return
             held = await self._there(study.study)
         raise StaleError("the study keeps changing; try again")
+
+    async def _unrecorded(self, study: Study) -> int:
+        """The first entry under no root that the chain has or is about to have."""
+        roots = list(study.roots)
+        while roots:
+            root, count = roots[-1]
+            call = self._registries.record_data(study=study.study, root=root, count=count)
+            if not isinstance(await self._chain.outcome(call.call, timeout=0.0, confirmed=False), Reverted):
+                break
+            roots.pop()
+        return sum(count for _, count in roots)
 
     async def _leaves(self, study: bytes, first: int) -> list[bytes]:
         """Of entries from number `first` on, up to the last that is there."""

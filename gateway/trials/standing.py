@@ -10,23 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from gateway.consent.model import NO_END, StudyRole, StudyState
+from gateway.errors import IntegrityError
 from gateway.ports.study_registry import StudyOnChain
-from gateway.ports.trials import StudyEntryKind
+from gateway.ports.trials import STANDING
 from gateway.trials import acts
 from gateway.trials.journal import Entry
 
-FOLDED: Final = (
-    StudyEntryKind.REGISTRATION,
-    StudyEntryKind.DELEGATION,
-    StudyEntryKind.SITE,
-    StudyEntryKind.ENROLMENT,
-    StudyEntryKind.STATE,
-    StudyEntryKind.ALLOCATION,
-    StudyEntryKind.ASSIGNMENT,
-    StudyEntryKind.UNBLINDING,
-    StudyEntryKind.RESULTS,
-    StudyEntryKind.RECRUITMENT,
-)
+FOLDED: Final = STANDING
 """Kinds of entries that a standing is made of."""
 
 
@@ -88,14 +78,15 @@ class Allocation:
 
 @dataclass(slots=True, kw_only=True, repr=False)
 class Study:
-    """A study's standing after entry `number` (-1: before the first), beside the chain's word (None: it was not opened
-    there). Whoever folds is the only one who changes it. `noted`: its state as the journal has it; `opened_under`:
-    the protocol version under which enrolment opened, 0: none yet; `recruits`: in which entry its criteria are, 0: it
-    looks for nobody; `roots`: of data, each with its count of entries; `entered`: in which entry an act is, by its
-    salt."""
+    """A study's standing after entry `number` (-1: before the first), `moved` the last that changed it, beside the
+    chain's word (None: it was not opened there). Whoever folds is the only one who changes it. `noted`: its state as
+    the journal has it; `opened_under`: the protocol version under which enrolment opened, 0: none yet; `recruits`: in
+    which entry its criteria are, 0: it looks for nobody; `roots`: of data, each with its count of entries; `entered`:
+    in which entry an act is, by its salt."""
 
     study: bytes
     number: int = -1
+    moved: int = -1
     sponsor: bytes = b""
     salt: bytes = b""
     title: str = ""
@@ -186,12 +177,17 @@ class Study:
 
 
 def fold(study: Study, entries: Iterable[Entry]) -> None:
-    """Takes in entries that follow those that it has, of kinds in `FOLDED` at least."""
+    """Takes in entries that follow those that it has, of kinds in `FOLDED` at least. IntegrityError where one of these
+    kinds is missing before one that says so; those that were erased say nothing."""
     for one in entries:
-        if one.octets is not None and one.kind in FOLDED:
-            act = acts.read_entry(one.octets).act
-            study.entered[act.salt] = one.number
-            _take(study, act, one.number)
+        if one.kind in FOLDED:
+            if one.octets is not None:
+                if one.standing != study.moved:
+                    raise IntegrityError("an entry that changed how a study stands is missing")
+                act = acts.read_entry(one.octets).act
+                study.entered[act.salt] = one.number
+                _take(study, act, one.number)
+            study.moved = one.number
         study.number = one.number
 
 
@@ -237,6 +233,9 @@ def _take(study: Study, act: acts.Act, number: int) -> None:
         case acts.Lock():
             study.noted = StudyState.LOCKED
         case acts.RecordData():
+            # Roots that the registry refused are taken once more, from their first entry on.
+            while study.roots and study.recorded > act.first:
+                study.roots.pop()
             study.roots.append((bytes.fromhex(act.root), act.count))
         case acts.Recruit():
             study.recruits = number if act.open else 0
