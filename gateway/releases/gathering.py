@@ -287,9 +287,7 @@ class Gathering:
         """The patient's records as they stand, verified. What does not verify stays out, and is counted; what was
         destroyed with a study's key is not there."""
         after, number = 0, 0
-        rows: Sequence[RecordRow] | None = None
-        while rows is None or len(rows) == SCAN:
-            rows = await self._index.page(subject, after=after, limit=SCAN)
+        while rows := await self._index.page(subject, after=after, limit=SCAN):
             for row in rows:
                 after, number = row.seq, number + 1
                 if number % BREATH == 0:

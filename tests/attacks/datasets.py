@@ -94,15 +94,17 @@ class Laboratory:
         signature = bytes.fromhex(self.steward.wallet.sign_typed_data(draft.typed_data)[2:])
         return await releases.decide(steward, typed_data=draft.typed_data, signature=signature)
 
-    async def settled(self, release: ReleaseId, *, edition: int = 1, patience: float = PATIENCE) -> ReleaseView:
-        """Once nothing is under way any more. `patience`: seconds."""
+    async def settled(
+        self, release: ReleaseId, *, edition: int = 1, patience: float = PATIENCE, every: float = 0.05
+    ) -> ReleaseView:
+        """Once nothing is under way any more. `patience`, `every`: seconds."""
         async with asyncio.timeout(patience):
             while True:
                 view = await self.inside.gateway.releases.get(await self.caller(self.researcher), release)
                 assert view is not None
                 if view.stage not in (ReleaseStage.REQUESTED, ReleaseStage.BUILDING) and view.edition >= edition:
                     return view
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(every)
 
     async def anchored(self, release: ReleaseId) -> None:
         """Once every paper of it is on chain."""
