@@ -2,7 +2,8 @@
 
 An example is a fenced block `graphql as=NAME` with `json variables` and `json answer` after it, or a block `sh` with
 `text answer`. In them `<name>` stands for a value: given, or found where it first stood in an answer; `<…>` is any;
-`<signature>` is made by who asks, of the message or typed data that was answered last.
+`<signature>` is made by who asks, of the message or typed data that was answered last; `<signature of name>` of what
+that name stands for.
 """
 
 import json
@@ -26,6 +27,7 @@ TEXT = GUIDE.read_text()
 ANYTHING = "<…>"
 _BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.M | re.S)
 _NAMED = re.compile(r"<([a-z][a-zA-Z ]*)>")
+_SIGNED = re.compile(r"<signature of ([a-z][a-zA-Z ]*)>")
 _PATIENCE_SECONDS = 20.0
 
 
@@ -132,6 +134,9 @@ class Reader:
                 if isinstance(self.signable, str)
                 else wallet.sign_typed_data(self.signable)
             )
+        signed = _SIGNED.fullmatch(value) if isinstance(value, str) else None
+        if signed:
+            return self.wallets[asker].sign_typed_data(self.known[signed[1]])
         named = _NAMED.fullmatch(value) if isinstance(value, str) else None
         return self.known[named[1]] if named else value
 

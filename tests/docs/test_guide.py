@@ -20,7 +20,7 @@ EXAMPLES = examples()
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     with running_site(tmp_path_factory.mktemp("guide")) as site:
-        wallets = {name: Wallet.new() for name in ("patient", "clinician", "researcher", "steward")}
+        wallets = {name: Wallet.new() for name in ("patient", "clinician", "researcher", "steward", "sponsor")}
         wallets["registrar"] = Wallet.of_hex(site.gateway.registrar_key)
         known: dict[str, object] = {"in an hour": instant(time.time() + 3600)}
         for name, wallet in wallets.items():

@@ -76,8 +76,10 @@ STUDIED: Final = {
     f" forms {{ {_ALL['StudyForm']} record {{ __typename ... on Record {{ content }} }} }}"
     f" queries {{ {_ALL['StudyQuery']} words {{ text }} }} }}"
     f" subjects(first: 50) {{ edges {{ cursor node {{ patientId }} }} }}"
-    f" trail(first: 100) {{ edges {{ cursor node {{ {_ALL['StudyEntry']} }} }} }} }}",
+    f" willing {{ patientId at }} trail(first: 100) {{ edges {{ cursor node {{ {_ALL['StudyEntry']} }} }} }} }}",
     "t2": f"node(id: $study) {{ __typename ... on Study {{ {_ALL['Study']} }} }}",
+    "match": "studyMatch(studyId: $study, patientId: $patient)"
+    " { __typename ... on StudyMatch { fit criteria { text why evidence } } }",
     "v": "myStudies(first: 20) { edges { cursor node { id title } } }",
 }
 """Likewise of studies: they are documents of their own."""
@@ -153,6 +155,7 @@ _TYPES: Final = {
     "r": "DatasetReport",
     "t": "Study",
     "t2": "Study",
+    "match": "StudyMatch",
 }
 
 
@@ -194,7 +197,7 @@ def letters(data: Mapping[str, Any] | None, subject: bytes) -> set[str]:
             # Every role's own attempt to ask is a deed: see door.deeds.
             found |= {"a"} if any(one["reason"].startswith(ASKED) for one in asked) else set()
         elif value["__typename"] == _TYPES[alias]:
-            found.add(alias[0])
+            found.add("2" if alias == "match" else alias[0])
             found |= listed(value.get("patient"))
             found |= studied(value, to_global("Patient", subject)) if alias == "t" else set()
         else:
@@ -221,7 +224,8 @@ def studied(study: Mapping[str, Any], patient: str) -> set[str]:
         told = {"u"} | {"f" for form in one["forms"] if form["record"]["__typename"] == "Record"}
     entries = [edge["node"] for edge in study["trail"]["edges"]]
     assert one is not None or all(entry["patientId"] != patient for entry in entries)
-    return told | ({"i"} if entries else set())
+    assert all(one["patientId"] != patient for one in study["willing"])
+    return told | ({"i"} if entries else set()) | ({"3"} if study["willing"] else set())
 
 
 def listed(patient: Mapping[str, Any] | None) -> set[str]:

@@ -66,7 +66,7 @@ ORDER: Final = (
     *("openEmergency", "endEmergency", "reviewEmergency"),
     *("requestDataset", "draftDatasetDecision", "decideDataset", "openDataset", "cancelDataset", "askAggregate"),
     *("draftStudyAct", "submitStudyAct", "captureForms", "changeForm", "raiseStudyQuery", "answerStudyQuery"),
-    *("closeStudyQuery", "assignSubject", "tellArm", "recordStudyData"),
+    *("closeStudyQuery", "assignSubject", "tellArm", "recordStudyData", "answerStudy", "countForStudy"),
     *("draftErasure", "erasePatient", "draftControllerChange", "changeController"),
 )
 assert {f"Mutation.{name}" for name in ORDER} == {way for way in WAYS if way.startswith("Mutation.")}
@@ -273,6 +273,8 @@ async def _of_a_study(house: House, words: str) -> dict[str, dict[str, Any]]:
         "assignSubject": {**named, "levels": {}},
         "tellArm": named,
         "recordStudyData": {"studyId": named["studyId"]},
+        "answerStudy": {**named, "yes": True},
+        "countForStudy": {"input": {"studyId": named["studyId"], "dataUse": list(datasets.USE), "epsilon": 0.1}},
     }
 
 

@@ -78,7 +78,7 @@ HELD: Final = {
     "Erasure": "subject status begunAt destroyedAt finalAt certificate",
     # What leaves is sealed to its recipient: see tests/attacks/test_released_datasets.py.
     "Dataset": "id state edition title purpose dataUse cohort tables profile format days requester askedAt decision"
-    " progress failed expiresAt papers files tombstones",
+    " progress failed expiresAt papers files tombstones studyId",
     "DatasetProfile": "name basis digest departures definition",
     "DatasetDecision": "verdict reason departures steward at typedData signature",
     "DatasetPaper": "number kind sha256 text anchor",
@@ -118,6 +118,12 @@ HELD: Final = {
     "StudyEntryEdge": "cursor node",
     "StudyActDraft": "id act typedData statement",
     "CapturedForms": "records queries",
+    # The patient's own; and, from their own yes on, what the study is told: see tests/attacks/test_recruitment.py.
+    "StudyMatch": "fit criteria",
+    "JudgedCriterion": "text excludes verdict favours why evidence",
+    "StudyAnswer": "yes",
+    "WillingPatient": "patientId at",
+    "StudyCount": "count leftOut",
     "ToldArm": "arm stratum position salt commitment path root",
     # Noised before it is told: see tests/attacks/test_noised_answers.py.
     "NoisedAnswer": "value counts epsilon left",
@@ -143,7 +149,10 @@ OPEN: Final = {
     "LinkedIdentity": "id issuer subject notAfter holds",
     "SignInChallenge": "message expiresAt",
     "Me": "actor",
-    "Query": "me viewer sessions linkedIdentities consentForm consentForms",
+    "RecruitingStudy": "studyId title summary criteria sponsor",
+    "RecruitingStudyEdge": "cursor node",
+    "RecruitingStudyConnection": "edges pageInfo",
+    "Query": "me viewer sessions linkedIdentities consentForm consentForms recruitingStudies",
     "Mutation": "signInChallenge signIn refreshSession endSession endOtherSessions signOut linkIdentity unlinkIdentity"
     " publishConsentForm",
 }
@@ -157,6 +166,8 @@ WAYS: Final = {
     "Query.myStudies": "v",
     **{f"Study.{name}": "u" for name in ("subject", "subjects")},
     "Study.trail": "i",
+    "Study.willing": "3",
+    "Query.studyMatch": "2",
     **{f"StudySubject.{name}": "u" for name in ("forms", "queries", "asFhir")},
     "StudyForm.record": "f",
     "Query.patient": "V",
@@ -211,6 +222,8 @@ WAYS: Final = {
     **{f"Mutation.{name}": "H" for name in ("draftStudyAct", "submitStudyAct")},
     **{f"Mutation.{name}": "h" for name in ("captureForms", "changeForm", "answerStudyQuery", "assignSubject")},
     **{f"Mutation.{name}": "j" for name in ("raiseStudyQuery", "closeStudyQuery")},
+    "Mutation.answerStudy": "T",
+    "Mutation.countForStudy": "h",
     "Mutation.tellArm": "1",
     "Mutation.recordStudyData": "0",
 }

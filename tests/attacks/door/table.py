@@ -18,7 +18,7 @@ researcher the monitor and the auditor the safety board.
     d the one de-identified dataset that was built   b that and others among one's own   s among all of them
     r its report   p among those that used the patient's records
     t the study   v the same among one's own   u that the patient is its subject, with queries about their forms
-    f what their form says   i the study's journal
+    f what their form says   i the study's journal   2 whether the patient could take part   3 who said yes to it
 """
 
 from typing import Final
@@ -71,10 +71,11 @@ broken_glass  -      RNPSLDFEVIxmq        -     RPSEV   -       -         EQ    
 """Who was named may read what the patient said of them, whatever became of it. While the index is stale nobody reads a
 record; the patient still sees what is consented to, or nobody could revoke while the chain is away."""
 
-ANYWHERE: Final = {"researcher": "dbtvi", "data_steward": "dsr", "clinician": "tvi", "auditor": "tvi", "patient": "tv"}
-"""What is released in every state, because it is of no patient: datasets, and a study."""
+ANYWHERE: Final = {"researcher": "dbtvi", "data_steward": "dsr", "clinician": "tvi3", "auditor": "tvi", "patient": "tv"}
+"""What is released in every state, because it is of none of its patients: datasets, and a study, to which somebody
+else said yes."""
 
-SUBJECT: Final = {"permit": {"clinician": "uf", "researcher": "uf", "auditor": "uf"}}
+SUBJECT: Final = {"clinician": "uf", "researcher": "uf", "auditor": "uf"}
 """What is released of the study's subject, in the state in which the patient is one."""
 
 DONE: Final = {
@@ -131,7 +132,9 @@ def released() -> dict[tuple[str, str], frozenset[str]]:
     for line in TABLE.strip().splitlines():
         state, *cells = line.split()
         for role, cell in zip(ROLES, cells, strict=True):
-            found[state, role] = frozenset(cell + ANYWHERE.get(role, "") + SUBJECT.get(state, {}).get(role, "")) - {"-"}
+            told = cell + ANYWHERE.get(role, "") + (SUBJECT.get(role, "") if state == "permit" else "")
+            # A match reads the patient's records, as they do themselves.
+            found[state, role] = frozenset(told + ("2" if "R" in cell and role == "patient" else "")) - {"-"}
     return found
 
 

@@ -34,6 +34,7 @@ GUARDED = ("permit",)
 LINKED = ("permit", "stale")
 """In which states the patient signs in by another key, too."""
 SHORT_SECONDS = 6
+CRITERIA = {"inclusion": [{"text": "You are 18 or older.", "age": {"from": 18}}]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +246,8 @@ async def _case(world: Inside, people: dict[str, Somebody], colleague: Somebody,
 
 
 async def _study(world: Inside, people: dict[str, Somebody], case: Case) -> Site:
-    """With the case's patient as its subject, of whom one form says the canary and raises a query."""
+    """With the case's patient as its subject, of whom one form says the canary and raises a query. Somebody else told
+    it yes."""
     site = Site(
         inside=world,
         sponsor=await world.person(Role.ORGANIZATION),
@@ -255,6 +257,10 @@ async def _study(world: Inside, people: dict[str, Somebody], case: Case) -> Site
     )
     await site.prepare(allocate=True)
     await site.delegate(people["auditor"], "SAFETY_BOARD", ["701"])
+    await site.act(site.sponsor, "recruit", criteria=CRITERIA, summary="Whoever is 18 or older.", open=True)
+    willing = await world.person(Role.PATIENT)
+    theirs = await world.patient(willing)
+    await world.gateway.recruiting.say(await site.caller(willing), site.study, theirs, yes=True)
     owner = people["patient"]
     consent = await site.consented(owner, case.subject)
     await site.act(people["clinician"], "enrol", subject=case.subject.hex(), key="701-1", site="701")
