@@ -363,3 +363,32 @@ async def test_refusals_name_no_value(world: Site) -> None:
     with pytest.raises(ConsentryError) as refused:
         await world.capture(world.subjects[0], "4711")
     assert "4711" not in str(refused.value)
+
+
+# ---- signatures
+
+
+async def test_a_signature_is_under_just_the_versions_that_it_names(world: Site) -> None:
+    made = await world.capture(world.subjects[0], "120")
+    record = made.records[0].record
+    asked = [{"record": record.hex(), "version": 1}]
+    members = {"subject": world.subjects[0].subject.hex(), "meaning": 2, "forms": asked}
+    draft = await world.draft(world.investigator, "sign", **members)
+    with pytest.raises(CallerError):
+        await world.draft(world.investigator, "sign", **{**members, "forms": [{**asked[0], "version": 2}]})
+    await change(world, record, "130")
+    other = await world.draft(world.investigator, "sign", **{**members, "forms": [{**asked[0], "version": 2}]})
+    for changed in ({"forms": other.act["forms"]}, {"meaning": 0}, {"at": draft.act["at"] - 60}):
+        with pytest.raises(CallerError) as refused:
+            await world.submit(world.investigator, draft, changed=changed)
+        assert refused.value.field == ("signature",)
+    forged = [{**draft.act["forms"][0], "content": "00" * 32}]
+    with pytest.raises(CallerError):
+        await world.submit(world.investigator, draft, changed={"forms": forged})
+    with pytest.raises(CallerError) as refused:
+        await world.submit(world.investigator, draft, signer=world.monitor)
+    assert refused.value.field == ("signature",)
+    await world.submit(world.investigator, draft)  # of version 1, which still stands beside 2
+    await world.submit(world.investigator, draft)
+    count = world.rows("select count(*) from study_entries where study = ? and kind = 6", world.study)
+    assert count == [(1,)]
