@@ -262,6 +262,26 @@ class Studies:
             digest=digest_of(acts.octets_of(done)),
         )
 
+    async def noted(self, caller: Caller, held: Held, action: str, subjects: Sequence[SubjectId | None]) -> bool:
+        """COMMIT POINT of what is told on `held`: an entry in the log of each whom it tells of, None: of nobody. False
+        where something moved meanwhile, and the caller is to look again."""
+        mine = [Guard(name=name, version=version) for name, version in caller.guards]
+        guards = (*mine, Guard(name=held.study.study, version=held.version))
+        events = [
+            Event(
+                decision=self._audit.new_decision(),
+                at=self._clock.now(),
+                actor=caller.actor.id,
+                outcome=Outcome.PERMITTED,
+                action=action,
+                purpose="CLINTRCH",
+                subject=one,
+            )
+            for one in subjects
+        ]
+        answers = await self._audit.append_each([(one, guards, None) for one in events])
+        return all(isinstance(one, Appended) for one in answers)
+
     async def refused(self, caller: Caller, action: str, reason: str, *, subject: bytes | None = None) -> DeniedError:
         """To be raised: it stands in the log already."""
         event = Event(

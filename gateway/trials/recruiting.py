@@ -194,9 +194,14 @@ class Recruiting:
     # ---- for studies
 
     async def willing(self, caller: Caller, study: StudyId) -> tuple[Willing, ...]:
-        """Who said yes and is not enrolled yet, in the order in which they did."""
-        held = await self._studied(caller, study)
-        return tuple(one for one in await self._willing(held.study) if one.subject not in held.study.subjects)
+        """Who said yes and is not enrolled yet, in the order in which they did. COMMIT POINT: in the log of each before
+        they are named."""
+        for _ in range(TRIES):
+            held = await self._studied(caller, study)
+            found = [one for one in await self._willing(held.study) if one.subject not in held.study.subjects]
+            if await self._studies.noted(caller, held, "STUDY_WILLING", (None, *(one.subject for one in found))):
+                return tuple(found)
+        raise UpstreamError("the study keeps changing; try again")
 
     async def count(
         self, caller: Caller, study: StudyId, *, data_use: Sequence[str], epsilon: float

@@ -8,12 +8,10 @@ Captured data are read record by record, elsewhere.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from gateway.audit.model import Outcome
-from gateway.audit.service import Audit, Event
 from gateway.consent.model import StudyRole, StudyState
 from gateway.errors import IntegrityError, UpstreamError
 from gateway.identity.model import Caller
@@ -22,8 +20,6 @@ from gateway.ids import StudyId, SubjectId
 from gateway.ports.anchors import AnchorState
 from gateway.ports.bus import Bus
 from gateway.ports.clock import Clock
-from gateway.ports.ledger import Appended
-from gateway.ports.rows import Guard
 from gateway.ports.trials import StudyEntryKind
 from gateway.slices import Page, Slice, page_of
 from gateway.trials import acts
@@ -65,13 +61,10 @@ class ShownSubject:
 class Showing:
     """See the module."""
 
-    def __init__(
-        self, *, studies: Studies, journal: Journal, identity: Identity, audit: Audit, bus: Bus, clock: Clock
-    ) -> None:
+    def __init__(self, *, studies: Studies, journal: Journal, identity: Identity, bus: Bus, clock: Clock) -> None:
         self._studies = studies
         self._journal = journal
         self._identity = identity
-        self._audit = audit
         self._bus = bus
         self._clock = clock
 
@@ -99,7 +92,7 @@ class Showing:
             keys = sorted(key for key in found.keys if part.after is None or key > part.after)
             reached = (found.keys[key] for key in keys if self._reaches(caller, found, found.keys[key]))
             walked = [_subject(found, one) for _, one in zip(range(part.size + 1), reached, strict=False)]
-            if await self._noted(caller, held, (), action="STUDY_SUBJECTS"):
+            if await self._studies.noted(caller, held, "STUDY_SUBJECTS", (None,)):
                 return page_of(walked, part)
         raise UpstreamError("the study keeps changing; try again")
 
@@ -114,7 +107,7 @@ class Showing:
                 reason = "no role that reaches the subject"
                 raise await self._studies.refused(caller, "STUDY_SUBJECT", reason, subject=known)
             shown = _subject(held.study, subject)
-            if await self._noted(caller, held, (subject,), action="STUDY_SUBJECT", of_study=False):
+            if await self._studies.noted(caller, held, "STUDY_SUBJECT", (subject,)):
                 return shown
         raise UpstreamError("the study keeps changing; try again")
 
@@ -129,7 +122,7 @@ class Showing:
         registration: Any = promised.registration
         outcomes: list[Any] = reported.outcomes
         told = tuple(declared.read_outcome(one, field=("outcomes",)) for one in outcomes)
-        return compare(declared.read(registration).outcomes, told)
+        return await asyncio.to_thread(compare, declared.read(registration).outcomes, told)
 
     async def trail(self, caller: Caller, study: StudyId, *, after: int, limit: int) -> tuple[TrailEntry, ...]:
         """COMMIT POINT: in each subject's log before it is told. DeniedError, LimitError."""
@@ -140,7 +133,7 @@ class Showing:
             shown = [self._shown(caller, held, one) for one in entries]
             about = {one.subject for one, told in zip(entries, shown, strict=True) if told is not None}
             named = sorted({one for one in about if one is not None})
-            if await self._noted(caller, held, named, action="STUDY_TRAIL"):
+            if await self._studies.noted(caller, held, "STUDY_TRAIL", (None, *named)):
                 states = await self._journal.anchored(study, entries)
                 return tuple(
                     TrailEntry(entry=one, octets=told, anchor=state)
@@ -170,9 +163,7 @@ class Showing:
                 for entry in await self._journal.read(study, after=after, limit=100, kinds=kinds):
                     told = self._shown(caller, held, entry)
                     if told is not None and entry.subject is not None:
-                        if not await self._noted(
-                            caller, held, (entry.subject,), action="STUDY_CHANGES", of_study=False
-                        ):
+                        if not await self._studies.noted(caller, held, "STUDY_CHANGES", (entry.subject,)):
                             break  # something moved: from here on again
                         yield entry.subject, acts.read_entry(told).act
                     after = entry.number
@@ -223,27 +214,6 @@ class Showing:
         if entry.octets is None or entry.subject is None:
             return entry.octets
         return entry.octets if self._reaches(caller, held.study, entry.subject) else None
-
-    async def _noted(
-        self, caller: Caller, held: Held, subjects: Sequence[SubjectId], *, action: str, of_study: bool = True
-    ) -> bool:
-        """One entry for each subject, and one for the study itself; False where something moved."""
-        mine = [Guard(name=name, version=version) for name, version in caller.guards]
-        guards = (*mine, Guard(name=held.study.study, version=held.version))
-        whose = (None, *subjects) if of_study else subjects
-        events = [(self._event(caller, one, action), guards, None) for one in whose]
-        return all(isinstance(one, Appended) for one in await self._audit.append_each(events))
-
-    def _event(self, caller: Caller, subject: SubjectId | None, action: str) -> Event:
-        return Event(
-            decision=self._audit.new_decision(),
-            at=self._clock.now(),
-            actor=caller.actor.id,
-            outcome=Outcome.PERMITTED,
-            action=action,
-            purpose="CLINTRCH",
-            subject=subject,
-        )
 
 
 def _subject(study: Study, subject: bytes) -> ShownSubject:

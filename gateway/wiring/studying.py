@@ -108,7 +108,7 @@ def make_study_rooms(
         entropy=entropy,
     )
     capturing = Capturing(studies=studies, journal=journal, records=records, audit=audit, clock=clock, entropy=entropy)
-    showing = Showing(studies=studies, journal=journal, identity=identity, audit=audit, bus=bus, clock=clock)
+    showing = Showing(studies=studies, journal=journal, identity=identity, bus=bus, clock=clock)
     recruiting = Recruiting(
         studies=studies,
         journal=journal,

@@ -17,6 +17,7 @@ from gateway.asgi import create_app
 from gateway.identity.model import Role
 from gateway.ids import to_global
 from gateway.jsontext import Num
+from tests.attacks import study_asked
 from tests.attacks.inside import inside
 from tests.campaigns.canaries import Canaries
 from tests.journeys import documents
@@ -111,6 +112,38 @@ def _asked(patient: str, record: str, actor: str) -> tuple[tuple[str, dict[str, 
         (documents.REGISTER, {"input": {"key": "0x" + "ab" * 20, "roles": ["CLINICIAN"], "name": "N"}}),
         (documents.SHOW_EMERGENCY, {"id": record}),
         (documents.EMERGENCY_REPORT, {"first": 2}),
+        *_of_studies(patient, record, actor),
+    )
+
+
+def _of_studies(patient: str, record: str, actor: str) -> tuple[tuple[str, dict[str, Any]], ...]:
+    study = to_global("Study", b"\x07" * 32)
+    named = {"studyId": study, "patientId": patient}
+    about = {"study": study, "patient": patient}
+    until = instant(4e9)
+    forms = [{"recordId": record, "version": 1}]
+    act = {"act": "site", "study": "07" * 32, "by": "01" * 32, "at": 1, "salt": "02" * 32, "site": "1", "name": "N"}
+    form = {"resourceType": "QuestionnaireResponse", "status": "completed", "item": [{"linkId": "a"}]}
+    return (
+        (study_asked.DRAFT, {"input": {"register": {"title": "T", "statisticianId": actor}}}),
+        (
+            study_asked.DRAFT,
+            {"input": {"delegation": {"studyId": study, "actorId": actor, "role": "MONITOR", "until": until}}},
+        ),
+        (study_asked.DRAFT, {"input": {"signature": {**named, "meaning": "REVIEWED", "forms": forms}}}),
+        (study_asked.SUBMIT, {"act": act, "signature": "0x" + "11" * 65}),
+        (study_asked.CAPTURE, {"input": {**named, "forms": [form], "idempotencyKey": "k"}}),
+        (
+            study_asked.CHANGE,
+            {"input": {**named, "recordId": record, "form": form, "expectedVersion": 1, "reason": "r"}},
+        ),
+        (study_asked.RAISE, {"input": {**named, "recordId": record, "item": "a", "text": "t"}}),
+        (study_asked.ANSWER, {**about, "query": "0x" + "00" * 16, "text": "t"}),
+        (study_asked.ASSIGN, {**about, "levels": {"sex": "F"}}),
+        (study_asked.TELL, about),
+        (study_asked.ONE, {"id": study, "patient": patient}),
+        (study_asked.TRAIL, {"id": study, "first": 2, "after": "1"}),
+        (study_asked.MINE, {"first": 2, "after": study}),
     )
 
 

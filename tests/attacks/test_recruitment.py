@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from gateway.audit.model import EVERYTHING, Outcome
 from gateway.errors import CallerError, ConflictError, DeniedError
 from gateway.identity.model import Role
+from gateway.slices import Slice
 from gateway.trials.recruitment.matching import Fit
 from tests.attacks.inside import Somebody, inside
 from tests.attacks.study import REGISTRATION, Site, site
@@ -79,6 +81,17 @@ async def test_a_patient_is_named_by_their_yes_and_off_the_list_by_their_no(worl
     assert [one.subject for one in await recruiting.willing(sponsor, world.study)].count(subject) == 1
     assert not await recruiting.say(await world.caller(who), world.study, subject, yes=False)
     assert subject not in {one.subject for one in await recruiting.willing(sponsor, world.study)}
+
+
+async def test_who_was_named_a_patient_stands_in_their_log(world: Site) -> None:
+    who, subject = await patient(world)
+    gateway, sponsor = world.inside.gateway, await world.caller(world.sponsor)
+    await gateway.recruiting.willing(sponsor, world.study)
+    await gateway.recruiting.say(await world.caller(who), world.study, subject, yes=True)
+    await gateway.recruiting.willing(sponsor, world.study)
+    log = await gateway.audit.access_log(await world.caller(who), subject, part=Slice(size=50), wanted=EVERYTHING)
+    told = [(one.actor, one.outcome) for one in log.events if one.action == "STUDY_WILLING"]
+    assert told == [(world.sponsor.actor, Outcome.PERMITTED)]
 
 
 async def test_who_is_no_part_of_the_study_sees_no_list_and_no_count(world: Site) -> None:

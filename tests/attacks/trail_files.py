@@ -18,6 +18,7 @@ from tests.attacks.inside import Somebody
 from tests.attacks.studies import anchored
 from tests.attacks.study import Site, Subject
 
+CRITERIA = {"inclusion": [{"text": "You are 18 or older.", "age": {"from": 18}}]}
 OUTCOMES = [{"kind": "PRIMARY", "measure": "Systolic blood pressure", "timeFrame": "week 24"}]
 Line = dict[str, Any]
 
@@ -129,6 +130,9 @@ async def whole_road(world: Site) -> tuple[Somebody, list[Subject]]:
     for name in ("702-1", "702-2"):
         await world.capture(subjects[1], "130", repeat=name)
     await _signed(world, subjects[0])
+    await world.act(world.sponsor, "recruit", criteria=CRITERIA, summary="A study of pressure.", open=True)
+    willing = await world.caller(subjects[1].who)
+    await world.inside.gateway.recruiting.say(willing, world.study, subjects[1].subject, yes=True)
     await world.act(world.investigator, "unblind", subject=subjects[0].subject.hex(), reason="An emergency.")
     await world.act(world.investigator, "withdraw", subject=subjects[3].subject.hex(), reason="Moved away.")
     await erase(world, subjects[4])

@@ -16,7 +16,7 @@ from gateway.underway import MOST_PARTS, MOST_RECORDS
 from gateway.web.bodies import SHORT
 from gateway.web.graphql import BODIES_TOGETHER
 from gateway.web.options import WebOptions
-from schema.context import MOST_FOLLOWED, MOST_REFERENCES
+from schema.context import MOST_FOLLOWED, MOST_FORMS, MOST_REFERENCES
 from schema.gates import PAGE_CEILING
 from schema.limits import Limits
 from tests.docs import readme
@@ -99,6 +99,7 @@ def test_every_limit_is_published_as_it_is() -> None:
     assert f"1 to {PAGE_CEILING} items" in readme.text()
     assert f"followed {MOST_REFERENCES} times, and for one MiB" in readme.text()
     assert MOST_FOLLOWED == 1 << 20
+    assert f"captured forms it reads at most {MOST_FORMS}" in readme.text()
     options = WebOptions()
     assert (
         f"a socket has {options.socket_operations} operations, an address {options.sockets_each} sockets, "

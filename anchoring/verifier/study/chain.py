@@ -95,12 +95,14 @@ class StudyChain:
             case "sign":
                 signature = (study, act.content, word(said["meaning"]), act.by)
                 self._require("signatureOf(bytes32,bytes32,uint8,bytes32)", signature, (word(act.at),))
-            case "assign":
-                place = (act.octets("arm"), word(said["stratum"]), word(said["position"]))
-                self._require("assignmentOf(bytes32,bytes32)", (study, act.octets("name")), place)
             case "unblind":
                 told = (study, act.octets("name"), act.by)
                 self._require("unblindingOf(bytes32,bytes32,bytes32)", told, (reason_digest(act),))
+
+    def check_assignment(self, act: Act) -> None:
+        """Of each subject the last one: an earlier one at the same place was refused. Raises Refused."""
+        place = (act.octets("arm"), word(act.said["stratum"]), word(act.said["position"]))
+        self._require("assignmentOf(bytes32,bytes32)", (self._study, act.octets("name")), place)
 
     def check_root(self, root: bytes, *, index: int, count: int) -> None:
         """A root of data, the study's `index`-th. Raises Refused."""

@@ -1,7 +1,8 @@
 """Roots of data, the head over them, and the lock that names both. Pure.
 
 A root is OpenZeppelin's tree over (bytes32 study, uint32 number, bytes32 SHA-256 of the entry, bytes32 of the one
-before); head = keccak256(head ‖ root ‖ count). True here: of each entry that no root has yet, its leaf is kept.
+before); head = keccak256(head ‖ root ‖ count). True here: of each entry its leaf is kept. A root that begins before the
+last ones end takes their place: the registry had refused them, and whether that is so its head says.
 """
 
 from collections.abc import Iterator
@@ -24,7 +25,6 @@ class Data:
     """`recorded`: entries under a root."""
 
     def __init__(self) -> None:
-        self.head = bytes(32)
         self.roots: list[tuple[int, bytes, int]] = []
         self.recorded = 0
         self._leaves = bytearray()
@@ -38,17 +38,24 @@ class Data:
     def record(self, number: int, act: Act) -> _Found:
         """A root, which entry `number` tells of."""
         first, count, root = act.said["first"], act.said["count"], act.octets("root")
-        held = len(self._leaves) // _SIZE
+        while self.roots and self.recorded > first:
+            self.recorded -= self.roots.pop()[2]
+        held = len(self._leaves) // _SIZE - self.recorded
         if first != self.recorded or not 0 < count <= held:
             yield Flaw.DATA, f"a root over {count} entries from {first}, where those from {self.recorded} are next"
             return
-        octets = count * _SIZE
-        if root_of([bytes(self._leaves[at : at + _SIZE]) for at in range(0, octets, _SIZE)]) != root:
+        octets = range(first * _SIZE, (first + count) * _SIZE, _SIZE)
+        if root_of([bytes(self._leaves[at : at + _SIZE]) for at in octets]) != root:
             yield Flaw.DATA, f"entries {first} to {first + count - 1} are not those of their root"
-        del self._leaves[:octets]
         self.roots.append((number, root, count))
         self.recorded += count
-        self.head = keccak256(self.head + root + word(count))
+
+    @property
+    def head(self) -> bytes:
+        head = bytes(_SIZE)
+        for _, root, count in self.roots:
+            head = keccak256(head + root + word(count))
+        return head
 
     def lock(self, act: Act) -> _Found:
         if (act.octets("head"), act.said["records"]) != (self.head, self.recorded):

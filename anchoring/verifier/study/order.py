@@ -30,6 +30,7 @@ class Subject:
     key: str
     withdrawn: bool = False
     assigned: bytes = b""
+    place: "tuple[int, Act] | None" = None
 
 
 class Order:
@@ -37,6 +38,7 @@ class Order:
 
     def __init__(self, study: bytes) -> None:
         self.study = study
+        self._number = -1
         self.people = People()
         self.subjects: dict[bytes, Subject] = {}
         self.versions = {"protocol": 0, "define": 0, "terms": 0, "publish": 0}
@@ -57,6 +59,7 @@ class Order:
 
     def take(self, number: int, act: Act) -> Found:
         """What is wrong with an act in this place, and on whose behalf it must have been done."""
+        self._number = number
         if act.study != self.study:
             yield Flaw.ORDER, "is of another study"
         if (number == 0) != (act.tag == "register"):
@@ -185,7 +188,10 @@ class Order:
         if self._keys.setdefault(said["key"], subject) != subject:
             yield Flaw.ORDER, "enrols under another subject's key"
         self.subjects[subject] = Subject(
-            site=said["site"], key=said["key"], assigned=b"" if there is None else there.assigned
+            site=said["site"],
+            key=said["key"],
+            assigned=b"" if there is None else there.assigned,
+            place=None if there is None else there.place,
         )
 
     def _reached(self, act: Act, roles: frozenset[str]) -> Found:
@@ -236,12 +242,15 @@ class Order:
         said = act.said
         yield from self._under_way()
         yield from self._reached(act, CAPTURES)
-        self.assigned += 1
         there = self.subjects.get(act.octets("subject"))
+        if there is not None and there.place is not None and _is_place(there.place[1], act):
+            there.assigned, there.place = act.octets("name"), (self._number, act)  # the registry had refused it there
+            return
+        self.assigned += 1
         if there is not None:
             if there.assigned or there.withdrawn:
                 yield Flaw.ALLOCATION, "assigns who has an arm already, or has withdrawn"
-            there.assigned = act.octets("name")
+            there.assigned, there.place = act.octets("name"), (self._number, act)
         due = self.following.get(said["stratum"], 0)
         # A place that nobody has is one that somebody had who was erased.
         self._passed += max(0, said["position"] - due)
@@ -275,6 +284,11 @@ class Order:
         behalf = self.people.behalf(act.by, act.at, roles, sites)
         if behalf is not None:
             yield behalf
+
+
+def _is_place(one: Act, other: Act) -> bool:
+    """Whether two assignments are to the same place, and its commitment."""
+    return all(one.said[name] == other.said[name] for name in ("stratum", "position", "arm"))
 
 
 _Take = Callable[[Any, Act], Found]

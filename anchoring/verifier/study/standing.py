@@ -18,6 +18,13 @@ def compare(report: Report, chain: StudyChain, order: Order, data: Data, *, gate
             chain.check_root(root, index=index, count=count)
         except Refused as error:
             report.add(Flaw.CHAIN, number, f"{error}")
+    for subject in order.subjects.values():
+        if subject.place is not None:
+            number, act = subject.place
+            try:
+                chain.check_assignment(act)
+            except Refused as error:
+                report.add(Flaw.CHAIN, number, f"{error}")
     state = chain.state()
     if state is None:
         report.add(Flaw.CHAIN, None, "the registry knows no such study")
