@@ -411,13 +411,15 @@ class RequestContext:
         self.allowance.renew(shown=octets)
         self.forget_references()
 
-    async def form(self, study: StudyId, subject: SubjectId, record: RecordId) -> Released:
+    async def form(
+        self, study: StudyId, subject: SubjectId, record: RecordId, *, version: int | None = None
+    ) -> Released:
         """What a captured form says, a few at once. Raises LimitError for more of them than a request may have."""
         self.read_forms += 1
         if self.read_forms > MOST_FORMS:
             raise LimitError(f"at most {MOST_FORMS} forms of one request are read")
         async with self.turns:
-            return await self.services.capturing.read(self.signed_in(), study, subject, record)
+            return await self.services.capturing.read(self.signed_in(), study, subject, record, version=version)
 
     def forget_references(self) -> None:
         self.followed = self.read_forms = 0

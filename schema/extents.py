@@ -66,7 +66,7 @@ OPENS = {
     },
     "StudyProtocol": {"anchor": ONE},
     "StudySubject": {**dict.fromkeys(("forms", "form", "queries"), JOURNAL), "asFhir": ONE},
-    "StudyForm": {"record": ONE},
+    "StudyForm": {"record": ONE, "recordAt": ONE},
     "ConsentRequest": {"form": ONE, "consent": ONE},
     "Subscription": {"recordAdded": ONE, "studyQueryChanged": JOURNAL, "subjectEnrolled": ONE},
 }

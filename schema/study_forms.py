@@ -17,7 +17,7 @@ from schema.scalars import Hex, moment_of
 
 
 @strawberry.type(
-    description="A version of a captured form: who, when, why (21 CFR 11.10(e)). What it said is a record's."
+    description="A version of a captured form: who, when, why (21 CFR 11.10(e)). `StudyForm.recordAt` has what it said."
 )
 class StudyFormVersion:
     made_by: strawberry.Private[ActorId]
@@ -59,6 +59,10 @@ class StudyForm:
     async def record(self, info: Info) -> RecordResult:
         return await outcome(self._record(info.context))
 
+    @resolved("What a version of it said: as `record`, of an older one too, decided with the labels of both.")
+    async def record_at(self, info: Info, version: int) -> RecordResult:
+        return await outcome(self._record(info.context, version))
+
     @resolved("Every version, the first one first.")
     def versions(self) -> list[StudyFormVersion]:
         return [
@@ -73,8 +77,8 @@ class StudyForm:
             for one in self.kept
         ]
 
-    async def _record(self, context: RequestContext) -> Record:
-        return to_record(await context.form(self.study, self.subject, self.kept[-1].record))
+    async def _record(self, context: RequestContext, version: int | None = None) -> Record:
+        return to_record(await context.form(self.study, self.subject, self.kept[-1].record, version=version))
 
 
 def to_forms(study: StudyId, subject: SubjectId, kept: Iterable[KeptForm]) -> list[StudyForm]:

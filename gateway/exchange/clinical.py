@@ -1,8 +1,9 @@
 """A study as one ODM document: definitions, people, sites, clinical data with who captured and changed it, when and
 why, what was asked about it, and who signed it. Pure.
 
-True here: each version of a form is there, in order: the newest with all that it says, those before it with who, when,
-why and the SHA-256 of what they said. A signature stands on the form whose version it names, as a further entry that
+True here: each version of a form is there, in order, with all that it said, who, when, why and the SHA-256 of its
+ciphertext; what was captured by an earlier definition than the newest version's is there without what it said. A
+signature stands on the form whose version it names, as a further entry that
 changes nothing. Users and sites have OIDs of this document.
 Source: ODM 1.3.2 (FileType Transactional, AuditRecord, Signature); Queries as in ODM 2.0.
 """
@@ -145,10 +146,11 @@ def subject_data(
 
 def _versions(one: ReadForm, people: People, location: str, queries: Iterable[AskedQuery]) -> Iterator[FormData]:
     *older, newest = one.form.versions
-    for version in older:
-        yield FormData(
-            oid=one.form.form,
-            repeat_key=one.form.form_repeat_key,
+    for at, version in enumerate(older):
+        said = one.older[at] if at < len(one.older) else None
+        bare = FormData(oid=one.form.form, repeat_key=one.form.form_repeat_key)
+        yield replace(
+            bare if said is None else form_data(said),
             transaction=_transaction(version),
             marks=Marks(audit=_audit(version, one.form, people, location)),
         )

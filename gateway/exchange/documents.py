@@ -50,6 +50,10 @@ SUBJECT = """query Subject($study: ID!, $patient: ID!) {
 TRAIL = f"""query Trail($study: ID!, $after: String) {{
   study(id: $study) {{ trail(first: 100, after: $after) {{ edges {{ node {{ kind text }} }} {_PAGE} }} }} }}"""
 
+OLDER = """query Older($study: ID!, $patient: ID!, $record: ID!, $version: Int!) {
+  study(id: $study) { subject(patientId: $patient) { form(recordId: $record) { recordAt(version: $version) {
+    __typename ... on Record { version content } ... on Refusal { code message } } } } } }"""
+
 
 def contents(count: int) -> str:
     """What `count` forms of a subject say, under the aliases f0, f1 …; variables i0, i1 …."""

@@ -79,7 +79,7 @@ def export_odm(
 
             def told(definition: int) -> Iterator[SubjectData]:
                 for subject in subjects:
-                    read = reader.subject(subject)
+                    read = reader.subject(subject, older=True)
                     made = subject_data(read, definition, people, signed)
                     _count(read.forms, definition, tally)
                     if made is not None:

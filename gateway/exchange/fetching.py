@@ -5,7 +5,7 @@ looks whole that is not.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from gateway import jsontext
@@ -28,10 +28,12 @@ SIGNATURE: Final = "SIGNATURE"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadForm:
-    """A form at its newest version, what it says, and who made each version."""
+    """A form at its newest version, what it says, and who made each version. `older`: what those before it said, in
+    order, where that was asked for; None: by another definition than the newest version's."""
 
     form: Form
     captured: CapturedForm = field(repr=False)
+    older: tuple[CapturedForm | None, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +75,14 @@ class Reader:
         variables: dict[str, JsonValue] = {"study": self._study, "patient": one.patient_id}
         return shaped(self._asked(documents.SUBJECT, variables, "subject"), SubjectForms)
 
-    def subject(self, one: Subject) -> ReadSubject:
-        """With all that they have. Raises StepFailedError."""
+    def subject(self, one: Subject, *, older: bool = False) -> ReadSubject:
+        """With all that they have; `older`: what former versions said, too. Raises StepFailedError."""
         told = self.forms(one)
         forms: list[ReadForm] = []
         for start in range(0, len(told.forms), documents.FORMS):
             forms += self._read(one, told.forms[start : start + documents.FORMS])
+        if older:
+            forms = [replace(each, older=tuple(self._older(one, each.form))) for each in forms]
         return ReadSubject(subject=one, forms=tuple(forms), queries=tuple(told.queries))
 
     def signatures(self) -> Iterator[Signed]:
@@ -122,12 +126,19 @@ class Reader:
         found = shaped(self._asked(documents.contents(len(forms)), variables, "subject"), dict[str, Any])
         return [self._form(form, found.get(f"f{at}")) for at, form in enumerate(forms)]
 
+    def _older(self, one: Subject, form: Form) -> Iterator[CapturedForm | None]:
+        for version in form.versions[:-1]:
+            asked: dict[str, JsonValue] = {"record": form.record_id, "version": version.version}
+            variables: dict[str, JsonValue] = {"study": self._study, "patient": one.patient_id, **asked}
+            found = shaped(self._asked(documents.OLDER, variables, "subject"), dict[str, Any])
+            record = _shown(found.get("form"), "recordAt")
+            try:
+                yield captured(record.get("content"), self.directories[form.definition - 1])
+            except CallerError:
+                yield None
+
     def _form(self, form: Form, answer: object) -> ReadForm:
-        record = answer.get("record") if isinstance(answer, dict) else None
-        if not isinstance(record, dict):
-            raise StepFailedError("a form of a subject is not shown")
-        if record.get("__typename") == "Refusal":
-            raise RefusedError(str(record.get("code")), str(record.get("message")))
+        record = _shown(answer, "record")
         if record.get("version") != form.version:
             raise StepFailedError("a form changed while it was read; export again")
         if not 0 < form.definition <= len(self.directories):
@@ -143,6 +154,16 @@ class Reader:
         if found is None:
             raise StepFailedError("a subject of the study is shown no longer")
         return found
+
+
+def _shown(answer: object, name: str) -> dict[str, Any]:
+    """A record that was read. Raises StepFailedError, RefusedError."""
+    record = answer.get(name) if isinstance(answer, dict) else None
+    if not isinstance(record, dict):
+        raise StepFailedError("a form of a subject is not shown")
+    if record.get("__typename") == "Refusal":
+        raise RefusedError(str(record.get("code")), str(record.get("message")))
+    return record
 
 
 def _signed(text: str) -> Signed:

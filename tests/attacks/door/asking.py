@@ -73,7 +73,8 @@ FIELDS: Final = {
 }
 STUDIED: Final = {
     "t": f"study(id: $study) {{ __typename {_ALL['Study']} subject(patientId: $patient) {{ {_ALL['StudySubject']}"
-    f" forms {{ {_ALL['StudyForm']} record {{ __typename ... on Record {{ content }} }} }}"
+    f" forms {{ {_ALL['StudyForm']} record {{ __typename ... on Record {{ content }} }}"
+    f" recordAt(version: 1) {{ __typename ... on Record {{ content }} }} }}"
     f" queries {{ {_ALL['StudyQuery']} words {{ text }} }} }}"
     f" subjects(first: 50) {{ edges {{ cursor node {{ patientId }} }} }}"
     f" willing {{ patientId at }} trail(first: 100) {{ edges {{ cursor node {{ {_ALL['StudyEntry']} }} }} }} }}",

@@ -169,7 +169,7 @@ WAYS: Final = {
     "Study.willing": "3",
     "Query.studyMatch": "2",
     **{f"StudySubject.{name}": "u" for name in ("forms", "queries", "asFhir")},
-    "StudyForm.record": "f",
+    **{f"StudyForm.{name}": "f" for name in ("record", "recordAt")},
     "Query.patient": "V",
     "Query.emergency": "E",
     "Query.emergencyReport": "Q",

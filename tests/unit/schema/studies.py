@@ -229,7 +229,9 @@ class Studies:
             number=10 + version,
         )
 
-    async def read(self, caller: Caller, study: StudyId, subject: SubjectId, record: RecordId, /) -> Released:
+    async def read(
+        self, caller: Caller, study: StudyId, subject: SubjectId, record: RecordId, /, *, version: int | None
+    ) -> Released:
         self._theirs("read_form", caller, study, subject)
         self.received.append(record)
         return self.released
