@@ -11,6 +11,7 @@ import pytest_asyncio
 from gateway.consent.model import StudyRole, StudyState
 from gateway.errors import CallerError, ConflictError, DeniedError, UpstreamError
 from gateway.identity.model import Role
+from gateway.ids import StudyId
 from gateway.trials import acts
 from tests.attacks.inside import Somebody, inside
 from tests.attacks.study import REGISTRATION, SCHEME, Site, sign, site
@@ -273,7 +274,7 @@ async def test_a_registration_an_allocation_and_an_opening_that_were_cut_short_a
     trials = made.inside.gateway.trials
     tree, signature = await cut_short(made, made.sponsor, "register", title="Pilot")
     study = await trials.submit(await made.caller(made.sponsor), tree, signature)
-    made.study = study.study  # type: ignore[assignment]  # a study's name
+    made.study = StudyId(study.study)
     await made.act(made.sponsor, "protocol", registration=REGISTRATION)
     tree, signature = await cut_short(made, made.sponsor, "allocate", scheme=SCHEME)
     study = await trials.submit(await made.caller(made.sponsor), tree, signature)
