@@ -416,20 +416,13 @@ class Trials:
 
     async def _consent(self, caller: Caller, held: Held, subject: JsonValue) -> ConsentId:
         """The one that an enrolment would stand on; zeros where there is none, and the refusal comes later."""
-        if not isinstance(subject, str):
-            raise CallerError("the subject's name", field=("act", "subject"))
-        rules.hexes(subject, "subject", (32,))
-        found, _ = await self._consenting.of(caller, held.study, SubjectId(bytes.fromhex(subject)))
+        found, _ = await self._consenting.of(caller, held.study, _subject(subject))
         return max(found, key=lambda one: one.terms.not_before).consent if found else ConsentId(acts.NOTHING)
 
     async def _goes(self, caller: Caller, held: Held, subject: JsonValue) -> bool:
         """Whether what was collected goes: so say the terms of the consent that the subject signed last, and where they
         cannot be read, it stays."""
-        study = held.study
-        try:
-            named = SubjectId(bytes.fromhex(subject)) if isinstance(subject, str) else SubjectId(b"")
-        except ValueError:
-            named = SubjectId(b"")
+        study, named = held.study, _subject(subject)
         standing = await self._standings.of(named) if named in study.subjects else None
         signed = [
             one.terms
@@ -609,3 +602,10 @@ class Trials:
 def _of_salt(entries: Sequence[Entry], salt: str) -> acts.Done | None:
     found = (acts.read_entry(one.octets) for one in entries if one.octets is not None)
     return next((one for one in found if one.act.salt == salt), None)
+
+
+def _subject(asked: JsonValue) -> SubjectId:
+    if not isinstance(asked, str):
+        raise CallerError("the subject's name", field=("act", "subject"))
+    rules.hexes(asked, "subject", (32,))
+    return SubjectId(bytes.fromhex(asked))

@@ -49,6 +49,8 @@ ELSEWHERE: Final = {
     "deploy": "before there is anything",
     "restore": "the opposite of backup; what it fills answers through the door",
     "verify-study": "takes a file that a client was given: test_study_files.py",
+    "study import": "signs and sends as a client, through the door: test_study_exchange.py",
+    "study export": "writes what a client is shown, through the door: test_study_exchange.py",
     "proof save": "takes an answer that a client was given",
     "keys split": "makes shares of the root: test_vaults.py",
     "keys unseal": "hands shares to a gateway that waits",

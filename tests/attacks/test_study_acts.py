@@ -169,7 +169,7 @@ async def test_a_subject_that_is_no_name_is_refused_by_its_field(world: Site, ac
     trials = world.inside.gateway.trials
     members: dict[str, Any] = {
         "enrol": {"key": "1", "site": "701", "consent": "00" * 32},
-        "withdraw": {"reason": "x"},
+        "withdraw": {"reason": "x", "goes": False},
         "sign": {"meaning": 0, "forms": []},
         "unblind": {"reason": "x", "name": "00" * 32},
     }[act]

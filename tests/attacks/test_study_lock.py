@@ -365,8 +365,11 @@ def replica(world: Site) -> StudyRooms:
         identity=gateway.identity,
         standings=gateway._standings,
         records=gateway.records,
+        numbers=gateway.aggregates,
         own=gateway.allocations._sealing,
+        ring=trials._leaving._keys,
         chain=trials._chain,
         entropy=trials._entropy,
+        origin=gateway.trail_files._origin,
         **shared,
     )

@@ -47,7 +47,7 @@ class Parts:
     consents = shown_consents = credentials = delegates = records = contents = uploads = audit = erasures = blocks = (
         identity
     )
-    trail_files = identity
+    trials = allocations = capturing = study_showing = recruiting = trail_files = identity
 
     @property
     def mine(self) -> Own:
