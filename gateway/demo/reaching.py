@@ -68,7 +68,7 @@ def reach(place: Place, stack: ExitStack, known: Known) -> Reached:
     at = place(stack)
     known.gateway = at.base
     gateway = Gateway(at.base, stack.enter_context(open_http(at.base)))
-    known.deployment = deployment = _deployment(gateway)
+    known.deployment = deployment = deployment_of(gateway)
     known.rpc = at.rpc_url or deployment.rpc
     if known.rpc is None:
         raise WrongCallError("the gateway names no RPC endpoint of its chain: name one with --rpc")
@@ -77,8 +77,8 @@ def reach(place: Place, stack: ExitStack, known: Known) -> Reached:
     return Reached(at=at, gateway=gateway, chain=chain, deployment=deployment)
 
 
-def _deployment(gateway: Gateway) -> Deployment:
-    """What the gateway says of its chain."""
+def deployment_of(gateway: Gateway) -> Deployment:
+    """What the gateway says of its chain. Raises StepFailedError."""
     said = shaped(gateway.page(WELL_KNOWN), dict[str, Any])
     contracts = shaped(said.get("contracts"), dict[str, str])
     chain_id, rpc, name = said.get("chainId"), said.get("rpc"), said.get("gateway")

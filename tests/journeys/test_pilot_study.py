@@ -15,8 +15,9 @@ import httpx
 import pytest
 
 from gateway.demo.client import Gateway
-from gateway.demo.model import Deployment, octets
+from gateway.demo.model import Deployment
 from gateway.demo.patients import Enrolled
+from gateway.demo.reaching import deployment_of
 from gateway.demo.roles import Person, sign_in
 from gateway.demo.wallet import Wallet
 from gateway.exchange import documents, people
@@ -142,7 +143,8 @@ def test_the_pilot_from_its_registration_to_its_results(
 
 def loaded(gateway: GatewayProcess, http: httpx.Client, folder: Path, key: Path) -> Road:
     """Registered, with its list of arms committed to before anybody; then the import does all the rest."""
-    door, deployment, keys = Gateway(gateway.base, http), deployment_of(gateway), make_keys(key)
+    door, keys = Gateway(gateway.base, http), make_keys(key)
+    deployment = deployment_of(door)
     registrar = sign_in(door, deployment, wallet=Wallet.of_hex((gateway.data / "registrar.key").read_text().strip()))
     company = people.assemble(door, deployment, registrar=registrar, keys=keys)
     bare = Road(door=door, deployment=deployment, keys=keys, company=company, study="", patients=[])
@@ -274,16 +276,3 @@ def filed(road: Road, gateway: GatewayProcess, http: httpx.Client, tmp_path: Pat
     spoilt.write_bytes(b"\n".join(lines[:10] + lines[11:]))
     code, said = run_command("verify-study", spoilt, settings={}, seconds=SECONDS)
     assert code == 1, said
-
-
-def deployment_of(gateway: GatewayProcess) -> Deployment:
-    facts = gateway.facts()
-    named = facts["contracts"]
-    return Deployment(
-        chain_id=facts["chainId"],
-        rpc=facts["rpc"],
-        identity=named["identity"].lower(),
-        consent=named["consent"].lower(),
-        anchor=named["anchor"].lower(),
-        gateway=octets(facts["gateway"]),
-    )

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from gateway.demo.client import Gateway
-from gateway.demo.model import Deployment, octets
+from gateway.demo.reaching import deployment_of
 from gateway.demo.roles import Person, sign_in
 from gateway.exchange import documents
 from gateway.exchange.keys import load_keys
@@ -260,7 +260,7 @@ def _change_and_sign(pilot: Exchanged) -> None:
     """Over the public API, with the keys of the import."""
     with httpx.Client(trust_env=False, timeout=60.0) as http:
         door = Gateway(pilot.gateway.base, http)
-        deployment = _deployment(pilot.gateway)
+        deployment = deployment_of(door)
         keys = load_keys(pilot.key)
         sponsor, investigator, coordinator = (
             sign_in(door, deployment, wallet=keys.role(name)) for name in ("sponsor", "investigator", "coordinator")
@@ -294,19 +294,6 @@ def _sign(door: Gateway, who: Person, study: str, patient: str, record: str) -> 
     signed = {"act": draft["act"], "signature": who.wallet.sign_typed_data(draft["typedData"])}
     done = door.data(SUBMIT, signed, token=who.token)["submitStudyAct"]
     assert done["__typename"] == "Study", done
-
-
-def _deployment(gateway: GatewayProcess) -> Deployment:
-    facts = gateway.facts()
-    named = facts["contracts"]
-    return Deployment(
-        chain_id=facts["chainId"],
-        rpc=facts["rpc"],
-        identity=named["identity"].lower(),
-        consent=named["consent"].lower(),
-        anchor=named["anchor"].lower(),
-        gateway=octets(facts["gateway"]),
-    )
 
 
 # ---- going on, and alone
