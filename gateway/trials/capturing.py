@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from gateway.audit.model import Outcome
-from gateway.audit.service import Audit, Event
 from gateway.consent.model import Purpose, StudyRole, StudyState
 from gateway.errors import CallerError, ConflictError, LimitError, UpstreamError
 from gateway.identity.model import Caller
@@ -25,8 +23,7 @@ from gateway.ids import RecordId, StudyId, SubjectId
 from gateway.jsontext import JsonValue
 from gateway.ports.clock import Clock, Entropy
 from gateway.ports.documents import SealedPaper
-from gateway.ports.ledger import Appended
-from gateway.ports.rows import Guard, Row
+from gateway.ports.rows import Row
 from gateway.ports.trials import StudyEntryKind
 from gateway.records.model import Amendment, NewBundle, Released, StoredRecord, StoredVersion
 from gateway.records.service import Records
@@ -97,14 +94,12 @@ class Capturing:
         studies: Studies,
         journal: Journal,
         records: Records,
-        audit: Audit,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
         self._studies = studies
         self._journal = journal
         self._records = records
-        self._audit = audit
         self._clock = clock
         self._entropy = entropy
         self._compiled: OrderedDict[bytes, Directory] = OrderedDict()
@@ -324,18 +319,7 @@ class Capturing:
         """COMMIT POINT: in the subject's log before anything is told."""
         for _ in range(TRIES):
             held = await self._reaching(caller, study, subject, action, roles)
-            event = Event(
-                decision=self._audit.new_decision(),
-                at=self._clock.now(),
-                actor=caller.actor.id,
-                outcome=Outcome.PERMITTED,
-                action=action,
-                purpose="CLINTRCH",
-                subject=subject,
-            )
-            mine = [Guard(name=name, version=version) for name, version in caller.guards]
-            guards = (*mine, Guard(name=study, version=held.version))
-            if isinstance(await self._audit.append(event, guards=guards), Appended):
+            if await self._studies.noted(caller, held, action, (subject,)):
                 return held
         raise UpstreamError("the study keeps changing; try again")
 

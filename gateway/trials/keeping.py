@@ -227,7 +227,7 @@ class Studies:
             if still is not None:
                 await still()
             answer = await self._audit.append(
-                self._event(caller, added[0]),
+                self._deed(caller, added[0]),
                 guards=(*mine, *guards, Guard(name=study, version=version)),
                 rows=(*rows, *beside, *(moved(study) if moves else ())),
             )
@@ -243,57 +243,40 @@ class Studies:
 
     async def intend(self, caller: Caller, act: acts.Act, call: CallRow) -> None:
         """The call and its audit entry are durable together. StaleError where the caller's own standing moved."""
-        event = replace(self._event(caller, acts.Done(act=act)), action="RELAY_" + action_of(act))
+        event = replace(self._deed(caller, acts.Done(act=act)), action="RELAY_" + action_of(act))
         mine = [Guard(name=name, version=version) for name, version in caller.guards]
         answer = await self._audit.append(event, guards=mine, rows=(call,))
         if isinstance(answer, Stale):
             raise StaleError("your own standing changed meanwhile; try again")
         # Taken: the very call stands already, and relaying it again is the same.
 
-    def _event(self, caller: Caller, done: acts.Done) -> Event:
+    def _event(self, caller: Caller, action: str, subject: bytes | None) -> Event:
         return Event(
             decision=self._audit.new_decision(),
             at=self._clock.now(),
             actor=caller.actor.id,
             outcome=Outcome.PERMITTED,
-            action=action_of(done.act),
+            action=action,
             purpose="CLINTRCH",
-            subject=acts.subject_of(done.act),
-            digest=digest_of(acts.octets_of(done)),
+            subject=subject,
         )
+
+    def _deed(self, caller: Caller, done: acts.Done) -> Event:
+        event = self._event(caller, action_of(done.act), acts.subject_of(done.act))
+        return replace(event, digest=digest_of(acts.octets_of(done)))
 
     async def noted(self, caller: Caller, held: Held, action: str, subjects: Sequence[SubjectId | None]) -> bool:
         """COMMIT POINT of what is told on `held`: an entry in the log of each whom it tells of, None: of nobody. False
         where something moved meanwhile, and the caller is to look again."""
         mine = [Guard(name=name, version=version) for name, version in caller.guards]
         guards = (*mine, Guard(name=held.study.study, version=held.version))
-        events = [
-            Event(
-                decision=self._audit.new_decision(),
-                at=self._clock.now(),
-                actor=caller.actor.id,
-                outcome=Outcome.PERMITTED,
-                action=action,
-                purpose="CLINTRCH",
-                subject=one,
-            )
-            for one in subjects
-        ]
+        events = [self._event(caller, action, one) for one in subjects]
         answers = await self._audit.append_each([(one, guards, None) for one in events])
         return all(isinstance(one, Appended) for one in answers)
 
     async def refused(self, caller: Caller, action: str, reason: str, *, subject: bytes | None = None) -> DeniedError:
         """To be raised: it stands in the log already."""
-        event = Event(
-            decision=self._audit.new_decision(),
-            at=self._clock.now(),
-            actor=caller.actor.id,
-            outcome=Outcome.DENIED,
-            action=action,
-            purpose="CLINTRCH",
-            subject=subject,
-            reason=reason,
-        )
+        event = replace(self._event(caller, action, subject), outcome=Outcome.DENIED, reason=reason)
         await self._audit.append(event)
         return DeniedError(reason, decision_id=event.decision)
 

@@ -307,8 +307,7 @@ class Trials:
         """`asked`: record and version of each; with them what binds a signature to just what they say."""
         if not isinstance(subject, str) or not isinstance(asked, list):
             raise CallerError("a subject's forms, by record and version", field=("act", "forms"))
-        rules.hexes(subject, "subject", (32,))
-        kept = await self._versions(study.study, SubjectId(bytes.fromhex(subject)))
+        kept = await self._versions(study.study, _subject(subject))
         found: list[JsonValue] = []
         for at, one in enumerate(asked):
             record, version = (one.get("record"), one.get("version")) if isinstance(one, dict) else (None, None)
@@ -328,10 +327,7 @@ class Trials:
         }
 
     def _named(self, study: Study, subject: JsonValue) -> dict[str, JsonValue]:
-        if not isinstance(subject, str):
-            raise CallerError("the subject's name", field=("act", "subject"))
-        rules.hexes(subject, "subject", (32,))
-        assigned = study.assigned.get(bytes.fromhex(subject))
+        assigned = study.assigned.get(_subject(subject))
         return {"name": (acts.NOTHING if assigned is None else assigned.name).hex()}
 
     def _locking(self, study: Study) -> dict[str, JsonValue]:

@@ -107,7 +107,7 @@ def make_study_rooms(
         clock=clock,
         entropy=entropy,
     )
-    capturing = Capturing(studies=studies, journal=journal, records=records, audit=audit, clock=clock, entropy=entropy)
+    capturing = Capturing(studies=studies, journal=journal, records=records, clock=clock, entropy=entropy)
     showing = Showing(studies=studies, journal=journal, identity=identity, bus=bus, clock=clock)
     recruiting = Recruiting(
         studies=studies,
