@@ -114,6 +114,10 @@ class KuboStore:
         """Always None: the node is another process."""
         return None
 
+    def walk(self) -> None:
+        """As `get_now`."""
+        return
+
     async def has(self, cid: str) -> bool:
         try:
             await self._ask_one(self._client.block.stat, str(Cid.parse(cid)), opts=_OFFLINE)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from gateway.adapters.pack_disk import (
     LARGE_MIN,
@@ -54,6 +54,14 @@ class _Pack:
     fd: int
     mark: bytes
     end: int = PACK_HEAD_SIZE
+
+
+class Place(NamedTuple):
+    """Where a block's bytes lie."""
+
+    pack: int
+    offset: int
+    size: int
 
 
 class PackFolder:
@@ -99,6 +107,22 @@ class PackFolder:
         with _as_upstream("look for a block"):
             place = self._places.get(cid)
         return None if place is None else place & 0xFFFFFFFF
+
+    def place_of(self, cid: str) -> Place | None:
+        """Where a block lies that this process has seen. UpstreamError."""
+        with _as_upstream("look for a block"):
+            place = self._places.get(cid)
+        return None if place is None else Place(place >> 72, place >> 32 & 0xFFFFFFFFFF, place & 0xFFFFFFFF)
+
+    def read_at(self, pack: int, offset: int, size: int) -> bytes:
+        """Octets of a pack as they lie there now, at most QUICK_SIZE_MAX; fewer than asked for where it ends.
+        UpstreamError."""
+        try:
+            return self._quick_read(self._packs[pack].fd, size, offset)
+        except IndexError:
+            return b""  # the packs are just being read anew
+        except OSError as error:
+            raise UpstreamError("cannot read a pack of blocks") from error
 
     def read(self, cid: str, *, most: int) -> bytes | None:
         """The bytes stored for a CID, unverified; None if it is not here, has more than `most` octets, or was removed

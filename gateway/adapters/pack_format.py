@@ -23,6 +23,8 @@ _COPY_SIZE: Final = len(PACK_MAGIC) + MARK_SIZE
 PACK_HEAD_SIZE: Final = 3 * _COPY_SIZE
 _HEAD: Final = struct.Struct(f">{MARK_SIZE}sBBHI{DIGEST_SIZE}s")
 HEAD_SIZE: Final = _HEAD.size + 4
+_DIGEST_AT: Final = _HEAD.size - DIGEST_SIZE
+_SIZE_AT: Final = _DIGEST_AT - 4
 _SEARCH_SIZE: Final = 1 << 20
 
 
@@ -92,6 +94,15 @@ def decode_head(head: bytes, mark: bytes, at: int) -> Record | None:
         return None
     cid = encode_base32(bytes((1, codec, 0x12, CID_SIZE - 4)) + digest)
     return Record(_KINDS[kind], cid, at + HEAD_SIZE, size)
+
+
+def block_in(window: bytes, at: int, digest: bytes) -> tuple[int, int] | None:
+    """Where in these octets of a pack the bytes of a block lie whose head is at `at`, maybe past their end; None if
+    there is no head of it. Only what hashes to the digest is the block."""
+    if window[at + _DIGEST_AT : at + _DIGEST_AT + DIGEST_SIZE] != digest:
+        return None
+    start = at + HEAD_SIZE
+    return start, start + int.from_bytes(window[at + _SIZE_AT : at + _DIGEST_AT], "big")
 
 
 def scan(pack: int, mark: bytes, *, start: int, stop: int) -> Iterator[Record | Damage | Torn]:

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 
 from gateway.adapters.pack_disk import QUICK_SIZE_MAX
 from gateway.adapters.pack_folder import PackFolder
+from gateway.adapters.pack_walk import PackWalk
 from gateway.errors import BlockMissingError, ConsentryError, IntegrityError, UpstreamError
 from gateway.storage.model import Cid
 
@@ -81,6 +82,10 @@ class PackStore:
     def get_now(self, cid: str) -> bytes | None:
         """The bytes stored for this CID if this process has seen it and it is not large, else None. UpstreamError."""
         return self._folder.read(cid, most=QUICK_SIZE_MAX)
+
+    def walk(self) -> PackWalk:
+        """For blocks that were stored one after the other, as long as they are asked for in that order."""
+        return PackWalk(self._folder)
 
     async def has(self, cid: str) -> bool:
         self._require_open()

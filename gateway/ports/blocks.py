@@ -4,6 +4,14 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 
+class StoreWalk(Protocol):
+    """Reads of some blocks in the order in which they were stored, for the length of a few pages of rows."""
+
+    def get_now(self, cid: bytes) -> bytes | None:
+        """As `BlockStore.get_now`, of a binary CID. UpstreamError."""
+        ...
+
+
 class BlockStore(Protocol):
     """Raw blocks named by CIDv1 (sha2-256); `cid` is its text form."""
 
@@ -17,6 +25,10 @@ class BlockStore(Protocol):
 
     def get_now(self, cid: str) -> bytes | None:
         """The block if it lies on this machine and needs no waiting, else None (then use `get`)."""
+        ...
+
+    def walk(self) -> StoreWalk | None:
+        """None where a walk would give no more than `get_now`."""
         ...
 
     async def has(self, cid: str) -> bool: ...

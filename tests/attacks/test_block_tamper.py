@@ -272,6 +272,32 @@ async def test_a_flipped_byte_under_an_open_store_is_an_integrity_error(tmp_path
     await store.close()
 
 
+async def test_a_flipped_byte_on_a_walk_is_an_integrity_error_of_that_block_alone(tmp_path: Path) -> None:
+    store = PackStore.open(tmp_path)
+    contents = [secrets.token_bytes(4096) for _ in range(9)]
+    cids = await Blocks(store).put_many(contents)
+    pack = _pack(tmp_path)
+    pack.write_bytes(pack.read_bytes().replace(contents[5], contents[5][:-1] + bytes([contents[5][-1] ^ 1])))
+    walk = Blocks(store).walk()
+    assert [walk.get_now(cid) for cid in cids[:5]] == contents[:5]
+    with pytest.raises(IntegrityError):
+        walk.get_now(cids[5])
+    assert [walk.get_now(cid) for cid in cids[6:]] == contents[6:]
+    await store.close()
+
+
+async def test_a_head_that_names_another_block_on_a_walk_gives_no_other_bytes(tmp_path: Path) -> None:
+    store = PackStore.open(tmp_path)
+    contents = [secrets.token_bytes(4096) for _ in range(9)]
+    cids = await Blocks(store).put_many(contents)
+    pack = _pack(tmp_path)
+    pack.write_bytes(pack.read_bytes().replace(cids[5].digest, cids[6].digest))
+    walk = Blocks(store).walk()
+    assert [walk.get_now(cid) for cid in cids[:5]] == contents[:5]
+    assert walk.get_now(cids[6]) == contents[6]
+    await store.close()
+
+
 async def test_a_pack_cut_short_under_an_open_store_gives_no_bytes(tmp_path: Path) -> None:
     store = PackStore.open(tmp_path)
     cid = await Blocks(store).put(DATA)

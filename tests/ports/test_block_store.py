@@ -139,6 +139,13 @@ async def test_what_needs_no_waiting_is_the_block_or_nothing(blocks: Blocks) -> 
     assert blocks.get_now(await blocks.put(data)) in (data, None)
 
 
+async def test_a_walk_gives_each_block_or_nothing(blocks: Blocks) -> None:
+    contents = [fresh(size) for size in (1, 5_000, 60_000, 5_000, 300_000, 5_000)]
+    cids = await blocks.put_many(contents)
+    walk = blocks.walk()
+    assert all(walk.get_now(cid) in (data, None) for cid, data in zip(cids, contents, strict=True))
+
+
 async def test_stored_blocks_are_pinned(blocks: Blocks) -> None:
     cids = await blocks.put_many([fresh(), fresh()])
     assert set(cids) <= {cid async for cid in blocks.pins()}

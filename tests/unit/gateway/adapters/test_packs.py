@@ -4,7 +4,9 @@ import asyncio
 import errno
 import fcntl
 import os
+import random
 import secrets
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -339,4 +341,56 @@ async def test_a_put_whose_caller_gave_up_is_still_stored(tmp_path: Path) -> Non
     put.cancel()
     assert await Blocks(store).put(b"y") == Cid.of(b"y")
     assert await Blocks(store).get(Cid.of(b"x")) == b"x"
+    await store.close()
+
+
+async def _walked(store: PackStore, cids: list[Cid]) -> tuple[list[bytes | None], int]:
+    """What a walk gives, and how many reads it took."""
+    reads = 0
+    read_at = store._folder.read_at
+
+    def counted(pack: int, offset: int, size: int) -> bytes:
+        nonlocal reads
+        reads += 1
+        return read_at(pack, offset, size)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store._folder, "read_at", counted)
+        walk = Blocks(store).walk()
+        return [walk.get_now(cid) for cid in cids], reads
+
+
+async def test_blocks_that_lie_behind_each_other_are_read_many_at_a_time(tmp_path: Path) -> None:
+    store = PackStore.open(tmp_path)
+    contents = [secrets.token_bytes(4096) for _ in range(400)]
+    found, reads = await _walked(store, await Blocks(store).put_many(contents))
+    assert found == contents
+    assert reads < 20
+    await store.close()
+
+
+@given(st.lists(st.sampled_from((0, 1, 700, 4096, 16_000, 70_000, 300_000)), min_size=1, max_size=30), st.randoms())
+def test_a_walk_in_any_order_over_any_packs_gives_what_is_there(sizes: list[int], chance: random.Random) -> None:
+    async def walk_there(folder: Path) -> None:
+        store = PackStore.open(folder, pack_size_max=100_000)
+        contents = [secrets.token_bytes(size) for size in sizes]
+        stored = [(await Blocks(store).put(data), data) for data in contents]
+        chance.shuffle(stored)
+        found, _ = await _walked(store, [cid for cid, _ in stored] + [Cid.of(b"never stored")])
+        assert found == [data if len(data) <= pack_disk.QUICK_SIZE_MAX else None for _, data in stored] + [None]
+        await store.close()
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(walk_there(Path(folder)))
+
+
+@pytest.mark.parametrize("by_another", [False, True])
+async def test_what_was_removed_is_on_no_walk_that_begins_then(tmp_path: Path, by_another: bool) -> None:
+    store = PackStore.open(tmp_path)
+    cids = await Blocks(store).put_many([secrets.token_bytes(4096) for _ in range(20)])
+    other = PackStore.open(tmp_path) if by_another else store
+    await Blocks(other).remove(cids[3:17])
+    found, _ = await _walked(store, cids)
+    assert [data is None for data in found] == [False] * 3 + [True] * 14 + [False] * 3
+    await other.close()
     await store.close()
