@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, bindparam, create_engine, delete, event, insert, select, text, update
+from sqlalchemy import Connection, Engine, bindparam, create_engine, delete, event, insert, select, text, tuple_, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from anchoring.stores.sessions import CONNECT_SECONDS, LIVELY, BoundedSession
@@ -123,6 +123,15 @@ class SqlKeyStore:
 
     async def newest(self, kind: int, name: bytes) -> WrappedKey | None:
         return await self._read(lambda connection: _one(connection, _NEWEST, kind=kind, name=name))
+
+    async def newest_of(self, domains: Sequence[tuple[int, bytes]]) -> Sequence[WrappedKey]:
+        query = select(keys).where(tuple_(keys.c.kind, keys.c.name).in_(domains)).order_by(keys.c.version)
+
+        def look(connection: Connection) -> Sequence[WrappedKey]:
+            found = {(key.kind, key.name): key for key in map(_key, connection.execute(query))}
+            return tuple(found.values())
+
+        return await self._read(look)
 
     async def version(self, kind: int, name: bytes, version: int) -> WrappedKey | None:
         query = select(keys).where(keys.c.kind == kind, keys.c.name == name, keys.c.version == version)

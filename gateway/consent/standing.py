@@ -7,6 +7,7 @@ The index is not believed: each event that a standing is made of is asked for at
 chain's. Who writes into the database can make a standing stale, never better than it is.
 """
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from gateway.consent.model import (
     SealedDeny,
 )
 from gateway.consent.texts import HELD, Signed, Texts
-from gateway.errors import StaleError, UpstreamError
+from gateway.errors import IntegrityError, StaleError, UpstreamError
 from gateway.identity.control import Control, fold_control
 from gateway.identity.model import Subject
 from gateway.identity.state import controllers, fold_subject, number_in
@@ -58,6 +59,14 @@ class Standing:
     order: tuple[ConsentId, ...]
     settles_at: int | None
     whole: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unproven:
+    """A standing by the index alone, `stale`, and the events that it is made of."""
+
+    standing: Standing
+    events: tuple[EventRow, ...]
 
 
 class Standings:
@@ -177,7 +186,11 @@ class Standings:
     async def known(self, subject: SubjectId) -> Standing | None:
         """What is known here, without a word to the chain: `stale`, and not kept, unless it was in memory. For
         emergencies alone."""
-        return self.held(subject) or await self._gather(subject, compare=False)
+        held = self.held(subject)
+        if held is not None:
+            return held
+        found = await self._gather(subject)
+        return None if found is None else found.standing
 
     async def current(self, subject: SubjectId) -> Standing | None:
         """As `of`, and of this very moment: for answers that no guard of the ledger stands behind."""
@@ -223,22 +236,48 @@ class Standings:
                 if (standing.folded.epoch, standing.epochs.seq) != (epoch, seq):
                     self.forget(subject)
 
+    async def prepare(self, subjects: Sequence[SubjectId]) -> None:
+        """Loads those that are not in memory, and asks the chain for all of them at once: for who asks for each of them
+        next. Whoever does not add up, and all while the chain is out of reach, is loaded alone by `of`."""
+        missing = [subject for subject in subjects if self.held(subject) is None]
+        loads = {subject: self._loading.setdefault(subject, object()) for subject in missing}
+        try:
+            found: list[_Unproven] = []
+            for subject in missing:
+                with contextlib.suppress(IntegrityError):
+                    found += filter(None, (await self._gather(subject),))
+            for standing in await self._proven(found):
+                self._keep(standing, loads[standing.subject.id])
+        finally:
+            for subject, load in loads.items():
+                self._loaded(subject, load)
+
     async def _load(self, subject: SubjectId) -> Standing | None:
         load = self._loading.setdefault(subject, object())
         try:
-            standing = await self._gather(subject)
-            # Forgotten meanwhile: this may be of before the change, and a denial has no guard that would tell.
-            latest = self._loading.get(subject) is load
+            found = await self._gather(subject)
+            if found is None:
+                return None
+            standing = (await self._proven((found,)) or (found.standing,))[0]
+            self._keep(standing, load)
         finally:
-            if self._loading.get(subject) is load:
-                del self._loading[subject]
-        if standing is not None and latest and standing.whole and not standing.epochs.stale:
+            self._loaded(subject, load)
+        return standing
+
+    def _keep(self, standing: Standing, load: object) -> None:
+        subject = standing.subject.id
+        # Forgotten meanwhile: this may be of before the change, and a denial has no guard that would tell.
+        if self._loading.get(subject) is load and standing.whole and not standing.epochs.stale:
             self._held[subject] = standing
             if len(self._held) > HELD:
                 self._held.popitem(last=False)
-        return standing
 
-    async def _gather(self, subject: SubjectId, *, compare: bool = True) -> Standing | None:
+    def _loaded(self, subject: SubjectId, load: object) -> None:
+        if self._loading.get(subject) is load:
+            del self._loading[subject]
+
+    async def _gather(self, subject: SubjectId) -> _Unproven | None:
+        """By the index alone."""
         version = (await self._index.versions_of((subject,)))[subject]
         events = await self._index.events(subject, contract=CONTRACT)
         found = fold_subject(subject, events, self._confirmed)
@@ -263,7 +302,7 @@ class Standings:
             confirmed=self._confirmed,
             mandates=mandates,
         )
-        return Standing(
+        standing = Standing(
             subject=found,
             control=control,
             epochs=Epochs(
@@ -271,7 +310,7 @@ class Standings:
                 epoch=folded.effective_epoch,
                 seq=folded.seq,
                 version=version,
-                stale=not (compare and await self._adds_up(subject, folded, events)),
+                stale=True,
                 controller=found.controller,
                 custodian=found.custodian,
                 credentials=control.credentials,
@@ -283,16 +322,24 @@ class Standings:
             settles_at=self._settling(events),
             whole=whole and all_there,
         )
+        mine = tuple(event for event in events if not event.orphaned and event.keys[0] == subject)
+        return _Unproven(standing=standing, events=mine)
 
-    async def _adds_up(self, subject: SubjectId, folded: state.ConsentState, events: Sequence[EventRow]) -> bool:
-        """Whether the indexed events are the chain's: each of them is there, and as many as it counts. A chain out of
-        reach cannot say so: they are not."""
-        mine = [event for event in events if not event.orphaned and event.keys[0] == subject]
+    async def _proven(self, found: Sequence[_Unproven]) -> tuple[Standing, ...]:
+        """Those whose indexed events are the chain's: as many as it counts, and each of them is there. None where an
+        event of several is not, or the chain is out of reach and cannot say so."""
         try:
-            ((epoch, seq),) = await self._chain.subject_states((subject,))
-            return (epoch, seq) == (folded.epoch, folded.seq) and await self._chain.emitted(mine)
+            states = await self._chain.subject_states([one.standing.subject.id for one in found])
+            alike = [
+                one
+                for one, there in zip(found, states, strict=True)
+                if (one.standing.folded.epoch, one.standing.folded.seq) == there
+            ]
+            if not await self._chain.emitted([event for one in alike for event in one.events]):
+                return ()
         except UpstreamError:
-            return False
+            return ()
+        return tuple(replace(one.standing, epochs=replace(one.standing.epochs, stale=False)) for one in alike)
 
     def _confirmed(self, event: EventRow) -> bool:
         return self._chain.head().number - event.block_number >= self._chain.facts.confirmations

@@ -11,6 +11,7 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from gateway.crypto import hazmat
 from gateway.crypto.model import LOG_DOMAIN, Domain, DomainKind, KeyId
@@ -25,6 +26,12 @@ TURN_TRIES = 20
 """Of a turn, which each key that is added meanwhile begins anew."""
 _LOCKED = "the keys are locked: the key vault is away or sealed"
 _DESTROYED = "the keys of this domain were destroyed"
+
+
+@lru_cache(maxsize=8)
+def _locating(key: bytes) -> hazmat.Aead:
+    """Of the log's key, which opens the locator of every block that is read and is destroyed for nobody."""
+    return hazmat.Aead(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +85,10 @@ class DomainKey:
     def open_locator(self, nonce: bytes, ciphertext: bytes, associated: bytes) -> bytes:
         """A block's locator, sealed under this version or an older one. Raises IntegrityError."""
         if not self.former:
-            return hazmat.open_sealed(self.locating, nonce, ciphertext, associated)
+            return _locating(self.locating).open(nonce, ciphertext, associated)
         for key in (self, *self.former):
             with contextlib.suppress(IntegrityError):
-                return hazmat.open_sealed(key.locating, nonce, ciphertext, associated)
+                return _locating(key.locating).open(nonce, ciphertext, associated)
         raise IntegrityError("a locator does not open")
 
     def hide(self, number: int, *, context: bytes) -> str:
@@ -221,6 +228,20 @@ class KeyRing:
         if key is not None:
             self._newest[(domain.kind, domain.name)] = key.id
         return key
+
+    async def load(self, domains: Sequence[Domain]) -> None:
+        """Has `existing` answer from memory for those that have keys: for who asks for many of them next. What cannot
+        be had just so is left to it. UpstreamError."""
+        missing = [(domain.kind, domain.name) for domain in domains if self.held_of(domain) is None]
+        if not missing:
+            return
+        standing, _ = self._unlocked()
+        for stored in await self._store.newest_of(missing):
+            if stored.epoch == standing.epoch and self._standing == standing:
+                with contextlib.suppress(IntegrityError):
+                    key = await self._unwrapped(stored)
+                    if self._standing == standing:  # as in `_find`
+                        self._newest[(stored.kind, stored.name)] = self._keep(key).id
 
     # ---- rotation and destruction
 

@@ -76,6 +76,17 @@ async def test_a_key_is_found_by_its_id_and_by_its_domain(store: SqlKeyStore) ->
     assert added == await store.by_id(b"k" * 16) == await store.newest(1, SUBJECT)
 
 
+async def test_the_newest_of_many_domains_are_found_at_once(store: SqlKeyStore) -> None:
+    other = b"o" * 32
+    await store.add(key())
+    newest = await store.add(key(version=2, key_id=b"2" * 16))
+    its_log = await store.add(key(key_id=b"3" * 16, kind=2))
+    await store.add(key(key_id=b"4" * 16, name=other, kind=2))
+    found = await store.newest_of([(1, SUBJECT), (2, SUBJECT), (1, other)])
+    assert sorted(found, key=lambda one: one.kind) == [newest, its_log]
+    assert await store.newest_of([]) == ()
+
+
 async def test_the_newest_version_is_the_one_for_new_seals(store: SqlKeyStore) -> None:
     await store.add(key(version=2, key_id=b"2" * 16))
     await store.add(key(version=1, key_id=b"1" * 16))

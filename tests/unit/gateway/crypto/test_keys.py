@@ -82,6 +82,34 @@ async def test_domains_of_one_name_have_keys_of_their_own(tmp_path: Path, vault:
     assert len({key.facts for key in made}) == 3
 
 
+async def test_keys_that_are_loaded_at_once_wait_for_no_store(
+    tmp_path: Path, vault: KeyFileVault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await ring_of(tmp_path, vault)
+    made = [await first.of(domain) for domain in (subject_domain(PATIENT), audit_domain(PATIENT))]
+    await first.rotate(subject_domain(PATIENT))
+    ring = await ring_of(tmp_path, vault)
+    await ring.load([subject_domain(PATIENT), audit_domain(PATIENT), subject_domain(OTHER)])
+    monkeypatch.setattr(ring._store, "newest", None)
+    assert await ring.existing(audit_domain(PATIENT)) == made[1]
+    rotated = await ring.existing(subject_domain(PATIENT))
+    assert rotated is not None
+    assert rotated.id != made[0].id
+    assert ring.held_of(subject_domain(OTHER)) is None
+
+
+async def test_what_does_not_load_at_once_is_told_to_who_asks_for_it(tmp_path: Path, vault: KeyFileVault) -> None:
+    first = await ring_of(tmp_path, vault)
+    whole, broken = [await first.of(subject_domain(name)) for name in (PATIENT, OTHER)]
+    with sqlite3.connect(tmp_path / "keys.db") as database:
+        database.execute("update domain_keys set wrapped = zeroblob(40) where key_id = ?", (broken.id,))
+    ring = await ring_of(tmp_path, vault)
+    await ring.load([subject_domain(OTHER), subject_domain(PATIENT)])
+    assert ring.held_of(subject_domain(PATIENT)) == whole
+    with pytest.raises(IntegrityError):
+        await ring.existing(subject_domain(OTHER))
+
+
 async def test_another_root_does_not_unlock(tmp_path: Path, vault: KeyFileVault) -> None:
     await ring_of(tmp_path, vault)
     (tmp_path / "passphrase").write_bytes(b"correct horse\n")
