@@ -25,6 +25,7 @@ import struct
 import sys
 import threading
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, BinaryIO, Final
 
@@ -197,6 +198,9 @@ def _keep_to_itself() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.nice(NICENESS)
+    # Linux weighs sessions first, and a process only within its own (sched(7), "The autogroup feature").
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICENESS))
 
 
 def _taken(descriptor: int, mode: str) -> Any:

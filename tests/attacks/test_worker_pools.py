@@ -152,5 +152,6 @@ async def test_a_local_worker_keeps_to_itself_and_gives_way(monkeypatch: pytest.
     told = dict(line.split("=") for line in (await pool.run(task("self"))).decode().splitlines())
     await pool.close()
     assert int(told.pop("niceness")) > os.nice(0)
+    assert int(told.pop("session")) > os.nice(0)
     assert set(told.pop("environment").split(",")) <= {"PYTHONPATH", "LC_CTYPE"}  # Python sets the latter itself
     assert told == {"core": "0", "dumpable": "0", "output": "/dev/null,/dev/null"}

@@ -80,9 +80,18 @@ def _self() -> bytes:
         f"dumpable={ctypes.CDLL(None).prctl(_PR_GET_DUMPABLE, 0, 0, 0, 0)}",
         f"environment={','.join(os.environ)}",
         f"niceness={os.nice(0)}",
+        f"session={_session_niceness()}",
         f"output={os.readlink('/proc/self/fd/1')},{os.readlink('/proc/self/fd/2')}",
     )
     return "\n".join(words).encode()
+
+
+def _session_niceness() -> int:
+    """Of the session, where the system weighs those first (sched(7), autogroup); else as of the process."""
+    try:
+        return int(Path("/proc/self/autogroup").read_text().split()[-1])
+    except OSError:
+        return os.nice(0)
 
 
 def pid_in(path: Path, *, within: float = 20.0) -> int:
