@@ -47,10 +47,7 @@ class Parquet:
         return self._sink.taken()
 
     def _write(self, group: Sequence[Row]) -> None:
-        columns = [
-            pa.array(_column([row[at] for row in group], field.type), type=field.type)
-            for at, field in enumerate(self._schema)
-        ]
+        columns = [_array([row[at] for row in group], field.type) for at, field in enumerate(self._schema)]
         self._writer.write_batch(pa.record_batch(columns, schema=self._schema), row_group_size=GROUP)
 
 
@@ -80,6 +77,13 @@ def _type(table: Table, at: int) -> pa.DataType:
         return pa.float64()
     each = pa.bool_() if kind is ColumnKind.VALUE and column.checked and column.type == FLAG else pa.string()
     return pa.list_(each) if column.collection and kind is not ColumnKind.QUASI else each
+
+
+def _array(cells: Sequence[Cell], type_: pa.DataType) -> pa.Array:
+    try:
+        return pa.array(cells, type=type_)  # most columns are as they must be
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        return pa.array(_column(cells, type_), type=type_)
 
 
 def _column(cells: Sequence[Cell], type_: pa.DataType) -> Sequence[Cell]:

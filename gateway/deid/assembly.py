@@ -80,7 +80,7 @@ class Assembly:
         for table, cells, rows in zip(self._tables, self._cells, person, strict=True):
             told = place[start : start + len(table.ladders)]
             start += len(table.ladders)
-            left.append([] if cells.is_small else [_told(table, cells.apply(row), told) for row in rows])
+            left.append([] if cells.is_small else [_told(table, row, told) for row in cells.apply(rows)])
         for at, rows in enumerate(left):
             self._rows[at] += len(rows)
         self._left.add(place, self._sensitive(left))
@@ -124,5 +124,7 @@ class Assembly:
 
 def _told(table: Table, row: Row, told: Quasi) -> Row:
     """The row with its quasi-identifiers as they leave."""
+    if not told:
+        return row
     left = iter(told)
     return tuple(next(left) if kind is ColumnKind.QUASI else cell for kind, cell in zip(table.kinds, row, strict=True))

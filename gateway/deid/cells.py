@@ -1,19 +1,19 @@
 """Small cells and outliers: what fewer than k people have in common does not leave.
 
-True here: counted over all people first, applied to each row after. A table of fewer than k people has no rows. A value
-that fewer than k people have is taken out of its row. Columns that a view makes of the same elements count as one: what
-a row says in all of them, of a number or a date whether there is one, is a value; and so is that they say nothing: were
-fewer than k people silent, the rarest other value is taken out, too, as it is where but one other value is left. A
-number beyond that of the k-th person from either end becomes that person's, within rows of the same code and unit; of a
-group of fewer than k people no number leaves. In memory are values, of each fewer than k people's numbers, and 2k
-numbers a group.
+True here: counted over all people first, applied to each person's rows after. A table of fewer than k people has no
+rows. A value that fewer than k people have is taken out of its row. Columns that a view makes of the same elements
+count as one: what a row says in all of them, of a number or a date whether there is one, is a value; and so is that
+they say nothing: were fewer than k people silent, the rarest other value is taken out, too, as it is where but one
+other value is left. A number beyond that of the k-th person from either end becomes that person's, within rows of the
+same code and unit; of a group of fewer than k people no number leaves. In memory are values, of each fewer than k
+people's numbers, and 2k numbers a group.
 Source: CMS cell size suppression policy (no cell of 1 to 10); top- and bottom-coding (Hundepool 2012, section 3.4);
 secondary suppression of cells (ibid.).
 """
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
@@ -67,9 +67,9 @@ class _Values:
     few: dict[tuple[Value, ...], list[int]] = field(default_factory=dict)
     without: set[int] = field(default_factory=set)
 
-    def add(self, cells: Iterable[Cell], person: int, k: int) -> None:
+    def add(self, cells: Sequence[Cell], person: int, k: int) -> None:
         """All of one person."""
-        there = {tuple(values_in(cell)) for cell in cells}
+        there = {tuple(values_in(cell)) for cell in distinct(cells)}
         if () in there and len(self.without) < k:
             self.without.add(person)
         if len(self.counts) >= MOST_VALUES:
@@ -99,7 +99,7 @@ class _Values:
 
 
 class Cells:
-    """Of one table. `add` every person's rows, then `apply` to each row."""
+    """Of one table. `add` every person's rows, then `apply` to each person's."""
 
     def __init__(
         self, kinds: Sequence[ColumnKind], *, grouped_by: Iterable[int], k: int, together: Iterable[Places] = ()
@@ -116,6 +116,7 @@ class Cells:
             for at, kind in enumerate(kinds)
             if kind is ColumnKind.VALUE and at not in made
         }
+        self._single = frozenset(one for one in self._values if len(one) == 1 and kinds[one[0]] is ColumnKind.VALUE)
         self._numbers: dict[int, dict[Group, _Ends]] = {
             at: {} for at, kind in enumerate(kinds) if kind is ColumnKind.NUMBER
         }
@@ -128,7 +129,7 @@ class Cells:
         """All rows of one person."""
         self.people += bool(rows)
         for places, values in self._values.items():
-            values.add((self._said(row, places) for row in rows), self.people, self._k)
+            values.add(self._each_said(rows, places), self.people, self._k)
         for at, groups in self._numbers.items():
             ends: dict[Group, tuple[float, float]] = {}
             for row in rows:
@@ -146,29 +147,41 @@ class Cells:
         """Fewer than k people have a row at all, which by itself may tell what a view asks for: none leaves."""
         return self.people < self._k
 
-    def apply(self, row: Row) -> Row:
-        """The row as it leaves, once everybody was added."""
+    def apply(self, rows: Sequence[Row]) -> list[Row]:
+        """One person's rows as they leave, once everybody was added."""
         if self._left is None:
             self._left = {places: values.left(self._k) for places, values in self._values.items()}
-        cells = list(row)
+        if not rows:
+            return []
+        columns: list[list[Cell]] = [list(column) for column in zip(*rows, strict=True)]
         for at, groups in self._numbers.items():
-            cells[at] = self._bounded(row[at], groups.get(self._group_of(row)))
+            columns[at] = [self._bounded(cell, groups, row) for cell, row in zip(columns[at], rows, strict=True)]
         for places, left in self._left.items():
-            said = self._said(row, places)
-            if said is None or (type(said) is str and said in left):
-                continue
-            there = values_in(said)
+            said = self._each_said(rows, places)
+            if any(value not in left for cell in distinct(said) for value in values_in(cell)):
+                self._take_out(columns, rows, places, said)
+        return list(zip(*columns, strict=True))
+
+    def _take_out(self, columns: list[list[Cell]], rows: Sequence[Row], places: Places, said: Sequence[Cell]) -> None:
+        """Of what is said, what does not leave."""
+        assert self._left is not None
+        left = self._left[places]
+        for number, (row, cell) in enumerate(zip(rows, said, strict=True)):
+            there = values_in(cell)
             kept = [value for value in there if value in left]
             if len(kept) < len(there):
                 self.taken_out += len(there) - len(kept)
                 for at in places:
-                    cells[at] = None if not isinstance(row[at], list) else kept if len(places) == 1 else []
-        return tuple(cells)
+                    columns[at][number] = None if not isinstance(row[at], list) else kept if len(places) == 1 else []
+
+    def _each_said(self, rows: Sequence[Row], places: Places) -> Sequence[Cell]:
+        if places in self._single:
+            (at,) = places
+            return [row[at] for row in rows]
+        return [self._said(row, places) for row in rows]
 
     def _said(self, row: Row, places: Places) -> Cell:
-        """What a row says in a column, or in several."""
-        if len(places) == 1 and self._kinds[places[0]] is ColumnKind.VALUE:
-            return row[places[0]]
+        """What a row says in a column that counts for whether there is something, or in several columns."""
         said = [
             str(row[at])
             if self._kinds[at] is ColumnKind.VALUE and row[at] not in (None, [])
@@ -178,11 +191,12 @@ class Cells:
         return repr(said) if any(said) else None
 
     def _group_of(self, row: Row) -> Group:
-        return tuple(str(row[place]) for place in self._group)
+        return tuple([str(row[place]) for place in self._group])
 
-    def _bounded(self, value: Cell, ends: _Ends | None) -> Cell:
-        if not isinstance(value, int | float) or isinstance(value, bool):
+    def _bounded(self, value: Cell, groups: Mapping[Group, _Ends], row: Row) -> Cell:
+        if not (type(value) is float or type(value) is int):
             return None
+        ends = groups.get(self._group_of(row))
         if ends is None or ends.people < self._k:
             self.taken_out += 1
             return None
@@ -191,6 +205,15 @@ class Cells:
         bounded = min(max(value, low), high) if low <= high else None
         self.clamped += bounded != value
         return bounded
+
+
+def distinct(cells: Sequence[Cell]) -> Iterable[Cell]:
+    """Each cell that is no list once: most of a person's are the same few texts, and one look at each of those does."""
+    try:
+        return set(cells)
+    except TypeError:
+        lists = [cell for cell in cells if isinstance(cell, list)]
+        return [*lists, *{cell for cell in cells if not isinstance(cell, list)}]
 
 
 def values_in(cell: Cell) -> Sequence[Value]:

@@ -14,7 +14,7 @@ from gateway import jsontext
 from gateway.consent.model import DecisionFacts, Permit
 from gateway.crypto import envelope
 from gateway.crypto.keys import DomainKey, KeyRing
-from gateway.crypto.model import RecordFacts, record_domain, study_domain, subject_domain
+from gateway.crypto.model import RecordFacts, audit_domain, record_domain, study_domain, subject_domain
 from gateway.errors import ConsentryError, IntegrityError, UpstreamError
 from gateway.ids import ActorId, RecordId, StudyId, SubjectId
 from gateway.ports.anchors import Anchors
@@ -25,7 +25,7 @@ from gateway.records.naming import key_of
 from gateway.records.redaction import redact
 from gateway.storage.dag import DagLimits
 from gateway.storage.model import Cid, Codec
-from gateway.storage.service import Blocks
+from gateway.storage.service import Blocks, BlockWalk
 
 HELD = 20_000
 TOKENS = 4
@@ -57,6 +57,22 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     key: DomainKey
 
 
+class Walk:
+    """What a look at all of a patient's records needs from one to the next: where the blocks lie, and a key that is set
+    up. For as long as that look."""
+
+    __slots__ = ("_opener", "blocks")
+
+    def __init__(self, blocks: BlockWalk) -> None:
+        self.blocks = blocks
+        self._opener: envelope.FactsOpener | None = None
+
+    def opener(self, key: DomainKey) -> envelope.FactsOpener:
+        if self._opener is None or not self._opener.is_of(key):
+            self._opener = envelope.FactsOpener(key)
+        return self._opener
+
+
 class Opening:
     """Finds and opens; decides nothing."""
 
@@ -67,13 +83,18 @@ class Opening:
         self._known: OrderedDict[bytes, Known] = OrderedDict()
         self._leaves: dict[bytes, bytes] = {}
 
-    async def find(self, row: RecordRow, *, keep: bool = True) -> Found:
-        """The facts of a version. Raises IntegrityError for whatever is not what the row and the CID say. `keep` False:
-        for who looks at everything once, which would push out what is asked for again."""
+    def walk(self) -> Walk:
+        """For who looks at all of a patient's records once."""
+        return Walk(self._blocks.walk())
+
+    async def find(self, row: RecordRow, *, walk: Walk | None = None) -> Found:
+        """The facts of a version. Raises IntegrityError for whatever is not what the row and the CID say. On a `walk`
+        nothing is kept of it: that would push out what is asked for again."""
         if row.newest > row.version:
             raise IntegrityError("an older version stands in the place of the present one")
         cid = Cid.from_digest(row.digest, codec=Codec.DAG_PB if row.tree else Codec.RAW)
-        block = self._blocks.get_now(cid) if not row.tree else None
+        blocks = self._blocks if walk is None else walk.blocks
+        block = None if row.tree else blocks.get_now(cid)
         if block is None:
             block = await self._fetch(cid, tree=row.tree)
         known = self._known.get(row.digest)
@@ -82,14 +103,14 @@ class Opening:
             raise IntegrityError("the block is of another record or version")
         key = self._keys.held(located.key_id) or await self._keys.by_id(located.key_id)
         if known is None:
-            opened = envelope.open_facts(located, key)
+            opened = envelope.open_facts(located, key) if walk is None else walk.opener(key).open(located)
             facts = opened.facts
             if not isinstance(facts, RecordFacts) or facts.subject != row.subject:
                 raise IntegrityError("the block is no record of this subject")
             if key.domain != record_domain(row.subject, facts.study):
                 raise IntegrityError(_OTHER_KEY)
-            known = _known(row, located.of(b"") if keep else located, facts, opened.commitment, cid)
-            if keep:
+            known = _known(row, located.of(b"") if walk is None else located, facts, opened.commitment, cid)
+            if walk is None:
                 self._keep(row, known)
         elif key.domain != record_domain(row.subject, known.facts.study):
             raise IntegrityError(_OTHER_KEY)
@@ -141,6 +162,10 @@ class Opening:
         for digest in [digest for digest, known in self._known.items() if known.facts.subject == subject]:
             del self._known[digest]
             self._leaves.pop(digest, None)
+
+    async def load_keys(self, subjects: Sequence[SubjectId]) -> None:
+        """Has what the subjects' keys open, and seal of who looked, wait for no key: for who looks at many."""
+        await self._keys.load([of(subject) for of in (subject_domain, audit_domain) for subject in subjects])
 
     async def subject_key(self, subject: SubjectId) -> DomainKey | None:
         domain = subject_domain(subject)

@@ -6,11 +6,14 @@ nobody was told.
 """
 
 import asyncio
-from collections.abc import Callable, Container, Iterator, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Callable, Container, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 from gateway.deid.assembly import Assembly, PersonRows, Verdict
 from gateway.deid.generalizing import Levels
+from gateway.releases.ahead import ahead
 from gateway.releases.files import Seals, TableFiles, TableWriter
 from gateway.releases.model import ReleaseFile
 from gateway.releases.request import DatasetRequest
@@ -18,6 +21,9 @@ from gateway.releases.segments import Member, Segment, Segments
 from gateway.releases.shape import Bars, Shape
 from gateway.storage.model import Block
 from gateway.storage.service import Blocks
+
+OPENED: Final = 2
+"""Segments in memory: one whose rows are gone over, and the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +66,13 @@ class Building:
         """Of who asked, when these patients' permits were made."""
 
     async def members(self) -> tuple[Member, ...]:
-        """All who were gathered and are still in."""
-        await self._each(self._note)
+        """All who were gathered and are still in; each is observed."""
+        await self._each(self._observe)
         return tuple(self._members)
 
     async def plan(self, levels: Levels | None) -> Levels:
-        """Who is alike, and how far what describes them is generalized: as far as in the edition before, if there was
-        one, because of two that differ in it the finer cells could be joined."""
-        await self._each(self._observe)
+        """Who of the members is alike, and how far what describes them is generalized: as far as in the edition before,
+        if there was one, because of two that differ in it the finer cells could be joined."""
         plan = await asyncio.to_thread(self._assembly.plan, levels)
         await self._each(self._count)
         return plan.levels
@@ -78,9 +83,9 @@ class Building:
             TableWriter(table, format=self._request.format, files=self._files, seals=seals)
             for table in self._request.tables
         ]
-        for number, root in self._roots:
-            segment = await self._segments.get(number, root)
-            await self._blocks.put_named(await asyncio.to_thread(self._released, segment, writers))
+        async with contextlib.aclosing(ahead(self._opened(), most=OPENED)) as segments:
+            async for segment in segments:
+                await self._blocks.put_named(await asyncio.to_thread(self._released, segment, writers))
         await self._blocks.put_named([block for writer in writers for block in writer.end()])
         return Built(
             verdict=self._assembly.verdict(),
@@ -92,16 +97,18 @@ class Building:
         )
 
     async def _each(self, step: Callable[[Segment], None]) -> None:
-        for number, root in self._roots:
-            segment = await self._segments.get(number, root)
-            await asyncio.to_thread(step, segment)
+        async with contextlib.aclosing(ahead(self._opened(), most=OPENED)) as segments:
+            async for segment in segments:
+                await asyncio.to_thread(step, segment)
 
-    def _note(self, segment: Segment) -> None:
+    async def _opened(self) -> AsyncIterator[Coroutine[Any, Any, Segment]]:
+        for number, root in self._roots:
+            yield self._segments.get(number, root)
+
+    def _observe(self, segment: Segment) -> None:
         self._members += [one for one in segment.members if one.subject not in self._excluded]
         self._unfit += segment.unfit
         self.organizations |= frozenset(segment.organizations)
-
-    def _observe(self, segment: Segment) -> None:
         for _, person in self._people(segment):
             self._assembly.observe(person)
 

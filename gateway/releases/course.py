@@ -14,11 +14,11 @@ One replica builds a release at a time, and another takes it over when nothing w
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from gateway import eip712
 from gateway.audit.model import Outcome
@@ -49,6 +49,7 @@ from gateway.ports.releases import (
 )
 from gateway.ports.rows import Bump, Guard, Row
 from gateway.releases import papers
+from gateway.releases.ahead import ahead
 from gateway.releases.building import Building, Built
 from gateway.releases.differencing import left_out
 from gateway.releases.files import Seals, TableFiles
@@ -67,8 +68,12 @@ TIDY_SECONDS: Final = 60.0
 HELD_SECONDS: Final = 60
 ALL: Final = b"\xff" * 32
 """The cursor of a release for which everybody was looked at."""
-AT_ONCE: Final = 16
+AT_ONCE: Final = 8
 """Patients of a segment."""
+FIRST: Final = 2
+"""Those of the first: workers have something to do sooner."""
+AHEAD: Final = 4
+"""Segments that are gathered at a time: one that waits for its last rows, one for a disk, and one that is looked at."""
 DAY_SECONDS: Final = 24 * 3600
 WITHDRAWN: Final = "WITHDRAW_FROM_RELEASE"
 """In a patient's log: the recipient of a release was told to remove what was theirs."""
@@ -349,7 +354,8 @@ class Course:
         if row.cursor == ALL:
             return row
         number = len(await self._index.release_segments(row.release))
-        async with contextlib.aclosing(self._gathering_on(opened, row.cursor)) as parts:
+        pieces = ahead(self._pieces(opened, row.cursor), most=AHEAD)
+        async with self._gathering.begun(opened.undertaking), contextlib.aclosing(pieces) as parts:
             async for last, count, found in parts:
                 rows: tuple[Row, ...] = ()
                 if found.members or found.broken:
@@ -370,30 +376,21 @@ class Course:
         await self._index.apply((ReleaseMoved(before=row, row=whole),))
         return whole
 
-    async def _gathering_on(self, opened: Opened, after: bytes) -> AsyncGenerator[tuple[bytes, int, Gathered]]:
-        """Of some patients at a time the last, how many, and what was gathered. The next ones are looked at meanwhile:
-        no worker waits for a segment to become durable."""
-        under_way: list[asyncio.Task[Gathered]] = []
-        try:
-            subjects = await self._index.subjects(after=after, limit=AT_ONCE)
-            while subjects:
-                if not under_way:
-                    under_way.append(asyncio.create_task(self._gather(opened, subjects)))
-                following = await self._index.subjects(after=subjects[-1], limit=AT_ONCE)
-                if following:
-                    under_way.append(asyncio.create_task(self._gather(opened, following)))
-                yield subjects[-1], len(subjects), await under_way.pop(0)
-                subjects = following
-        finally:
-            for task in under_way:
-                task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
+    async def _pieces(
+        self, opened: Opened, after: bytes
+    ) -> AsyncIterator[Coroutine[Any, Any, tuple[bytes, int, Gathered]]]:
+        limit = FIRST
+        while subjects := await self._index.subjects(after=after, limit=limit):
+            after, limit = subjects[-1], AT_ONCE
+            yield self._gather(opened, subjects)
 
-    async def _gather(self, opened: Opened, subjects: Sequence[bytes]) -> Gathered:
+    async def _gather(self, opened: Opened, subjects: Sequence[bytes]) -> tuple[bytes, int, Gathered]:
+        """Of some patients the last, how many they are, and what was gathered."""
         caller = await self._identity.acting(opened.held.requester)
         if caller is None:
             raise StaleError("who asks for the data is no longer who they were")
-        return await self._gathering.gather(caller, opened.undertaking, [SubjectId(one) for one in subjects])
+        found = await self._gathering.gather(caller, opened.undertaking, [SubjectId(one) for one in subjects])
+        return subjects[-1], len(subjects), found
 
     async def _edition(self, row: ReleaseRow, company: frozenset[bytes]) -> frozenset[bytes] | None:
         """Builds and commits, without whoever is to be left out besides those who withdrew (`company`); else who must

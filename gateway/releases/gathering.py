@@ -9,6 +9,7 @@ what records are about; what a Patient resource tells is judged where it is open
 """
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -35,15 +36,15 @@ from gateway.consent.names import requester
 from gateway.consent.standing import Standings
 from gateway.crypto.releases import ReleaseKeys
 from gateway.emergency.grounds import Ground, Grounds
-from gateway.errors import BlockMissingError, IntegrityError, StaleError
+from gateway.errors import BlockMissingError, ConsentryError, IntegrityError, StaleError
 from gateway.identity.model import Caller
 from gateway.ids import ConsentId, RecordId, ReleaseId, StudyId, SubjectId
 from gateway.ports.clock import Clock
-from gateway.ports.index import Index
+from gateway.ports.index import LAST_SEQ, Index
 from gateway.ports.ledger import Appended, Stale
 from gateway.ports.rows import Guard, RecordRow
 from gateway.ports.workers import Workers
-from gateway.records.opening import Found, Opening
+from gateway.records.opening import Found, Opening, Walk
 from gateway.releases import working
 from gateway.releases.cohort import Cohort
 from gateway.releases.segments import Member, Person, Segment, token_of
@@ -53,7 +54,7 @@ ACTION: Final = "RELEASE"
 TRIES: Final = 8
 SCAN: Final = 256
 """Rows of records looked at in one go."""
-BREATH: Final = 24
+BREATH: Final = 48
 """Records after which all else has its turn."""
 TASK_OCTETS: Final = 2 << 20
 """Sealed content past which a task takes nobody more."""
@@ -153,6 +154,8 @@ class Gathering:
         gathered = Gathered(organizations=tuple(sorted(caller.organizations)))
         waiting = list(subjects)
         for _ in range(TRIES):
+            await self._opening.load_keys(waiting)  # before what they open
+            await self._standings.prepare(waiting)
             under_way: list[asyncio.Task[list[tuple[Permitted, MadePerson]]]] = []
             try:
                 async for part in self._tasks(caller, undertaking, waiting, gathered):
@@ -167,6 +170,16 @@ class Gathering:
             if not waiting:
                 return gathered
         return gathered  # whose consents keep changing is not in this release
+
+    @contextlib.asynccontextmanager
+    async def begun(self, undertaking: Undertaking) -> AsyncIterator[None]:
+        """Has every worker started meanwhile, and the request read, by a task of nobody: else the first patients wait
+        for it."""
+        beginning = asyncio.create_task(self._begin(_task(undertaking, ())), name="start workers")
+        try:
+            yield
+        finally:
+            beginning.cancel()
 
     async def now(self, caller: Caller, undertaking: Undertaking, member: Member) -> tuple[Member, bytes] | None:
         """The member as they stand now, with the tokens of what is permitted of what was there; None for nothing."""
@@ -228,7 +241,13 @@ class Gathering:
         records are looked at up to that place, whatever the cohort, and none is opened. What a permit hides a part of
         chooses nobody: what is hidden answers no question."""
         request, asking = undertaking.request, requester(caller)
-        ground = await self._grounds.of(caller, subject, request.purpose, request.study)
+        try:
+            ground = await self._grounds.of(caller, subject, request.purpose, request.study)
+        except IntegrityError:
+            if gathered is None:
+                raise
+            gathered.broken += 1  # one patient whose events are not what was written hinders nobody else
+            return None
         if ground.standing is None or not ground.concerns(asking):
             return None
         try:
@@ -236,7 +255,7 @@ class Gathering:
         except StaleError:
             if gathered is None:
                 raise
-            gathered.broken += 1  # one patient whose events do not add up hinders nobody else
+            gathered.broken += 1  # nor one whose events do not add up
             return None
         if not await self._has_keys(subject, request.study):
             return None
@@ -246,19 +265,17 @@ class Gathering:
         standing_on: set[ConsentId] = set()
         last = 0
         records: list[OpenableRecord] = []
-        async for row, found in self._found(subject, gathered):
-            if upto is not None and row.seq > upto:
-                break
-            permit = self._decided(asking, request, ground, row, found)
-            if permit is None:
-                continue
-            last = row.seq
-            standing_on.update(permit.consents)
-            tokens.append(token_of(row.record, permit.obligations))
-            if not permit.obligations:
-                whole.append(found.known.decision_facts)
+        async for some in self._found(subject, gathered, before=LAST_SEQ if upto is None else upto + 1):
+            decided = [(row, found, self._decided(asking, request, ground, row, found)) for row, found in some]
+            permitted = [(row, found, permit) for row, found, permit in decided if permit is not None]
+            for row, found, permit in permitted:
+                last = row.seq
+                standing_on.update(permit.consents)
+                tokens.append(token_of(row.record, permit.obligations))
+                if not permit.obligations:
+                    whole.append(found.known.decision_facts)
             if upto is None:
-                records.append(self._openable(permit, found, row))
+                records += [self._openable(permit, found, row) for row, found, permit in permitted]
         if not tokens or not (upto is not None or request.cohort.admits_records(whole)):
             return None
         consents, joined = frozenset(standing_on), b"".join(sorted(tokens))
@@ -283,25 +300,30 @@ class Gathering:
             return False
         return study is None or await self._opening.study_key(subject, study) is not None
 
-    async def _found(self, subject: SubjectId, gathered: Gathered | None) -> AsyncIterator[tuple[RecordRow, Found]]:
-        """The patient's records as they stand, verified. What does not verify stays out, and is counted; what was
-        destroyed with a study's key is not there."""
-        after, number = 0, 0
-        while rows := await self._index.page(subject, after=after, limit=SCAN):
-            for row in rows:
-                after, number = row.seq, number + 1
-                if number % BREATH == 0:
-                    await asyncio.sleep(0)
-                try:
-                    found = await self._opening.find(row, keep=False)
-                except (IntegrityError, BlockMissingError):
-                    if await self._is_gone(row):
-                        continue
-                    if gathered is None:
-                        raise
-                    gathered.broken += 1
-                    continue
-                yield row, found
+    async def _found(
+        self, subject: SubjectId, gathered: Gathered | None, *, before: int
+    ) -> AsyncIterator[list[tuple[RecordRow, Found]]]:
+        """The patient's records as they stand, verified, some at a time: a processor does what it has just done before
+        in less time. What does not verify stays out, and is counted; what was destroyed with a study's key is not
+        there."""
+        after, walk = 0, self._opening.walk()
+        while rows := await self._index.page(subject, after=after, limit=SCAN, before=before):
+            after = rows[-1].seq
+            for start in range(0, len(rows), BREATH):
+                some = rows[start : start + BREATH]
+                yield [(row, found) for row in some if (found := await self._one(row, walk, gathered)) is not None]
+                await asyncio.sleep(0)
+
+    async def _one(self, row: RecordRow, walk: Walk, gathered: Gathered | None) -> Found | None:
+        try:
+            return await self._opening.find(row, walk=walk)
+        except (IntegrityError, BlockMissingError):
+            if await self._is_gone(row):
+                return None
+            if gathered is None:
+                raise
+            gathered.broken += 1
+            return None
 
     async def _is_gone(self, row: RecordRow) -> bool:
         """Whether it was destroyed, with a study that its subject left."""
@@ -339,16 +361,12 @@ class Gathering:
             self._opening.unlocked(permit, found, now=self._clock.now()),
         )
 
+    async def _begin(self, task: bytes) -> None:
+        with contextlib.suppress(ConsentryError):  # what hinders it hinders patients' tasks, too, and is told there
+            await asyncio.gather(*(self._workers.run(task) for _ in range(self._workers.size)))
+
     async def _made(self, undertaking: Undertaking, part: Sequence[Permitted]) -> list[tuple[Permitted, MadePerson]]:
-        keys = undertaking.keys
-        task = Task(
-            undertaking.request.text,
-            b"" if keys is None else keys.pseudonyms,
-            b"" if keys is None else keys.shifts,
-            undertaking.today.toordinal(),
-            tuple(one.person for one in part),
-        )
-        made = working.read(await self._workers.run(working.written(task)))
+        made = working.read(await self._workers.run(_task(undertaking, tuple(one.person for one in part))))
         if [one.subject for one in made] != [one.member.subject for one in part]:
             raise IntegrityError("a worker answered for others than were asked for")
         return list(zip(part, made, strict=True))
@@ -391,6 +409,19 @@ class Gathering:
             consents=permitted.consents,
             basis="consent",
         )
+
+
+def _task(undertaking: Undertaking, people: tuple[GatheredPerson, ...]) -> bytes:
+    keys = undertaking.keys
+    return working.written(
+        Task(
+            undertaking.request.text,
+            b"" if keys is None else keys.pseudonyms,
+            b"" if keys is None else keys.shifts,
+            undertaking.today.toordinal(),
+            people,
+        )
+    )
 
 
 def _until(ground: Ground, consents: frozenset[ConsentId]) -> int:

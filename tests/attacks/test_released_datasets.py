@@ -1,6 +1,7 @@
 """A release of data against whoever should not have it, not have asked for it, or not be in it any more."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -331,7 +332,8 @@ async def test_after_its_days_it_is_destroyed(
         assert isinstance(await refusal(releases.open(caller, view.release)), DeniedError)
         row = await releases._index.release(view.release)
         assert row is not None
-        await releases._course.expire(row)
+        with suppress(ConflictError):  # the gateway's own look was first
+            await releases._course.expire(row)
     with pytest.raises(ConsentryError):
         await lab.content(opened)
     over = await releases.get(await lab.caller(lab.researcher), view.release)

@@ -19,6 +19,12 @@ def cells(people: list[list[Row]], kinds: tuple[ColumnKind, ...] = KINDS) -> Cel
     return made
 
 
+def leaves(made: Cells, row: Row) -> Row:
+    """One row of somebody's, as it leaves."""
+    (left,) = made.apply([row])
+    return left
+
+
 def row(code: str | None, number: float | None) -> Row:
     return ("key", code, number, "1987-06-05", "*")
 
@@ -26,19 +32,19 @@ def row(code: str | None, number: float | None) -> Row:
 def test_what_fewer_than_k_people_have_is_taken_out() -> None:
     both = [row("a", 1.0), row("b", 1.0)]
     made = cells([[*both, row("rare", 1.0)], both, [*both, row("rare", 1.0)]])
-    assert made.apply(row("a", 1.0)) == ("key", "a", 1.0, "1987-06-05", "*")
-    assert made.apply(row("rare", 1.0)) == ("key", None, None, "1987-06-05", "*")
+    assert leaves(made, row("a", 1.0)) == ("key", "a", 1.0, "1987-06-05", "*")
+    assert leaves(made, row("rare", 1.0)) == ("key", None, None, "1987-06-05", "*")
     assert made.taken_out == 2
 
 
 def test_one_person_who_says_it_often_counts_once() -> None:
     made = cells([[row("a", 1.0)] * 10, [row("b", 1.0)]])
-    assert made.apply(row("a", 1.0))[1:3] == (None, None)
+    assert leaves(made, row("a", 1.0))[1:3] == (None, None)
 
 
 def test_a_number_past_the_kth_person_is_that_persons() -> None:
     made = cells([[row("a", float(value))] for value in (1, 50, 51, 52, 53, 54, 999)])
-    assert [made.apply(row("a", float(value)))[2] for value in (1, 50, 51, 52, 53, 54, 999)] == [
+    assert [leaves(made, row("a", float(value)))[2] for value in (1, 50, 51, 52, 53, 54, 999)] == [
         51,
         51,
         51,
@@ -53,19 +59,19 @@ def test_a_number_past_the_kth_person_is_that_persons() -> None:
 def test_numbers_of_other_codes_are_other_numbers() -> None:
     people = [[row("a", float(value)), row("b", 1000.0 * value)] for value in (5, 5, 5, 5, 6)]
     made = cells(people)
-    assert made.apply(row("a", 6.0))[2] == 5
-    assert made.apply(row("b", 5000.0))[2] == 5000
-    assert made.apply(row("never seen", 5.0))[1:3] == (None, None)
+    assert leaves(made, row("a", 6.0))[2] == 5
+    assert leaves(made, row("b", 5000.0))[2] == 5000
+    assert leaves(made, row("never seen", 5.0))[1:3] == (None, None)
 
 
 def test_each_of_a_list_is_a_value() -> None:
     made = Cells((ColumnKind.VALUE,), grouped_by=(), k=2)
     made.add([(["a", "b", "d"],)])
     made.add([(["a", "c", "d"],)])
-    assert made.apply((["a", "b"],)) == (["a"],)
+    assert leaves(made, (["a", "b"],)) == (["a"],)
     # A list of which nothing is left is as one in which nothing was.
-    assert made.apply((["b", "c"],)) == ([],)
-    assert made.apply(([],)) == ([],)
+    assert leaves(made, (["b", "c"],)) == ([],)
+    assert leaves(made, ([],)) == ([],)
 
 
 def test_that_a_value_was_taken_out_tells_nothing() -> None:
@@ -73,7 +79,7 @@ def test_that_a_value_was_taken_out_tells_nothing() -> None:
     made = Cells((ColumnKind.VALUE,), grouped_by=(), k=3)
     for value in [True, True, *[False] * 9]:
         made.add([(value,)])
-    assert made.apply((True,)) == made.apply((False,)) == (None,)
+    assert leaves(made, (True,)) == leaves(made, (False,)) == (None,)
 
 
 def test_columns_that_are_made_of_the_same_count_as_one() -> None:
@@ -84,22 +90,30 @@ def test_columns_that_are_made_of_the_same_count_as_one() -> None:
     for made in (apart, as_one):
         for code, is_one in people:
             made.add([(code, is_one, 1.0)])
-    assert apart.apply(("rare", True, 1.0)) == (None, True, 1.0)
-    assert as_one.apply(("rare", True, 1.0)) == (None, None, 1.0)
+    assert leaves(apart, ("rare", True, 1.0)) == (None, True, 1.0)
+    assert leaves(as_one, ("rare", True, 1.0)) == (None, None, 1.0)
     # One person without would be that person: others are without, too.
-    assert {as_one.apply((code, is_one, 1.0))[:2] for code, is_one in people} == {(None, None), ("b", False)}
+    assert {leaves(as_one, (code, is_one, 1.0))[:2] for code, is_one in people} == {(None, None), ("b", False)}
 
 
 def test_whether_there_is_a_number_is_a_value_where_a_view_asks() -> None:
     made = Cells((ColumnKind.NUMBER, ColumnKind.NUMBER), grouped_by=(), k=3, together=[(0, 1)])
     for asked in (None, *[5.0] * 9):
         made.add([(asked, 5.0)])
-    assert made.apply((None, 5.0)) == made.apply((5.0, 5.0)) == (None, None)
+    assert leaves(made, (None, 5.0)) == leaves(made, (5.0, 5.0)) == (None, None)
+
+
+def test_each_row_of_a_person_leaves_as_it_would_alone() -> None:
+    people = [[row("a", float(value)), row("b", 1.0)] for value in range(5)]
+    made = cells(people)
+    rows = [row("a", 4.0), row("rare", 4.0), row(None, None), row("b", 1.0), row("b", True)]
+    assert made.apply(rows) == [leaves(made, one) for one in rows]
+    assert made.apply([]) == []
 
 
 def test_true_is_no_number() -> None:
     made = cells([[row("a", True)] for _ in range(5)])
-    assert made.apply(row("a", True))[2] is None
+    assert leaves(made, row("a", True))[2] is None
 
 
 PEOPLE = st.lists(
@@ -118,7 +132,7 @@ def test_of_what_leaves_every_value_is_of_k_people_and_no_end_is_of_fewer(
     ends: dict[object, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for number, person in enumerate(rows):
         for before in person:
-            after = made.apply(before)
+            after = leaves(made, before)
             codes[after[1]].add(number)
             if isinstance(after[2], float):
                 ends[before[1]][number].append(after[2])
