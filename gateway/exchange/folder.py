@@ -1,5 +1,7 @@
 """A study's folder, read: its definition, its tables, who is in it where, and what is not as it is said to be.
 
+A record of a registry, or a definition, without data is a study that is planned.
+
 True here: nothing is sent anywhere before all of it was read. A table, or a variable of one, that the definition does
 not have, or has as another type, refuses the folder; values that it does not allow are told, and with `strict` refuse
 it, too. An ODM document's clinical data do not go along with the definition: each subject's are captured as theirs.
@@ -16,7 +18,6 @@ from gateway.errors import CallerError
 from gateway.exchange.files import Files, read_files
 from gateway.exchange.model import ONE_SITE, Found, LoadedTable, StudyFolder
 from gateway.exchange.tables import load_tables
-from gateway.jsontext import JsonValue
 from gateway.trials import datasets, defining
 from gateway.trials.definition.forms import CapturedForm
 from gateway.trials.definition.references import Directory, directory
@@ -25,6 +26,7 @@ from gateway.trials.odm.model import ClinicalData, Document
 from gateway.trials.odm.reading import read_document
 from gateway.trials.odm.writing import write_document
 from gateway.trials.registration.canonical import written
+from gateway.trials.registration.model import Registration
 from gateway.trials.registration.registry import read_record
 from gateway.trials.tabulation.checks import findings
 from gateway.trials.tabulation.define import read_define
@@ -68,20 +70,23 @@ def _folder(files: Files, called: str, title: str | None, strict: bool) -> Study
             f"{called}: more than one definition, or more than one registration; name one file of them"
         )
     given = _given(files.definitions[0]) if files.definitions else None
+    record = _record(files)
     tables, notes = load_tables(files.tables, {} if given is None else _texts(given))
     defined = given or _made(tables, called)
     told = _checked(tables, defined, strict=strict)
     study = defined.found.definition
-    name = (title or study.protocol_name or study.name or called)[:LONGEST_TITLE].strip() or called
+    has_definition = bool(given or tables)
+    if not has_definition and record is None:
+        raise WrongCallError(f"{called}: holds no definition, no table and no registration")
+    names = (study.protocol_name, study.name) if has_definition or record is None else (record.title,)
+    name = (title or next(filter(None, names), called))[:LONGEST_TITLE].strip() or called
     forms = _forms(defined)
-    if not tables and not forms:
-        raise WrongCallError(f"{called}: holds no table and no clinical data")
     return StudyFolder(
         title=name,
-        document=_decoded(defined),
+        document=_decoded(defined) if has_definition else "",
         document_name=defined.name,
         definition=defined.found,
-        registration=_registration(files, name),
+        registration={"title": name} if record is None else written(record),
         tables=tuple(tables),
         forms=forms,
         sites=_sites(tables, defined.clinical),
@@ -205,11 +210,11 @@ def _sites(tables: Iterable[LoadedTable], clinical: Iterable[ClinicalData]) -> d
     return found
 
 
-def _registration(files: Files, title: str) -> JsonValue:
+def _record(files: Files) -> Registration | None:
     if not files.registrations:
-        return {"title": title}
+        return None
     ((name, octets),) = files.registrations
     try:
-        return written(read_record(octets).registration)
+        return read_record(octets).registration
     except CallerError as error:
         raise WrongCallError(f"{name}: {' '.join(error.field)}: {error.message}") from error

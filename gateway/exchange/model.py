@@ -41,8 +41,9 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyFolder:
-    """`title`: what the study is called. `document`: the definition's text, `document_name` its file. `forms`: of the
-    clinical data of an ODM document, by subject. `sites`: of each subject; `registration`: as the API takes it."""
+    """`title`: what the study is called. `document`: the definition's text, `document_name` its file; empty where there
+    is none, and then there are no tables. `forms`: of the clinical data of an ODM document, by subject. `sites`: of
+    each subject; `registration`: as the API takes it."""
 
     title: str
     document: str = field(repr=False)
@@ -54,6 +55,11 @@ class StudyFolder:
     sites: Mapping[str, str] = field(repr=False)
     findings: tuple[Found, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def has_data(self) -> bool:
+        """Else it is of a study that is planned, and begins with somebody's word later."""
+        return bool(self.tables or self.forms)
 
     @property
     def subjects(self) -> tuple[str, ...]:

@@ -33,11 +33,12 @@ CONSENT_TEXT: Final = (
 
 def steps(folder: StudyFolder) -> int:
     """How many `prepare` takes, as progress counts them."""
-    return 7 + len(folder.tables) + len(set(folder.sites.values()))
+    return 7 + len(folder.tables) + len(set(folder.sites.values())) if folder.has_data else 3
 
 
 def prepare(gateway: Gateway, acts: Acts, company: Company, folder: StudyFolder, advance: Advance) -> str:
-    """The study is open; the hash of its consent form, 0x hex. Raises StepFailedError."""
+    """The study is open; the hash of its consent form, 0x hex. Of a folder without data it is planned, and has no form
+    (""). Raises StepFailedError."""
     sponsor = company.sponsor
     standing = _found(gateway, acts, sponsor, folder)
     if standing is None:
@@ -50,6 +51,8 @@ def prepare(gateway: Gateway, acts: Acts, company: Company, folder: StudyFolder,
     advance(1)
     _define(acts, sponsor, folder, standing)
     advance(1)
+    if not folder.has_data:
+        return ""
     described = {one.name for one in standing.tables}
     for table in folder.tables:
         if table.name not in described:
@@ -107,7 +110,7 @@ def _standing(gateway: Gateway, acts: Acts, sponsor: Person) -> Standing:
 
 
 def _define(acts: Acts, sponsor: Person, folder: StudyFolder, standing: Standing) -> None:
-    if standing.definitions:
+    if standing.definitions or not folder.document:
         return
     given: dict[str, JsonValue] = {"name": folder.document_name, "document": folder.document}
     acts.do(sponsor, "definition", given, {"name": folder.document_name}, document=folder.document.encode())

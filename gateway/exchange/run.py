@@ -147,6 +147,9 @@ def _import(
         tally.study = acts.id
         if acts.name is None:
             raise StepFailedError("the study has no name")
+        if not folder.has_data:
+            tally.state = "PLANNED"
+            return
         work = Work(
             gateway=reached.gateway,
             deployment=reached.deployment,

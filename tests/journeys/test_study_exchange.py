@@ -5,6 +5,7 @@ CONSENTRY_STUDY_SUBJECTS says of how many of the pilot's subjects; 306 are all.
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -333,6 +334,24 @@ def test_a_study_is_imported_and_exported_with_nothing_but_a_data_folder(shared_
     code, said = run_command(*words, settings=settings, seconds=SECONDS)
     assert code == 0, said
     assert (tmp_path / "out" / "dm.xpt").read_bytes() == (folder / "dm.xpt").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["NCT00763412.json", "NCT01065844.xml"])
+def test_a_record_of_a_registry_alone_is_a_planned_study_with_its_protocol(
+    gateway: GatewayProcess, shared_data: Path, tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / "record"
+    folder.mkdir()
+    shutil.copy(shared_data / "trials" / "clinicaltrials-gov" / name, folder)
+    made = imported(gateway, folder, tmp_path / "key")
+    assert (made.report["ok"], made.report["state"], made.report["subjects"]) == (True, "PLANNED", 0)
+    with httpx.Client(trust_env=False, timeout=60.0) as http:
+        door = Gateway(gateway.base, http)
+        sponsor = sign_in(door, deployment_of(door), wallet=load_keys(made.key).role("sponsor"))
+        standing = door.data(documents.STANDING, {"study": made.study}, token=sponsor.token)["study"]
+    assert (standing["state"], len(standing["protocols"]), standing["definitions"]) == ("PLANNED", 1, [])
+    again = imported(gateway, folder, tmp_path / "key")
+    assert again.study == made.study
 
 
 def test_another_key_exports_nothing(pilot: Exchanged, tmp_path: Path) -> None:

@@ -58,6 +58,26 @@ def test_a_registration_in_the_folder_is_the_protocol(shared_data: Path, three: 
     assert registration["identifiers"]
 
 
+def test_a_registration_alone_is_a_study_that_is_planned(shared_data: Path) -> None:
+    found = read_folder(shared_data / "trials" / "clinicaltrials-gov" / REGISTRATION)
+    assert isinstance(found.registration, dict)
+    assert found.registration["title"] == found.title
+    assert (found.document, found.tables, found.subjects, found.has_data) == ("", (), (), False)
+
+
+def test_every_record_of_the_registry_is_a_study(shared_data: Path) -> None:
+    records = sorted((shared_data / "trials" / "clinicaltrials-gov").iterdir())
+    assert len(records) > 50
+    assert all(read_folder(one).title for one in records)
+
+
+def test_a_definition_alone_is_a_study_that_is_planned(shared_data: Path) -> None:
+    found = read_folder(shared_data / "trials" / "odm-1.3" / "cdash-odm-test.xml")
+    assert found.document
+    assert found.definition.forms
+    assert not found.has_data
+
+
 def test_without_a_definition_one_is_made_of_the_tables(shared_data: Path) -> None:
     found = read_folder(shared_data / "trials" / "dataset-json-i18n")
     (definition,) = read_definitions(found.document.encode())
