@@ -39,7 +39,9 @@ class StudySubject:
     consent_id: Hex = strawberry.field(description="The signed consent that the enrolment stands on.")
     assignment: StudyAssignment | None = strawberry.field(description="Null while nobody has assigned the subject.")
 
-    @resolved("Those that were captured, in the order in which they came first.")
+    @resolved(
+        "Those that were captured, in the order in which they came first; none where no consent lets anything be read."
+    )
     async def forms(self, info: Info) -> list[StudyForm]:
         return await or_empty(self._forms(info.context), [])
 
@@ -49,7 +51,7 @@ class StudySubject:
         forms = await or_empty(self._forms(info.context), [])
         return next((one for one in forms if one.kept[0].record == record), None)
 
-    @resolved("About the subject's forms, the oldest first.")
+    @resolved("About those of the subject's forms that the asker may read, the oldest first.")
     async def queries(self, info: Info) -> list[StudyQuery]:
         return await or_empty(self._queries(info.context), [])
 

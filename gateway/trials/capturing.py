@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, Final
 
 from gateway.consent.model import Purpose, StudyRole, StudyState
-from gateway.errors import CallerError, ConflictError, LimitError, UpstreamError
+from gateway.errors import CallerError, ConflictError, DeniedError, LimitError, UpstreamError
 from gateway.identity.model import Caller
 from gateway.ids import RecordId, StudyId, SubjectId
 from gateway.jsontext import JsonValue
@@ -38,6 +38,7 @@ from gateway.trials.documents import compiled
 from gateway.trials.journal import MOST, Head, Journal
 from gateway.trials.keeping import TRIES, Held, Studies
 from gateway.trials.kept import KeptForm, captures, newest
+from gateway.trials.sight import REFUSED, Sight
 from gateway.trials.standing import Study
 
 MOST_FORMS: Final = 200
@@ -93,11 +94,13 @@ class Capturing:
         *,
         studies: Studies,
         journal: Journal,
+        sight: Sight,
         records: Records,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
         self._studies = studies
+        self._sight = sight
         self._journal = journal
         self._records = records
         self._clock = clock
@@ -270,9 +273,11 @@ class Capturing:
         return await self._query(held.study, subject, query)
 
     async def queries(self, caller: Caller, study: StudyId, subject: SubjectId) -> tuple[Query, ...]:
-        """About a subject's forms, the oldest first."""
+        """About a subject's forms, the oldest first: of each form that the caller may read, for its words quote it."""
         held = await self._seeing(caller, study, subject, "STUDY_QUERIES")
-        return tuple((await self._queries(held.study, subject)).values())
+        found = (await self._queries(held.study, subject)).values()
+        readable = {one: await self._is_readable(caller, study, one) for one in {one.record for one in found}}
+        return tuple(one for one in found if readable[one.record])
 
     # ---- steps
 
@@ -319,9 +324,22 @@ class Capturing:
         """COMMIT POINT: in the subject's log before anything is told."""
         for _ in range(TRIES):
             held = await self._reaching(caller, study, subject, action, roles)
-            if await self._studies.noted(caller, held, action, (subject,)):
+            seen = await self._sight.of(caller, study, subject)
+            if seen is None:
+                raise await self._studies.refused(caller, action, REFUSED, subject=subject)
+            if await self._studies.noted(caller, held, action, (subject,), seen={subject: seen}):
                 return held
+            self._sight.forget(subject)
         raise UpstreamError("the study keeps changing; try again")
+
+    async def _is_readable(self, caller: Caller, study: StudyId, record: RecordId) -> bool:
+        """By a decision of its own, which is in the subject's log. Where a part of it is hidden, a word about it may
+        tell that part."""
+        try:
+            found = await self._records.read(caller, record, purpose=Purpose.CLINTRCH, study=study)
+        except DeniedError:
+            return False
+        return found.content_salt is not None
 
     async def _append(
         self,

@@ -10,7 +10,7 @@ Not done here: who may do what (`rules`).
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -265,13 +265,26 @@ class Studies:
         event = self._event(caller, action_of(done.act), acts.subject_of(done.act))
         return replace(event, digest=digest_of(acts.octets_of(done)))
 
-    async def noted(self, caller: Caller, held: Held, action: str, subjects: Sequence[SubjectId | None]) -> bool:
+    async def noted(
+        self,
+        caller: Caller,
+        held: Held,
+        action: str,
+        subjects: Sequence[SubjectId | None],
+        *,
+        seen: Mapping[SubjectId, Guard] | None = None,
+    ) -> bool:
         """COMMIT POINT of what is told on `held`: an entry in the log of each whom it tells of, None: of nobody. False
-        where something moved meanwhile, and the caller is to look again."""
+        where something moved meanwhile, and the caller is to look again. `seen`: what telling of a subject stands on,
+        too (`Sight`)."""
         mine = [Guard(name=name, version=version) for name, version in caller.guards]
         guards = (*mine, Guard(name=held.study.study, version=held.version))
-        events = [self._event(caller, action, one) for one in subjects]
-        answers = await self._audit.append_each([(one, guards, None) for one in events])
+        stood_on = {one: (*guards, guard) for one, guard in (seen or {}).items()}
+        entries = [
+            (self._event(caller, action, one), guards if one is None else stood_on.get(one, guards), None)
+            for one in subjects
+        ]
+        answers = await self._audit.append_each(entries)
         return all(isinstance(one, Appended) for one in answers)
 
     async def refused(self, caller: Caller, action: str, reason: str, *, subject: bytes | None = None) -> DeniedError:

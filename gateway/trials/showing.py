@@ -1,14 +1,15 @@
 """A study as those see it who have a part in it: what was promised beside what was reported, the trail of its journal,
 and what happens while they listen.
 
-True here: what is told of a subject is told to whose role reaches that subject, and to nobody else. It is in the log
-before it is told: the trail and one subject in the log of each whom it tells of, a list of subjects once, of nobody.
-Captured data are read record by record, elsewhere.
+True here: what was done with a subject is told to whose role reaches that subject, and to nobody else; the words of a
+query, which may quote what was captured, to those of them alone whom a consent of the subject lets read (`sight`). It
+is in the log before it is told: the trail and one subject in the log of each whom it tells of, a list of subjects once,
+of nobody. Captured data are read record by record, elsewhere.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from gateway.ids import StudyId, SubjectId
 from gateway.ports.anchors import AnchorState
 from gateway.ports.bus import Bus
 from gateway.ports.clock import Clock
+from gateway.ports.rows import Guard
 from gateway.ports.trials import StudyEntryKind
 from gateway.slices import Page, Slice, page_of
 from gateway.trials import acts
@@ -27,6 +29,7 @@ from gateway.trials.journal import Entry, Journal
 from gateway.trials.keeping import TRIES, Held, Studies, topic
 from gateway.trials.registration import declared
 from gateway.trials.registration.outcomes import Comparison, compare
+from gateway.trials.sight import Sight
 from gateway.trials.standing import Assigned, Enrolled, Study
 
 TRAIL: Final = frozenset(
@@ -40,7 +43,8 @@ _ABOUT_NOBODY: Final = (acts.Register, acts.Protocol, acts.Define, acts.Describe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrailEntry:
-    """`octets` None: it was erased, or is about a subject whom the caller's roles do not reach."""
+    """`octets` None: it was erased, is about a subject whom the caller's roles do not reach, or is a word of a query
+    about one who lets nothing be read."""
 
     entry: Entry
     octets: bytes | None = field(repr=False)
@@ -61,8 +65,11 @@ class ShownSubject:
 class Showing:
     """See the module."""
 
-    def __init__(self, *, studies: Studies, journal: Journal, identity: Identity, bus: Bus, clock: Clock) -> None:
+    def __init__(
+        self, *, studies: Studies, journal: Journal, sight: Sight, identity: Identity, bus: Bus, clock: Clock
+    ) -> None:
         self._studies = studies
+        self._sight = sight
         self._journal = journal
         self._identity = identity
         self._bus = bus
@@ -130,15 +137,17 @@ class Showing:
             caller = await self._identity.current(caller)
             held = await self._trailing(caller, study)
             entries = await self._journal.read(study, after=after, limit=limit)
-            shown = [self._shown(caller, held, one) for one in entries]
+            seen = await self._seen(caller, held, entries)
+            shown = [self._shown(caller, held, one, seen) for one in entries]
             about = {one.subject for one, told in zip(entries, shown, strict=True) if told is not None}
             named = sorted({one for one in about if one is not None})
-            if await self._studies.noted(caller, held, "STUDY_TRAIL", (None, *named)):
+            if await self._studies.noted(caller, held, "STUDY_TRAIL", (None, *named), seen=seen):
                 states = await self._journal.anchored(study, entries)
                 return tuple(
                     TrailEntry(entry=one, octets=told, anchor=state)
                     for one, told, state in zip(entries, shown, states, strict=True)
                 )
+            self._forget(seen)
         raise UpstreamError("the study keeps changing; try again")
 
     async def changes(
@@ -161,9 +170,11 @@ class Showing:
                 if held is None:
                     return
                 for entry in await self._journal.read(study, after=after, limit=100, kinds=kinds):
-                    told = self._shown(caller, held, entry)
+                    seen = await self._seen(caller, held, (entry,))
+                    told = self._shown(caller, held, entry, seen)
                     if told is not None and entry.subject is not None:
-                        if not await self._studies.noted(caller, held, "STUDY_CHANGES", (entry.subject,)):
+                        if not await self._studies.noted(caller, held, "STUDY_CHANGES", (entry.subject,), seen=seen):
+                            self._forget(seen)
                             break  # something moved: from here on again
                         yield entry.subject, acts.read_entry(told).act
                     after = entry.number
@@ -210,10 +221,26 @@ class Showing:
             raise await self._studies.refused(caller, "STUDY_TRAIL", "no role that follows the journal")
         return held
 
-    def _shown(self, caller: Caller, held: Held, entry: Entry) -> bytes | None:
+    def _shown(self, caller: Caller, held: Held, entry: Entry, seen: Mapping[SubjectId, Guard]) -> bytes | None:
         if entry.octets is None or entry.subject is None:
             return entry.octets
-        return entry.octets if self._reaches(caller, held.study, entry.subject) else None
+        is_told = entry.kind is not StudyEntryKind.QUERY or entry.subject in seen
+        return entry.octets if is_told and self._reaches(caller, held.study, entry.subject) else None
+
+    async def _seen(self, caller: Caller, held: Held, entries: Iterable[Entry]) -> dict[SubjectId, Guard]:
+        """Those subjects of queries whose words the caller may be told, and what that stands on."""
+        asked = {one.subject for one in entries if one.kind is StudyEntryKind.QUERY and one.octets is not None}
+        seen: dict[SubjectId, Guard] = {}
+        for subject in asked:
+            if subject is not None and self._reaches(caller, held.study, subject):
+                guard = await self._sight.of(caller, StudyId(held.study.study), subject)
+                if guard is not None:
+                    seen[subject] = guard
+        return seen
+
+    def _forget(self, subjects: Iterable[SubjectId]) -> None:
+        for subject in subjects:
+            self._sight.forget(subject)
 
 
 def _subject(study: Study, subject: bytes) -> ShownSubject:

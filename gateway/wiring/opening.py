@@ -268,6 +268,7 @@ async def _open(settings: Settings, closing: AsyncExitStack, waiting: Waiting, s
         registries=registries,
         identity=identity,
         standings=standings,
+        grounds=corridors.grounds,
         records=corridors.records,
         numbers=aggregates,
         audit=audit,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from gateway.audit.service import Audit
 from gateway.consent.standing import Standings
 from gateway.crypto.keys import KeyRing
+from gateway.emergency.grounds import Grounds
 from gateway.identity.service import Identity
 from gateway.ports.anchors import Anchors
 from gateway.ports.bus import Bus
@@ -24,6 +25,7 @@ from gateway.trials.leaving import Leaving
 from gateway.trials.recruiting import Numbers, Recruiting
 from gateway.trials.service import Trials
 from gateway.trials.showing import Showing
+from gateway.trials.sight import Sight
 from gateway.trials.trail_file import Origin, TrailFiles
 from gateway.wiring.trials import MERKLE
 
@@ -64,6 +66,7 @@ def make_study_rooms(
     registries: TrialRegistries,
     identity: Identity,
     standings: Standings,
+    grounds: Grounds,
     records: Records,
     numbers: Numbers,
     audit: Audit,
@@ -107,8 +110,9 @@ def make_study_rooms(
         clock=clock,
         entropy=entropy,
     )
-    capturing = Capturing(studies=studies, journal=journal, records=records, clock=clock, entropy=entropy)
-    showing = Showing(studies=studies, journal=journal, identity=identity, bus=bus, clock=clock)
+    sight = Sight(grounds)
+    capturing = Capturing(studies=studies, journal=journal, sight=sight, records=records, clock=clock, entropy=entropy)
+    showing = Showing(studies=studies, journal=journal, sight=sight, identity=identity, bus=bus, clock=clock)
     recruiting = Recruiting(
         studies=studies,
         journal=journal,

@@ -364,6 +364,7 @@ def replica(world: Site) -> StudyRooms:
         journal,
         identity=gateway.identity,
         standings=gateway._standings,
+        grounds=gateway.capturing._sight._grounds,
         records=gateway.records,
         numbers=gateway.aggregates,
         own=gateway.allocations._sealing,

@@ -294,7 +294,7 @@ class Check:
         )
         if erased := report.counts["erased entries"]:
             report.unknown.append(
-                f"{erased} entries are said to be erased: their hashes stand, their kinds are as told"
+                f"{erased} entries are said to be erased or withheld: their hashes stand, their kinds are as told"
             )
         if self._bare:
             report.unknown.append(

@@ -3,8 +3,8 @@
     header      format "consentry-study/1", study, deployment {chainId, genesis, gateway, contracts {identity, anchor,
                 trial}, codes {…: keccak-256 of the code}}, madeAt (seconds since 1970), madeBy (an actor)
     signer      actor, keys: its ERC-7913 keys, the first one first; before the first entry of that actor's
-    entry       number, kind, sha256, previous, text (null: its key was destroyed), anchor {log, path, root,
-                blockNumber, transactionHash} (null: not anchored yet)
+    entry       number, kind, sha256, previous, text (null: its key was destroyed, or withheld), anchor {log, path,
+                root, blockNumber, transactionHash} (null: not anchored yet)
     form        entry, record, version, content and salt (both null: withheld); behind its entry, in its order
     allocation  seed: of the list of arms, once the study is locked
     end         entries, head: SHA-256 of the last, sha256: of all lines before this one
@@ -55,7 +55,7 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryLine:
-    """`text` None: erased."""
+    """`text` None: erased, or withheld."""
 
     number: int
     kind: str

@@ -75,7 +75,8 @@ class Order:
         """An entry whose text is gone."""
         if kind in self.erased:
             self.erased[kind] += 1
-        if not self.erased["ENROLMENT"] and kind != "RECRUITMENT":
+        # The words of a query are withheld where the subject lets nothing be read, and all else stays.
+        if not self.erased["ENROLMENT"] and kind not in ("RECRUITMENT", "QUERY"):
             yield Flaw.ORDER, "passes for erased where nobody's enrolment was"
 
     # ---- what comes before anybody
