@@ -61,7 +61,7 @@ OPENS = {
     "Study": {
         **dict.fromkeys(("protocols", "definitions", "tables", "results"), PLAIN_LIST),
         **dict.fromkeys(("asFhir", "questionnaire", "subject", "subjects", "trail"), ONE),
-        "comparison": 2 * ONE,
+        "compareOutcomes": 2 * ONE,
         "willing": JOURNAL,
     },
     "StudyProtocol": {"anchor": ONE},

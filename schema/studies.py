@@ -127,7 +127,7 @@ class Study(Node):
         "Outcomes as they were promised when enrolment opened, beside those of the newest results. Null before there "
         "are results."
     )
-    async def comparison(self, info: Info) -> list[OutcomePair] | None:
+    async def compare_outcomes(self, info: Info) -> list[OutcomePair] | None:
         found = await info.context.services.study_showing.comparison(self.held)
         return None if found is None else pairs_of(found)
 

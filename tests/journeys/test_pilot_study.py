@@ -51,7 +51,7 @@ CLOSE = f"""mutation Close($study: ID!, $patient: ID!, $query: Hex!) {{
     __typename ... on StudyQuery {{ isOpen words {{ act }} }} {REFUSED} }} }}"""
 STUDY = """query Study($study: ID!) { study(id: $study) {
   state protocols { number } allocation { root assigned } results { number }
-  comparison { changes promised reported } chain { isLocked records } } }"""
+  compareOutcomes { changes promised reported } chain { isLocked records } } }"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,7 +242,7 @@ def outcomes(road: Road) -> None:
     """What was promised and what is reported, side by side."""
     given = {"outcomes": [{"kind": "PRIMARY", "measure": "Something else"}], "summary": "As we wished."}
     road.act(road.company.sponsor, "results", given)
-    pairs = road.standing()["comparison"]
+    pairs = road.standing()["compareOutcomes"]
     assert [pair["changes"] for pair in pairs] == [["ADDED"]]
 
 

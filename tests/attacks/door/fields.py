@@ -92,7 +92,7 @@ HELD: Final = {
     "PatientDatasetEdge": "cursor node",
     # To whoever has a part in one: see tests/attacks/test_studies_asked.py.
     "Study": "id title state registeredAt sponsor statistician myRoles protocols definitions tables terms sites"
-    " delegations allocation results comparison chain questionnaire asFhir",
+    " delegations allocation results compareOutcomes chain questionnaire asFhir",
     "StudyConnection": "edges pageInfo",
     "StudyEdge": "cursor node",
     "StudyProtocol": "number digest at reason registration salt anchor",

@@ -58,7 +58,7 @@ OPENED = [
     ("mutation { askAggregate(input: {}) { __typename } }", OUTLOOK),
     ('subscription { recordAdded(patientId: "p") { id } }', 1),
     ('{ study(id: "s") { title } }', 1),
-    ('{ study(id: "s") { protocols { number anchor { status } } comparison { likeness } } }', 1 + 10 + 10 + 2),
+    ('{ study(id: "s") { protocols { number anchor { status } } compareOutcomes { likeness } } }', 1 + 10 + 10 + 2),
     ("{ myStudies(first: 10) { edges { cursor } } }", 10 + OUTLOOK),
     ('{ study(id: "s") { trail(first: 10) { edges { cursor } } } }', 1 + 11),
     ('{ study(id: "s") { subjects(first: 3) { edges { node { forms { version record { __typename } } } } } } }',

@@ -58,7 +58,7 @@ async def test_what_was_promised_and_reported(ask: Ask) -> None:
         ask,
         "protocols { number digest at reason registration salt anchor { status } }"
         " results { number digest at outcomes summary }"
-        " comparison { promised reported changes differing likeness } terms { number formHash keeps }",
+        " compareOutcomes { promised reported changes differing likeness } terms { number formHash keeps }",
     )
     first, second = found["protocols"]
     assert (first["number"], first["reason"], first["registration"]) == (1, None, REGISTRATION)
@@ -66,9 +66,9 @@ async def test_what_was_promised_and_reported(ask: Ask) -> None:
     assert first["salt"] == "0x" + "75" * 32
     assert first["anchor"] == {"status": "PENDING"}
     assert found["results"][0]["outcomes"] == REPORTED
-    assert [one["changes"] for one in found["comparison"]] == [["TIME_FRAME_CHANGED"], ["DROPPED"]]
-    assert found["comparison"][0]["differing"] == ["timeFrame"]
-    assert found["comparison"][1]["reported"] is None
+    assert [one["changes"] for one in found["compareOutcomes"]] == [["TIME_FRAME_CHANGED"], ["DROPPED"]]
+    assert found["compareOutcomes"][0]["differing"] == ["timeFrame"]
+    assert found["compareOutcomes"][1]["reported"] is None
     assert found["terms"] == [{"number": 1, "formHash": "0x" + "08" * 32, "keeps": True}]
 
 
