@@ -26,7 +26,10 @@ class StudySubscriptions:
             async for subject, name in showing.query_changes(context.signed_in(), study):
                 if not await context.still_signed_in():
                     return
-                found = await capturing.queries(context.signed_in(), study, subject)
+                try:
+                    found = await capturing.queries(context.signed_in(), study, subject)
+                except DeniedError:
+                    continue  # meanwhile the subject lets nothing be read: others go on
                 context.begin_item(0)
                 for one in found:
                     if one.query == name:

@@ -53,7 +53,7 @@ class PackWalk:
         if place is None or place.size > QUICK_SIZE_MAX:
             return None
         lies_behind = (place.pack, place.offset - HEAD_SIZE) == (self._pack, self._next)
-        self._ahead = LEAST_AHEAD if lies_behind else 0
+        self._ahead = max(self._ahead, LEAST_AHEAD) if lies_behind else 0
         self._pack, self._next = place.pack, place.offset + place.size
         self._window, self._start = b"", self._next
         return self._folder.read_at(place.pack, place.offset, place.size)

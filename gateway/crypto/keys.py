@@ -167,6 +167,7 @@ class KeyRing:
         self._standing, self._epoch_key, self._log = None, b"", None
         self._by_id.clear()
         self._newest.clear()
+        _locating.cache_clear()
 
     def forget(self, name: bytes) -> None:
         """Drops the keys of every domain of this name from memory; they are asked of the store again."""

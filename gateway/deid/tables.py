@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.deid.catalogue import rule_at
-from gateway.deid.cells import ColumnKind, Places, distinct, values_in
+from gateway.deid.cells import ColumnKind, Places, values_in
 from gateway.deid.classes import Quasi, Sensitive
 from gateway.deid.dates import DateRule
 from gateway.deid.fhirpath.parts import Origin
@@ -72,7 +72,7 @@ class Table:
         """Of one person; each of a list is a value."""
         return {
             f"{self.name}.{self.view.columns[at].name}": {
-                cell_text(value) for cell in distinct([row[at] for row in rows]) for value in values_in(cell)
+                cell_text(value) for row in rows for value in values_in(row[at])
             }
             for at in self.sensitive
         }

@@ -166,6 +166,7 @@ class Gathering:
             finally:
                 for task in under_way:
                     task.cancel()
+                await asyncio.gather(*under_way, return_exceptions=True)
             waiting = await self._noted(caller, undertaking, made, gathered)
             if not waiting:
                 return gathered

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.deid.assembly import PersonRows
-from gateway.deid.cells import ColumnKind, distinct
+from gateway.deid.cells import ColumnKind
 from gateway.deid.dates import DateRule
 from gateway.deid.profile import Profile
 from gateway.deid.tables import Table, cell_text
@@ -79,9 +79,7 @@ class Shape:
     def add(self, person: PersonRows) -> None:
         """The rows of one who was released, as they left."""
         for (number, at), counts in self._counts.items():
-            counts.update(
-                {cell_text(cell) for cell in distinct([row[at] for row in person[number]]) if cell is not None}
-            )
+            counts.update({cell_text(row[at]) for row in person[number] if row[at] is not None})
 
     def bars(self) -> tuple[Bars, ...]:
         """Of each column with values."""

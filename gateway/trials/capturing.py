@@ -17,7 +17,15 @@ from functools import partial
 from typing import Any, Final
 
 from gateway.consent.model import Purpose, StudyRole, StudyState
-from gateway.errors import CallerError, ConflictError, DeniedError, LimitError, UpstreamError
+from gateway.errors import (
+    BlockMissingError,
+    CallerError,
+    ConflictError,
+    DeniedError,
+    IntegrityError,
+    LimitError,
+    UpstreamError,
+)
 from gateway.identity.model import Caller
 from gateway.ids import RecordId, StudyId, SubjectId
 from gateway.jsontext import JsonValue
@@ -246,7 +254,7 @@ class Capturing:
             item=item,
             text=text,
         )
-        await self._append(caller, study, subject, "STUDY_QUERY", act, roles=rules.REVIEWS)
+        await self._append(caller, study, subject, "STUDY_QUERY", act, roles=rules.REVIEWS, record=record)
         return await self._query(held.study, subject, bytes.fromhex(act.query))
 
     async def answer_query(
@@ -254,10 +262,10 @@ class Capturing:
     ) -> Query:
         """By whoever captures."""
         held = await self._seeing(caller, study, subject, "STUDY_QUERY", roles=rules.CAPTURES)
-        await self._require_open(held.study, subject, query)
+        about = await self._require_open(held.study, subject, query)
         rules.text(text, "text", LONGEST_TEXT, within=())
         act = acts.AnswerQuery(**self._mine(caller, held, subject), query=query.hex(), text=text)
-        await self._append(caller, study, subject, "STUDY_QUERY", act, roles=rules.CAPTURES, query=query)
+        await self._append(caller, study, subject, "STUDY_QUERY", act, roles=rules.CAPTURES, record=about, query=query)
         return await self._query(held.study, subject, query)
 
     async def close_query(
@@ -265,11 +273,11 @@ class Capturing:
     ) -> Query:
         """By whoever reviews."""
         held = await self._seeing(caller, study, subject, "STUDY_QUERY", roles=rules.REVIEWS)
-        await self._require_open(held.study, subject, query)
+        about = await self._require_open(held.study, subject, query)
         if text:
             rules.text(text, "text", LONGEST_TEXT, within=())
         act = acts.CloseQuery(**self._mine(caller, held, subject), query=query.hex(), text=text)
-        await self._append(caller, study, subject, "STUDY_QUERY", act, roles=rules.REVIEWS, query=query)
+        await self._append(caller, study, subject, "STUDY_QUERY", act, roles=rules.REVIEWS, record=about, query=query)
         return await self._query(held.study, subject, query)
 
     async def queries(self, caller: Caller, study: StudyId, subject: SubjectId) -> tuple[Query, ...]:
@@ -337,7 +345,7 @@ class Capturing:
         tell that part."""
         try:
             found = await self._records.read(caller, record, purpose=Purpose.CLINTRCH, study=study)
-        except DeniedError:
+        except (DeniedError, IntegrityError, BlockMissingError):
             return False
         return found.content_salt is not None
 
@@ -350,17 +358,25 @@ class Capturing:
         act: acts.Act,
         *,
         roles: Iterable[StudyRole],
+        record: RecordId,
         query: bytes = b"",
     ) -> None:
-        """`query`: one that must be open then."""
+        """`record`: the form that it is about, which the caller must be let to read; `query`: one that must be open
+        then."""
         for _ in range(TRIES):
             held = await self._reaching(caller, study, subject, action, roles)
             if held.study.state is StudyState.LOCKED:
                 raise ConflictError("the study is locked", field=("study",))
+            seen = await self._sight.of(caller, study, subject)
+            if seen is None or not await self._is_readable(caller, study, record):
+                raise await self._studies.refused(caller, action, REFUSED, subject=subject)
             done, sponsor = (acts.Done(act=act),), held.study.sponsor
             still = partial(self._require_open, held.study, subject, query) if query else None
-            if await self._studies.append(caller, held, done, sponsor=sponsor, moves=False, still=still):
+            if await self._studies.append(
+                caller, held, done, sponsor=sponsor, guards=(seen,), moves=False, still=still
+            ):
                 return
+            self._sight.forget(subject)
         raise UpstreamError("the study keeps changing; try again")
 
     def _checked(
@@ -419,12 +435,14 @@ class Capturing:
         found = (await self._queries(study, subject)).values()
         return tuple(one.query for one in found if one.rule and (one.record, one.version) in stored)
 
-    async def _require_open(self, study: Study, subject: SubjectId, query: bytes) -> None:
+    async def _require_open(self, study: Study, subject: SubjectId, query: bytes) -> RecordId:
+        """The form that it is about."""
         found = (await self._queries(study, subject)).get(query)
         if found is None:
             raise CallerError("no query about this subject", field=("query",))
         if not found.is_open:
             raise ConflictError("the query is closed", field=("query",))
+        return found.record
 
 
 class _Appendix:

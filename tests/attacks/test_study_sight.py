@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gateway.consent.model import Action, Effect, Purpose
 from gateway.errors import ConsentryError, DeniedError
 from gateway.ids import RecordId, StudyId, SubjectId
 from gateway.ports.trials import StudyEntryKind
@@ -108,6 +109,36 @@ async def test_what_stays_by_the_terms_stays_to_be_seen(running: Inside) -> None
     assert await words(study, study.monitor, one) == [WORDS]
     told, _ = await in_the_trail(study, study.sponsor)
     assert [text is None for text in told] == [False]
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+async def test_a_deny_ends_it_whatever_the_terms_let_stay(running: Inside, keeps: bool) -> None:
+    study, one, record, query = await asked_about(running, keeps=keeps)
+    deny: dict[str, Any] = {"effect": Effect.DENY, "purposes": (Purpose.CLINTRCH,), "actions": tuple(Action)}
+    await running.consent(one.who, one.subject, study.sponsor.actor, study=study.study, **deny)
+    capturing, monitor = running.gateway.capturing, await study.caller(study.monitor)
+    named = (monitor, study.study, one.subject)
+    for asked in (
+        capturing.queries(*named),
+        capturing.forms(*named),
+        capturing.read(*named, record),
+        capturing.raise_query(*named, record, item="", text="And now?"),
+        capturing.close_query(*named, query.query),
+    ):
+        assert isinstance(await refused(asked), DeniedError)
+    assert (await in_the_trail(study, study.sponsor))[0] == [None]
+
+
+async def test_a_deny_of_one_form_hides_what_was_asked_about_it_alone(running: Inside) -> None:
+    study, one, record, query = await asked_about(running, keeps=True)
+    other = (await study.capture(one, "120", repeat="2")).records[0].record
+    monitor = await study.caller(study.monitor)
+    named = (monitor, study.study, one.subject)
+    await running.gateway.capturing.raise_query(*named, other, item="", text="And this one?")
+    deny: dict[str, Any] = {"effect": Effect.DENY, "purposes": (Purpose.CLINTRCH,), "actions": tuple(Action)}
+    await running.consent(one.who, one.subject, study.sponsor.actor, study=study.study, records=(record,), **deny)
+    assert await words(study, study.monitor, one) == ["And this one?"]
+    assert isinstance(await refused(running.gateway.capturing.close_query(*named, query.query)), DeniedError)
 
 
 async def test_a_revocation_in_the_midst_of_a_look_is_seen(running: Inside, monkeypatch: pytest.MonkeyPatch) -> None:

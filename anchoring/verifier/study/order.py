@@ -55,6 +55,8 @@ class Order:
         self._forms: set[str] = set()
         self._sites: set[str] = set()
         self._keys: dict[str, bytes] = {}
+        self.withheld = False
+        """Of some query the words are not there: it may be one that is answered later."""
         self._queries: dict[bytes, tuple[bytes, bool]] = {}
 
     def take(self, number: int, act: Act) -> Found:
@@ -76,6 +78,7 @@ class Order:
         if kind in self.erased:
             self.erased[kind] += 1
         # The words of a query are withheld where the subject lets nothing be read, and all else stays.
+        self.withheld |= kind == "QUERY"
         if not self.erased["ENROLMENT"] and kind not in ("RECRUITMENT", "QUERY"):
             yield Flaw.ORDER, "passes for erased where nobody's enrolment was"
 
@@ -230,7 +233,8 @@ class Order:
 
     def _answer(self, act: Act) -> Found:
         yield from self._reached(act, CAPTURES if act.tag == "answer-query" else REVIEWS)
-        if self._queries.get(act.octets("query")) != (act.octets("subject"), True):
+        is_known = act.octets("query") in self._queries or not self.withheld
+        if is_known and self._queries.get(act.octets("query")) != (act.octets("subject"), True):
             yield Flaw.ORDER, "answers or closes no open query about the subject"
         if act.tag == "close-query":
             self._queries[act.octets("query")] = act.octets("subject"), False
