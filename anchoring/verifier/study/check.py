@@ -294,8 +294,8 @@ class Check:
         )
         if erased := report.counts["erased entries"]:
             report.unknown.append(
-                f"{erased} entries are said to be erased or withheld: their hashes stand, their kinds are as told, which "
-                "nothing proves"
+                f"{erased} entries are said to be erased or withheld: "
+                "their hashes stand, and nothing proves that their kinds are as told"
             )
         if self._bare:
             report.unknown.append(
