@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gateway.consent.model import StudyRole, StudyState
-from gateway.errors import IntegrityError, UpstreamError
+from gateway.errors import IntegrityError, StaleError, UpstreamError
 from gateway.identity.model import Caller
 from gateway.identity.service import Identity
 from gateway.ids import StudyId, SubjectId
@@ -233,7 +233,8 @@ class Showing:
         seen: dict[SubjectId, Guard] = {}
         for subject in asked:
             if subject is not None and self._reaches(caller, held.study, subject):
-                with contextlib.suppress(IntegrityError):  # whose events are not what was written hinders nobody else
+                # Whose events do not add up hinders nobody else; while the index lags behind the chain nobody is seen.
+                with contextlib.suppress(IntegrityError, StaleError):
                     guard = await self._sight.of(caller, StudyId(held.study.study), subject)
                     if guard is not None:
                         seen[subject] = guard

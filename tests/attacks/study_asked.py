@@ -46,7 +46,7 @@ OPEN = """id title state registeredAt sponsor { id } statistician { id } myRoles
   protocols { number digest at reason registration salt anchor { status } }
   definitions { number name sha256 at document } tables { name description rows } terms { number formHash keeps at }
   sites { site name } delegations { role sites until actor { id } } allocation { root size assigned }
-  results { number digest at outcomes summary } comparison { promised reported changes differing likeness }
+  results { number digest at outcomes summary } compareOutcomes { promised reported changes differing likeness }
   chain { contract allocation assigned isOpen isFrozen isLocked head records seq }
   questionnaire(form: "F.VS") asFhir"""
 STUDY = f"query ($id: ID!) {{ study(id: $id) {{ {OPEN} }} }}"

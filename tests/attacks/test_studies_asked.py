@@ -79,7 +79,7 @@ async def test_what_was_promised_is_shown_and_stands_on_chain(world: Asked) -> N
     assert study["chain"]["allocation"] == study["allocation"]["root"]
     assert (study["chain"]["isOpen"], study["chain"]["isLocked"]) == (True, False)
     assert study["chain"]["contract"].startswith("0x")
-    assert (study["results"], study["comparison"], study["tables"]) == ([], None, [])
+    assert (study["results"], study["compareOutcomes"], study["tables"]) == ([], None, [])
     assert study["questionnaire"]["resourceType"] == "Questionnaire"
     assert study["asFhir"]["status"] == "active"
     again = await world.ask(
@@ -421,7 +421,7 @@ async def test_arms_are_blind_until_the_lock_and_results_stand_beside_promises(w
     await world.done(people.sponsor, results={**study, "outcomes": outcomes, "summary": "As promised, but for weight."})
     for who in (people.monitor, subject.who):
         shown = await world.ask(who, STUDY, id=world.study)
-        assert [(one["changes"], one["reported"] is None) for one in shown["comparison"]] == [
+        assert [(one["changes"], one["reported"] is None) for one in shown["compareOutcomes"]] == [
             (["KEPT"], False),
             (["DROPPED"], True),
         ]
