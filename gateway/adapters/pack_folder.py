@@ -104,9 +104,8 @@ class PackFolder:
 
     def size_of(self, cid: str) -> int | None:
         """Octets of a block that this process has seen. UpstreamError."""
-        with _as_upstream("look for a block"):
-            place = self._places.get(cid)
-        return None if place is None else place & 0xFFFFFFFF
+        place = self.place_of(cid)
+        return None if place is None else place.size
 
     def place_of(self, cid: str) -> Place | None:
         """Where a block lies that this process has seen. UpstreamError."""

@@ -428,6 +428,11 @@ def denies(grant: Grant, request: AccessRequest, facts: DecisionFacts, as_of: As
     return _touches(scope, facts.period)
 
 
+def is_sealed_in_time(deny: SealedDeny, as_of: AsOf, now: float) -> bool:
+    """Its window is read widely. What it denies is not known: in its time, everything."""
+    return deny.not_before <= max(now, as_of.block_time) and min(now, as_of.block_time) < deny.not_after
+
+
 def _denied_parts(
     request: AccessRequest, facts: DecisionFacts, grants: Iterable[Grant | SealedDeny], as_of: AsOf, now: float
 ) -> frozenset[str] | Deny:
@@ -435,7 +440,7 @@ def _denied_parts(
     hidden: set[str] = set()
     for grant in grants:
         if isinstance(grant, SealedDeny):
-            if grant.not_before <= max(now, as_of.block_time) and min(now, as_of.block_time) < grant.not_after:
+            if is_sealed_in_time(grant, as_of, now):
                 return Deny(reason=_SEALED)
         elif grant.terms.effect is Effect.DENY and denies(grant, request, facts, as_of, now):
             labels = frozenset(grant.terms.scope.labels)

@@ -18,9 +18,8 @@ from gateway.emergency.grounds import Grounds
 from gateway.identity.model import Caller
 from gateway.ids import StudyId, SubjectId
 from gateway.ports.rows import Guard
+from gateway.trials.definition.responses import RESOURCE
 
-FORM: Final = "QuestionnaireResponse"
-"""What captured forms are."""
 REFUSED: Final = "no consent lets anything of the subject be read"
 
 
@@ -48,7 +47,8 @@ class Sight:
         )
         if not policy.reaches(request, standing.grants, standing.epochs, as_of, now):
             return None
-        if any(_denies_all(one, request, _any_form(subject, study), as_of, now) for one in standing.grants):
+        form = _any_form(subject, study)
+        if any(_denies_all(one, request, form, as_of, now) for one in standing.grants):
             return None
         return Guard(name=subject, version=standing.epochs.version)
 
@@ -62,7 +62,7 @@ def _any_form(subject: SubjectId, study: StudyId) -> DecisionFacts:
     return DecisionFacts(
         subject=subject,
         record=None,
-        resource_type=FORM,
+        resource_type=RESOURCE,
         contained_types=frozenset(),
         codes=frozenset(),
         mentioned=frozenset(),
@@ -78,5 +78,5 @@ def _denies_all(
     grant: Grant | SealedDeny, request: AccessRequest, facts: DecisionFacts, as_of: AsOf, now: float
 ) -> bool:
     if isinstance(grant, SealedDeny):
-        return grant.not_before <= max(now, as_of.block_time) and min(now, as_of.block_time) < grant.not_after
+        return policy.is_sealed_in_time(grant, as_of, now)
     return not grant.terms.scope.labels and policy.denies(grant, request, facts, as_of, now)

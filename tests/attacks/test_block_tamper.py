@@ -272,10 +272,15 @@ async def test_a_flipped_byte_under_an_open_store_is_an_integrity_error(tmp_path
     await store.close()
 
 
-async def test_a_flipped_byte_on_a_walk_is_an_integrity_error_of_that_block_alone(tmp_path: Path) -> None:
-    store = PackStore.open(tmp_path)
+async def _nine(folder: Path) -> tuple[PackStore, list[Cid], list[bytes]]:
+    """Blocks that lie behind each other in an open store."""
+    store = PackStore.open(folder)
     contents = [secrets.token_bytes(4096) for _ in range(9)]
-    cids = await Blocks(store).put_many(contents)
+    return store, await Blocks(store).put_many(contents), contents
+
+
+async def test_a_flipped_byte_on_a_walk_is_an_integrity_error_of_that_block_alone(tmp_path: Path) -> None:
+    store, cids, contents = await _nine(tmp_path)
     pack = _pack(tmp_path)
     pack.write_bytes(pack.read_bytes().replace(contents[5], contents[5][:-1] + bytes([contents[5][-1] ^ 1])))
     walk = Blocks(store).walk()
@@ -287,9 +292,7 @@ async def test_a_flipped_byte_on_a_walk_is_an_integrity_error_of_that_block_alon
 
 
 async def test_a_head_that_names_another_block_on_a_walk_gives_no_other_bytes(tmp_path: Path) -> None:
-    store = PackStore.open(tmp_path)
-    contents = [secrets.token_bytes(4096) for _ in range(9)]
-    cids = await Blocks(store).put_many(contents)
+    store, cids, contents = await _nine(tmp_path)
     pack = _pack(tmp_path)
     pack.write_bytes(pack.read_bytes().replace(cids[5].digest, cids[6].digest))
     walk = Blocks(store).walk()

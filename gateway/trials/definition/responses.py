@@ -16,6 +16,8 @@ from gateway.trials.definition.linkids import FORM, NO_ANSWER, REPEAT_KEY, UNIT,
 from gateway.trials.definition.model import FormDef, ItemRef
 from gateway.trials.definition.references import Directory
 
+RESOURCE: Final = "QuestionnaireResponse"
+"""What a captured form is."""
 Status = Literal["in-progress", "completed", "amended", "entered-in-error", "stopped"]
 _OTHERS: Final = frozenset({
     "id", "meta", "language", "text", "identifier", "basedOn", "partOf", "status", "subject", "encounter", "authored",
@@ -42,7 +44,7 @@ def response(form: CapturedForm, found: Directory, *, status: Status, language: 
         if (value := getattr(form, attribute)) is not None
     ]
     made: Resource = {
-        "resourceType": "QuestionnaireResponse",
+        "resourceType": RESOURCE,
         "extension": [{"url": FORM, "extension": place}],
         "questionnaire": form_uri(form.study, form.version, form.form),
         "status": status,
@@ -85,7 +87,7 @@ def _item(item: CapturedItem, found: Directory, path: tuple[str, ...], language:
 
 def captured(resource: JsonValue, found: Directory) -> CapturedForm:
     """Raises CallerError with a `field` that leads to the item, LimitError for too many."""
-    if not isinstance(resource, dict) or resource.get("resourceType") != "QuestionnaireResponse":
+    if not isinstance(resource, dict) or resource.get("resourceType") != RESOURCE:
         raise CallerError("must be a QuestionnaireResponse", field=("resourceType",))
     for member in resource.keys() - _OTHERS - {"resourceType", "extension", "questionnaire", "item"}:
         raise CallerError("is not supported in the response of a form", field=(member[:64],))
