@@ -73,7 +73,7 @@ AT_ONCE: Final = 8
 FIRST: Final = 2
 """Those of the first: workers have something to do sooner."""
 AHEAD: Final = 4
-"""Segments that are gathered at a time: one that waits for its last rows, one for a disk, and one that is looked at."""
+"""Segments that are gathered at a time: while some wait for rows or a disk, the loop has another to look at."""
 DAY_SECONDS: Final = 24 * 3600
 WITHDRAWN: Final = "WITHDRAW_FROM_RELEASE"
 """In a patient's log: the recipient of a release was told to remove what was theirs."""
