@@ -1,10 +1,10 @@
-"""Work in processes of this machine: one interpreter of its own for each task that is under way.
+"""Work in processes of this machine, each an interpreter of its own with one task under way and one that waits.
 
 True here: a worker is started at the first task that needs it and ends after a minute without one, so its memory goes
 back. It begins anew, never as a copy of a gateway whose keys are unlocked; it has no environment, no file and no voice,
 leaves no core, and gives way to the loop. It ends when its input does, also in the middle of a task, so it never
-outlives the gateway. A task that is given up ends its worker; one whose worker died gets another, and costs no other
-task anything.
+outlives the gateway. A task that is given up ends its worker; one whose worker died gets another, and so does one that
+waited there, to whom it costs none of its tries.
 Not done here: a bound of time for a task (the caller's).
 
 Not `concurrent.futures.ProcessPoolExecutor`: when a worker is killed while it sends a result that is longer than a pipe
@@ -33,6 +33,8 @@ from gateway.errors import UpstreamError
 from gateway.ports.workers import TRIES, Work, outcome_of, result_of
 
 IDLE_SECONDS: Final = 60.0
+QUEUED: Final = 2
+"""Tasks that a worker has: it works on one and finds the next there when that is done, however busy the loop is."""
 NICENESS: Final = 10
 """A tenth of the turns while others want them. It shares no interpreter, so nobody waits for what it holds."""
 _LENGTH: Final = struct.Struct(">Q")
@@ -46,9 +48,7 @@ class LocalPool:
 
     def __init__(self, size: int, *, work: Work, idle_seconds: float = IDLE_SECONDS) -> None:
         self._seats = [_Seat(work, idle_seconds) for _ in range(size)]
-        # The one that was used last is the next: the others may end.
-        self._free = list(self._seats)
-        self._turns = asyncio.Semaphore(size)
+        self._turns = asyncio.Semaphore(size * QUEUED)
 
     @property
     def size(self) -> int:
@@ -56,112 +56,158 @@ class LocalPool:
 
     async def run(self, task: bytes) -> bytes:
         async with self._turns:
-            seat = self._free.pop()
-            try:
-                return result_of(await self._outcome(seat, task))
-            finally:
-                self._free.append(seat)
+            return result_of(await self._outcome(task))
 
     async def close(self) -> None:
         """Returns once no worker is left."""
         await asyncio.gather(*(seat.close() for seat in self._seats))
 
-    async def _outcome(self, seat: "_Seat", task: bytes) -> bytes:
-        for _ in range(TRIES):
-            outcome = await seat.ask(task)
-            if outcome is not None:
-                return outcome
-        seat.refuse_closed()
+    async def _outcome(self, task: bytes) -> bytes:
+        deaths = 0
+        while deaths < TRIES:
+            # Of those with the fewest tasks the first: the last may end.
+            seat = min(self._seats, key=lambda one: one.tasks)
+            with contextlib.suppress(_DisplacedError):
+                outcome = await seat.ask(task)
+                if outcome is not None:
+                    return outcome
+                deaths += 1
+            seat.refuse_closed()
         raise UpstreamError(f"a task was given to {TRIES} workers, and each died: is there memory enough?")
 
 
+class _DisplacedError(Exception):
+    """A task's worker ended, but not by that task."""
+
+
 class _Seat:
-    """A place for one worker and one task at a time."""
+    """A place for one worker at a time."""
 
     def __init__(self, work: Work, idle_seconds: float) -> None:
         self._name = f"{work.__module__}:{work.__qualname__}"
         self._idle_seconds = idle_seconds
-        self._process: Process | None = None
+        self._worker: _Worker | None = None
+        self._starting = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
-        self._turn = asyncio.Lock()
         self._closed = False
+        self.tasks = 0
 
     async def ask(self, task: bytes) -> bytes | None:
-        """The outcome; None: the worker died. UpstreamError when there can be none."""
-        async with self._turn:
-            if self._timer is not None:
-                self._timer.cancel()
+        """The outcome; None: the worker died of it. _DisplacedError; UpstreamError when there can be no outcome."""
+        self.tasks += 1
+        if self._timer is not None:
+            self._timer.cancel()
+        try:
+            worker = await self._running()
             outcome: bytes | None = None
             try:
-                process = await self._running()
-                with contextlib.suppress(OSError, EOFError):
-                    outcome = await _exchange(process, task)
+                outcome = await worker.ask(task)
             finally:
                 if outcome is None:
-                    self._end()
-                else:
-                    self._timer = asyncio.get_running_loop().call_later(self._idle_seconds, self._end)
+                    self._end(worker)
             return outcome
+        finally:
+            self.tasks -= 1
+            if self.tasks == 0 and self._worker is not None:
+                self._timer = asyncio.get_running_loop().call_later(self._idle_seconds, self._end, self._worker)
 
     async def close(self) -> None:
         self._closed = True
-        if self._process is not None:
-            _kill(self._process)
-        async with self._turn:  # what was under way has seen it
-            if self._timer is not None:
-                self._timer.cancel()
-            self._end()
+        if self._timer is not None:
+            self._timer.cancel()
+        async with self._starting:
+            if self._worker is not None:
+                self._end(self._worker)
         await asyncio.gather(*self._ending)
 
     def refuse_closed(self) -> None:
         if self._closed:
             raise UpstreamError("the workers are closed")
 
-    async def _running(self) -> Process:
-        self.refuse_closed()
-        if self._process is not None and self._process.returncode is None:
-            return self._process
+    async def _running(self) -> "_Worker":
+        async with self._starting:
+            self.refuse_closed()
+            if self._worker is not None and not self._worker.is_running:
+                self._end(self._worker)
+            if self._worker is None:
+                self._worker = _Worker(await self._started())
+            return self._worker
+
+    async def _started(self) -> Process:
         try:
-            self._process = await asyncio.create_subprocess_exec(
+            return await asyncio.create_subprocess_exec(
                 sys.executable, "-P", "-c", _MAIN, self._name,
                 stdin=PIPE, stdout=PIPE, stderr=DEVNULL, limit=_READ_AHEAD, start_new_session=True,
                 env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )  # fmt: skip
         except OSError as error:
             raise UpstreamError("no worker process can be started") from error
-        self.refuse_closed()  # meanwhile
-        return self._process
 
-    def _end(self) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            _kill(process)
-            ending = asyncio.get_running_loop().create_task(_reap(process))
+    def _end(self, worker: "_Worker") -> None:
+        if worker is self._worker:
+            self._worker = None
+            worker.end()
+            ending = asyncio.get_running_loop().create_task(worker.reap())
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
 
 
-def _kill(process: Process) -> None:
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            # Not process.kill(): it would reap the child under the eyes of asyncio's own watcher.
-            os.kill(process.pid, signal.SIGKILL)
+class _Worker:
+    """A process, and who waits for it: outcomes come in the order of the tasks."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._writing = asyncio.Lock()
+        self._reading = asyncio.Lock()  # asked for in the order in which `_writing` was had
+        self._ended = False
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.returncode is None
+
+    async def ask(self, task: bytes) -> bytes | None:
+        """The outcome; None: the worker died while it was this task's turn. _DisplacedError: it is at an end by another
+        task, or by whoever has no more for it."""
+        async with self._writing:
+            with contextlib.suppress(OSError):  # it is gone: by which task is told to whoever reads next
+                await _send_task(self._process, task)
+        async with self._reading:
+            outcome: bytes | None = None
+            if not self._ended:  # what is left of an outcome that was given up is nobody's
+                with contextlib.suppress(OSError, EOFError):
+                    outcome = await _receive_outcome(self._process)
+            if outcome is None and self._ended:
+                raise _DisplacedError
+            return outcome
+
+    def end(self) -> None:
+        self._ended = True
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                # Not process.kill(): it would reap the child under the eyes of asyncio's own watcher.
+                os.kill(self._process.pid, signal.SIGKILL)
+
+    async def reap(self) -> None:
+        """Once nobody waits for an outcome any more. One that nobody read to its end would keep the pipe, and the wait
+        with it, open."""
+        async with self._writing, self._reading:
+            if self._process.stdout is not None:
+                await self._process.stdout.read()
+            await self._process.wait()
 
 
-async def _reap(process: Process) -> None:
-    # An outcome that nobody read to its end would keep the pipe, and the wait with it, open.
-    if process.stdout is not None:
-        await process.stdout.read()
-    await process.wait()
-
-
-async def _exchange(process: Process, task: bytes) -> bytes:
-    if process.stdin is None or process.stdout is None:
-        raise OSError("the worker has no pipes")
+async def _send_task(process: Process, task: bytes) -> None:
+    if process.stdin is None:
+        raise OSError("the worker has no pipe for tasks")
     process.stdin.write(_LENGTH.pack(len(task)))
     process.stdin.write(task)
     await process.stdin.drain()
+
+
+async def _receive_outcome(process: Process) -> bytes:
+    if process.stdout is None:
+        raise OSError("the worker has no pipe for outcomes")
     head = await process.stdout.readexactly(_LENGTH.size)
     return await process.stdout.readexactly(_LENGTH.unpack(head)[0])
 
