@@ -11,36 +11,27 @@ Not `concurrent.futures.ProcessPoolExecutor`: when a worker is killed while it s
 takes at once, its reader waits for the rest for ever, because the gateway itself holds the pipe's other end open; and
 its workers import the program's main module and have all of its environment.
 
-A frame either way is a length (8 bytes, big-endian) and as many octets: a task, or its outcome.
+A frame either way is a length (8 bytes, big-endian) and as many octets: a task, or its outcome
+(`gateway.adapters.local_worker`).
 """
 
 import asyncio
 import contextlib
-import ctypes
-import importlib
 import os
-import resource
 import signal
-import struct
 import sys
-import threading
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from pathlib import Path
-from queue import SimpleQueue
-from typing import Any, BinaryIO, Final
+from typing import Final
 
+from gateway.adapters.local_worker import LENGTH
 from gateway.errors import UpstreamError
-from gateway.ports.workers import TRIES, Work, outcome_of, result_of
+from gateway.ports.workers import TRIES, Work, result_of
 
 IDLE_SECONDS: Final = 60.0
 QUEUED: Final = 2
 """Tasks that a worker has: it works on one and finds the next there when that is done, however busy the loop is."""
-NICENESS: Final = 10
-"""A tenth of the turns while others want them. It shares no interpreter, so nobody waits for what it holds."""
-_LENGTH: Final = struct.Struct(">Q")
 _READ_AHEAD: Final = 1 << 20
-_MAIN: Final = "import sys; from gateway.adapters.local_pool import serve; serve(sys.argv[1])"
-_PR_SET_DUMPABLE: Final = 4
+_MAIN: Final = "import sys; from gateway.adapters.local_worker import serve; serve(sys.argv[1])"
 
 
 class LocalPool:
@@ -200,7 +191,7 @@ class _Worker:
 async def _send_task(process: Process, task: bytes) -> None:
     if process.stdin is None:
         raise OSError("the worker has no pipe for tasks")
-    process.stdin.write(_LENGTH.pack(len(task)))
+    process.stdin.write(LENGTH.pack(len(task)))
     process.stdin.write(task)
     await process.stdin.drain()
 
@@ -208,51 +199,5 @@ async def _send_task(process: Process, task: bytes) -> None:
 async def _receive_outcome(process: Process) -> bytes:
     if process.stdout is None:
         raise OSError("the worker has no pipe for outcomes")
-    head = await process.stdout.readexactly(_LENGTH.size)
-    return await process.stdout.readexactly(_LENGTH.unpack(head)[0])
-
-
-def serve(name: str) -> None:
-    """The worker: does `module:function` with one task after the other."""
-    _keep_to_itself()
-    source, sink = _taken(0, "rb"), _taken(1, "wb")
-    module, _, function = name.partition(":")
-    work: Work = getattr(importlib.import_module(module), function)
-    tasks: SimpleQueue[bytes] = SimpleQueue()
-    threading.Thread(target=_receive, args=(source, tasks), daemon=True).start()
-    while True:
-        _send(sink, outcome_of(work, tasks.get()))
-
-
-def _send(sink: BinaryIO, outcome: bytes) -> None:
-    sink.write(_LENGTH.pack(len(outcome)))
-    sink.write(outcome)
-    sink.flush()
-
-
-def _receive(source: BinaryIO, tasks: SimpleQueue[bytes]) -> None:
-    while len(head := source.read(_LENGTH.size)) == _LENGTH.size:
-        tasks.put(source.read(_LENGTH.unpack(head)[0]))
-    os._exit(0)
-
-
-def _keep_to_itself() -> None:
-    """No core dump and no debugger sees a task's keys; signals are for the gateway to act on, which goes first."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    os.nice(NICENESS)
-    # Linux weighs sessions first, and a process only within its own (sched(7), "The autogroup feature").
-    with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(NICENESS))
-
-
-def _taken(descriptor: int, mode: str) -> Any:
-    """What a descriptor leads to. It leads nowhere from then on: no library reads or writes between frames."""
-    kept = os.fdopen(os.dup(descriptor), mode)
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nowhere, descriptor)
-    os.close(nowhere)
-    return kept
+    head = await process.stdout.readexactly(LENGTH.size)
+    return await process.stdout.readexactly(LENGTH.unpack(head)[0])

@@ -17,9 +17,9 @@ from gateway.consent.proposals import BLOCK_SECONDS, Due, due
 from gateway.consent.standing import CONTRACT, Standing, Standings
 from gateway.errors import ConflictError, ConsentryError, UpstreamError
 from gateway.identity.control import CONTROL, Recovery
-from gateway.identity.model import all_ended
 from gateway.identity.service import Identity
 from gateway.identity.state import controllers, fold_subject
+from gateway.identity.versions import all_ended
 from gateway.identity.vigil import TOPIC
 from gateway.ids import ActorId, SubjectId
 from gateway.ports.bus import Bus

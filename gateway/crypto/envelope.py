@@ -17,6 +17,7 @@ from gateway.consent.studies import name_of
 from gateway.crypto import hazmat
 from gateway.crypto.keys import DomainKey, KeyRing
 from gateway.crypto.model import Facts, KeyId, RecordFacts, record_domain
+from gateway.crypto.unlocked import LENGTH, Unlocked, open_unlocked
 from gateway.errors import IntegrityError
 from gateway.ids import RecordId
 from gateway.ports.clock import Entropy
@@ -27,7 +28,6 @@ LARGEST = 32 * 1024 * 1024
 _LOCATOR = struct.Struct(">16sI16sIQ")
 LOCATOR_SIZE = hazmat.NONCE_SIZE + _LOCATOR.size + hazmat.TAG_SIZE
 """Octets of a sealed locator, as manifests have it."""
-_LENGTH = struct.Struct(">Q")
 _FACTS_AT = len(MAGIC) + LOCATOR_SIZE + hazmat.WRAPPED_SIZE
 _FACTS_STEP = 128
 F = TypeVar("F", bound=Facts, covariant=True)
@@ -131,14 +131,14 @@ def _seal(
     facts: Facts, content: bytes, *, record: RecordId, version: int, key: DomainKey, log: DomainKey, entropy: Entropy
 ) -> Sealed:
     encoded = _encode(facts)
-    facts_plain = _LENGTH.pack(len(encoded)) + encoded
+    facts_plain = LENGTH.pack(len(encoded)) + encoded
     facts_plain += bytes(-len(facts_plain) % _FACTS_STEP)
     facts_size = hazmat.NONCE_SIZE + len(facts_plain) + hazmat.TAG_SIZE
     fixed = _FACTS_AT + facts_size + hazmat.NONCE_SIZE + hazmat.TAG_SIZE
-    total = max(SMALLEST, 1 << (fixed + _LENGTH.size + len(content) - 1).bit_length())
+    total = max(SMALLEST, 1 << (fixed + LENGTH.size + len(content) - 1).bit_length())
     if total > LARGEST:
         raise IntegrityError("content is larger than one block may be")
-    content_plain = _LENGTH.pack(len(content)) + content
+    content_plain = LENGTH.pack(len(content)) + content
     content_plain += bytes(total - fixed - len(content_plain))
 
     located = _LOCATOR.pack(record, version, key.id, facts_size, total - fixed + hazmat.TAG_SIZE)
@@ -212,8 +212,8 @@ class FactsOpener:
         sealed = located.facts_sealed
         nonce, ciphertext = sealed[: hazmat.NONCE_SIZE], sealed[hazmat.NONCE_SIZE :]
         plain = self._aead.open(nonce, ciphertext, _associated(located.record, located.version, key))
-        (size,) = _LENGTH.unpack_from(plain)
-        encoded = plain[_LENGTH.size : _LENGTH.size + size]
+        (size,) = LENGTH.unpack_from(plain)
+        encoded = plain[LENGTH.size : LENGTH.size + size]
         try:
             facts = _decode(encoded)
         except msgspec.DecodeError as error:
@@ -239,18 +239,6 @@ def is_whole(located: Located, key: DomainKey) -> bool:
     return True
 
 
-class Unlocked(msgspec.Struct, frozen=True, array_like=True):
-    """One record's content, still sealed, with the one key that opens it: what a worker is given. Never printed."""
-
-    data_key: bytes
-    sealed: bytes
-    associated: bytes
-    size: int
-
-    def __repr__(self) -> str:
-        return "Unlocked()"
-
-
 def open_content(permit: Permit, opened: Opened[RecordFacts], key: DomainKey, *, now: float) -> bytes:
     """The one way to a record's plaintext. Raises IntegrityError for a permit of another record, or an expired one."""
     return open_unlocked(unlock(permit, opened, key, now=now))
@@ -274,16 +262,6 @@ def unlock(permit: Permit, opened: Opened[RecordFacts], key: DomainKey, *, now: 
         _associated(located.record, located.version, key) + hazmat.sha256(located.facts_sealed),
         facts.content_size,
     )
-
-
-def open_unlocked(unlocked: Unlocked) -> bytes:
-    """The content. Raises IntegrityError."""
-    nonce, sealed = unlocked.sealed[: hazmat.NONCE_SIZE], unlocked.sealed[hazmat.NONCE_SIZE :]
-    plain = hazmat.open_sealed(unlocked.data_key, nonce, sealed, unlocked.associated)
-    (size,) = _LENGTH.unpack_from(plain)
-    if size != unlocked.size:
-        raise IntegrityError("content is not as long as its facts say")
-    return plain[_LENGTH.size : _LENGTH.size + size]
 
 
 def _associated(record: bytes, version: int, key: DomainKey) -> bytes:

@@ -26,8 +26,9 @@ from gateway.crypto.model import Domain, actor_domain, domains_of
 from gateway.erasure.model import Places
 from gateway.erasure.rules import certificate
 from gateway.errors import ConflictError, ConsentryError, UpstreamError
-from gateway.identity.model import Actor, Role, all_ended, moved
+from gateway.identity.model import Actor, Role
 from gateway.identity.service import Identity
+from gateway.identity.versions import all_ended, moved
 from gateway.ids import ActorId, SubjectId
 from gateway.ports.bus import Bus
 from gateway.ports.chain import Calls, Chain, Landed, Reverted

@@ -22,8 +22,9 @@ from gateway.erasure.course import ERASED, OVER, Course
 from gateway.erasure.model import ErasureView
 from gateway.erasure.rules import view
 from gateway.errors import CallerError, ConflictError, ConsentryError, DeniedError, UpstreamError
-from gateway.identity.model import Caller, Draft, all_ended, moved
+from gateway.identity.model import Caller, Draft
 from gateway.identity.service import Identity
+from gateway.identity.versions import all_ended, moved
 from gateway.ids import ActorId, SubjectId
 from gateway.ports.bus import Bus
 from gateway.ports.chain import Calls, Chain

@@ -25,9 +25,10 @@ from gateway.errors import (
 )
 from gateway.identity import rules
 from gateway.identity.callers import Callers, digest_of
-from gateway.identity.model import LINK_ENDINGS, Actor, Bearer, Caller, Draft, LinkedIdentity, moved
+from gateway.identity.model import Actor, Bearer, Caller, Draft, LinkedIdentity
 from gateway.identity.scopes import reach_of
 from gateway.identity.verdicts import Verdicts
+from gateway.identity.versions import LINK_ENDINGS, moved
 from gateway.identity.vigil import TOPIC
 from gateway.ids import ActorId
 from gateway.ports.bus import Bus

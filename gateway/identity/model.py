@@ -1,7 +1,6 @@
 """People and institutions, as a decision sees them: random names, keys, roles, epochs. A name for display is sealed
 at rest and shown only through the API."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,24 +8,8 @@ from enum import Enum, StrEnum
 from typing import Any
 
 from gateway.ids import ActorId, SessionId, SubjectId
-from gateway.ports.rows import Bump
 
 NO_SESSION = SessionId(b"")
-ENDINGS = hashlib.sha256(b"consentry/sessions/ended").digest()
-"""The name whose version moves whenever a session ends, anybody's: by it each replica hears of it."""
-
-LINK_ENDINGS = hashlib.sha256(b"consentry/identities/ended").digest()
-"""As ENDINGS: moves whenever a linked identity, or what its tokens were good for, ends."""
-
-
-def moved(*names: bytes) -> tuple[Bump, ...]:
-    """Moves these names' versions, in the one order in which no two writers wait for each other."""
-    return tuple(Bump(name=name) for name in sorted(set(names)))
-
-
-def all_ended(actor: bytes, *others: bytes) -> tuple[Bump, ...]:
-    """What moves where every session of an actor ends, and with them every bearer token."""
-    return moved(actor, ENDINGS, LINK_ENDINGS, *others)
 
 
 class Role(Enum):

@@ -24,8 +24,9 @@ from gateway.errors import (
 )
 from gateway.identity import rules
 from gateway.identity.callers import TOKEN_CHARACTERS, Callers, Mark, digest_of
-from gateway.identity.model import ENDINGS, Actor, Caller, Session, SessionView, all_ended, moved
+from gateway.identity.model import Actor, Caller, Session, SessionView
 from gateway.identity.verdicts import RelyingParties
+from gateway.identity.versions import ENDINGS, all_ended, moved
 from gateway.identity.vigil import TOPIC
 from gateway.ids import ActorId, SessionId
 from gateway.ports.bus import Bus

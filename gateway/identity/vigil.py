@@ -11,7 +11,7 @@ import contextlib
 
 from gateway.errors import ConsentryError
 from gateway.identity.callers import Callers, digest_of
-from gateway.identity.model import ENDINGS, LINK_ENDINGS
+from gateway.identity.versions import ENDINGS, LINK_ENDINGS
 from gateway.ports.index import Index
 
 LOOK_SECONDS = 0.25

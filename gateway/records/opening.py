@@ -15,6 +15,7 @@ from gateway.consent.model import DecisionFacts, Permit
 from gateway.crypto import envelope
 from gateway.crypto.keys import DomainKey, KeyRing
 from gateway.crypto.model import RecordFacts, audit_domain, record_domain, study_domain, subject_domain
+from gateway.crypto.unlocked import Unlocked
 from gateway.errors import ConsentryError, IntegrityError, UpstreamError
 from gateway.ids import ActorId, RecordId, StudyId, SubjectId
 from gateway.ports.anchors import Anchors
@@ -145,7 +146,7 @@ class Opening:
             return content
         return jsontext.dumps(redact(jsontext.loads(content), frozenset(permit.obligations)))
 
-    def unlocked(self, permit: Permit, found: Found, *, now: float) -> envelope.Unlocked:
+    def unlocked(self, permit: Permit, found: Found, *, now: float) -> Unlocked:
         """As `content`, for a worker that opens it; the permit's obligations are the worker's."""
         return envelope.unlock(permit, found.opened, found.key, now=now)
 

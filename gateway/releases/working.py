@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway import jsontext
-from gateway.crypto.envelope import Unlocked, open_unlocked
+from gateway.crypto.unlocked import Unlocked, open_unlocked
 from gateway.deid import sdtm
 from gateway.deid.profile import shipped
 from gateway.deid.pseudonyms import pseudonym

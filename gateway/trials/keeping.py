@@ -18,7 +18,8 @@ from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
 from gateway.consent.model import StudyStanding
 from gateway.errors import DeniedError, IntegrityError, StaleError
-from gateway.identity.model import Caller, moved
+from gateway.identity.model import Caller
+from gateway.identity.versions import moved
 from gateway.ids import ActorId, StudyId, SubjectId
 from gateway.ports.bus import Bus
 from gateway.ports.clock import Clock

@@ -11,8 +11,9 @@ import pytest
 import pytest_asyncio
 
 from gateway.errors import UnauthenticatedError
-from gateway.identity.model import ENDINGS, Role, moved
+from gateway.identity.model import Role
 from gateway.identity.sessions import GRACE_SECONDS
+from gateway.identity.versions import ENDINGS, moved
 from gateway.identity.vigil import LOOK_SECONDS
 from gateway.ports.sign_ins import SessionEnded
 from gateway.records.model import Released

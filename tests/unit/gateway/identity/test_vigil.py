@@ -8,7 +8,7 @@ import pytest
 
 from gateway.errors import UpstreamError
 from gateway.identity.callers import digest_of
-from gateway.identity.model import ENDINGS, LINK_ENDINGS
+from gateway.identity.versions import ENDINGS, LINK_ENDINGS
 from gateway.identity.vigil import Vigil
 
 

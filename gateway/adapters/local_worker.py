@@ -1,0 +1,73 @@
+"""A worker of `gateway.adapters.local_pool`, at its own end of two pipes.
+
+True here: it has one task's keys and rows at a time and what of the next came already; it has no environment, no file
+and no voice, leaves no core, and ends when its input does, also in the middle of a task. No more is imported than it
+uses: it is started when somebody waits for it.
+"""
+
+import contextlib
+import ctypes
+import importlib
+import os
+import resource
+import signal
+import struct
+import sys
+import threading
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, BinaryIO, Final
+
+from gateway.ports.workers import Work, outcome_of
+
+LENGTH: Final = struct.Struct(">Q")
+"""Of a frame, before it: a task, or its outcome."""
+NICENESS: Final = 10
+"""A tenth of the turns while others want them. It shares no interpreter, so nobody waits for what it holds."""
+_PR_SET_DUMPABLE: Final = 4
+
+
+def serve(name: str) -> None:
+    """The worker: does `module:function` with one task after the other."""
+    _keep_to_itself()
+    source, sink = _taken(0, "rb"), _taken(1, "wb")
+    module, _, function = name.partition(":")
+    work: Work = getattr(importlib.import_module(module), function)
+    tasks: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=_receive, args=(source, tasks), daemon=True).start()
+    while True:
+        _send(sink, outcome_of(work, tasks.get()))
+
+
+def _send(sink: BinaryIO, outcome: bytes) -> None:
+    sink.write(LENGTH.pack(len(outcome)))
+    sink.write(outcome)
+    sink.flush()
+
+
+def _receive(source: BinaryIO, tasks: SimpleQueue[bytes]) -> None:
+    while len(head := source.read(LENGTH.size)) == LENGTH.size:
+        tasks.put(source.read(LENGTH.unpack(head)[0]))
+    os._exit(0)
+
+
+def _keep_to_itself() -> None:
+    """No core dump and no debugger sees a task's keys; signals are for the gateway to act on, which goes first."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    os.nice(NICENESS)
+    # Linux weighs sessions first, and a process only within its own (sched(7), "The autogroup feature").
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICENESS))
+
+
+def _taken(descriptor: int, mode: str) -> Any:
+    """What a descriptor leads to. It leads nowhere from then on: no library reads or writes between frames."""
+    kept = os.fdopen(os.dup(descriptor), mode)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+    return kept
