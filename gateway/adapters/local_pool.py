@@ -19,8 +19,9 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import DEVNULL, Process
 from typing import Final
 
 from gateway.adapters.local_worker import LENGTH
@@ -30,7 +31,8 @@ from gateway.ports.workers import TRIES, Work, result_of
 IDLE_SECONDS: Final = 60.0
 QUEUED: Final = 2
 """Tasks that a worker has: it works on one and finds the next there when that is done, however busy the loop is."""
-_READ_AHEAD: Final = 1 << 20
+TAKEN_AT_ONCE: Final = 1 << 20
+"""Octets of a task, and of an outcome, that wait for whoever reads them; as far as the system allows it."""
 _MAIN: Final = "import sys; from gateway.adapters.local_worker import serve; serve(sys.argv[1])"
 
 
@@ -122,18 +124,25 @@ class _Seat:
             if self._worker is not None and not self._worker.is_running:
                 self._end(self._worker)
             if self._worker is None:
-                self._worker = _Worker(await self._started())
+                self._worker = await self._started()
             return self._worker
 
-    async def _started(self) -> Process:
-        try:
-            return await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-c", _MAIN, self._name,
-                stdin=PIPE, stdout=PIPE, stderr=DEVNULL, limit=_READ_AHEAD, start_new_session=True,
-                env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            )  # fmt: skip
-        except OSError as error:
-            raise UpstreamError("no worker process can be started") from error
+    async def _started(self) -> "_Worker":
+        ours, theirs = socket.socketpair()
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, TAKEN_AT_ONCE)
+        with theirs, contextlib.ExitStack() as undone:
+            reader, writer = await asyncio.open_unix_connection(sock=ours, limit=TAKEN_AT_ONCE)
+            undone.callback(writer.close)
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-P", "-c", _MAIN, self._name,
+                    stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=DEVNULL, start_new_session=True,
+                    env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                )  # fmt: skip
+            except OSError as error:
+                raise UpstreamError("no worker process can be started") from error
+            undone.pop_all()
+            return _Worker(process, reader, writer)
 
     def _end(self, worker: "_Worker") -> None:
         if worker is self._worker:
@@ -147,8 +156,10 @@ class _Seat:
 class _Worker:
     """A process, and who waits for it: outcomes come in the order of the tasks."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._process = process
+        self._reader = reader
+        self._writer = writer
         self._writing = asyncio.Lock()
         self._reading = asyncio.Lock()  # asked for in the order in which `_writing` was had
         self._ended = False
@@ -162,42 +173,36 @@ class _Worker:
         task, or by whoever has no more for it."""
         async with self._writing:
             with contextlib.suppress(OSError):  # it is gone: by which task is told to whoever reads next
-                await _send_task(self._process, task)
+                await self._send(task)
         async with self._reading:
             outcome: bytes | None = None
             if not self._ended:  # what is left of an outcome that was given up is nobody's
                 with contextlib.suppress(OSError, EOFError):
-                    outcome = await _receive_outcome(self._process)
+                    outcome = await self._received()
             if outcome is None and self._ended:
                 raise _DisplacedError
             return outcome
 
     def end(self) -> None:
         self._ended = True
+        self._writer.close()
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 # Not process.kill(): it would reap the child under the eyes of asyncio's own watcher.
                 os.kill(self._process.pid, signal.SIGKILL)
 
     async def reap(self) -> None:
-        """Once nobody waits for an outcome any more. One that nobody read to its end would keep the pipe, and the wait
-        with it, open."""
+        """Once nobody waits for an outcome any more."""
         async with self._writing, self._reading:
-            if self._process.stdout is not None:
-                await self._process.stdout.read()
             await self._process.wait()
 
+    async def _send(self, task: bytes) -> None:
+        if self._writer.is_closing():
+            raise BrokenPipeError
+        self._writer.write(LENGTH.pack(len(task)))
+        self._writer.write(task)
+        await self._writer.drain()
 
-async def _send_task(process: Process, task: bytes) -> None:
-    if process.stdin is None:
-        raise OSError("the worker has no pipe for tasks")
-    process.stdin.write(LENGTH.pack(len(task)))
-    process.stdin.write(task)
-    await process.stdin.drain()
-
-
-async def _receive_outcome(process: Process) -> bytes:
-    if process.stdout is None:
-        raise OSError("the worker has no pipe for outcomes")
-    head = await process.stdout.readexactly(LENGTH.size)
-    return await process.stdout.readexactly(LENGTH.unpack(head)[0])
+    async def _received(self) -> bytes:
+        head = await self._reader.readexactly(LENGTH.size)
+        return await self._reader.readexactly(LENGTH.unpack(head)[0])

@@ -1,4 +1,4 @@
-"""A worker of `gateway.adapters.local_pool`, at its own end of two pipes.
+"""A worker of `gateway.adapters.local_pool`, at its own end of a pair of sockets.
 
 True here: it has one task's keys and rows at a time and what of the next came already; it has no environment, no file
 and no voice, leaves no core, and ends when its input does, also in the middle of a task. No more is imported than it
@@ -11,12 +11,13 @@ import importlib
 import os
 import resource
 import signal
+import socket
 import struct
 import sys
 import threading
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, BinaryIO, Final
+from typing import Final
 
 from gateway.ports.workers import Work, outcome_of
 
@@ -30,25 +31,32 @@ _PR_SET_DUMPABLE: Final = 4
 def serve(name: str) -> None:
     """The worker: does `module:function` with one task after the other."""
     _keep_to_itself()
-    source, sink = _taken(0, "rb"), _taken(1, "wb")
+    gateway = _taken()
     module, _, function = name.partition(":")
     work: Work = getattr(importlib.import_module(module), function)
     tasks: SimpleQueue[bytes] = SimpleQueue()
-    threading.Thread(target=_receive, args=(source, tasks), daemon=True).start()
+    threading.Thread(target=_receive, args=(gateway, tasks), daemon=True).start()
     while True:
-        _send(sink, outcome_of(work, tasks.get()))
+        outcome = outcome_of(work, tasks.get())
+        gateway.sendall(LENGTH.pack(len(outcome)))
+        gateway.sendall(outcome)
 
 
-def _send(sink: BinaryIO, outcome: bytes) -> None:
-    sink.write(LENGTH.pack(len(outcome)))
-    sink.write(outcome)
-    sink.flush()
+def _receive(gateway: socket.socket, tasks: SimpleQueue[bytes]) -> None:
+    try:
+        while True:
+            (size,) = LENGTH.unpack(_octets(gateway, LENGTH.size))
+            tasks.put(_octets(gateway, size))
+    finally:  # where the gateway is gone, so is this process
+        os._exit(0)
 
 
-def _receive(source: BinaryIO, tasks: SimpleQueue[bytes]) -> None:
-    while len(head := source.read(LENGTH.size)) == LENGTH.size:
-        tasks.put(source.read(LENGTH.unpack(head)[0]))
-    os._exit(0)
+def _octets(gateway: socket.socket, size: int) -> bytes:
+    """All of them by one call, which needs no turn of the interpreter while a task is under way."""
+    octets = gateway.recv(size, socket.MSG_WAITALL)
+    if len(octets) < size:
+        raise EOFError
+    return octets
 
 
 def _keep_to_itself() -> None:
@@ -64,10 +72,12 @@ def _keep_to_itself() -> None:
         Path("/proc/self/autogroup").write_text(str(NICENESS))
 
 
-def _taken(descriptor: int, mode: str) -> Any:
-    """What a descriptor leads to. It leads nowhere from then on: no library reads or writes between frames."""
-    kept = os.fdopen(os.dup(descriptor), mode)
+def _taken() -> socket.socket:
+    """What standard input leads to. That and standard output lead nowhere from then on: no library reads or writes
+    between frames."""
+    kept = socket.socket(fileno=os.dup(0))
     nowhere = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nowhere, descriptor)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
     os.close(nowhere)
     return kept

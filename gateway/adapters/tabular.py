@@ -28,7 +28,13 @@ class Parquet:
         columns = [(one.name, _type(table, at)) for at, one in enumerate(table.view.columns)]
         self._schema = pa.schema(columns, metadata=facts)
         self._sink = _Sink()
-        self._writer = pq.ParquetWriter(self._sink, self._schema, compression="zstd")
+        # Most keys and numbers stand but once: a dictionary of them would take more room and four times as long.
+        shared = [
+            f"{one.name}.list.element" if pa.types.is_list(field.type) else one.name
+            for one, kind, field in zip(table.view.columns, table.kinds, self._schema, strict=True)
+            if kind not in (ColumnKind.KEY, ColumnKind.NUMBER)
+        ]
+        self._writer = pq.ParquetWriter(self._sink, self._schema, compression="zstd", use_dictionary=shared)
         self._group: list[Row] = []
 
     def add(self, rows: Iterable[Row]) -> bytes:

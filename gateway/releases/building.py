@@ -7,12 +7,13 @@ nobody was told.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Container, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Container, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.deid.assembly import Assembly, PersonRows, Verdict
 from gateway.deid.generalizing import Levels
+from gateway.deid.views.selects import Row
 from gateway.releases.ahead import ahead
 from gateway.releases.files import Seals, TableFiles, TableWriter
 from gateway.releases.model import ReleaseFile
@@ -23,7 +24,7 @@ from gateway.storage.model import Block
 from gateway.storage.service import Blocks
 
 OPENED: Final = 2
-"""Segments in memory: one whose rows are gone over, and the next."""
+"""Segments at each step: one whose rows are gone over or written, and the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +40,12 @@ class Built:
 
 
 class Building:
-    """Of one edition. `roots`: its segments; `excluded`: subjects who were gathered and are in no longer."""
+    """Of one edition. `excluded`: subjects who were gathered and are in no longer."""
 
     def __init__(
         self,
         request: DatasetRequest,
         segments: Segments,
-        roots: Sequence[tuple[int, bytes]],
         *,
         excluded: Container[bytes],
         blocks: Blocks,
@@ -53,7 +53,8 @@ class Building:
     ) -> None:
         self._request = request
         self._segments = segments
-        self._roots = roots
+        self._roots: Sequence[tuple[int, bytes]] = ()
+        self._observed: set[int] = set()
         self._excluded = excluded
         self._blocks = blocks
         self._files = files
@@ -65,16 +66,22 @@ class Building:
         self.organizations: frozenset[bytes] = frozenset()
         """Of who asked, when these patients' permits were made."""
 
-    async def members(self) -> tuple[Member, ...]:
-        """All who were gathered and are still in; each is observed."""
-        await self._each(self._observe)
+    async def observe(self, number: int, segment: Segment) -> None:
+        """A segment that is at hand: `members` need not open it."""
+        await asyncio.to_thread(self._observe, segment)
+        self._observed.add(number)
+
+    async def members(self, roots: Sequence[tuple[int, bytes]]) -> tuple[Member, ...]:
+        """All who were gathered and are still in; each is observed. `roots`: the segments of the edition."""
+        self._roots = roots
+        await self._each(self._observe, [one for one in roots if one[0] not in self._observed])
         return tuple(self._members)
 
     async def plan(self, levels: Levels | None) -> Levels:
         """Who of the members is alike, and how far what describes them is generalized: as far as in the edition before,
         if there was one, because of two that differ in it the finer cells could be joined."""
         plan = await asyncio.to_thread(self._assembly.plan, levels)
-        await self._each(self._count)
+        await self._each(self._count, self._roots)
         return plan.levels
 
     async def release(self, seals: Seals) -> Built:
@@ -83,9 +90,12 @@ class Building:
             TableWriter(table, format=self._request.format, files=self._files, seals=seals)
             for table in self._request.tables
         ]
-        async with contextlib.aclosing(ahead(self._opened(), most=OPENED)) as segments:
-            async for segment in segments:
-                await self._blocks.put_named(await asyncio.to_thread(self._released, segment, writers))
+        async with (
+            contextlib.aclosing(self._leaving(writers)) as leaving,
+            contextlib.aclosing(ahead(leaving, most=OPENED)) as written,
+        ):
+            async for _ in written:
+                pass
         await self._blocks.put_named([block for writer in writers for block in writer.end()])
         return Built(
             verdict=self._assembly.verdict(),
@@ -96,14 +106,26 @@ class Building:
             unfit=self._unfit,
         )
 
-    async def _each(self, step: Callable[[Segment], None]) -> None:
-        async with contextlib.aclosing(ahead(self._opened(), most=OPENED)) as segments:
+    async def _each(self, step: Callable[[Segment], None], roots: Sequence[tuple[int, bytes]]) -> None:
+        async with contextlib.aclosing(ahead(self._opened(roots), most=OPENED)) as segments:
             async for segment in segments:
                 await asyncio.to_thread(step, segment)
 
-    async def _opened(self) -> AsyncIterator[Coroutine[Any, Any, Segment]]:
-        for number, root in self._roots:
+    async def _opened(self, roots: Sequence[tuple[int, bytes]]) -> AsyncIterator[Coroutine[Any, Any, Segment]]:
+        for number, root in roots:
             yield self._segments.get(number, root)
+
+    async def _leaving(self, writers: Sequence[TableWriter]) -> AsyncGenerator[Coroutine[Any, Any, None]]:
+        """What leaves of one segment after the other; it is written while the next is gone over."""
+        turn = asyncio.Lock()  # whoever comes first has it first
+
+        async def write(tables: Sequence[Sequence[Row]]) -> None:
+            async with turn:
+                await self._blocks.put_named(await asyncio.to_thread(_written, tables, writers))
+
+        async with contextlib.aclosing(ahead(self._opened(self._roots), most=OPENED)) as segments:
+            async for segment in segments:
+                yield write(await asyncio.to_thread(self._released, segment))
 
     def _observe(self, segment: Segment) -> None:
         self._members += [one for one in segment.members if one.subject not in self._excluded]
@@ -116,18 +138,23 @@ class Building:
         for _, person in self._people(segment):
             self._assembly.count(person)
 
-    def _released(self, segment: Segment, writers: Sequence[TableWriter]) -> list[Block]:
-        blocks: list[Block] = []
+    def _released(self, segment: Segment) -> list[list[Row]]:
+        """Of each table the rows that leave."""
+        tables: list[list[Row]] = [[] for _ in self._request.tables]
         for subject, person in self._people(segment):
             left = self._assembly.release(person)
             if left is not None:
                 self._left.append(subject)
                 self._shape.add(left)
-                for writer, rows in zip(writers, left, strict=True):
-                    blocks += writer.add(rows)
-        return blocks
+                for table, rows in zip(tables, left, strict=True):
+                    table += rows
+        return tables
 
     def _people(self, segment: Segment) -> Iterator[tuple[bytes, PersonRows]]:
         for member, person in zip(segment.members, segment.people, strict=True):
             if member.subject not in self._excluded:
                 yield member.subject, person.rows
+
+
+def _written(tables: Sequence[Sequence[Row]], writers: Sequence[TableWriter]) -> list[Block]:
+    return [block for writer, rows in zip(writers, tables, strict=True) for block in writer.add(rows)]

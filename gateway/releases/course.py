@@ -309,13 +309,15 @@ class Course:
             return
         holding = asyncio.create_task(self._hold(row.release), name="hold a release")
         try:
-            row = await self._gathered(opened, row)
+            # Of a build that goes on somebody may have been withdrawn meanwhile: it begins with what was gathered.
+            building = None if row.cursor else self._building(opened, frozenset())
+            row = await self._gathered(opened, row, building)
             company: frozenset[bytes] = frozenset()
             for _ in range(TRIES):
-                more = await self._edition(row, company)
+                more = await self._edition(row, company, building)
                 if more is None:
                     return
-                company |= more
+                company, building = company | more, None
         finally:
             holding.cancel()
         raise StaleError("consents keep changing while the release is built")
@@ -349,8 +351,9 @@ class Course:
         await self._index.apply((ReleaseMoved(before=row, row=mine),))
         return mine
 
-    async def _gathered(self, opened: Opened, row: ReleaseRow) -> ReleaseRow:
-        """Looks at whoever was not looked at yet; once it was looked at all, an edition takes nobody new."""
+    async def _gathered(self, opened: Opened, row: ReleaseRow, building: Building | None) -> ReleaseRow:
+        """Looks at whoever was not looked at yet; once it was looked at all, an edition takes nobody new. `building`
+        observes them on the way."""
         if row.cursor == ALL:
             return row
         number = len(await self._index.release_segments(row.release))
@@ -361,6 +364,8 @@ class Course:
                 if found.members or found.broken:
                     root = await opened.segments.put(number, found.segment)
                     rows = (ReleaseSegmentRow(release=row.release, number=number, root=root),)
+                    if building is not None:
+                        await building.observe(number, found.segment)
                     number += 1
                 further = replace(
                     row,
@@ -392,9 +397,12 @@ class Course:
         found = await self._gathering.gather(caller, opened.undertaking, [SubjectId(one) for one in subjects])
         return subjects[-1], len(subjects), found
 
-    async def _edition(self, row: ReleaseRow, company: frozenset[bytes]) -> frozenset[bytes] | None:
+    async def _edition(
+        self, row: ReleaseRow, company: frozenset[bytes], building: Building | None
+    ) -> frozenset[bytes] | None:
         """Builds and commits, without whoever is to be left out besides those who withdrew (`company`); else who must
-        be left out, too, at the next try: none where somebody withdrew meanwhile."""
+        be left out, too, at the next try: none where somebody withdrew meanwhile. `building`: one that observed them
+        already, for a try that leaves nobody out."""
         row = await self._taken(await self._index.release(row.release) or row)
         held = await self._papers.of(row)
         opened = await self.opened(held)
@@ -404,8 +412,9 @@ class Course:
             return None
         roots = await self._index.release_segments(row.release)
         excluded = await self._excluded(opened, roots, held) | company
-        building = self._building(opened, roots, excluded)
-        members = await building.members()
+        if building is None or excluded:
+            building = self._building(opened, excluded)
+        members = await building.members(roots)
         looked = await self._standing_of(opened, members)
         if looked.withdrawn:
             await self._told_of(opened, looked.withdrawn, row)
@@ -456,11 +465,10 @@ class Course:
         k = held.request.profile.anonymity.k
         return await asyncio.to_thread(left_out, tokens, earlier, k=k)
 
-    def _building(self, opened: Opened, roots: "tuple[tuple[int, bytes], ...]", excluded: frozenset[bytes]) -> Building:
+    def _building(self, opened: Opened, excluded: frozenset[bytes]) -> Building:
         return Building(
             opened.held.request,
             opened.segments,
-            roots,
             excluded=excluded,
             blocks=self._blocks,
             files=self._files,

@@ -14,7 +14,7 @@ import pytest
 from gateway.adapters.dask_pool import DaskPool
 from gateway.adapters.local_pool import LocalPool
 from gateway.errors import DeniedError, IntegrityError, UpstreamError
-from gateway.ports.workers import outcome_of, result_of
+from gateway.ports.workers import TRIES, outcome_of, result_of
 from tests.ports.worker_pools import DaskCluster, running_cluster, running_scheduler, running_workers
 from tests.ports.worker_tasks import gone, pid_in, task, work
 from tests.servers.process import descendants
@@ -124,6 +124,26 @@ async def test_a_local_task_that_is_given_up_ends_at_once(tmp_path: Path) -> Non
         await given_up
     assert await pool.run(task("upper", "next")) == b"NEXT"
     gone(pid)
+    await pool.close()
+
+
+async def test_whoever_waits_behind_a_local_task_that_kills_its_workers_loses_no_try_by_it() -> None:
+    pool = LocalPool(1, work=work)
+    for _ in range(TRIES):  # more often than one may be given to workers that die
+        deadly, waiting = (asyncio.ensure_future(pool.run(one)) for one in (task("die"), task("upper", "on")))
+        assert await waiting == b"ON"
+        with pytest.raises(UpstreamError, match="workers, and each died"):
+            await deadly
+    await pool.close()
+
+
+async def test_a_local_worker_that_died_idle_is_not_missed_by_many_large_tasks_at_once() -> None:
+    pool = LocalPool(1, work=work)
+    large = "x" * 5_000_000
+    for _ in range(5):
+        os.kill(int(await pool.run(task("pid"))), signal.SIGKILL)
+        both = await asyncio.gather(pool.run(task("upper", large)), pool.run(task("upper", large)))
+        assert both == [large.upper().encode()] * 2
     await pool.close()
 
 
