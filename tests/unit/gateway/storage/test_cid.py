@@ -1,5 +1,6 @@
 """One spelling of a CID is lawful, and it is the one every IPFS client gives to the same bytes."""
 
+import random
 import tarfile
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import CallerError, IntegrityError
-from gateway.storage.model import Block, Cid, Codec, VerifiedBlock, verify
+from gateway.storage.model import KEPT, SHORT, Block, Cid, Codec, VerifiedBlock, verify
 
 EMPTY = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"  # `ipfs add --raw-leaves` of nothing
 
@@ -83,6 +84,16 @@ def test_every_other_kind_of_name_is_refused_naming_cid(text: str) -> None:
 def test_bytes_of_another_block_are_not_verified() -> None:
     with pytest.raises(IntegrityError):
         verify(Block(Cid.of(b"one"), b"two"))
+
+
+@pytest.mark.parametrize("size", [0, 1, KEPT - 1, KEPT, KEPT + 1, 2 * KEPT, 2 * KEPT + 1, SHORT - 1, SHORT, SHORT + 1])
+def test_of_a_block_of_any_size_every_octet_is_in_its_name(size: int) -> None:
+    block = random.Random(size).randbytes(size)
+    name = Cid.of(block)
+    assert name.names(block)
+    assert not name.names(block + b"\0")
+    for at in {*range(0, size, 997), size - 1} - {-1}:
+        assert not name.names(block[:at] + bytes([block[at] ^ 1]) + block[at + 1 :])
 
 
 def test_an_unverified_block_cannot_be_made() -> None:
