@@ -18,6 +18,7 @@ from gateway.audit.model import Outcome
 from gateway.audit.service import Audit, Event
 from gateway.consent import policy
 from gateway.consent.names import guards_of
+from gateway.deid.elements import refuse_unknown
 from gateway.errors import DeniedError, LimitError, StaleError
 from gateway.identity.model import Caller
 from gateway.identity.service import Identity
@@ -110,6 +111,8 @@ class Aggregates:
     async def ask(self, caller: Caller, asked: JsonValue) -> ToldAnswer:
         """CallerError naming the member, DeniedError, LimitError where the budget is spent, StaleError."""
         request = parse_aggregate(asked)
+        if not isinstance(request.measure, Count):
+            refuse_unknown(request.measure.view, field=("aggregate", "measure", "view"))
         if caller.actor.id in self._asking or len(self._asking) >= MOST_AT_ONCE:
             raise LimitError("one question at a time, and few of all: everybody's consents are looked at for each")
         self._asking.add(caller.actor.id)

@@ -19,6 +19,7 @@ from gateway.consent.standing import Standings
 from gateway.crypto.keys import KeyRing
 from gateway.crypto.model import release_domain
 from gateway.crypto.releases import ReleaseKeys
+from gateway.deid.elements import refuse_unknown
 from gateway.deid.profile import check_departures
 from gateway.deid.pseudonyms import pseudonym
 from gateway.deid.tables import PERSON
@@ -105,6 +106,8 @@ class Releases:
     async def request(self, caller: Caller, asked: JsonValue) -> ReleaseView:
         """Durable when it returns. CallerError naming the member; DeniedError; LimitError."""
         request = parse_request(asked)
+        for table in request.tables:
+            refuse_unknown(table.view, field=("dataset", "tables", table.name))
         for _ in range(TRIES):
             if not policy.may_claim(caller.actor.roles, request.purpose):
                 raise await self._refused(caller, "REQUEST_DATASET", "not a purpose of the caller's roles")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.adapters import noise
-from gateway.errors import ConsentryError, LimitError
+from gateway.errors import CallerError, ConsentryError, LimitError
 from tests.attacks.datasets import ASTHMA, DIABETES, SNOMED, Laboratory, laboratory, question
 from tests.attacks.inside import inside
 from tests.unit.gateway.deid.releases import definitions
@@ -51,6 +51,17 @@ async def test_all_at_once_spend_no_more_than_there_is(lab: Laboratory) -> None:
     assert all(isinstance(one, ConsentryError) for one in found if one not in told), found
     assert 1 <= len(told) <= 3
     assert sum(one.answer.epsilon for one in told) <= 1_000_000
+
+
+async def test_a_measure_of_an_unknown_path_is_refused_and_costs_nothing(lab: Laboratory) -> None:
+    await lab.patients(12)
+    aggregates, caller = lab.inside.gateway.aggregates, await lab.caller(lab.researcher)
+    view = {"resource": "Observation", "select": [{"column": [{"name": "value", "path": "noSuch", "type": "decimal"}]}]}
+    measure = {"kind": "mean", "view": view, "column": "value", "low": 1, "high": 2, "per": "first"}
+    with pytest.raises(CallerError, match=r"R4 has no Observation\.noSuch") as refused:
+        await aggregates.ask(caller, question(measure=measure))
+    assert refused.value.field == ("aggregate", "measure", "view", "select", "0", "column", "0", "path")
+    assert (await aggregates.ask(caller, question())).left == 500_000
 
 
 class Faint:

@@ -138,6 +138,8 @@ async def test_a_decision_is_of_its_request_and_taken_once(lab: Laboratory) -> N
 
 # ---- what is asked for
 
+KEY = {"name": "person", "path": "getResourceKey()"}
+
 
 @pytest.mark.parametrize(
     ("changed", "field"),
@@ -156,6 +158,14 @@ async def test_a_decision_is_of_its_request_and_taken_once(lab: Laboratory) -> N
                 }
             },
             ("dataset", "tables", "people", "select", "0", "column", "0", "path"),
+        ),
+        (
+            {
+                "tables": {
+                    "people": {"resource": "Patient", "select": [{"column": [KEY, {"name": "x", "path": "noSuch"}]}]}
+                }
+            },
+            ("dataset", "tables", "people", "select", "0", "column", "1", "path"),
         ),
     ],
 )

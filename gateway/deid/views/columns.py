@@ -7,6 +7,7 @@ branches of a union have the same columns. Depth, number of selects, columns and
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 
 from gateway.deid.fhirpath import ANYTHING, Expression, compile_path
 from gateway.deid.fhirpath.names import PRIMITIVES, kind_class
@@ -33,7 +34,8 @@ class Column:
 
     `reads`: every element that it may look at, as a path from the resource type; choices as in JSON
     (`Observation.valueQuantity.value`). `*` as a step stands for any steps, or none (below repeat). `origin`: what its
-    values are; that of a union is chosen, and of what stands below a forEachOrNull with a criterion.
+    values are; that of a union is chosen, and of what stands below a forEachOrNull with a criterion. `field`: of its
+    path in the view.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Column:
     collection: bool
     reads: frozenset[str]
     origin: Origin
+    field: Field = dataclass_field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +203,7 @@ def _column(value: object, context: _Context, field: Field) -> tuple[Column, Exp
         collection=collection,
         reads=context.full(expression.reads),
         origin=_chosen(expression.origin) if context.is_chosen else expression.origin,
+        field=(*field, "path"),
     )
     return column, expression, selects.cell(expression, kind=known, collection=collection)
 
