@@ -19,6 +19,7 @@ from gateway.exchange.files import Files, read_files
 from gateway.exchange.model import ONE_SITE, Found, LoadedTable, StudyFolder
 from gateway.exchange.tables import load_tables
 from gateway.trials import datasets, defining
+from gateway.trials.definition.bounds import OWN
 from gateway.trials.definition.forms import CapturedForm
 from gateway.trials.definition.references import Directory, directory
 from gateway.trials.odm.forms import captured_forms
@@ -100,7 +101,7 @@ def _folder(files: Files, called: str, title: str | None, strict: bool) -> Study
 
 def _given(file: tuple[str, bytes]) -> _Defined:
     name, octets = file
-    document = read_document(octets)
+    document = read_document(octets, bounds=OWN)
     if len(document.definitions) != 1:
         raise WrongCallError(f"{name}: holds {len(document.definitions)} versions of studies, one is taken")
     found = directory(datasets.forms_of(document.definitions[0]))

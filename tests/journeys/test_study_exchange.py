@@ -20,6 +20,7 @@ from gateway.demo.roles import Person, sign_in
 from gateway.exchange import documents
 from gateway.exchange.keys import load_keys
 from gateway.trials import datasets
+from gateway.trials.definition.bounds import OWN
 from gateway.trials.definition.references import directory
 from gateway.trials.odm.forms import captured_forms
 from gateway.trials.odm.marks import Transaction
@@ -191,7 +192,7 @@ def document(pilot: Exchanged, tmp_path_factory: pytest.TempPathFactory) -> Docu
     _change_and_sign(pilot)
     out = tmp_path_factory.mktemp("odm") / "out"
     assert pilot.export("odm", out)["files"] == ["odm.xml"]
-    return read_document((out / "odm.xml").read_bytes())
+    return read_document((out / "odm.xml").read_bytes(), bounds=OWN)
 
 
 def test_odm_says_every_value_of_the_pilot(pilot: Exchanged, document: Document) -> None:

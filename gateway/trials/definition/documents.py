@@ -9,6 +9,7 @@ from typing import Final
 
 from gateway.errors import CallerError
 from gateway.trials.definition import jsonform, xmltext
+from gateway.trials.definition.bounds import BOUNDS, Bounds
 from gateway.trials.definition.elements import Element
 from gateway.trials.definition.grammar import Edition, check, edition_of
 
@@ -23,12 +24,12 @@ class Parsed:
     root: Element
 
 
-def parse(octets: bytes) -> Parsed:
+def parse(octets: bytes, *, bounds: Bounds = BOUNDS) -> Parsed:
     """XML or JSON, told apart by the first character. Raises CallerError and LimitError, `field` beginning with ODM."""
     if octets.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
-        root = jsonform.read(octets, field=FIELD)
+        root = jsonform.read(octets, field=FIELD, bounds=bounds)
     elif octets.strip():
-        root = xmltext.read(octets, field=FIELD)
+        root = xmltext.read(octets, field=FIELD, bounds=bounds)
     else:
         raise CallerError("is empty", field=FIELD)
     edition = edition_of(root, field=FIELD)

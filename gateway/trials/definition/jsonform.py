@@ -13,9 +13,9 @@ from typing import Final
 from gateway import jsontext
 from gateway.errors import CallerError, LimitError
 from gateway.jsontext import JsonValue, Num
+from gateway.trials.definition.bounds import BOUNDS, Bounds
 from gateway.trials.definition.elements import LANGUAGE, ODM_2_0, Element, clark, split
 from gateway.trials.definition.grammar import Edition, Rule, rules
-from gateway.trials.definition.xmltext import MOST_ELEMENTS, MOST_OCTETS
 
 _TEXT_MEMBERS: Final = ("content", "_content")
 _LANGUAGE_MEMBERS: Final = ("language", "lang")
@@ -33,24 +33,24 @@ def _spellings(name: str) -> dict[str, str]:
     return found
 
 
-def read(octets: bytes, *, field: tuple[str, ...]) -> Element:
+def read(octets: bytes, *, field: tuple[str, ...], bounds: Bounds = BOUNDS) -> Element:
     """The ODM element. Raises CallerError and LimitError."""
-    if len(octets) > MOST_OCTETS:
-        raise LimitError(f"is larger than {MOST_OCTETS} octets", field=field)
+    bounds.check(octets, field=field)
     value = jsontext.loads(octets.removeprefix(b"\xef\xbb\xbf"))
     if isinstance(value, dict) and set(value) == {"ODM"}:
         value = value["ODM"]
-    return _Reading().element("ODM", value, field=field)
+    return _Reading(bounds).element("ODM", value, field=field)
 
 
 class _Reading:
-    def __init__(self) -> None:
+    def __init__(self, bounds: Bounds) -> None:
+        self._most = bounds.elements
         self._elements = 0
 
     def element(self, name: str, value: JsonValue, *, field: tuple[str, ...]) -> Element:
         self._elements += 1
-        if self._elements > MOST_ELEMENTS:
-            raise LimitError(f"has more than {MOST_ELEMENTS} elements", field=field)
+        if self._elements > self._most:
+            raise LimitError(f"has more than {self._most} elements", field=field)
         rule = rules(Edition.V2_0)[name]
         if isinstance(value, str) and rule.has_text:
             return Element(name=clark(ODM_2_0, name), content=(value,) if value else ())

@@ -13,12 +13,11 @@ from typing import Final, NoReturn
 from xml.parsers import expat
 
 from gateway.errors import CallerError, LimitError
+from gateway.trials.definition.bounds import BOUNDS, Bounds
 from gateway.trials.definition.elements import PREFIXES, SCHEMA_INSTANCE, Element, clark, split
 
-MOST_OCTETS: Final = 32 << 20
 MOST_DEPTH: Final = 40
 """Elements within each other, the outermost counted."""
-MOST_ELEMENTS: Final = 500_000
 MOST_ATTRIBUTES: Final = 64
 """Of one element."""
 HOLE: Final = "\0"
@@ -32,14 +31,13 @@ _IN_ATTRIBUTE: Final = str.maketrans(
 )
 
 
-def read(octets: bytes, *, field: tuple[str, ...]) -> Element:
+def read(octets: bytes, *, field: tuple[str, ...], bounds: Bounds = BOUNDS) -> Element:
     """The outermost element. Raises CallerError, with the line in its message, and LimitError."""
-    if len(octets) > MOST_OCTETS:
-        raise LimitError(f"is larger than {MOST_OCTETS} octets", field=field)
+    bounds.check(octets, field=field)
     declared = _DECLARED.match(octets.removeprefix(b"\xef\xbb\xbf"))
     if declared is not None and not _ENCODINGS.fullmatch(declared[1]):
         raise CallerError("is in an encoding that is not read here: give it in UTF-8", field=field)
-    building = _Building(field)
+    building = _Building(field, bounds)
     parser = expat.ParserCreate(namespace_separator="}")
     parser.buffer_text = True
     parser.ordered_attributes = True
@@ -60,8 +58,9 @@ def read(octets: bytes, *, field: tuple[str, ...]) -> Element:
 class _Building:
     """The elements that are open, each as its name, attributes and content so far."""
 
-    def __init__(self, field: tuple[str, ...]) -> None:
+    def __init__(self, field: tuple[str, ...], bounds: Bounds) -> None:
         self._field = field
+        self._most = bounds.elements
         self._open: list[tuple[str, tuple[tuple[str, str], ...], list[Element | str]]] = []
         self._elements = 0
         self._done: Element | None = None
@@ -70,8 +69,8 @@ class _Building:
         self._elements += 1
         if len(self._open) == MOST_DEPTH:
             raise LimitError(f"is nested more than {MOST_DEPTH} deep", field=self._field)
-        if self._elements > MOST_ELEMENTS:
-            raise LimitError(f"has more than {MOST_ELEMENTS} elements", field=self._field)
+        if self._elements > self._most:
+            raise LimitError(f"has more than {self._most} elements", field=self._field)
         if len(attributes) > 2 * MOST_ATTRIBUTES:
             raise LimitError(f"has an element of more than {MOST_ATTRIBUTES} attributes", field=self._field)
         pairs = zip(attributes[::2], attributes[1::2], strict=True)

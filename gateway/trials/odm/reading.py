@@ -9,6 +9,7 @@ Not done here: whether data fit their definition, and whether what they name is 
 from dataclasses import replace
 from typing import Final
 
+from gateway.trials.definition.bounds import BOUNDS, Bounds
 from gateway.trials.definition.cursor import Cursor
 from gateway.trials.definition.documents import parse
 from gateway.trials.definition.elements import DATASET_XML, SCHEMA_INSTANCE, clark
@@ -37,9 +38,9 @@ _TYPED: Final = (
 _SEQUENCE: Final = clark(DATASET_XML, "ItemGroupDataSeq")
 
 
-def read_document(octets: bytes) -> Document:
+def read_document(octets: bytes, *, bounds: Bounds = BOUNDS) -> Document:
     """Of XML of 1.3 or 2.0, or JSON of 2.0. Raises CallerError and LimitError, which name elements and OIDs."""
-    parsed = parse(octets)
+    parsed = parse(octets, bounds=bounds)
     root = Cursor(parsed.root, parsed.edition, field=("ODM",))
     root.children("Study")
     file_type = root.required("FileType", FileType)

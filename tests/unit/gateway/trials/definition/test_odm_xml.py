@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import CallerError, LimitError
-from gateway.trials.definition import xmltext
+from gateway.trials.definition.bounds import BOUNDS, OWN, Bounds
+from gateway.trials.definition.documents import parse
 from gateway.trials.definition.elements import Element
 from gateway.trials.definition.xmltext import MOST_ATTRIBUTES, MOST_DEPTH, read, write
 
@@ -52,16 +53,23 @@ def test_more_attributes_than_allowed_are_refused() -> None:
         read(f"<a {attributes}/>".encode(), field=FIELD)
 
 
-def test_more_elements_than_allowed_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xmltext, "MOST_ELEMENTS", 10)
+def test_more_elements_than_allowed_are_refused() -> None:
+    bounds = Bounds(octets=1_000, elements=10)
+    read(b"<a>" + b"<b/>" * 9 + b"</a>", field=FIELD, bounds=bounds)
     with pytest.raises(LimitError, match="more than 10 elements"):
-        read(b"<a>" + b"<b/>" * 10 + b"</a>", field=FIELD)
+        read(b"<a>" + b"<b/>" * 10 + b"</a>", field=FIELD, bounds=bounds)
 
 
-def test_more_octets_than_allowed_are_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xmltext, "MOST_OCTETS", 10)
+def test_what_is_sent_to_a_gateway_is_bounded_by_less_than_a_file_of_ones_own() -> None:
+    octets = b"<a>" + b"<b/>" * BOUNDS.elements + b"</a>"
+    with pytest.raises(LimitError, match=f"more than {BOUNDS.elements} elements"):
+        parse(octets)
+    assert len(read(octets, field=FIELD, bounds=OWN).content) == BOUNDS.elements
+
+
+def test_more_octets_than_allowed_are_refused_unread() -> None:
     with pytest.raises(LimitError, match="larger than 10 octets"):
-        read(b"this is not XML at all", field=FIELD)
+        read(b"this is not XML at all", field=FIELD, bounds=Bounds(octets=10, elements=10))
 
 
 @pytest.mark.parametrize("encoding", ["utf-7", "cp037", "no-such-one", "big5"])
