@@ -9,7 +9,7 @@ from tests.campaigns.model import Asked
 from tests.campaigns.verdicts import accept
 
 SEED = 20_261_123
-ROUNDS = 8
+ROUNDS = 5
 """Of the whole check; `make campaign ARGS=B1` runs the 25 of the bar."""
 PAIRS = (("chain", "postgres"), ("kubo", "redis"), ("chain", "worker"))
 """Of the whole check: each server once, the chain twice; `make campaign ARGS=B2` runs each alone and all pairs."""
