@@ -84,7 +84,7 @@ release-%:
 
 exchange: ## The CDISC pilot's study in and out, with all of its 306 subjects (SUBJECTS=306)
 	@.ci/environment --dev
-	@CONSENTRY_STUDY_SUBJECTS=$(or $(SUBJECTS),306) .venv/bin/python -m pytest tests/journeys/test_study_exchange.py -n 0 \
+	@STUDY_SUBJECTS=$(or $(SUBJECTS),306) .venv/bin/python -m pytest tests/journeys/test_study_exchange.py -n 0 \
 		--timeout 7200 --durations 5 $(ARGS)
 
 erasure: ## Erase 200 patients and try to open everything that is left, as a thief would (SUBJECTS=200)

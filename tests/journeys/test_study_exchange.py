@@ -1,6 +1,6 @@
 """Studies in files, in and out: `consentry study import` and `export`, as their operator runs them.
 
-CONSENTRY_STUDY_SUBJECTS says of how many of the pilot's subjects; 306 are all.
+STUDY_SUBJECTS says of how many of the pilot's subjects; 306 are all.
 """
 
 import json
@@ -32,7 +32,7 @@ from gateway.trials.tabulation.model import Row
 from tests.journeys.gateway_process import GatewayProcess, run_command
 from tests.unit.gateway.exchange import folders
 
-SUBJECTS = int(os.environ.get("CONSENTRY_STUDY_SUBJECTS") or 12)
+SUBJECTS = int(os.environ.get("STUDY_SUBJECTS") or 12)
 SECONDS = 170.0 if SUBJECTS <= 12 else 3_600.0
 CHANGE = """mutation Change($input: ChangeFormInput!) {
   changeForm(input: $input) { __typename ... on CapturedForms { records { id } } ... on Refusal { code message } } }"""
