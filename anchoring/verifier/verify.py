@@ -31,7 +31,7 @@ import hashlib
 import http.client
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -215,11 +215,14 @@ def follow(leaf: bytes, path: Sequence[bytes]) -> bytes:
     return leaf
 
 
-def root_of(leaves: Sequence[bytes]) -> bytes:
-    """OpenZeppelin's tree over these leaves."""
-    nodes = [b""] * (len(leaves) - 1) + sorted(leaves, reverse=True)
-    for at in range(len(leaves) - 2, -1, -1):
-        nodes[at] = parent(nodes[2 * at + 1], nodes[2 * at + 2])
+def root_of(leaves: Iterable[bytes]) -> bytes:
+    """OpenZeppelin's tree over these leaves. No node is kept longer than its parent needs it."""
+    nodes = sorted(leaves, reverse=True)
+    inner = len(nodes) - 1
+    nodes[:0] = [b""] * inner
+    for at in range(inner - 1, -1, -1):
+        right, left = nodes.pop(), nodes.pop()
+        nodes[at] = parent(left, right)
     return nodes[0]
 
 

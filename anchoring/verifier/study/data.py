@@ -45,7 +45,7 @@ class Data:
             yield Flaw.DATA, f"a root over {count} entries from {first}, where those from {self.recorded} are next"
             return
         octets = range(first * _SIZE, (first + count) * _SIZE, _SIZE)
-        if root_of([bytes(self._leaves[at : at + _SIZE]) for at in octets]) != root:
+        if root_of(bytes(self._leaves[at : at + _SIZE]) for at in octets) != root:
             yield Flaw.DATA, f"entries {first} to {first + count - 1} are not those of their root"
         self.roots.append((number, root, count))
         self.recorded += count
