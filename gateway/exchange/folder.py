@@ -61,8 +61,10 @@ def read_folder(path: Path, *, title: str | None = None, strict: bool = False) -
     try:
         return _folder(files, called, title, strict)
     except CallerError as error:
-        place = " ".join(error.field)
-        raise WrongCallError(f"{called}: {place}: {error.message}" if place else error.message) from error
+        # Whoever read a file of the folder names it already.
+        place = " ".join(error.field).removeprefix(called).strip()
+        parts = (called, place, error.message.removeprefix(f"{called}: "))
+        raise WrongCallError(": ".join(filter(None, parts)) if error.field else error.message) from error
 
 
 def _folder(files: Files, called: str, title: str | None, strict: bool) -> StudyFolder:
@@ -105,12 +107,12 @@ def _given(file: tuple[str, bytes]) -> _Defined:
     if len(document.definitions) != 1:
         raise WrongCallError(f"{name}: holds {len(document.definitions)} versions of studies, one is taken")
     found = directory(datasets.forms_of(document.definitions[0]))
-    is_define = b"DefineVersion" in octets
+    text = octets if not document.clinical else _bare(document)
     return _Defined(
         name=name,
-        text=octets if not document.clinical else _bare(document),
+        text=text,
         found=found,
-        define=read_define([octets], file=name) if is_define else None,
+        define=read_define([text], file=name) if b"DefineVersion" in text else None,
         clinical=document.clinical,
     )
 

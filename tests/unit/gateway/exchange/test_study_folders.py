@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from gateway.demo.model import WrongCallError
-from gateway.exchange import tables
+from gateway.exchange import folder, tables
 from gateway.exchange.capturing import forms_of
 from gateway.exchange.folder import MADE, read_folder
 from gateway.trials import datasets
 from gateway.trials.definition.reading import read_definitions
+from gateway.trials.tabulation.define import markup
 from tests.unit.gateway.exchange.folders import datasets as adam
 from tests.unit.gateway.exchange.folders import pilot
 
@@ -116,6 +117,23 @@ def test_clinical_data_of_odm_are_subjects_forms_and_no_part_of_the_definition(s
     assert "SubjectData" not in found.document
     assert len(found.forms) == len(found.subjects) == 2
     assert all(forms for forms in found.forms.values())
+
+
+def test_however_much_clinical_data_a_document_has_its_definition_is_read_as_one_alone(
+    three: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    octets = (three / "define.xml").read_bytes()
+    data = (
+        '<ClinicalData StudyOID="S" MetaDataVersionOID="V"><SubjectData SubjectKey="1">'
+        '<StudyEventData StudyEventOID="E"><FormData FormOID="F"><ItemGroupData ItemGroupOID="G">'
+        + '<ItemData ItemOID="I" Value="1"/>' * 20_000
+        + "</ItemGroupData></FormData></StudyEventData></SubjectData></ClinicalData></ODM>"
+    )
+    monkeypatch.setattr(markup, "MOST_ELEMENTS", 20_000)
+    found = folder._given(("odm.xml", octets.replace(b"</ODM>", data.encode())))
+    assert found.define is not None
+    assert found.define.datasets.keys() == folder._given(("define.xml", octets)).define.datasets.keys()
+    assert b"ItemData " not in found.text
 
 
 def test_packed_files_are_read_by_their_own_names(three: Path, tmp_path: Path) -> None:
